@@ -1,0 +1,1 @@
+"""Muniment: backup and provable recovery for law firms."""

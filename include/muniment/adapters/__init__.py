@@ -1,0 +1,1 @@
+"""The world outside: PostgreSQL, S3, KMS, Secrets Manager and the programs on this machine."""

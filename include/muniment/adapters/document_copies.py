@@ -1,0 +1,83 @@
+"""Brings document versions into the vault, one at a time, and makes sure of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from include.muniment.adapters.document_bucket import SourceBucket
+from include.muniment.adapters.server_side_copy import ONE_COPY_LIMIT, PART_BYTES, CopySource, copy_object
+from include.muniment.adapters.vault import StoredObject, Vault
+from include.muniment.domain.documents import UNVERSIONED, SourceVersion, ends_too_soon
+from include.muniment.domain.firm import Policy
+from include.muniment.domain.register import DocumentVersion
+from include.muniment.domain.retention import documents_locked_until
+from include.muniment.errors import ObjectDamaged, ObjectMissing, SourceChanged
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentCopies:
+    """From a firm's document buckets into ``vault``. Thread-safe. ``now`` is S3's time: a worker's wrong clock must not
+    make a lock too short."""
+
+    sources: Mapping[str, SourceBucket]
+    vault: Vault
+    policy: Policy
+    now: datetime
+    one_copy_limit: int = ONE_COPY_LIMIT
+    part_bytes: int = PART_BYTES
+
+    @property
+    def locked_until(self) -> datetime | None:
+        return None if self.vault.lock_mode == "none" else documents_locked_until(self.policy, self.now)
+
+    def copy(self, version: SourceVersion) -> DocumentVersion:
+        """Raises ``SourceChanged`` where the version is gone, ``ObjectArchived`` where S3 cannot read it."""
+        source = self._source_of(version)
+        try:
+            copied = copy_object(
+                source,
+                target=self.vault,
+                key=version.object,
+                locked_until=self.locked_until,
+                one_copy_limit=self.one_copy_limit,
+                part_bytes=self.part_bytes,
+            )
+            self._compare(version, source, copied)
+        except ObjectMissing as error:
+            raise SourceChanged(key=version.key, bucket=version.bucket) from error
+        return version.copied(copied.sha256, self.locked_until)
+
+    def recognise(self, version: SourceVersion) -> DocumentVersion:
+        """The copy that a killed run left behind: as good as a new one, or damaged."""
+        found = self.vault.head(version.object)
+        if found is None:
+            raise ObjectMissing(key=version.object, bucket=self.vault.bucket)
+        self._compare(version, self._source_of(version), found)
+        entry = version.copied(found.sha256, found.locked_until)
+        return self.lock(entry) if ends_too_soon(entry.locked_until, self.policy, self.now) else entry
+
+    def lock(self, entry: DocumentVersion) -> DocumentVersion:
+        """The same entry, its object locked for longer."""
+        until = documents_locked_until(self.policy, self.now)
+        self.vault.extend_lock(entry.object, until)
+        return replace(entry, locked_until=until)
+
+    def _source_of(self, version: SourceVersion) -> CopySource:
+        bucket = self.sources[version.bucket]
+        if version.version_id == UNVERSIONED and version.is_latest:
+            # Whoever overwrites it leaves no version behind: only the ETag tells that these are the bytes we listed.
+            return CopySource(bucket.name, version.key, version.size_bytes, bucket.s3, etag=version.etag)
+        return CopySource(bucket.name, version.key, version.size_bytes, bucket.s3, version.version_id)
+
+    def _compare(self, version: SourceVersion, source: CopySource, copied: StoredObject) -> None:
+        """By size, and by checksum where S3 keeps the same one for both. An ETag proves nothing here: under SSE-KMS, as
+        every object of a vault is, it is no digest of the contents."""
+        if copied.size_bytes != version.size_bytes:
+            raise self._damaged(version, f"it has {copied.size_bytes} bytes and not {version.size_bytes} as")
+        expected = source.sha256() if version.has_sha256 and copied.sha256 else None
+        if expected and expected != copied.sha256:
+            raise self._damaged(version, "its sha256 is not that of")
+
+    def _damaged(self, version: SourceVersion, what: str) -> ObjectDamaged:
+        reason = f"{what} its document {version.bucket}/{version.key}, version {version.version_id}"
+        return ObjectDamaged(key=version.object, bucket=self.vault.bucket, firm=self.vault.firm, reason=reason)

@@ -1,0 +1,135 @@
+"""Client-side encryption: AWS Encryption SDK messages, the data key wrapped under both of the firm's keys.
+
+The suite commits to its key and is not signed (a signature triples the cost, and the vault's registers already say what
+belongs to whom); frames of 64 KiB are the fastest length measured in notes/postgres-and-encryption.md.
+"""
+
+import logging
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any, Protocol
+
+from aws_cryptographic_material_providers.mpl import AwsCryptographicMaterialProviders
+from aws_cryptographic_material_providers.mpl.config import MaterialProvidersConfig
+from aws_cryptographic_material_providers.mpl.models import (
+    AesWrappingAlg,
+    CreateAwsKmsKeyringInput,
+    CreateMultiKeyringInput,
+    CreateRawAesKeyringInput,
+)
+from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
+from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
+from aws_encryption_sdk.identifiers import AlgorithmSuite
+from botocore.exceptions import BotoCoreError, ClientError
+from cryptography.exceptions import InvalidTag
+
+from include.muniment.errors import KeyUnusable, StoreUnavailable
+
+FRAME_BYTES = 64 * 1024
+_SUITE = AlgorithmSuite.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
+_KEY_REASONS = ("disabled", "pending", "InvalidState", "AccessDenied", "not authorized", "NotFound", "does not exist")
+
+# The SDK prints a traceback for each message that does not decrypt; our own error says it once.
+logging.getLogger("aws_encryption_sdk").setLevel(logging.CRITICAL)
+# At DEBUG botocore writes whole requests and answers to the log: KMS's hold data keys in clear.
+for _talkative in ("botocore.parsers", "botocore.endpoint"):
+    logging.getLogger(_talkative).setLevel(logging.INFO)
+
+
+class Source(Protocol):
+    def read(self, size: int) -> bytes: ...
+
+
+class MessageDamaged(Exception):
+    """The message does not decrypt: damaged, moved to another key, or another firm's."""
+
+
+class Envelope:
+    """Encrypts under every key it was given and decrypts with any of them.
+
+    Thread-safe: one instance serves all workers of a backup. ``encrypt`` and ``decrypt`` raise ``KeyUnusable``,
+    ``StoreUnavailable`` and, for decrypt, ``MessageDamaged``.
+    """
+
+    def __init__(self, keyring: Any, name: str) -> None:
+        self._keyring = keyring
+        self._name = name
+        self._client = EncryptionSDKClient(
+            commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=2
+        )
+
+    def encrypt(self, plain: bytes, context: Mapping[str, str]) -> bytes:
+        return bytes(self.encrypt_stream(BytesIO(plain), len(plain), context))
+
+    def encrypt_stream(self, source: Source, length: int, context: Mapping[str, str]) -> bytearray:
+        """Reads ``length`` bytes frame by frame, so that ``source`` may let go of what was read.
+
+        Frame by frame is also faster: the SDK copies what is left of its buffer after each piece that it hands out.
+        """
+        message = bytearray()
+        try:
+            with self._client.stream(
+                mode="encrypt",
+                source=source,
+                source_length=length,
+                keyring=self._keyring,
+                encryption_context=dict(context),
+                algorithm=_SUITE,
+                frame_length=FRAME_BYTES,
+            ) as stream:
+                while piece := stream.read(FRAME_BYTES):
+                    message += piece
+        except (BotoCoreError, ClientError) as error:
+            raise StoreUnavailable(service="KMS", operation="Encrypt", place=self._name, reason=error) from error
+        except Exception as error:  # the material providers' generated errors share no public base class
+            raise KeyUnusable(key=self._name, reason=_innermost(error)) from error
+        return message
+
+    def decrypt(self, message: bytes, context: Mapping[str, str]) -> bytes:
+        try:
+            plain, _ = self._client.decrypt(source=message, keyring=self._keyring, encryption_context=dict(context))
+        except InvalidTag as error:
+            reason = "a frame's authentication tag does not match"
+            raise MessageDamaged(reason) from error
+        except AWSEncryptionSDKClientError as error:
+            reason = _innermost(error)
+            if any(word in reason for word in _KEY_REASONS):
+                raise KeyUnusable(key=self._name, reason=reason) from error
+            if "Could not connect" in reason or "imeout" in reason:
+                raise StoreUnavailable(service="KMS", operation="Decrypt", place=self._name, reason=reason) from error
+            raise MessageDamaged(reason) from error
+        return bytes(plain)
+
+
+def _innermost(error: BaseException) -> str:
+    """The message of the first cause in the SDK's nested error lists."""
+    inner = error.args[0] if error.args else None
+    if isinstance(inner, BaseException):
+        return _innermost(inner)
+    causes = getattr(error, "list", None)
+    return "; ".join(_innermost(cause) for cause in causes) if causes else str(error)
+
+
+def kms_envelope(keys: list[tuple[str, Any]]) -> Envelope:
+    """``keys``: (key ARN, KMS client of its region); the first one makes the data key, each of them unwraps it."""
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+    rings = [
+        providers.create_aws_kms_keyring(CreateAwsKmsKeyringInput(kms_key_id=arn, kms_client=client))
+        for arn, client in keys
+    ]
+    ring = providers.create_multi_keyring(CreateMultiKeyringInput(generator=rings[0], child_keyrings=rings[1:]))
+    return Envelope(ring, " + ".join(arn for arn, _ in keys))
+
+
+def local_envelope(name: str, wrapping_key: bytes) -> Envelope:
+    """A 32-byte key of our own, where there is no KMS."""
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+    ring = providers.create_raw_aes_keyring(
+        CreateRawAesKeyringInput(
+            key_namespace="muniment",
+            key_name=name,
+            wrapping_key=wrapping_key,
+            wrapping_alg=AesWrappingAlg.ALG_AES256_GCM_IV12_TAG16,
+        )
+    )
+    return Envelope(ring, name)

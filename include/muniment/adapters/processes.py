@@ -1,0 +1,54 @@
+"""Processes that we start now and must find, and end, later: by pid, and never somebody else's."""
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def runs_in(pid: int, folder: Path) -> bool:
+    """Whether `pid` is alive and works in `folder`.
+
+    A pid read from a file may belong to another program by now; its working folder tells. A zombie has none.
+    """
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(folder)
+    except OSError:
+        return False
+
+
+def working_in(folder: Path) -> list[int]:
+    """Every process of this machine that works in `folder`."""
+    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+    return [pid for pid in pids if runs_in(pid, folder)]
+
+
+def descendants(pid: int) -> list[int]:
+    children = [int(child) for child in _children_text(pid).split()]
+    return children + [below for child in children for below in descendants(child)]
+
+
+def _children_text(pid: int) -> str:
+    try:
+        return " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
+    except OSError:
+        return ""
+
+
+def send(pids: Iterable[int], signal_number: signal.Signals) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, signal_number)
+        except ProcessLookupError:
+            continue  # it ended by itself, which is what we wanted
+
+
+def has_gone(pid: int, folder: Path, timeout_s: float) -> bool:
+    """Wait until `pid` no longer works in `folder`; False when it still does after `timeout_s`."""
+    deadline = time.monotonic() + timeout_s
+    while runs_in(pid, folder):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True

@@ -1,0 +1,75 @@
+"""Everything that a runbook may touch for one firm, and nothing of any other firm."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from include.muniment.adapters.envelope import Envelope, kms_envelope
+from include.muniment.adapters.postgres_server import PostgresServer
+from include.muniment.adapters.vault import Vault
+from include.muniment.domain.firm import Firm, Policy, VaultPlace
+from include.muniment.domain.secret import Secret
+
+type Clients = Callable[[str, str], Any]
+"""(service, region) → a boto3 client with the firm's own credentials."""
+
+type Side = Literal["primary", "replica"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A firm's cluster, its two vaults and its AWS clients."""
+
+    firm: Firm
+    postgres: PostgresServer
+    primary: Vault
+    replica: Vault
+    clients: Clients
+
+    @property
+    def policy(self) -> Policy:
+        return self.firm.policy
+
+    @property
+    def vaults(self) -> tuple[Vault, Vault]:
+        return self.primary, self.replica
+
+    def vault(self, side: Side) -> Vault:
+        return self.primary if side == "primary" else self.replica
+
+
+def build_site(firm: Firm, conninfo: Secret, clients: Clients) -> Site:
+    """Puts the adapters together. No connection is opened and nothing is read yet."""
+    return Site(
+        firm=firm,
+        postgres=PostgresServer(firm.id, conninfo, firm.cluster.database),
+        primary=build_vault(firm, "primary", clients),
+        replica=build_vault(firm, "replica", clients),
+        clients=clients,
+    )
+
+
+def build_vault(firm: Firm, side: Side, clients: Clients) -> Vault:
+    """One vault alone: all that ``wal push`` and a restore need."""
+    place = firm.vaults.primary if side == "primary" else firm.vaults.replica
+    return Vault(
+        firm=firm.id,
+        bucket=place.bucket,
+        region=place.region,
+        kms_key=place.kms_key,
+        lock_mode=firm.policy.object_lock.mode,
+        s3=clients("s3", place.region),
+        envelope=_envelope(firm, side, clients),
+    )
+
+
+def _envelope(firm: Firm, side: Side, clients: Clients) -> Envelope:
+    """Both keys, the own region's first: a dead region's key is then asked last, and for new objects both wrap."""
+    own, other = firm.vaults.primary, firm.vaults.replica
+    if side == "replica":
+        own, other = other, own
+    return kms_envelope([_key(own, clients), _key(other, clients)])
+
+
+def _key(place: VaultPlace, clients: Clients) -> tuple[str, Any]:
+    return place.kms_key, clients("kms", place.region)

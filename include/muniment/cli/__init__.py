@@ -1,0 +1,1 @@
+"""The `muniment` command: the same runbooks without Airflow."""

@@ -1,0 +1,117 @@
+"""``muniment drill FIRM`` and ``muniment drills FIRM``."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from include.muniment.cli.output import say_json, say_table, when
+from include.muniment.cli.session import (
+    SIDES,
+    Session,
+    firm_argument,
+    json_option,
+    shown_progress,
+    side_option,
+    utc_now,
+)
+
+if TYPE_CHECKING:
+    from include.muniment.domain.drill_evidence import Drill
+
+COLUMNS = ("drill", "started at", "from", "verdict", "to recover>", "lost>", "checks>", "target")
+
+
+@click.command(short_help="Restore into scratch and prove it.")
+@firm_argument
+@click.option("--seed", type=int, help="Of an earlier drill: the same points lead to the same target.")
+@click.option("--from", "side", type=click.Choice(SIDES), help="Which vault alone. Default: in turns.")
+@json_option
+@click.pass_obj
+def drill(session: Session, firm_id: str, seed: int | None, side: Any, *, as_json: bool) -> None:
+    """Restore FIRM into scratch from one vault, prove database and documents, measure, destroy, and leave evidence.
+
+    Needs room for a whole cluster in MUNIMENT_SCRATCH (default: the temporary folder) and PostgreSQL's programs. The
+    firm's own cluster is only asked how much would be lost right now.
+
+    \b
+    As Airflow does it monthly:    muniment drill quill-brandt
+    If the region were lost:       muniment drill quill-brandt --from replica
+    The one that failed, again:    muniment drill quill-brandt --seed 1763647200000 --from primary
+    """
+    from include.muniment.domain.register import new_id
+    from include.muniment.runbooks.drill import run_drill
+    from include.muniment.runbooks.drill_restore import scratch_root
+
+    site = session.site(firm_id)
+    with shown_progress() as progress:
+        done = run_drill(
+            site,
+            drill_id=new_id(utc_now()),
+            run_dir=scratch_root(),
+            clock=utc_now,
+            progress=progress,
+            seed=seed,
+            side=side,
+        )
+    if as_json:
+        say_json({"drill": as_plain(done)})
+        return
+    say_table(("check", "expected", "found"), [(check.name, check.expected, check.found) for check in done.checks])
+    click.echo(f"drill {done.id} passed: {done.target}, from {done.vault}")
+    click.echo(f"evidence: drills/{done.id}.json and .html, in both vaults")
+
+
+@click.command(short_help="List the drills and check their proofs.")
+@firm_argument
+@side_option
+@json_option
+@click.pass_obj
+def drills(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
+    """List FIRM's drills, the oldest first, after each one's signature or sealed digest was checked.
+
+    Reads one vault only.
+
+    \b
+    Is one overdue?    muniment drills quill-brandt --json | jq .overdue_since
+    """
+    from include.muniment.adapters import catalog, drill_records
+    from include.muniment.domain.drill import overdue_since
+    from include.muniment.runbooks.identity import prove_vault
+
+    vault = session.vault(firm_id, side)
+    prove_vault(vault)
+    found = drill_records.drills(vault)
+    for each in found:
+        drill_records.prove_evidence(vault, each.id)
+    first = min((point.registered_at for point in catalog.points(vault)), default=None)
+    due = overdue_since([each.as_past() for each in found], first_point_at=first, now=utc_now())
+    if as_json:
+        told = {"firm": firm_id, "vault": vault.bucket, "drills": [as_plain(each) for each in found]}
+        say_json({**told, "overdue_since": due.isoformat() if due else None})
+        return
+    say_table(COLUMNS, [_row(each) for each in found])
+    click.echo(f"{len(found)} drills in {vault.bucket}" + (f"; one is OVERDUE since {when(due)}" if due else ""))
+
+
+def as_plain(found: "Drill") -> dict[str, Any]:
+    """As the vault holds it: docs/drills.md names the fields."""
+    plain: dict[str, Any] = json.loads(found.to_json())
+    return plain
+
+
+def _row(found: "Drill") -> tuple[str, ...]:
+    return (
+        found.id,
+        when(found.started_at),
+        found.side if found.by == "muniment" else f"{found.side}, kit",
+        found.verdict,
+        _seconds(found.recover_s),
+        _seconds(found.data_lost_s),
+        f"{len(found.checks) - len(found.failed_checks)}/{len(found.checks)}",
+        str(found.target or "—"),
+    )
+
+
+def _seconds(value: float | None) -> str:
+    return "—" if value is None else f"{value:.1f} s"

@@ -1,0 +1,77 @@
+"""What every command is given: where the registry and the connections are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from include.muniment.adapters.site import Side, Site
+    from include.muniment.adapters.vault import Vault
+    from include.muniment.domain.firm import Firm
+    from include.muniment.ports import Progress
+    from include.muniment.registry import Registry
+
+SIDES: "tuple[Side, Side]" = ("primary", "replica")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The options of ``muniment`` itself; ``None`` is each one's default."""
+
+    root: Path | None = None
+    settings: Path | None = None
+
+    def registry(self) -> "Registry":
+        from include.muniment.registry import load_registry
+
+        return load_registry(self.root)
+
+    def firm(self, firm_id: str) -> "Firm":
+        from include.muniment.registry import load_firm
+
+        return load_firm(self.root, firm_id)
+
+    def site(self, firm_id: str) -> "Site":
+        """A firm's cluster and vaults. Nothing is connected yet."""
+        from include.muniment.adapters.logins import open_site
+
+        return open_site(self.firm(firm_id), self.settings)
+
+    def vault(self, firm_id: str, side: "Side") -> "Vault":
+        """One vault alone: neither the cluster nor the other region has to be there."""
+        from include.muniment.adapters.logins import find_login
+        from include.muniment.adapters.site import build_vault
+
+        firm = self.firm(firm_id)
+        return build_vault(firm, side, find_login(firm.aws_connection, self.settings).clients())
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@contextmanager
+def shown_progress() -> "Iterator[Progress]":
+    from include.muniment.cli.progress import progress_on_stderr
+
+    with progress_on_stderr() as progress:
+        yield progress
+
+
+def _complete_firm(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from include.muniment.registry import firm_ids
+
+    root = ctx.find_root().params.get("registry")
+    return [firm_id for firm_id in firm_ids(root) if firm_id.startswith(incomplete)]
+
+
+firm_argument = click.argument("firm_id", metavar="FIRM", shell_complete=_complete_firm)
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs: JSON on stdout, see docs/cli.md.")
+side_option = click.option(
+    "--from", "side", type=click.Choice(SIDES), default="primary", show_default=True, help="Which vault."
+)

@@ -1,0 +1,37 @@
+"""The rest of ``wal fetch``, for a file that nobody has fetched ahead."""
+
+import sys
+from pathlib import Path
+
+from include.muniment.adapters.data_directory import system_identifier_of
+from include.muniment.adapters.logins import find_login
+from include.muniment.adapters.site import Side, build_vault
+from include.muniment.cli.wal_fetch import NOT_IN_THE_ARCHIVE, STOP_RECOVERY
+from include.muniment.errors import MunimentError
+from include.muniment.registry import load_firm
+from include.muniment.runbooks.fetch_wal import WalFetcher, open_fetcher, write_whole
+
+
+def fetch_one(firm_id: str, side: str, name: str, target: Path) -> int:
+    """The exit code: 0, or 1 where the archive is proven to end before ``name``, or one that stops recovery."""
+    try:
+        content = fetcher_of(firm_id, side).read(name)
+    except MunimentError as error:
+        print(f"muniment wal fetch {name}: {error}", file=sys.stderr)
+        return STOP_RECOVERY
+    if content is None:
+        return NOT_IN_THE_ARCHIVE
+    write_whole(content, target)
+    return 0
+
+
+def fetcher_of(firm_id: str, side: str) -> WalFetcher:
+    firm = load_firm(None, firm_id)
+    clients = find_login(firm.aws_connection).clients()
+    home: Side = "replica" if side == "replica" else "primary"
+    other: Side = "primary" if side == "replica" else "replica"
+    return open_fetcher(
+        build_vault(firm, home, clients),
+        build_vault(firm, other, clients),
+        data_directory_belongs_to=system_identifier_of(Path.cwd()),
+    )

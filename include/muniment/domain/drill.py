@@ -1,0 +1,142 @@
+"""The rules of a drill: what it restores and from where, what it expects, and when one is overdue."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from include.muniment.domain.drill_evidence import Check, DrillSide, DrillTarget, Means, PastDrill
+from include.muniment.domain.firm import RecoveryClass
+from include.muniment.domain.register import ControlTotals, Point, RecoveryWindow
+from include.muniment.domain.units import human_duration
+from include.muniment.domain.wal import Lsn
+
+OVERDUE_AFTER = timedelta(days=35)
+"""A month, and a few days to repeat the one that failed."""
+
+HISTORY_SHOWN = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """From which vault, and by what."""
+
+    side: DrillSide
+    by: Means
+
+
+def route_of(number: int, *, kit_is_there: bool, side: DrillSide | None = None) -> Route:
+    """Every second drill has the replica vault alone, every fourth of all has the restore kit alone.
+
+    ``number`` counts from 1. ``side`` is what a person asked for; it does not change by what.
+    """
+    chosen: DrillSide = side or ("replica" if number % 2 == 0 else "primary")
+    return Route(chosen, "restore-kit" if number % 4 == 0 and kit_is_there else "muniment")
+
+
+def choose_target(points: Sequence[Point], *, window: timedelta, now: datetime, seed: int) -> DrillTarget | None:
+    """The same seed and points lead to the same target; ``None`` where there is no point.
+
+    Half of the drills take a recovery point, which tells its control totals to the cent; the others any position
+    between two neighbours, as far back as the point-in-time ``window`` reaches.
+    """
+    chance = random.Random(seed)
+    ordered = sorted(points, key=lambda point: (point.taken_at, point.id))
+    gaps = list(_gaps(ordered, now - window)) if window else []
+    # Numbers that were read on a busy server are nobody's exactly: they bracket others.
+    exact = [point for point in ordered if point.control_totals.exact] or ordered[-1:]
+    if gaps and chance.random() < 0.5:
+        before, after = chance.choice(gaps)
+        first, end = (point.control_totals.lsn.offset_bytes for point in (before, after))
+        return DrillTarget(kind="between", lsn=Lsn(chance.randrange(first + 1, end)), before=before.id, after=after.id)
+    if not exact:
+        return None
+    point = chance.choice(exact)
+    return DrillTarget(kind="point", lsn=point.control_totals.lsn, before=point.id)
+
+
+def _gaps(ordered: Sequence[Point], since: datetime) -> Iterator[tuple[Point, Point]]:
+    """Neighbours between which any position can be recovered."""
+    windows = ordered[-1].windows if ordered else ()
+    for before, after in pairwise(ordered):
+        begin, end = before.control_totals.lsn, after.control_totals.lsn
+        same = (before.system_identifier, before.wal.timeline) == (after.system_identifier, after.wal.timeline)
+        # The newest point's numbers were read after its windows; it was registered when the WAL up to them was there.
+        reach = min(end, after.wal.through_lsn) if after is ordered[-1] else end
+        within = any(_covers(window, before, begin) and _covers(window, after, reach) for window in windows)
+        if same and within and before.taken_at >= since and end.offset_bytes > begin.offset_bytes + 1:
+            yield before, after
+
+
+def _covers(window: RecoveryWindow, point: Point, lsn: Lsn) -> bool:
+    return window.timeline == point.wal.timeline and window.start_lsn <= lsn <= window.end_lsn
+
+
+def totals_checks(found: ControlTotals, before: ControlTotals, after: ControlTotals | None) -> Iterator[Check]:
+    """Equal where ``after`` is ``None``; else each count lies between its two neighbours'.
+
+    A sum of money goes up and down, so between two points it is not held to them: the balances of the firm's ledgers,
+    which hold at any instant, are (``balance_check``).
+    """
+    for name, expected in before.counts.items():
+        until = None if after is None else after.counts.get(name, expected)
+        yield _count_check(name, found.counts.get(name), expected, until)
+    if after is None:
+        for name, total in before.sums.items():
+            got = found.sums.get(name)
+            yield Check(name=f"sum of {name}", expected=total, found=str(got), passed=got == total)
+
+
+def _count_check(table: str, found: int | None, before: int, after: int | None) -> Check:
+    name = f"rows of {table}"
+    if after is None:
+        return Check(name=name, expected=str(before), found=str(found), passed=found == before)
+    low, high = sorted((before, after))
+    passed = found is not None and low <= found <= high
+    return Check(name=name, expected=f"{low} to {high}", found=str(found), passed=passed)
+
+
+def balance_check(name: str, found: str | None) -> Check:
+    """``found`` is the number as PostgreSQL prints it: ``0``, ``0.00`` or what is missing."""
+    passed = found is not None and found.strip("-0.") == ""
+    return Check(name=f"ledger: {name}", expected="0", found=str(found), passed=passed)
+
+
+def promise_checks(promised: RecoveryClass, *, recover_s: float, data_lost_s: float | None) -> Iterator[Check]:
+    """The firm's class, against what was measured."""
+    rto, rpo = promised.rto.total_seconds(), promised.rpo.total_seconds()
+    yield _within("time to recover (RTO)", recover_s, rto)
+    if data_lost_s is None:
+        yield Check(name="data lost (RPO)", expected=_at_most(rpo), found="not known", passed=False)
+    else:
+        yield _within("data lost (RPO)", data_lost_s, rpo)
+
+
+def _within(name: str, found_s: float, limit_s: float) -> Check:
+    return Check(name=name, expected=_at_most(limit_s), found=f"{found_s:.1f} s", passed=found_s <= limit_s)
+
+
+def _at_most(limit_s: float) -> str:
+    return f"at most {human_duration(limit_s)}"
+
+
+def passed_last(history: Sequence[PastDrill]) -> datetime | None:
+    return max((drill.finished_at for drill in history if drill.passed), default=None)
+
+
+def overdue_since(history: Sequence[PastDrill], *, first_point_at: datetime | None, now: datetime) -> datetime | None:
+    """When the next drill should have passed; ``None`` where none is overdue.
+
+    A firm that never passed one counts from its first recovery point, and one that has none owes no drill.
+    """
+    begin = passed_last(history) or first_point_at
+    if begin is None or begin + OVERDUE_AFTER >= now:
+        return None
+    return begin + OVERDUE_AFTER
+
+
+def sampled[T](items: Sequence[T], *, size: int, seed: int, wanted: Callable[[T], bool]) -> tuple[T, ...]:
+    """At most ``size`` of those that are ``wanted``; the same ones for the same seed."""
+    chosen = [item for item in items if wanted(item)]
+    return tuple(random.Random(seed).sample(chosen, min(size, len(chosen))))

@@ -1,0 +1,128 @@
+"""``drills/<id>.json``: what one drill did, found and measured. Written last, once, in both vaults.
+
+Like every register, JSON of plain values; docs/drills.md tells whoever reads it without Muniment what each field means.
+"""
+
+import hashlib
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from include.muniment.domain.register import Document, LsnText
+
+type DrillSide = Literal["primary", "replica"]
+type Means = Literal["muniment", "restore-kit"]
+
+
+class Check(Document):
+    """One thing that had to be so, and was or was not. ``seconds`` is how long it took to find out."""
+
+    name: str
+    expected: str
+    found: str
+    passed: bool
+    seconds: float = 0.0
+
+
+class TimedStep(Document):
+    """``begins_s`` counts from the drill's start."""
+
+    name: str
+    begins_s: float
+    seconds: float
+    finished: bool = True
+
+
+class DrillTarget(Document):
+    """Where the seed led. ``after`` is ``None`` where the target is ``before`` itself."""
+
+    kind: Literal["point", "between"]
+    lsn: LsnText
+    before: str
+    after: str | None = None
+
+    def __str__(self) -> str:
+        if self.after is None:
+            return f"recovery point {self.before} (LSN {self.lsn})"
+        return f"LSN {self.lsn}, between recovery points {self.before} and {self.after}"
+
+
+class PastDrill(Document):
+    """What a later drill's page shows of an earlier one."""
+
+    id: str
+    finished_at: AwareDatetime
+    side: DrillSide
+    passed: bool
+    recover_s: float | None
+    data_lost_s: float | None
+
+
+class Drill(Document):
+    """The evidence of one drill."""
+
+    format: Literal[1] = 1
+    id: str
+    firm: str
+    firm_name: str
+    number: int
+    """Counts this firm's drills from 1: it decides from where and by what the next one restores."""
+    seed: int
+    target: DrillTarget | None
+    """``None`` where nothing could be chosen."""
+    side: DrillSide
+    by: Means
+    vault: str
+    region: str
+    plan: tuple[str, ...] = ()
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    steps: tuple[TimedStep, ...]
+    checks: tuple[Check, ...]
+    recover_s: float | None
+    """From the drill's start until the server answered; ``None`` where it never did."""
+    data_lost_s: float | None
+    """What would have been lost had the server vanished as the drill began; ``None`` where nothing told."""
+    recovery_class: str
+    rto_s: float
+    rpo_s: float
+    failure: str | None = None
+    """The error that ended the drill before its last check."""
+    previous: str | None = None
+    """The drill before this one, and in ``previous_sha256`` (hex) the sha256 of its JSON: a chain."""
+    previous_sha256: str | None = None
+    history: tuple[PastDrill, ...] = ()
+    signing_key: str | None = None
+    """ARN of the KMS key whose signature lies beside this JSON; ``None``: a sealed digest lies there instead."""
+
+    @property
+    def passed(self) -> bool:
+        return self.failure is None and bool(self.checks) and all(check.passed for check in self.checks)
+
+    @property
+    def verdict(self) -> Literal["passed", "failed"]:
+        return "passed" if self.passed else "failed"
+
+    @property
+    def sha256(self) -> str:
+        """Of the JSON as it is stored (hex)."""
+        return hashlib.sha256(self.to_json()).hexdigest()
+
+    @property
+    def failed_checks(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def took(self) -> timedelta:
+        return self.finished_at - self.started_at
+
+    def as_past(self) -> PastDrill:
+        return PastDrill(
+            id=self.id,
+            finished_at=self.finished_at,
+            side=self.side,
+            passed=self.passed,
+            recover_s=self.recover_s,
+            data_lost_s=self.data_lost_s,
+        )

@@ -1,0 +1,71 @@
+"""What must agree inside one firm's file, beyond each value on its own. Each rule returns (path, what is wrong)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import NamedTuple
+
+from include.muniment.domain.firm import DocumentBucket, NightlyWindow, Policy, VaultPlace, Vaults
+from include.muniment.domain.units import format_clock, format_duration
+
+
+class Contradiction(NamedTuple):
+    path: str
+    what: str
+
+
+def policy_contradictions(policy: Policy) -> Iterator[Contradiction]:
+    yield from _window(policy.nightly_window)
+    kept = format_duration(policy.retention)
+    if policy.retention < policy.point_in_time_window:
+        window = format_duration(policy.point_in_time_window)
+        yield Contradiction("retention", f"{kept} is shorter than point_in_time_window, which it must feed: {window}")
+    if policy.retention < timedelta(days=policy.base_backups.chain_limit):
+        nights = policy.base_backups.chain_limit
+        yield Contradiction(
+            "retention",
+            f"{kept} is shorter than a chain of base_backups.chain_limit, which it must feed: {nights} days",
+        )
+
+
+def _window(window: NightlyWindow) -> Iterator[Contradiction]:
+    if window.end <= window.start:
+        start, end = format_clock(window.start), format_clock(window.end)
+        yield Contradiction(
+            "nightly_window", f"it ends at {end}, before it starts at {start}: start and end are of the same day"
+        )
+
+
+def vaults_contradictions(vaults: Vaults) -> Iterator[Contradiction]:
+    primary, replica = vaults.primary, vaults.replica
+    if replica.region == primary.region:
+        yield Contradiction(
+            "replica.region", f"{replica.region!r} is the primary's region: losing it would lose both vaults"
+        )
+    yield from _key_region("primary", primary)
+    yield from _key_region("replica", replica)
+    if replica.kms_key == primary.kms_key:
+        yield Contradiction("replica.kms_key", "it is the primary's key: each vault has its own")
+
+
+def _key_region(side: str, place: VaultPlace) -> Iterator[Contradiction]:
+    region = place.kms_key.split(":")[3]
+    if region != place.region:
+        yield Contradiction(
+            f"{side}.kms_key",
+            f"the key is in {region!r}, the vault in {place.region!r}: S3 needs a key of its own region",
+        )
+
+
+def bucket_contradictions(
+    vaults: Iterable[tuple[str, VaultPlace]], documents: Iterable[tuple[str, DocumentBucket]]
+) -> Iterator[Contradiction]:
+    """Each bucket has one use; ``vaults`` and ``documents`` come with their paths."""
+    users: dict[str, list[str]] = defaultdict(list)
+    for path, vault in vaults:
+        users[vault.bucket].append(path)
+    for path, source in documents:
+        users[source.bucket].append(path)
+    for bucket, (first, *others) in users.items():
+        for path in others:
+            yield Contradiction(f"{path}.bucket", f"bucket {bucket!r} is named by {first}.bucket as well")

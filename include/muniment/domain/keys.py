@@ -1,0 +1,101 @@
+"""The one place where object keys of a vault are spelled. The layout is docs/vault-format.md."""
+
+import hashlib
+
+from include.muniment.domain.wal import SystemIdentifier
+
+FIRM = "firm.json"
+BASE = "base/"
+WAL = "wal/"
+POINTS = "points/"
+DOCUMENT_OBJECTS = "documents/objects/"
+DOCUMENT_SNAPSHOTS = "documents/snapshots/"
+CONFIGS = "config/"
+HOLDS = "holds/"
+VERIFIED = "audit/verified/"
+DRILLS = "drills/"
+EXPIRED = "audit/expired/"
+RESTORE_KIT = "restore-kit/"
+
+
+def backup(backup_id: str) -> str:
+    return f"{BASE}{backup_id}/"
+
+
+def backup_register(backup_id: str) -> str:
+    return f"{BASE}{backup_id}/backup.json"
+
+
+def backup_manifest(backup_id: str) -> str:
+    return f"{BASE}{backup_id}/backup_manifest"
+
+
+def chunk(backup_id: str, archive: str, number: int) -> str:
+    """Chunks sort by name: eight digits hold 2 PiB of 16 MiB slices."""
+    return f"{BASE}{backup_id}/{archive}/{number:08d}"
+
+
+def wal(system_identifier: SystemIdentifier, name: str) -> str:
+    """``name`` is a segment, a history file or a .backup label; each begins with its timeline's eight digits."""
+    return f"{WAL}{system_identifier}/{name[:8]}/{name}"
+
+
+def wal_prefix(system_identifier: SystemIdentifier) -> str:
+    return f"{WAL}{system_identifier}/"
+
+
+def point(point_id: str) -> str:
+    return f"{POINTS}{point_id}.json"
+
+
+def config(config_id: str) -> str:
+    return f"{CONFIGS}{config_id}"
+
+
+def hold(hold_id: str) -> str:
+    return f"{HOLDS}{hold_id}.json"
+
+
+def expired(plan_id: str) -> str:
+    return f"{EXPIRED}{plan_id}"
+
+
+def drill(drill_id: str) -> str:
+    """The evidence; what lies beside it has the same key and another ending."""
+    return f"{DRILLS}{drill_id}.json"
+
+
+def drill_page(drill_id: str) -> str:
+    return f"{DRILLS}{drill_id}.html"
+
+
+def drill_signature(drill_id: str) -> str:
+    """DER, as KMS and OpenSSL have it."""
+    return f"{DRILLS}{drill_id}.sig"
+
+
+def drill_public_key(drill_id: str) -> str:
+    return f"{DRILLS}{drill_id}.pem"
+
+
+def drill_seal(drill_id: str) -> str:
+    """For a firm without a signing key: the sha256 of the evidence, sealed under the vaults' keys."""
+    return f"{DRILLS}{drill_id}.seal"
+
+
+def document_snapshot(snapshot_id: str) -> str:
+    return f"{DOCUMENT_SNAPSHOTS}{snapshot_id}"
+
+
+def document_object(bucket: str, key: str, version_id: str) -> str:
+    """A source key may use all 1,024 bytes that S3 allows, so ours carries its digest; the snapshot maps back."""
+    digest = hashlib.sha256(f"{bucket}\0{key}\0{version_id}".encode()).hexdigest()
+    return f"{DOCUMENT_OBJECTS}{digest[:2]}/{digest}"
+
+
+def verified_wal_prefix(system_identifier: SystemIdentifier) -> str:
+    return f"{VERIFIED}wal/{system_identifier}/"
+
+
+def verified_wal(system_identifier: SystemIdentifier, ledger_id: str) -> str:
+    return f"{verified_wal_prefix(system_identifier)}{ledger_id}.json"

@@ -1,0 +1,77 @@
+"""Which instant a restore is to reach, from the text of ``--to`` to PostgreSQL's ``recovery_target_*`` settings.
+
+Formats: PostgreSQL 17 documentation, "Recovery Target". At most one ``recovery_target_*`` may be set.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, Self
+
+from include.muniment.domain.wal import Lsn
+
+type Kind = Literal["latest", "immediate", "point", "time", "lsn", "xid", "name"]
+
+_POINT = re.compile(r"\d{8}T\d{9}Z", re.ASCII)
+_XID = re.compile(r"\d{1,10}", re.ASCII)
+_NAME_BYTES = 63  # MAXFNAMELEN - 1: what pg_create_restore_point takes
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryTarget:
+    """Time, LSN and xid are inclusive: what committed exactly there is restored. A name ends just behind its record."""
+
+    kind: Kind
+    value: str = ""
+    """As PostgreSQL reads it; a recovery point's id for a point."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """``latest``, ``immediate``, a point's id, ISO 8601 with its zone, an LSN, ``xid:731``, ``name:before-import``.
+
+        Raises ``ValueError`` for anything else, and for a time without zone: nobody can know whose clock it means.
+        """
+        prefix, _, rest = text.partition(":")
+        if text in ("latest", "immediate"):
+            return cls("latest" if text == "latest" else "immediate")
+        if _POINT.fullmatch(text):
+            return cls("point", text)
+        if prefix == "xid" and _XID.fullmatch(rest) and 3 <= int(rest) < 2**32:
+            return cls("xid", rest)
+        if prefix == "name" and rest and len(rest.encode()) <= _NAME_BYTES and rest.isprintable():
+            return cls("name", rest)
+        if "/" in text:
+            return cls("lsn", str(Lsn.parse(text)))
+        return cls("time", _instant(text).isoformat(" ", "microseconds"))
+
+    def settings(self) -> dict[str, str]:
+        """For postgresql.auto.conf. A point has none: whoever reads the vault makes it an LSN first."""
+        match self.kind:
+            case "latest":
+                return {}
+            case "immediate":
+                return {"recovery_target": "immediate"}
+            case "point":
+                message = f"point {self.value} is not resolved into an LSN yet"
+                raise ValueError(message)
+            case "name":
+                return {"recovery_target_name": self.value}
+            case kind:
+                return {f"recovery_target_{kind}": self.value, "recovery_target_inclusive": "on"}
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}" if self.kind in ("xid", "name") else self.value or self.kind
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        message = (
+            f"{text!r} is no target: latest, immediate, a point's id, a time with zone, an LSN, xid:N or name:TEXT"
+        )
+        raise ValueError(message) from None
+    if at.tzinfo is None:
+        message = f"{text!r} has no time zone: write {text}Z or {text}-06:00"
+        raise ValueError(message)
+    return at.astimezone(UTC)

@@ -1,0 +1,294 @@
+"""The JSON documents that make a backup, a snapshot and a recovery point exist.
+
+Each is written last, once, and only after everything that it names was read back. docs/vault-format.md describes the
+same fields for whoever writes another reader. Times are aware UTC datetimes, sizes are bytes, sha256 is lower-case hex.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic.dataclasses import dataclass
+
+from include.muniment.domain.wal import Lsn
+
+FORMAT = 1
+
+LsnText = Annotated[
+    Lsn,
+    BeforeValidator(lambda value: Lsn.parse(value) if isinstance(value, str) else value),
+    PlainSerializer(str, return_type=str),
+]
+
+
+class Document(BaseModel):
+    """Immutable, refuses unknown fields, and knows its way to JSON and back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json(indent=1).encode()
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        return cls.model_validate_json(text)
+
+
+class FirmMark(Document):
+    """``firm.json``: whose vault this is. Read before anything else."""
+
+    format: Literal[1] = 1
+    firm: str
+    system_identifier: int
+    role: Literal["primary", "replica"]
+    created_at: AwareDatetime
+
+
+class Chunk(Document):
+    """One S3 object: ``encrypt(zstd(archive[offset : offset + size_bytes]))``; ``sha256`` is the stored bytes'."""
+
+    key: str
+    offset: int
+    size_bytes: int
+    stored_bytes: int
+    sha256: str
+
+
+class TarMember(Document):
+    """One file inside an archive: ``offset`` is where its header begins, ``size_bytes`` its content's length."""
+
+    name: str
+    offset: int
+    size_bytes: int
+
+
+class Tablespace(Document):
+    oid: int
+    location: str
+
+
+class Archive(Document):
+    """One tar: ``base`` or, named by its OID, a tablespace."""
+
+    name: str
+    tablespace: Tablespace | None = None
+    size_bytes: int
+    chunks: tuple[Chunk, ...]
+    members: tuple[TarMember, ...]
+
+
+class StoredFile(Document):
+    """A sealed object that is not a chunk: ``encrypt(zstd(content))``."""
+
+    key: str
+    size_bytes: int
+    stored_bytes: int
+    sha256: str
+
+
+class Backup(Document):
+    """``backup.json``: one registered base backup."""
+
+    format: Literal[1] = 1
+    id: str
+    firm: str
+    point: str
+    kind: Literal["full", "incremental"]
+    parent: str | None = None
+    system_identifier: int
+    server_version: int
+    wal_segment_bytes: int
+    timeline: int
+    start_lsn: LsnText
+    stop_lsn: LsnText
+    stop_timeline: int
+    started_at: AwareDatetime
+    finished_at: AwareDatetime
+    slice_bytes: int
+    zstd_level: int
+    archives: tuple[Archive, ...]
+    manifest: StoredFile
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(archive.size_bytes for archive in self.archives)
+
+    @property
+    def stored_bytes(self) -> int:
+        return self.manifest.stored_bytes + sum(c.stored_bytes for a in self.archives for c in a.chunks)
+
+    def keys(self) -> tuple[str, ...]:
+        """Every object that this register names, its own excepted."""
+        return (self.manifest.key, *(c.key for a in self.archives for c in a.chunks))
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class DocumentVersion:
+    """One document as it was current at the snapshot's instant, and the vault object that holds its bytes.
+
+    A dataclass, because a firm may have a million: a pydantic model takes three times the memory.
+    """
+
+    bucket: str
+    key: str
+    version_id: str
+    size_bytes: int
+    etag: str
+    modified_at: AwareDatetime
+    object: str
+    sha256: str | None = None
+    """As S3 computed it when the copy was made; ``None`` for one copied in parts, of which S3 has no whole checksum."""
+    locked_until: AwareDatetime | None = None
+    """Object Lock's end in both vaults."""
+
+
+class DeletedDocument(Document):
+    bucket: str
+    key: str
+    deleted_at: AwareDatetime
+
+
+class DocumentSnapshot(Document):
+    """Every document version that was current at ``taken_at``, and what was deleted since the snapshot before."""
+
+    format: Literal[1] = 1
+    id: str
+    firm: str
+    taken_at: AwareDatetime
+    previous: str | None = None
+    documents: tuple[DocumentVersion, ...]
+    superseded: tuple[DocumentVersion, ...] = ()
+    """Versions that came after ``previous`` and were overwritten or deleted before ``taken_at``."""
+    deleted: tuple[DeletedDocument, ...] = ()
+
+    @property
+    def versions(self) -> Iterator[DocumentVersion]:
+        """All whose objects must be kept, copied and verified as long as this snapshot is."""
+        yield from self.documents
+        yield from self.superseded
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(version.size_bytes for version in self.documents)
+
+
+class RecoveryWindow(Document):
+    """Any instant from ``start_lsn`` (a backup's stop) to ``end_lsn`` (the archive's continuous end) is restorable."""
+
+    backup: str
+    timeline: int
+    start_lsn: LsnText
+    end_lsn: LsnText
+    start_at: AwareDatetime
+    end_at: AwareDatetime | None = None
+
+
+class ControlTotals(Document):
+    """Numbers read from the live database in one snapshot at ``lsn``: compared after a restore, to the cent.
+
+    A restore with ``recovery_target_lsn = lsn`` and ``recovery_target_inclusive = off`` sees the same rows, where
+    ``exact`` says so; see runbooks/control_totals.py.
+    """
+
+    lsn: LsnText
+    exact: bool = True
+    """False: the server was so busy that some transaction may lie on the other side of ``lsn``."""
+    read_at: AwareDatetime
+    counts: dict[str, int]
+    sums: dict[str, str]
+
+
+class WalRange(Document):
+    timeline: int
+    first_segment: str
+    last_segment: str
+    through_lsn: LsnText
+
+
+class WalProof(Document):
+    """What verify_wal_checkpoint has proven about one backup's WAL in the primary vault."""
+
+    wal: WalRange
+    windows: tuple[RecoveryWindow, ...]
+    effective_rpo_s: float
+    verified_at: AwareDatetime
+
+
+class VerifiedObject(Document):
+    """An object as it was when its bytes were found right: what LIST tells of it, so that no HEAD is needed later."""
+
+    name: str
+    stored_bytes: int
+    modified_at: AwareDatetime
+
+
+class VerifiedWal(Document):
+    """``audit/verified/wal/…``: the WAL files whose header and checksum one run has checked. Never rewritten."""
+
+    format: Literal[1] = 1
+    firm: str
+    system_identifier: int
+    verified_at: AwareDatetime
+    files: tuple[VerifiedObject, ...]
+
+
+class CopyProof(Document):
+    """What copy_to_replica has copied and read back."""
+
+    objects_copied: int
+    objects_already_there: int
+    bytes_copied: int
+    verified_at: AwareDatetime
+
+
+class Point(Document):
+    """``points/<id>.json``: base backup + WAL range + document snapshot + config snapshot of one night."""
+
+    format: Literal[1] = 1
+    id: str
+    firm: str
+    run: str
+    taken_at: AwareDatetime
+    registered_at: AwareDatetime
+    system_identifier: int
+    chain: tuple[str, ...]
+    """Backup ids from the full one to this night's own."""
+    kind: Literal["full", "incremental"]
+    size_bytes: int
+    stored_bytes: int
+    wal: WalRange
+    windows: tuple[RecoveryWindow, ...]
+    effective_rpo_s: float
+    documents: str
+    document_count: int
+    document_bytes: int
+    config: str
+    control_totals: ControlTotals
+    verified_primary_at: AwareDatetime
+    verified_replica_at: AwareDatetime
+
+    @property
+    def backup(self) -> str:
+        return self.chain[-1]
+
+
+class Hold(Document):
+    """``holds/<id>.json``: a legal hold. While this object exists, nothing that it covers is deleted."""
+
+    format: Literal[1] = 1
+    id: str
+    reason: str
+    placed_by: str
+    placed_at: AwareDatetime
+    covers_from: AwareDatetime
+    covers_until: AwareDatetime | None = None
+    """``None``: whatever is still to come, too."""
+
+    def covers(self, at: datetime) -> bool:
+        return self.covers_from <= at and (self.covers_until is None or at <= self.covers_until)
+
+
+def new_id(now: datetime) -> str:
+    """Ids sort by time: ``20261120T083000123Z`` (UTC, milliseconds)."""
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"

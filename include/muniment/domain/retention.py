@@ -1,0 +1,300 @@
+"""What may go, when, and why: the pure half of expire, and how long Object Lock holds each kind of object."""
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from include.muniment.domain import keys
+from include.muniment.domain.closure import WalNeed, missing_here, wal_of_point
+from include.muniment.domain.expiry import VaultPlan, Verdict
+from include.muniment.domain.firm import Policy
+from include.muniment.domain.inventory import Group, Inventory, Kind, WalFile, group_versions
+from include.muniment.domain.register import Hold, Point
+from include.muniment.domain.units import format_duration
+from include.muniment.domain.wal import SystemIdentifier, is_archivable
+
+GRACE = timedelta(days=2)
+"""How long what no register names may still belong to a run: longer than any chain with its retries takes."""
+
+
+def chain_locked_until(policy: Policy, now: datetime) -> datetime:
+    """For base backups, WAL and config: the last backup of a chain comes ``chain_limit`` nights after its full one at
+    most, and its point lives for the whole retention; so no lock has to be extended when a chain grows."""
+    return now + policy.retention + timedelta(days=policy.base_backups.chain_limit)
+
+
+def point_locked_until(policy: Policy, registered_at: datetime) -> datetime:
+    """A point has nothing that builds on it: it is locked for exactly as long as it was promised."""
+    return registered_at + policy.retention
+
+
+def documents_locked_until(policy: Policy, now: datetime) -> datetime:
+    """Twice the retention: a document that stays current is locked anew once in a retention period, not every night."""
+    return now + 2 * policy.retention
+
+
+def plan_expiry(
+    inventory: Inventory,
+    *,
+    policy: Policy,
+    now: datetime,
+    locks: Mapping[str, datetime] | None = None,
+    kept_elsewhere: Set[str] = frozenset(),
+) -> VaultPlan:
+    """One vault's plan.
+
+    ``locks``: until when Object Lock holds an object, as far as that is known; the caller reads the locks of what would
+    go and asks again. ``kept_elsewhere``: points that the other vault keeps; a point goes from both or from neither.
+    """
+    reasons = _Reasons(view := _View(inventory, policy, now, locks or {}))
+    if not view.usable:
+        return _all_kept(view, "this vault has no complete recovery point")
+    _keep_points(view, reasons, kept_elsewhere)
+    _keep_parts(view, reasons)
+    _keep_chains(view, reasons)
+    _wait_for_runs(view, reasons, "snapshot", "config", "backup")
+    _keep_parents(view, reasons)
+    _keep_wal(view, reasons)
+    _keep_documents(view, reasons)
+    _wait_for_runs(view, reasons, "document")
+    return VaultPlan(inventory.bucket, tuple(reasons.verdict(group) for group in view.groups))
+
+
+@dataclass(frozen=True)
+class _View:
+    """The inventory, looked at from every side that the rules need."""
+
+    inventory: Inventory
+    policy: Policy
+    now: datetime
+    locks: Mapping[str, datetime]
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        return group_versions(self.inventory.versions)
+
+    def of_kind(self, *kinds: Kind) -> list[Group]:
+        return [group for group in self.groups if group.kind in kinds]
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        """Oldest first."""
+        return tuple(sorted(self.inventory.points, key=lambda point: (point.taken_at, point.id)))
+
+    @cached_property
+    def wal_files(self) -> list[tuple[Group, WalFile]]:
+        sizes = self.inventory.segment_bytes
+        return [(group, WalFile.of(group.id, sizes)) for group in self.of_kind("wal")]
+
+    @cached_property
+    def usable(self) -> tuple[Point, ...]:
+        """Points of which nothing is missing here: only these count."""
+        return tuple(point for point in self.points if not missing_here(point, self.inventory))
+
+    def begins(self, at: datetime, system: SystemIdentifier) -> Point | None:
+        """The point from which a recovery to ``at`` starts; the oldest one where all are younger."""
+        own = [point for point in self.usable if point.system_identifier == system]
+        earlier = [point for point in own if point.taken_at <= at]
+        return earlier[-1] if earlier else next(iter(own), None)
+
+    @cached_property
+    def newest(self) -> Point:
+        return self.usable[-1]
+
+
+class _Reasons:
+    """Why each group stays. What nobody gave a reason for goes."""
+
+    def __init__(self, view: _View) -> None:
+        self._view = view
+        self._kept: dict[tuple[Kind, str], dict[str, None]] = {}
+        for group in view.groups:
+            for reason in _standing(view, group):
+                self.keep(group.kind, group.id, reason)
+
+    def keep(self, kind: Kind, name: str, reason: str) -> None:
+        self._kept.setdefault((kind, name), {})[reason] = None
+
+    def keeps(self, kind: Kind, name: str) -> bool:
+        return (kind, name) in self._kept
+
+    def verdict(self, group: Group) -> Verdict:
+        kept = self._kept.get((group.kind, group.id))
+        return Verdict(group, True, tuple(kept)) if kept else Verdict(group, False, (_why_it_goes(self._view, group),))
+
+
+def _standing(view: _View, group: Group) -> Iterator[str]:
+    """What keeps any object, whatever it is."""
+    locked_until = view.locks.get(group.last_key)
+    if locked_until and locked_until > view.now:
+        yield f"locked until {locked_until:%Y-%m-%d %H:%M}"
+    for hold in view.inventory.holds:
+        if any(hold.covers(version.modified_at) for version in group.versions):
+            yield _name(hold)
+
+
+def _wait_for_runs(view: _View, reasons: _Reasons, *kinds: Kind) -> None:
+    """What has no reason to stay yet may get one from a run that is still going on, or that begins again."""
+    for group in view.of_kind(*kinds):
+        if not reasons.keeps(group.kind, group.id):
+            if group.last_at > view.now - GRACE:
+                reasons.keep(group.kind, group.id, f"younger than {format_duration(GRACE)}: a run may still need it")
+            elif group.last_at > view.newest.registered_at:
+                reasons.keep(group.kind, group.id, "younger than the newest recovery point")
+
+
+def _why_it_goes(view: _View, group: Group) -> str:
+    match group.kind:
+        case "point":
+            return f"older than {format_duration(view.policy.retention)}"
+        case "backup" if group.id not in view.inventory.backups:
+            return "left by a run that never registered it"
+        case "wal":
+            return "no kept base backup, window or hold needs it"
+        case "document":
+            return "no kept document snapshot names it"
+        case _:
+            return "no kept recovery point needs it"
+
+
+def _all_kept(view: _View, reason: str) -> VaultPlan:
+    return VaultPlan(view.inventory.bucket, tuple(Verdict(group, True, (reason,)) for group in view.groups))
+
+
+def _keep_points(view: _View, reasons: _Reasons, kept_elsewhere: Set[str]) -> None:
+    policy = view.policy
+    for point in view.points:
+        if point.taken_at > view.now - policy.retention:
+            reasons.keep("point", point.id, f"younger than {format_duration(policy.retention)}")
+        if point.id in kept_elsewhere:
+            reasons.keep("point", point.id, "the other vault keeps it")
+        for hold in view.inventory.holds:
+            if hold.covers(point.taken_at):
+                reasons.keep("point", point.id, _name(hold))
+    least = policy.minimum_verified_points
+    why = f"one of the newest {least} complete points" if least > 1 else "the newest complete point"
+    for point in view.usable[-least:]:
+        reasons.keep("point", point.id, why)
+    for need in (*_window_anchors(view), *_hold_anchors(view)):
+        reasons.keep("point", need.point.id, f"{need.reason} begins with it")
+
+
+def _keep_parts(view: _View, reasons: _Reasons) -> None:
+    """Document snapshots and configurations of kept points."""
+    for point in view.points:
+        if reasons.keeps("point", point.id):
+            reasons.keep("snapshot", point.documents, f"recovery point {point.id}")
+            reasons.keep("config", point.config, f"recovery point {point.id}")
+
+
+def _keep_chains(view: _View, reasons: _Reasons) -> None:
+    needing: dict[str, list[str]] = {}
+    for point in view.points:
+        if reasons.keeps("point", point.id):
+            for backup_id in point.chain:
+                needing.setdefault(backup_id, []).append(point.id)
+    for backup_id, points in needing.items():
+        reasons.keep("backup", backup_id, _named(points))
+
+
+def _keep_parents(view: _View, reasons: _Reasons) -> None:
+    """A registered backup that stays for another reason must stay whole: its parents with it, newest first."""
+    for backup in sorted(view.inventory.backups.values(), key=lambda each: each.id, reverse=True):
+        if backup.parent and reasons.keeps("backup", backup.id) and not reasons.keeps("backup", backup.parent):
+            reasons.keep("backup", backup.parent, f"parent of {backup.id}")
+
+
+def _keep_wal(view: _View, reasons: _Reasons) -> None:
+    needs = list(_wal_needs(view, reasons))
+    for group, file in view.wal_files:
+        if file.is_history:
+            reasons.keep("wal", group.id, "timeline histories are always kept")
+        elif not is_archivable(file.name):
+            reasons.keep("wal", group.id, "no file of PostgreSQL's: left alone")
+        elif file.number is None and group.last_at > view.now - GRACE:
+            reasons.keep("wal", group.id, "of a cluster without a base backup yet")
+        elif file.number is not None:
+            at = file.system_identifier, file.number
+            if why := next((reason for need, reason in needs if need.covers(*at)), None):
+                reasons.keep("wal", group.id, why)
+
+
+def _wal_needs(view: _View, reasons: _Reasons) -> Iterator[tuple[WalNeed, str]]:
+    """In the order in which a reader would want to be told."""
+    backups = view.inventory.backups
+    yield wal_of_point(view.newest, backups).and_after(), "since the newest recovery point's base backup"
+    for anchor in (*_window_anchors(view), *_hold_anchors(view)):
+        yield anchor.need, anchor.reason
+    for point in reversed(view.points):
+        if reasons.keeps("point", point.id) and point.backup in backups:
+            yield wal_of_point(point, backups), f"recovery point {point.id}"
+    for backup in backups.values():
+        if reasons.keeps("backup", backup.id):
+            yield WalNeed.of_backup(backup), f"base backup {backup.id}"
+
+
+def _keep_documents(view: _View, reasons: _Reasons) -> None:
+    named: set[str] = set()
+    for snapshot_id, objects in view.inventory.documents.items():
+        if reasons.keeps("snapshot", snapshot_id):
+            named |= objects
+    for group in view.of_kind("document"):
+        if keys.DOCUMENT_OBJECTS + group.id in named:
+            reasons.keep("document", group.id, "a kept document snapshot names it")
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """A range of time that must stay restorable: the point it begins with and the WAL it needs from there."""
+
+    point: Point
+    need: WalNeed
+    reason: str
+
+
+def _window_anchors(view: _View) -> Iterator[_Anchor]:
+    """Of each cluster that was backed up within the window: a firm's cluster may have been replaced in between."""
+    window = view.policy.point_in_time_window
+    if not window:
+        return
+    begin = view.now - window
+    recent = {point.system_identifier for point in view.usable if point.taken_at > begin}
+    for system in sorted(recent | {view.newest.system_identifier}):
+        if (point := view.begins(begin, system)) is not None:
+            need = wal_of_point(point, view.inventory.backups).and_after()
+            yield _Anchor(point, need, f"the point-in-time window of {format_duration(window)}")
+
+
+def _hold_anchors(view: _View) -> Iterator[_Anchor]:
+    """A hold keeps its range restorable, and so the point before it. The segment with its last instant was archived
+    after that instant."""
+    for hold in view.inventory.holds:
+        for system, numbers in _numbers_held(view, hold).items():
+            if (point := view.begins(hold.covers_from, system)) is not None:
+                need = wal_of_point(point, view.inventory.backups).and_after()
+                last = None if hold.covers_until is None else max(numbers)
+                yield _Anchor(point, need if last is None else need.through(last), _name(hold))
+
+
+def _numbers_held(view: _View, hold: Hold) -> dict[SystemIdentifier, list[int]]:
+    """Of each cluster: the segments archived within the hold, and the first one after it."""
+    numbers: dict[SystemIdentifier, list[int]] = {}
+    over: set[SystemIdentifier] = set()
+    for group, file in sorted(view.wal_files, key=lambda each: each[0].first_at):
+        system = file.system_identifier
+        if file.number is None or group.first_at < hold.covers_from or system in over:
+            continue
+        numbers.setdefault(system, []).append(file.number)
+        if not hold.covers(group.first_at):
+            over.add(system)
+    return numbers
+
+
+def _name(hold: Hold) -> str:
+    return f"hold {hold.id} ({hold.reason})"
+
+
+def _named(points: Iterable[str]) -> str:
+    first, *others = sorted(points)
+    return f"recovery points {first} to {others[-1]}" if others else f"recovery point {first}"

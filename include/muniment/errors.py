@@ -1,0 +1,421 @@
+"""Every error that Muniment raises on purpose.
+
+::
+
+    MunimentError
+    ├── Transient                 the same call may succeed later: retry with backoff
+    │   ├── StoreUnavailable          S3, KMS or Secrets Manager did not answer, or answered 5xx
+    │   ├── ServerUnavailable         PostgreSQL refused, restarted or dropped the connection
+    │   ├── BackupStreamBroken        the base backup stream ended early
+    │   ├── WalNotYetArchived         a segment is not in the vault before the deadline
+    │   ├── WalNotPushed              S3 did not acknowledge a segment in the time that archive_command has
+    │   ├── SourceChanged             a document version was gone before it was copied
+    │   └── AnotherRunIsActive        a second run of the same firm
+    └── Permanent                 trying again cannot help: a person has to look
+        ├── Refused                   we would touch the wrong thing (exit code 4)
+        │   ├── WrongCluster · WrongVault · VaultNotSafe · CheckFailed · TargetNotEmpty
+        │   ├── NoSnapshotCovers · LiveDocumentsChanged
+    │   └── SourceShrank · NotVerified
+        ├── Damaged                   stored bytes are not what was stored (exit code 3)
+        │   ├── ObjectDamaged · ObjectMissing · RegisterHidden · WalGap · WalSegmentInvalid
+        │   └── PageChecksumFailed · MemberOutside
+        ├── InvalidConfiguration      the registry or the policy is wrong (exit code 2)
+        │   └── UnknownParameter          a run was triggered with a name that no step knows
+        ├── ObjectArchived · DocumentsArchived · NoSuchDocument · ConfigUnreadable
+        ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
+        ├── DrillFailed · DrillOverdue
+        ├── ProgramMissing · ProgramFailed · DiskFull · WalFileMissing
+        └── DemonstrationIsBusy · DemonstrationFailed
+
+A message has three parts: what happened, ``KEPT:`` what is still safe, ``HINT:`` what to do next. The text belongs to
+the class; whoever raises passes facts by name, so an error pickles and its text can be tested word for word.
+"""
+
+from typing import Any, ClassVar
+
+
+class MunimentError(Exception):
+    """Root of the tree. ``exit_code`` is what the ``muniment`` command ends with."""
+
+    text: ClassVar[str] = "muniment failed"
+    kept: ClassVar[str] = "everything that was registered before; nothing was deleted"
+    hint: ClassVar[str] = "see the task log."
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, **facts: Any) -> None:
+        self.facts = facts
+        self.what = self.text.format(**facts)
+        super().__init__(self.what)
+
+    def __str__(self) -> str:
+        return f"{self.what}\nKEPT: {self.kept.format(**self.facts)}\nHINT: {self.hint.format(**self.facts)}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.facts)
+
+
+def _rebuild(kind: type[MunimentError], facts: dict[str, Any]) -> MunimentError:
+    return kind(**facts)
+
+
+class Transient(MunimentError):
+    """The same call may succeed later. 75 is ``EX_TEMPFAIL`` of sysexits.h."""
+
+    exit_code = 75
+
+
+class Permanent(MunimentError):
+    """Trying again cannot help."""
+
+
+class StoreUnavailable(Transient):
+    """S3, KMS or Secrets Manager timed out, reset the connection or answered 429 or 5xx after all retries."""
+
+    text = "{service} {operation} on {place} did not succeed: {reason}"
+    kept = "everything that was registered before; what this step had stored is not registered and harms nothing"
+    hint = "the step is retried; if it goes on, look at the health of {service} in this region."
+
+
+class ServerUnavailable(Transient):
+    """PostgreSQL refused the connection, is starting up or shutting down, or dropped it."""
+
+    text = "postgresql of firm {firm} is not available: {reason}"
+    hint = "the step is retried; if it goes on, check that the server runs and that the connection points at it."
+
+
+class BackupStreamBroken(Transient):
+    """The stream of BASE_BACKUP ended before its end: the server restarted or the connection was lost."""
+
+    text = "the base backup stream of firm {firm} broke after {received_bytes} bytes: {reason}"
+    kept = "every registered backup; the chunks of this one are not registered and expire deletes them"
+    hint = "the step is retried from the beginning; if it goes on, look at the server's log."
+
+
+class WalNotYetArchived(Transient):
+    """The archiver has not delivered a segment before the deadline."""
+
+    text = "wal segment {segment} of firm {firm} was not in the vault after {waited_s} seconds"
+    hint = (
+        "look at pg_stat_archiver (last failure: {last_failure}) and at archive_command's errors in the server's log."
+    )
+
+
+class WalNotPushed(Transient):
+    """archive_command ran out of time, or was told to end."""
+
+    text = "wal file {segment} of firm {firm} is not known to be in the vault: {reason}"
+    kept = "the file in pg_wal: postgresql removes none before archive_command has succeeded"
+    hint = "postgresql tries again by itself; if it goes on, look at the health of S3 and KMS in the primary region."
+
+
+class SourceChanged(Transient):
+    """A document version that was listed could not be copied any more: somebody removed it for good in between."""
+
+    text = "document {key} of bucket {bucket} was removed for good, or overwritten without a version, while it was being copied"
+    kept = (
+        "every document version that any snapshot names; what this step has copied is not registered and harms nothing"
+    )
+    hint = "the step is retried with a new listing; if it goes on, find out what removes versions from the bucket (a lifecycle rule?)."
+
+
+class AnotherRunIsActive(Transient):
+    """Another run holds the firm's advisory lock."""
+
+    text = "another run is working on firm {firm} (postgresql backend {holder})"
+    kept = "everything; this run has not touched anything"
+    hint = "wait until it has finished, or stop it, then start this one again."
+
+
+class AccessDenied(Permanent):
+    """The credentials may not do this."""
+
+    text = "{service} denied {operation} on {place}: {reason}"
+    hint = "compare the role's policy with docs/iam/."
+
+
+class KeyUnusable(Permanent):
+    """The firm's KMS key is disabled, pending deletion, or may not be used by this role."""
+
+    text = "key {key} cannot be used: {reason}"
+    hint = "enable the key or cancel its deletion: without it nothing new can be stored and, if both keys are lost, nothing be read."
+
+
+class ObjectArchived(Permanent):
+    """The object is in an archive storage class and has to be restored before it can be read or copied."""
+
+    text = "object {key} in {bucket} is archived and cannot be read: {reason}"
+    hint = "restore it with `aws s3api restore-object`, then run this again."
+
+
+class DocumentsArchived(Permanent):
+    """Documents in an archive storage class cannot be copied; all others were."""
+
+    text = "{count} documents of firm {firm} are in an archive storage class and cannot be copied:\n{documents}"
+    kept = "every document version that any snapshot names; the other new versions have been copied"
+    hint = "restore each with `aws s3api restore-object`, then run the chain again; keep such lifecycle rules off document buckets."
+
+
+class NoSuchDocument(Permanent):
+    """Nothing that was asked for was there at that instant."""
+
+    text = "firm {firm} had no document {selection} at {at}"
+    kept = "everything; nothing was fetched or written"
+    hint = "a key is spelled exactly, with its case; list what there was with `muniment documents {firm} --prefix … --plan`."
+
+
+class ConfigUnreadable(Permanent):
+    """Configuration sources that the firm's file names are not there or may not be read; ``faults`` lists all of them."""
+
+    text = "{count} configuration sources of firm {firm} cannot be read:\n{faults}"
+    hint = "correct configuration in the firm's file, or the rights of the backup's role, user or database login."
+
+
+class Refused(Permanent):
+    """Going on would touch the wrong thing, or delete what must stay."""
+
+    exit_code = 4
+
+
+class WrongCluster(Refused):
+    """The connection leads to a cluster with another system identifier."""
+
+    text = "connection {connection} of firm {firm} leads to cluster {actual}, the firm's cluster is {expected}"
+    kept = "everything; nothing was read from that cluster and nothing was written"
+    hint = (
+        "correct the connection, or the system_identifier in the firm's file when the cluster was replaced on purpose."
+    )
+
+
+class WrongVault(Refused):
+    """The bucket's firm.json names another firm."""
+
+    text = "bucket {bucket} is the vault of {actual}, not of {expected}"
+    kept = "everything; nothing was written"
+    hint = "correct vaults in the firm's file; a vault is never shared and never handed over."
+
+
+class VaultNotSafe(Refused):
+    """The bucket lacks a protection that every vault has."""
+
+    text = "vault {bucket} is not safe: {findings}"
+    kept = "everything; nothing was written"
+    hint = "run `muniment check {firm}` and follow each remedy."
+
+
+class CheckFailed(Refused):
+    """check_firm found something; ``findings`` lists all of it, each with its remedy."""
+
+    text = "firm {firm} is not ready for a backup:\n{findings}"
+    kept = "everything; nothing was started"
+    hint = "follow the remedy of each line, then run `muniment check {firm}` again."
+
+
+class TargetNotEmpty(Refused):
+    """A restore never writes into a place that holds something."""
+
+    text = "{place} is not empty"
+    kept = "everything in {place}"
+    hint = "name an empty or a new folder."
+
+
+class SourceShrank(Refused):
+    """Many documents vanished or changed at once: what ransomware and mass deletion look like."""
+
+    text = "the documents of firm {firm} shrank by {shrunk} since snapshot {snapshot}: {was} objects were current, {now} are; the limit is {limit}"
+    kept = "every document version that any snapshot names; retention does not run"
+    hint = "find out who deleted them; if it was meant, run the chain again with `accept_shrink`."
+
+
+class NotVerified(Refused):
+    """Retention does not run before tonight's point is verified in both regions."""
+
+    text = "recovery point {point} of firm {firm} is not verified in {where}"
+    kept = "everything; nothing was deleted"
+    hint = "run the chain's earlier steps first; expire only follows a verified point."
+
+
+class NoSnapshotCovers(Refused):
+    """What was there at an instant is known between two nights that follow each other, and at each night."""
+
+    text = "no document snapshots of firm {firm} in {bucket} tell what was there at {at}: before it {before}, after it {after}"
+    kept = "everything; nothing was fetched"
+    hint = "choose an instant between two nights that follow each other, or a night's own, or look into the other vault with `--from`."
+
+
+class LiveDocumentsChanged(Refused):
+    """A conditional write found another live version than the plan did."""
+
+    text = "{count} documents of firm {firm} changed after the plan was made and were not restored:\n{documents}"
+    kept = "their live versions; {restored} other documents of the plan are restored, each as a new version"
+    hint = "make a new plan, look at what it would supersede, then restore again."
+
+
+class Damaged(Permanent):
+    """Stored bytes are not what was stored, or are not there."""
+
+    exit_code = 3
+
+
+class ObjectDamaged(Damaged):
+    """An object read back differs from what its register says, or does not decrypt."""
+
+    text = "object {key} in {bucket} is damaged: {reason}"
+    kept = "every other object; nothing was deleted or overwritten"
+    hint = "compare with the other vault: `muniment verify {firm} --deep` names every damaged object of both."
+
+
+class ObjectMissing(Damaged):
+    """A register names an object that is not there."""
+
+    text = "object {key} is missing from {bucket}"
+    kept = "every other object; nothing was deleted or overwritten"
+    hint = "look for it in the other vault, and in the bucket's older versions."
+
+
+class RegisterHidden(Damaged):
+    """A delete marker lies over a register. Muniment deletes versions and never writes a marker."""
+
+    text = "{count} registers in {bucket} are hidden by delete markers: {keys}"
+    kept = "everything under the markers; nothing was deleted"
+    hint = "find out who deleted them; to bring them back, delete the markers themselves by their version ids."
+
+
+class WalGap(Damaged):
+    """The archive lacks segments inside a range that must be continuous."""
+
+    text = "the wal archive of firm {firm} lacks {count} segments between {first} and {last}: {missing}"
+    kept = "every segment that is there; recovery up to the gap is possible"
+    hint = (
+        "if the server still has them in pg_wal, push them with `muniment wal push`; else take a new full backup now."
+    )
+
+
+class WalSegmentInvalid(Damaged):
+    """A WAL segment's header does not belong to its name or to this cluster."""
+
+    text = "wal segment {segment} is not valid: {reason}"
+    kept = "the archive; this segment was neither stored nor handed out"
+    hint = "check that archive_command of the right cluster pushed it, and check the disk it came from."
+
+
+class WalConflict(Permanent):
+    """The same segment name with other bytes: two servers archive to one place."""
+
+    text = "wal segment {segment} is already in {bucket} with other contents"
+    kept = "the segment that was stored first"
+    hint = "find the second server that archives here (a restored copy with archiving on?) and stop it."
+
+
+class PageChecksumFailed(Damaged):
+    """PostgreSQL found a damaged page while it sent the base backup."""
+
+    text = "page checksums failed while firm {firm} was backed up: {files}"
+    kept = "every earlier backup; this one was not registered"
+    hint = "the cluster's own disk is damaged: check the hardware and restore the relation from the last good backup."
+
+
+class BackupRefused(Permanent):
+    """PostgreSQL answered BASE_BACKUP with an error that is neither a lost connection nor a damaged page."""
+
+    text = "postgresql of firm {firm} refused the base backup: {reason}"
+    kept = "every registered backup; this one was not registered"
+    hint = "correct what the server names, then run the step again; its log has the details."
+
+
+class MemberOutside(Damaged):
+    """A tar member's name leads out of the folder that it is written into."""
+
+    text = "archive {archive} has a member {member!r} that points outside of its folder"
+    kept = "everything; nothing was written"
+    hint = "this backup was not made by PostgreSQL: find out who wrote into the vault."
+
+
+class AlreadyRegistered(Permanent):
+    """A conditional write found an object where there must be none."""
+
+    text = "object {key} already exists in {bucket}"
+    kept = "the object that was there first"
+    hint = "another run has registered it; list the points with `muniment points FIRM`."
+
+
+class NothingToRestore(Permanent):
+    """The vault has no registered recovery point."""
+
+    text = "vault {bucket} of firm {firm} has no registered recovery point"
+    hint = "look into the other vault with `--from`."
+
+
+class DrillFailed(Permanent):
+    """A restore test has shown that something would not come back, or not in time; its evidence is in the vaults."""
+
+    text = "drill {drill} of firm {firm} from vault {bucket} failed:\n{faults}"
+    kept = "the firm's data: a drill only reads it; the evidence, in both vaults under {key}"
+    hint = "correct what the lines name, then repeat it: `muniment drill {firm} --seed {seed} --from {side}`."
+
+
+class DrillOverdue(Permanent):
+    """No drill of the firm has passed for too long."""
+
+    text = "no drill of firm {firm} has passed since {since}; one was due by {due}"
+    kept = "everything; a drill only reads"
+    hint = "find out why in `muniment drills {firm}`, then run `muniment drill {firm}`."
+
+
+class InvalidConfiguration(Permanent):
+    """The registry is wrong; ``faults`` lists every fault with file and path."""
+
+    text = "{count} faults in the configuration:\n{faults}"
+    kept = "everything; nothing was started"
+    hint = "correct each line, then run `muniment firms check`."
+    exit_code = 2
+
+
+class UnknownParameter(InvalidConfiguration):
+    """Airflow takes any key of a run's conf; a misspelt one would change nothing and say nothing."""
+
+    text = "run {run} was triggered with {unknown}; the parameters are {known}"
+    hint = "trigger it again with the parameters' own names."
+
+
+class ProgramMissing(Permanent):
+    """A program of PostgreSQL is not on this machine."""
+
+    text = "{program} was not found: looked in {places}"
+    hint = "install PostgreSQL {version} or set MUNIMENT_PG_BIN to its bin folder."
+
+
+class ProgramFailed(Permanent):
+    """A program ended with an error."""
+
+    text = "{program} ended with {status}: {stderr}"
+    hint = "the lines above are the end of its error output."
+
+
+class DiskFull(Permanent):
+    """No space is left where we have to write."""
+
+    text = "no space left in {place}: {needed} bytes needed, {free} there"
+    hint = "free some space, then start again: what was written so far is reused or overwritten."
+
+
+class WalFileMissing(Permanent):
+    """``wal push`` was given a path where there is nothing."""
+
+    text = "there is no file {path}"
+    hint = "archive_command = 'muniment wal push %p' is run in the data directory; by hand, give the whole path."
+
+
+class DemonstrationIsBusy(Permanent):
+    """Another process starts, shows or stops the same demonstration."""
+
+    text = "the demonstration in {place} is being started, shown or stopped by another process"
+    kept = "everything that the other process has made"
+    hint = "wait until it has finished, or stop it with Ctrl-C where it runs."
+
+
+class DemonstrationFailed(Permanent):
+    """A step of `make demo` did not do what it shows."""
+
+    text = "the demonstration failed: {what}"
+    kept = "the logs, in {place}"
+    hint = "the lines above are the end of the log of what failed."

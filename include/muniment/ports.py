@@ -1,0 +1,46 @@
+"""What a runbook asks of the world where there is more than one implementation."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Literal, Protocol
+
+type Clock = Callable[[], datetime]
+"""Tells the present instant, aware and in UTC. Only a runbook's caller owns one; pure rules get ``now``."""
+
+type Unit = Literal["bytes", "objects", "segments"]
+
+
+class Step(Protocol):
+    """One running piece of long work. ``advance`` may be called from any thread."""
+
+    def advance(self, amount: int) -> None: ...
+
+    def expect(self, total: int) -> None:
+        """Corrects the total, when it becomes known or turns out to be an estimate."""
+
+
+class Progress(Protocol):
+    """Where long work reports: a bar on the terminal, lines in a task's log, or nowhere."""
+
+    @contextmanager
+    def step(self, name: str, total: int | None, unit: Unit) -> Iterator[Step]:
+        """``total`` is ``None`` while it is not known."""
+        ...
+
+    def note(self, text: str) -> None:
+        """One line that a person should see."""
+
+
+class Silent:
+    """Reports nowhere."""
+
+    @contextmanager
+    def step(self, name: str, total: int | None, unit: Unit) -> Iterator["Silent"]:
+        yield self
+
+    def advance(self, amount: int) -> None: ...
+
+    def expect(self, total: int) -> None: ...
+
+    def note(self, text: str) -> None: ...

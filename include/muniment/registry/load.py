@@ -1,0 +1,142 @@
+"""From files to firms. A firm whose file has a fault does not stop the others."""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from include.muniment.domain.firm import Firm
+from include.muniment.errors import InvalidConfiguration
+from include.muniment.registry.check import check_firm_file, check_policy_file
+from include.muniment.registry.clashes import clashes
+from include.muniment.registry.faults import Fault, did_you_mean
+from include.muniment.registry.yaml_files import read_yaml
+
+ROOT_VARIABLE = "MUNIMENT_REGISTRY"
+_INCLUDE = Path(__file__).resolve().parents[2]
+
+
+def default_root() -> Path:
+    """``MUNIMENT_REGISTRY``, or this project's ``include/``."""
+    return Path(os.environ.get(ROOT_VARIABLE) or _INCLUDE)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """``firms`` holds the sound ones; ``faults`` everything that is wrong, in the order of the files."""
+
+    root: Path
+    firms: Mapping[str, Firm] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def broken(self) -> Mapping[str, tuple[Fault, ...]]:
+        """The firms that are not in ``firms``, by their file's stem, each with its own faults and its tier's."""
+        found: dict[str, list[Fault]] = defaultdict(list)
+        for fault in self.faults:
+            folder, _, name = fault.file.partition("/")
+            if folder == "firms" and name:
+                found[Path(name).stem].append(fault)
+        return {firm_id: tuple(faults) for firm_id, faults in found.items()}
+
+    def firm(self, firm_id: str) -> Firm:
+        """Raises ``InvalidConfiguration`` with the firm's faults, or where there is no such firm."""
+        if firm_id in self.firms:
+            return self.firms[firm_id]
+        faults = self.broken.get(firm_id)
+        raise _invalid(faults or [_unknown(self.root, firm_id, {*self.firms, *self.broken})])
+
+    def require_sound(self) -> None:
+        """Raises ``InvalidConfiguration`` with every fault there is."""
+        if self.faults:
+            raise _invalid(self.faults)
+
+
+def load_registry(root: Path | None = None) -> Registry:
+    """Reads and checks everything; one pass over 1,000 firms takes about a second."""
+    root = root or default_root()
+    tiers, faults = _load_tiers(root)
+    files, unreadable = _read_folder(root, "firms")
+    faults += unreadable
+    faults += clashes(files)
+    firms: dict[str, Firm] = {}
+    for name, values in files.items():
+        firm, found = check_firm_file(name, values, tiers)
+        faults += found
+        if firm:
+            firms[Path(name).stem] = firm
+    broken = {fault.file for fault in faults}
+    sound = {firm_id: firm for firm_id, firm in firms.items() if f"firms/{firm_id}.yaml" not in broken}
+    return Registry(root, sound, tuple(sorted(set(faults))))
+
+
+def load_firm(root: Path | None, firm_id: str) -> Firm:
+    """One firm, from its own file and its tier's: what a task needs. Clashes with other firms are not looked for.
+
+    Raises ``InvalidConfiguration`` with every fault of the two files.
+    """
+    root = root or default_root()
+    name = f"firms/{firm_id}.yaml"
+    if firm_id not in (known := firm_ids(root)):
+        raise _invalid([_unknown(root, firm_id, known)])
+    reading = read_yaml(root / name)
+    faults = [Fault(name, path, what) for path, what in reading.faults]
+    if faults and not reading.values:
+        raise _invalid(faults)
+    tiers, of_the_tier = _load_tiers(root, only=reading.values.get("tier"))
+    firm, found = check_firm_file(name, reading.values, tiers)
+    if firm and not faults:
+        return firm
+    raise _invalid(sorted({*faults, *found, *of_the_tier}))
+
+
+def firm_ids(root: Path | None = None) -> list[str]:
+    """The names of the firms' files, unread, sorted."""
+    return sorted(file.stem for file in _files((root or default_root()) / "firms") if file.suffix == ".yaml")
+
+
+def _load_tiers(root: Path, only: Any = None) -> tuple[dict[str, dict[str, Any] | None], list[Fault]]:
+    """Tier → its values, ``None`` where the file has faults. ``only``: leave the others' contents alone."""
+    names = {file.stem for file in _files(root / "policies") if file.suffix == ".yaml"}
+    files, faults = _read_folder(root, "policies", only=only if only in names else None)
+    for name, values in files.items():
+        faults += check_policy_file(name, values)
+    broken = {fault.file for fault in faults}
+    tiers: dict[str, dict[str, Any] | None] = dict.fromkeys(names)
+    tiers.update({Path(name).stem: values for name, values in files.items() if name not in broken})
+    return tiers, faults
+
+
+def _read_folder(root: Path, folder: str, only: Any = None) -> tuple[dict[str, dict[str, Any]], list[Fault]]:
+    """File name below the root → values. What cannot be read at all is among the faults alone."""
+    if not (root / folder).is_dir():
+        return {}, [Fault(folder, "", f"there is no such folder in {root}")]
+    files: dict[str, dict[str, Any]] = {}
+    faults: list[Fault] = []
+    for file in _files(root / folder):
+        name = f"{folder}/{file.name}"
+        if file.suffix != ".yaml":
+            faults.append(Fault(name, "", f"is not read: its name must end in .yaml, {file.stem}.yaml"))
+        elif only is None or file.stem == only:
+            reading = read_yaml(file)
+            if reading.values or not reading.faults:
+                files[name] = reading.values
+            faults += [Fault(name, path, what) for path, what in reading.faults]
+    return files, faults
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """YAML files under either ending, hidden ones left out (editors' copies)."""
+    if folder.is_dir():
+        yield from sorted(f for f in folder.iterdir() if f.suffix in (".yaml", ".yml") and not f.name.startswith("."))
+
+
+def _unknown(root: Path, firm_id: str, known: Iterable[str]) -> Fault:
+    return Fault(f"firms/{firm_id}.yaml", "", f"there is no such file in {root}; {did_you_mean(firm_id, known)}")
+
+
+def _invalid(faults: Iterable[Fault]) -> InvalidConfiguration:
+    lines = [str(fault) for fault in faults]
+    return InvalidConfiguration(count=len(lines), faults="\n".join(lines))

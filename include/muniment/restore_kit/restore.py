@@ -1,0 +1,698 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#     "boto3==1.43.106",
+#     "aws-encryption-sdk==4.0.7",
+#     "aws-cryptographic-material-providers==1.11.3",
+#     "zstandard==0.25.0",
+# ]
+# ///
+# ruff: noqa: EM101, EM102, TRY003, UP047
+# One file, so that it can be taken along alone; Python 3.10 has no type parameters.
+"""Gets a firm's database, documents and configuration out of its vault. Needs no Muniment and no Airflow.
+
+    python restore.py list  --bucket BUCKET --region REGION
+    python restore.py fetch --bucket BUCKET --region REGION [--point latest] --into DIR [--documents DIR2]
+
+One of the firm's two vaults is enough, with that vault's own KMS key. Credentials are those of boto3: environment
+variables, ~/.aws, or the machine's role. They need s3:ListBucket, s3:ListBucketVersions, s3:GetObject,
+s3:GetObjectVersion and kms:Decrypt. Nothing is ever written to the vault. RESTORE.md, beside this file, goes through it
+step by step; the format is Muniment's docs/vault-format.md, version 1.
+
+Ends with 0, or 1 (no access, or a wrong option), 3 (damaged or missing bytes), 4 (refused: a target is not empty).
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import re
+import shlex
+import shutil
+import sys
+import tarfile
+import unicodedata
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import zstandard
+from aws_cryptographic_material_providers.mpl import AwsCryptographicMaterialProviders
+from aws_cryptographic_material_providers.mpl.config import MaterialProvidersConfig
+from aws_cryptographic_material_providers.mpl.models import (
+    AesWrappingAlg,
+    CreateAwsKmsKeyringInput,
+    CreateRawAesKeyringInput,
+)
+from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
+from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from cryptography.exceptions import InvalidTag
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Register = dict[str, Any]
+Read = tuple[bytes, dict[str, str]]
+
+WORKERS = 8
+MOST_BYTES = 512 * 2**20  # of plain slices at once; as stored and as decrypted they are there once more
+FORMAT = 1
+WAL_NAME = re.compile(r"[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history")
+MISSING_CODES = {"NoSuchKey", "404", "NoSuchVersion", "MethodNotAllowed"}
+# Names that some file system refuses or reads as something else; "%" itself, so that no two keys become one name.
+UNSAFE = re.compile(r'[%\x00-\x1f\x7f\\:*?"<>|]|^ | $|\.$|^\.')
+LONGEST_NAME = 180
+
+
+class Failed(Exception):
+    exit_code = 1
+
+
+class Damaged(Failed):
+    exit_code = 3
+
+
+class Refused(Failed):
+    exit_code = 4
+
+
+# --- the vault ---
+
+
+class Vault:
+    """One bucket and one key."""
+
+    def __init__(
+        self,
+        bucket: str,
+        region: str,
+        kms_key: str | None = None,
+        endpoint_url: str | None = None,
+        raw_key: tuple[str, str] | None = None,
+    ) -> None:
+        self.bucket = bucket
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=2 * WORKERS, connect_timeout=10
+        )
+        self._client: Callable[[Any, str], Any] = lambda service, where: boto3.client(
+            service, region_name=where, endpoint_url=endpoint_url, config=config
+        )
+        self.s3 = self._client("s3", region)
+        self.mark = self.register("firm.json")
+        self.firm = str(self.mark["firm"])
+        self._sdk = EncryptionSDKClient(
+            commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=2
+        )
+        self._keyring = raw_keyring(*raw_key) if raw_key else self._kms_keyring(kms_key or self.own_key())
+
+    def own_key(self) -> str:
+        """The vault's KMS key is the one under which S3 keeps firm.json."""
+        key = str(self.s3.head_object(Bucket=self.bucket, Key="firm.json").get("SSEKMSKeyId", ""))
+        if not key.startswith("arn:"):
+            raise Failed("the vault's KMS key is not known: name it with --kms-key (RESTORE.md tells it)")
+        return key
+
+    def _kms_keyring(self, arn: str) -> Any:
+        if not re.fullmatch(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", arn):
+            raise Failed(f"--kms-key {arn}: give the whole ARN (arn:aws:kms:REGION:ACCOUNT:key/…), no alias and no id")
+        providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+        client = self._client("kms", arn.split(":")[3])
+        return providers.create_aws_kms_keyring(CreateAwsKmsKeyringInput(kms_key_id=arn, kms_client=client))
+
+    def keys(self, prefix: str) -> list[str]:
+        """Every key that has bytes, those under a delete marker too: what is expired has no version left."""
+        found: set[str] = set()
+        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix):
+            found.update(version["Key"] for version in page.get("Versions", ()))
+        return sorted(found)
+
+    def versions(self, key: str) -> Iterator[str]:
+        for page in self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=key):
+            yield from (each["VersionId"] for each in page.get("Versions", ()) if each["Key"] == key)
+
+    def get(self, key: str, sha256: str | None = None) -> Read:
+        """Bytes and metadata. A key is written once, so older versions are asked where the current one is not right."""
+        found = self._read(key)
+        if found is not None and is_right(found, sha256):
+            return found
+        for version in self.versions(key):
+            older = self._read(key, VersionId=version)
+            if older is not None and is_right(older, sha256):
+                print(f"note: {key} was hidden or overwritten; its version {version} is right", file=sys.stderr)
+                return older
+        if found is None:
+            raise Damaged(f"{self.bucket}/{key} is missing. Try the other vault.")
+        raise Damaged(f"{self.bucket}/{key} is damaged: its sha256 is not the registered one. Try the other vault.")
+
+    def _read(self, key: str, **version: str) -> Read | None:
+        try:
+            answer = self.s3.get_object(Bucket=self.bucket, Key=key, **version)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in MISSING_CODES:
+                return None
+            raise
+        return answer["Body"].read(), answer.get("Metadata", {})
+
+    def register(self, key: str) -> Register:
+        document: Register = json.loads(self.get(key)[0])
+        if document.get("format") != FORMAT:
+            raise Failed(f"{key} has format {document.get('format')}; this script reads format {FORMAT}")
+        return document
+
+    def sealed(self, key: str, sha256: str | None = None) -> Read:
+        """Plain bytes and metadata of an object that is encrypt(zstd(content))."""
+        message, metadata = self.get(key, sha256)
+        context = {"muniment:firm": self.firm, "muniment:key": key}
+        try:
+            frames, _ = self._sdk.decrypt(source=message, keyring=self._keyring, encryption_context=context)
+        except InvalidTag as error:
+            raise Damaged(f"{self.bucket}/{key} is damaged: it is not authentic. Try the other vault.") from error
+        except AWSEncryptionSDKClientError as error:
+            raise self._unopened(key, error, is_right=sha256 is not None) from error
+        return decompressed(key, frames), metadata
+
+    def _unopened(self, key: str, error: BaseException, *, is_right: bool) -> Failed:
+        """``is_right``: its sha256 is the registered one, so it is not the object that is wrong."""
+        reason = innermost(error)
+        words = ("disabled", "Disabled", "pending", "InvalidState", "AccessDenied", "not authorized", "NotFound")
+        if is_right or any(word in reason for word in words):
+            return Failed(f"the key cannot open {key}: {reason}. Is it this firm's, enabled, and may you kms:Decrypt?")
+        return Damaged(f"{self.bucket}/{key} is damaged, or the key is another one: {reason}. Try the other vault.")
+
+
+def is_right(found: Read, sha256: str | None) -> bool:
+    return sha256 is None or hashlib.sha256(found[0]).hexdigest() == sha256
+
+
+def raw_keyring(file: str, name: str) -> Any:
+    """For a vault that was sealed without KMS: 32 bytes in a file."""
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+    settings = CreateRawAesKeyringInput(
+        key_namespace="muniment",
+        key_name=name,
+        wrapping_key=Path(file).read_bytes(),
+        wrapping_alg=AesWrappingAlg.ALG_AES256_GCM_IV12_TAG16,
+    )
+    return providers.create_raw_aes_keyring(settings)
+
+
+def innermost(error: BaseException) -> str:
+    """The first cause in the SDK's nested error lists."""
+    inner = error.args[0] if error.args else None
+    if isinstance(inner, BaseException):
+        return innermost(inner)
+    causes = getattr(error, "list", None)
+    return "; ".join(innermost(cause) for cause in causes) if causes else str(error) or type(error).__name__
+
+
+def decompressed(key: str, frames: bytes) -> bytes:
+    """A chunk is several zstd frames, one after the other."""
+    content = []
+    try:
+        while frames:
+            reader = zstandard.ZstdDecompressor().decompressobj()
+            content.append(reader.decompress(frames))
+            if not reader.eof:
+                raise Damaged(f"{key} is damaged: its last zstd frame has no end. Try the other vault.")
+            frames = reader.unused_data
+    except zstandard.ZstdError as error:
+        raise Damaged(f"{key} is damaged: {error}. Try the other vault.") from error
+    return b"".join(content)
+
+
+def in_order(work: Callable[[Item], Result], items: Iterable[Item], ahead: int = WORKERS) -> Iterator[Result]:
+    """work(item) for each, several at once, the results in the items' order; never more than ``ahead`` in memory."""
+    with ThreadPoolExecutor(ahead) as pool:
+        running: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                running.append(pool.submit(work, item))
+                if len(running) >= ahead:
+                    yield running.popleft().result()
+            while running:
+                yield running.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+# --- what is there ---
+
+
+def find_point(vault: Vault, wanted: str) -> Register:
+    ids = [key[len("points/") : -len(".json")] for key in vault.keys("points/")]
+    if not ids:
+        raise Failed(f"{vault.bucket} has no recovery point. Try the other vault.")
+    point_id = ids[-1] if wanted == "latest" else wanted
+    if point_id not in ids:
+        raise Failed(f"there is no recovery point {wanted}; there are: {', '.join(ids)}")
+    return vault.register(f"points/{point_id}.json")
+
+
+def list_points(vault: Vault) -> None:
+    print(f"{vault.bucket}: {vault.mark['role']} vault of firm {vault.firm}, cluster {vault.mark['system_identifier']}")
+    for key in vault.keys("points/"):
+        point = vault.register(key)
+        print(
+            f"{point['id']}  taken {point['taken_at'][:19]}Z  {point['kind']:11}  chain of {len(point['chain'])}"
+            f"  {size(point['size_bytes'])} in this backup  {point['document_count']} documents"
+        )
+    registered = {key[len("points/") : -len(".json")] for key in vault.keys("points/")}
+    for key in vault.keys("documents/snapshots/"):
+        if key.rpartition("/")[2] not in registered:
+            print(f"{key.rpartition('/')[2]}  documents alone: `fetch --documents DIR --point` takes this id")
+
+
+def size(count: float) -> str:
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if count < 10 * 1024:
+            return f"{count:.0f} {unit}"
+        count /= 1024
+    return f"{count:.0f} TiB"
+
+
+# --- the cluster ---
+
+
+def fetch_cluster(vault: Vault, point: Register, into: Path, *, tars: bool) -> None:
+    backups = [vault.register(f"base/{backup_id}/backup.json") for backup_id in point["chain"]]
+    wal = wal_keys(vault, point, backups)
+    plain = sum(archive["size_bytes"] for backup in backups for archive in backup["archives"])
+    needed = 2 * plain + len(wal) * backups[-1]["wal_segment_bytes"]
+    require_space(into, needed)
+    into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folders = []
+    for number, backup in enumerate(backups, 1):
+        folder = into / "backups" / f"{number}-{backup['kind']}-{backup['id']}"
+        print(f"{backup['kind']} backup {backup['id']}: {size(sum(a['size_bytes'] for a in backup['archives']))}")
+        fetch_backup(vault, backup, folder, tars=tars)
+        folders.append(folder)
+    print(f"WAL: {len(wal)} files")
+    fetch_wal(vault, wal, into / "wal")
+    write_private(into / "config.json", vault.sealed(f"config/{point['config']}")[0])
+    write_private(into / "point.json", json.dumps(point, indent=1).encode())
+    if not tars:
+        write_finish(into, backups, folders)
+
+
+def fetch_backup(vault: Vault, backup: Register, folder: Path, *, tars: bool) -> None:
+    folder.mkdir(mode=0o700, parents=True)
+    for archive in backup["archives"]:
+        if not re.fullmatch(r"base|\d+", archive["name"]):
+            raise Damaged(f"backup {backup['id']} names an archive {archive['name']!r}")
+        at_once = max(2, min(WORKERS, MOST_BYTES // backup["slice_bytes"]))
+        slices = in_order(partial(fetch_chunk, vault), archive["chunks"], at_once)
+        if tars:
+            write_tar(folder / f"{archive['name']}.tar", slices)
+        else:
+            extract(slices, folder_of(archive, folder))
+    manifest = backup["manifest"]
+    (folder / "backup_manifest").write_bytes(vault.sealed(manifest["key"], manifest["sha256"])[0])
+    if not tars:
+        link_tablespaces(backup, folder)
+
+
+def folder_of(archive: Register, folder: Path) -> Path:
+    return folder if archive["name"] == "base" else tablespaces_of(folder) / str(archive["name"])
+
+
+def tablespaces_of(folder: Path) -> Path:
+    return folder.with_name(folder.name + "-tablespaces")
+
+
+def fetch_chunk(vault: Vault, chunk: Register) -> bytes:
+    plain, _ = vault.sealed(chunk["key"], chunk["sha256"])
+    if len(plain) != chunk["size_bytes"]:
+        raise Damaged(f"{chunk['key']} holds {len(plain)} bytes, its register says {chunk['size_bytes']}")
+    return plain
+
+
+def write_tar(path: Path, slices: Iterable[bytes]) -> None:
+    with path.open("xb") as file:
+        for plain in slices:
+            file.write(plain)
+
+
+class Joined:
+    """The slices of one tar, read as one stream."""
+
+    def __init__(self, slices: Iterable[bytes]) -> None:
+        self._slices, self._rest = iter(slices), memoryview(b"")
+
+    def read(self, count: int) -> bytes:
+        """At most ``count`` bytes: all of them unless the stream ends."""
+        parts = []
+        while count > 0 and self._fill():
+            part = self._rest[:count]
+            self._rest = self._rest[len(part) :]
+            count -= len(part)
+            parts.append(part)
+        return b"".join(parts)
+
+    def _fill(self) -> bool:
+        while not self._rest:
+            following = next(self._slices, None)
+            if following is None:
+                return False
+            self._rest = memoryview(following)
+        return True
+
+
+def extract(slices: Iterable[bytes], folder: Path) -> None:
+    """Files and folders below ``folder``; PostgreSQL sends nothing else but the links of its tablespaces."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stream: Any = Joined(slices)
+    with tarfile.open(fileobj=stream, mode="r|", bufsize=1024 * 1024) as tar:
+        for member in tar:
+            if not (member.issym() and member.name.startswith("pg_tblspc/")):
+                extract_member(tar, member, folder)
+
+
+def extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    parts = [part for part in member.name.split("/") if part not in ("", ".")]
+    if ".." in parts or member.name.startswith("/") or not (member.isdir() or member.isreg()):
+        raise Refused(f"the backup has a member {member.name!r} that does not belong into a data directory")
+    path = folder.joinpath(*parts)
+    if member.isdir():
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    source: Any = tar.extractfile(member)
+    with path.open("xb") as file:
+        shutil.copyfileobj(source, file, 1024 * 1024)
+    path.chmod(member.mode & 0o750)
+
+
+def link_tablespaces(backup: Register, folder: Path) -> None:
+    """Links replace tablespace_map, whose locations are those of the firm's own server."""
+    (folder / "tablespace_map").unlink(missing_ok=True)
+    for archive in backup["archives"]:
+        if archive["name"] != "base":
+            (folder / "pg_tblspc").mkdir(mode=0o700, exist_ok=True)
+            (folder / "pg_tblspc" / archive["name"]).symlink_to(tablespaces_of(folder).resolve() / archive["name"])
+
+
+# --- WAL ---
+
+
+def segment_position(lsn: str, segment_bytes: int) -> str:
+    """The sixteen digits of a segment's name that tell where it lies: they sort as positions do."""
+    high, low = (int(half, 16) for half in lsn.split("/"))
+    number, each_id = ((high << 32) + low) // segment_bytes, 0x100000000 // segment_bytes
+    return f"{number // each_id:08X}{number % each_id:08X}"
+
+
+def next_position(position: str, segment_bytes: int) -> str:
+    each_id = 0x100000000 // segment_bytes
+    number = int(position[:8], 16) * each_id + int(position[8:], 16) + 1
+    return f"{number // each_id:08X}{number % each_id:08X}"
+
+
+def wal_keys(vault: Vault, point: Register, backups: Sequence[Register]) -> list[str]:
+    """Everything from the backup's first segment to the end of the archive, on whichever timeline."""
+    backup, last = backups[-1], point["wal"]["last_segment"][8:]
+    first = min(segment_position(backup["start_lsn"], backup["wal_segment_bytes"]), point["wal"]["first_segment"][8:])
+    names = {key.rpartition("/")[2]: key for key in vault.keys(f"wal/{backup['system_identifier']}/")}
+    names = {name: key for name, key in names.items() if WAL_NAME.fullmatch(name)}
+    there = {name[8:] for name in names if len(name) == 24}
+    missing, position = [], first
+    while position <= last:
+        if position not in there:
+            missing.append(position)
+        position = next_position(position, backup["wal_segment_bytes"])
+    if missing:
+        raise Damaged(f"WAL segments are missing at {', '.join(missing)}. Try the other vault.")
+    return [key for name, key in sorted(names.items()) if name.endswith(".history") or name[8:24] >= first]
+
+
+def fetch_wal(vault: Vault, keys: Iterable[str], folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    for key, plain in in_order(lambda key: (key, wal_file(vault, key)), keys):
+        (folder / key.rpartition("/")[2]).write_bytes(plain)
+
+
+def wal_file(vault: Vault, key: str) -> bytes:
+    plain, metadata = vault.sealed(key)
+    expected = metadata.get("sha256")
+    if expected and hashlib.sha256(plain).hexdigest() != expected:
+        raise Damaged(f"{key} is damaged: its contents are not those that were archived. Try the other vault.")
+    return plain
+
+
+# --- what PostgreSQL's programs do then ---
+
+SETTINGS = """\
+# A restored copy that cannot hurt anyone: it archives nothing, subscribes to nothing and listens to nobody outside.
+# The firm's own settings are beside it: postgresql.conf.live, postgresql.auto.conf.live, pg_hba.conf.live.
+listen_addresses = ''
+archive_mode = off
+hot_standby = off
+max_logical_replication_workers = 0
+shared_buffers = '128MB'
+restore_command = {restore_command}
+recovery_target_timeline = 'latest'
+# To stop earlier, give ONE of these before the first start (times with their zone):
+# recovery_target_time = '2026-11-20 14:30:00+00'
+# recovery_target_lsn = '0/3000060'
+# recovery_target_inclusive = off
+# recovery_target_action = 'promote'
+# RESTORE.md tells whether the firm's server loads libraries at its start:
+# shared_preload_libraries = ''
+"""
+FINISH = """\
+#!/bin/sh
+# Made by restore.py: from here on PostgreSQL {major}'s own programs do the work.
+# Run it as the user that the server will run as (never root), with the folder of PostgreSQL's programs:
+#     sh finish.sh /usr/lib/postgresql/{major}/bin
+set -eu
+bin=${{1:?the folder of the programs of PostgreSQL {major}}}
+cd "$(dirname "$0")"
+here=$(pwd)
+case $("$bin/postgres" --version) in
+*" {major}."* | *" {major}"[a-z]*) ;;
+*) echo "this backup wants PostgreSQL {major}, $bin has $("$bin/postgres" --version)" >&2 && exit 1 ;;
+esac
+
+# 1. Every file is what PostgreSQL's own manifest says.
+{verify}
+
+# 2. One data directory.
+{combine}
+
+# 3. Settings of its own, so that nothing of production is reached.
+for file in postgresql.conf postgresql.auto.conf pg_hba.conf; do
+    if [ -e "data/$file" ]; then mv "data/$file" "data/$file.live"; fi
+done
+rm -f data/standby.signal data/postmaster.pid
+cp staging.conf data/postgresql.conf
+echo 'local all all trust' >data/pg_hba.conf
+: >data/recovery.signal
+socket=$(mktemp -d /tmp/restored-XXXXXX) # nobody else may enter it
+echo "unix_socket_directories = '$socket'" >>data/postgresql.conf
+sync
+
+echo "ready. Start it:    $bin/pg_ctl -D '$here/data' -l '$here/server.log' -w -t 3600 start"
+echo "Then look inside:   psql -h $socket -U postgres -l"
+"""
+
+
+def write_finish(into: Path, backups: Sequence[Register], folders: Sequence[Path]) -> None:
+    copy = f"cp {shlex.quote(str((into / 'wal').resolve()).replace('%', '%%'))}/%f %p"
+    settings = SETTINGS.format(restore_command="'" + copy.replace("'", "''") + "'")
+    (into / "staging.conf").write_text(settings)
+    names = [shlex.quote(str(folder.relative_to(into))) for folder in folders]
+    verify = [f'"$bin/pg_verifybackup" --no-parse-wal --ignore=tablespace_map {name}' for name in names]
+    script = FINISH.format(
+        major=backups[-1]["server_version"] // 10000,
+        verify="\n".join(verify),
+        combine=combine_command(backups, folders, names),
+    )
+    (into / "finish.sh").write_text(script)
+
+
+def combine_command(backups: Sequence[Register], folders: Sequence[Path], names: Sequence[str]) -> str:
+    if len(backups) == 1:
+        return f"mv {names[0]} data"
+    made = [archive["name"] for archive in backups[-1]["archives"] if archive["name"] != "base"]
+    mappings = [
+        f" --tablespace-mapping={shlex.quote(f'{tablespaces_of(folders[-1]).resolve()}/{oid}')}="
+        f'"$here/tablespaces/{oid}"'
+        for oid in made
+    ]
+    return f'"$bin/pg_combinebackup" {" ".join(names)} -o data{"".join(mappings)}'
+
+
+# --- documents ---
+
+
+def fetch_documents(vault: Vault, snapshot_id: str, into: Path) -> None:
+    snapshot = json.loads(vault.sealed(f"documents/snapshots/{snapshot_id}")[0])
+    documents = snapshot["documents"]
+    require_space(into, sum(document["size_bytes"] for document in documents))
+    into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    print(f"documents of {snapshot['taken_at']}: {len(documents)}")
+    names = file_names((document["bucket"], document["key"]) for document in documents)
+    written = list(in_order(partial(fetch_document, vault, into), zip(documents, names, strict=True)))
+    if unsure := [document["key"] for document in written if not document["is_checked"]]:
+        print(f"note: of {len(unsure)} documents S3 keeps no checksum of the whole: only their size was compared")
+    manifest = {"snapshot": snapshot["id"], "firm": vault.firm, "taken_at": snapshot["taken_at"], "documents": written}
+    (into / "documents.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), "utf-8")
+
+
+def file_names(keys: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """A path below the folder for each (bucket, key), readable where it can be, and no two alike on any file system."""
+    files: set[str] = {"documents.json"}
+    folders: set[str] = set()
+    for bucket, key in keys:
+        parts = [safe_name(bucket), *(safe_name(part) for part in key.split("/"))]
+        folded = unicodedata.normalize("NFKC", "/".join(parts)).casefold()
+        above = {folded.rsplit("/", depth)[0] for depth in range(1, len(parts))}
+        if folded in files or folded in folders or above & files:
+            digest = hashlib.sha256(f"{bucket}\0{key}".encode()).hexdigest()
+            parts = ["%same-name", digest[:2], digest]
+            folded, above = "/".join(parts), {"%same-name", f"%same-name/{digest[:2]}"}
+        files.add(folded)
+        folders |= above
+        yield "/".join(parts)
+
+
+def safe_name(part: str) -> str:
+    """One name for one path part: a percent sign and the code stand for what a file system could misread."""
+    name = UNSAFE.sub(lambda found: f"%{ord(found[0]):02X}", part) or "%"
+    if len(name.encode("utf-8", "surrogatepass")) > LONGEST_NAME:
+        digest = hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        name = name.encode("utf-8", "surrogatepass")[: LONGEST_NAME - 20].decode("utf-8", "ignore") + f"%{digest}"
+    return name
+
+
+def fetch_document(vault: Vault, into: Path, named: tuple[Register, str]) -> Register:
+    """Straight to disk, checked against the snapshot; what documents.json says of it."""
+    document, name = named
+    path = into.joinpath(*name.split("/"))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The older versions are asked, and listed, only where the current one is not proven to be right.
+    for version in chain((None,), vault.versions(document["object"])):
+        found = download(vault, document, version, path)
+        if found and found["is_checked"]:
+            return {**found, "file": name}
+    if document["sha256"] is None and (found := download(vault, document, None, path)):
+        return {**found, "file": name}
+    path.unlink(missing_ok=True)
+    raise Damaged(f"document {document['key']!r} ({document['object']}) is missing or damaged. Try the other vault.")
+
+
+def download(vault: Vault, document: Register, version: str | None, path: Path) -> Register | None:
+    """``None`` where it is not there or has another size. Without a sha256, an ETag may be the MD5 of the bytes."""
+    which = {"VersionId": version} if version else {}
+    try:
+        body = vault.s3.get_object(Bucket=vault.bucket, Key=document["object"], **which)["Body"]
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in MISSING_CODES:
+            return None
+        raise
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with path.open("wb") as file:
+        for part in body.iter_chunks(1024 * 1024):
+            sha256.update(part)
+            md5.update(part)
+            file.write(part)
+    if path.stat().st_size != document["size_bytes"]:
+        return None
+    is_checked = document["sha256"] == sha256.hexdigest() or (
+        document["sha256"] is None and document["etag"].strip('"') == md5.hexdigest()
+    )
+    kept = {field: document[field] for field in ("bucket", "key", "version_id", "size_bytes", "modified_at")}
+    return {**kept, "sha256": sha256.hexdigest(), "is_checked": is_checked}
+
+
+# --- this machine ---
+
+
+def require_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused(f"{folder} is not empty: name an empty or a new folder")
+
+
+def require_space(folder: Path, needed: int) -> None:
+    there = next(parent for parent in (folder, *folder.resolve().parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise Failed(f"no space in {folder}: {size(needed)} needed, {size(free)} free")
+
+
+def write_private(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+
+
+# --- the command ---
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="restore.py", description="Gets a firm's data out of its vault.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, told in (("list", "the recovery points of the vault"), ("fetch", "database, documents, configuration")):
+        command = commands.add_parser(name, help=told)
+        command.add_argument("--bucket", required=True, help="the primary or the replica vault")
+        command.add_argument("--region", required=True, help="the bucket's region")
+        command.add_argument("--kms-key", help="ARN of the vault's own key (default: the key of its firm.json)")
+        command.add_argument("--endpoint-url", help="of an S3 that is not Amazon's; KMS is asked there too")
+        command.add_argument("--raw-key", help="file with the 32-byte key of a vault without KMS")
+        command.add_argument("--raw-key-name", default="local", help="that key's name (default: local)")
+        if name == "fetch":
+            command.add_argument("--point", default="latest", help="id of a recovery point (default: latest)")
+            command.add_argument("--into", type=Path, help="empty folder for the database and the configuration")
+            command.add_argument("--documents", type=Path, help="empty folder for the documents")
+            command.add_argument("--tars", action="store_true", help="leave plain tars, extract nothing")
+    return parser.parse_args(argv)
+
+
+def run(asked: argparse.Namespace) -> None:
+    raw_key = (asked.raw_key, asked.raw_key_name) if asked.raw_key else None
+    vault = Vault(asked.bucket, asked.region, asked.kms_key, asked.endpoint_url, raw_key)
+    if asked.command == "list":
+        list_points(vault)
+        return
+    if not (asked.into or asked.documents):
+        raise Failed("say what to fetch: --into DIR for the database, --documents DIR for the documents, or both")
+    for folder in filter(None, (asked.into, asked.documents)):
+        require_empty(folder)
+    if asked.into:
+        point = find_point(vault, asked.point)
+        fetch_cluster(vault, point, asked.into, tars=asked.tars)
+    if asked.documents:
+        snapshot = find_point(vault, "latest")["documents"] if asked.point == "latest" else asked.point
+        fetch_documents(vault, snapshot, asked.documents)
+    os.sync()
+    if asked.into and not asked.tars:
+        print(f"next, as the user that PostgreSQL runs as: sh {asked.into / 'finish.sh'} FOLDER_OF_POSTGRESQL_PROGRAMS")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    # The SDK prints a traceback for each message that does not decrypt; we say it once.
+    logging.getLogger("aws_encryption_sdk").setLevel(logging.CRITICAL)
+    try:
+        run(arguments(argv))
+    except Failed as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except (ClientError, BotoCoreError) as error:
+        print(f"error: AWS refused or did not answer: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print("done")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

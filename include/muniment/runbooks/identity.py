@@ -1,0 +1,45 @@
+"""Right firm first: every runbook proves whose cluster and whose vaults it talks to before it does anything else."""
+
+from include.muniment.adapters.site import Site
+from include.muniment.adapters.vault import Vault
+from include.muniment.domain import keys
+from include.muniment.domain.register import FirmMark
+from include.muniment.errors import WrongCluster, WrongVault
+
+
+def prove_identity(site: Site) -> FirmMark:
+    """The primary vault's mark, after cluster, primary and replica have all been found to be this firm's.
+
+    Raises ``WrongCluster`` or ``WrongVault``; ``ObjectMissing`` where check_firm has never run.
+    """
+    mark = prove_vaults(site)
+    prove_cluster(site, mark.system_identifier)
+    return mark
+
+
+def prove_vaults(site: Site) -> FirmMark:
+    """The primary vault's mark, for what needs no cluster: both are this firm's and speak of one cluster."""
+    mark = prove_vault(site.primary)
+    replica = prove_vault(site.replica)
+    if replica.system_identifier != mark.system_identifier:
+        raise WrongVault(bucket=site.replica.bucket, expected=_named(mark), actual=_named(replica))
+    return mark
+
+
+def prove_vault(vault: Vault) -> FirmMark:
+    mark = FirmMark.from_json(vault.get(keys.FIRM))
+    if mark.firm != vault.firm:
+        raise WrongVault(bucket=vault.bucket, expected=vault.firm, actual=mark.firm)
+    return mark
+
+
+def prove_cluster(site: Site, expected: int) -> None:
+    """``expected`` is what firm.json holds; the registry may pin the identifier as well."""
+    actual = site.postgres.system_identifier()
+    pinned = site.firm.cluster.system_identifier or expected
+    if actual != expected or actual != pinned:
+        raise WrongCluster(firm=site.firm.id, connection=site.firm.cluster.connection, actual=actual, expected=expected)
+
+
+def _named(mark: FirmMark) -> str:
+    return f"{mark.firm} (cluster {mark.system_identifier})"

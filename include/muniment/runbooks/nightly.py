@@ -1,0 +1,49 @@
+"""The whole night without Airflow: the eight steps of `<firm>__backup`, in their order.
+
+Each step takes the firm's lock for itself and is safe to run again: with the same point id, what is registered is found
+and not made a second time.
+"""
+
+from include.muniment.adapters.site import Site
+from include.muniment.domain.register import Point
+from include.muniment.ports import Clock, Progress, Silent
+from include.muniment.runbooks.back_up_cluster import back_up_cluster
+from include.muniment.runbooks.back_up_config import back_up_config
+from include.muniment.runbooks.check_firm import require_ready
+from include.muniment.runbooks.copy_to_replica import copy_to_replica
+from include.muniment.runbooks.create_vaults import create_vaults
+from include.muniment.runbooks.expire import expire
+from include.muniment.runbooks.register_recovery_point import register_recovery_point
+from include.muniment.runbooks.restore_kit import refresh_restore_kit
+from include.muniment.runbooks.sync_documents import sync_documents
+from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
+
+
+def run_chain(
+    site: Site,
+    *,
+    point_id: str,
+    run: str,
+    full: bool = False,
+    accept_shrink: bool = False,
+    clock: Clock,
+    progress: Progress | None = None,
+) -> Point:
+    """The registered point. ``run`` says in its register who made it. Raises what the steps raise, at the first one."""
+    progress = progress or Silent()
+    create_vaults(site, clock=clock)
+    for warning in require_ready(site, clock=clock):
+        progress.note(str(warning))
+    backup = back_up_cluster(site, point_id=point_id, full=full, clock=clock, progress=progress)
+    wal = verify_wal_checkpoint(site, backup_id=backup.id, clock=clock, progress=progress)
+    sync_documents(site, snapshot_id=point_id, accept_shrink=accept_shrink, clock=clock, progress=progress)
+    back_up_config(site, config_id=point_id, clock=clock)
+    copy = copy_to_replica(
+        site, backup_id=backup.id, snapshot_id=point_id, config_id=point_id, clock=clock, progress=progress
+    )
+    point = register_recovery_point(
+        site, point_id=point_id, run=run, backup_id=backup.id, wal=wal, copy=copy, clock=clock
+    )
+    refresh_restore_kit(site, clock=clock)
+    expire(site, point_id=point.id, clock=clock, progress=progress)
+    return point

@@ -1,0 +1,131 @@
+"""Makes tonight's recovery point exist, when everything that it names has been proven in both vaults.
+
+The replica's register is written first and the primary's last: **a point counts when it is in the primary**, and what
+counts has its second copy. A run that dies between the two leaves a point in the replica alone. It is true in every
+word, since its objects were verified in both vaults before; the next run completes it by writing the same bytes to the
+primary. Expire deletes in the other order, the replica's register first, so a point in the replica alone is always one
+that is being registered, never one that is going.
+"""
+
+from datetime import datetime
+
+from include.muniment.adapters import catalog
+from include.muniment.adapters.site import Site
+from include.muniment.adapters.vault import Vault
+from include.muniment.adapters.vault_copy import VaultCopy
+from include.muniment.domain import keys
+from include.muniment.domain.register import Backup, ControlTotals, CopyProof, Point, WalProof
+from include.muniment.domain.retention import chain_locked_until, point_locked_until
+from include.muniment.errors import NotVerified, ObjectMissing
+from include.muniment.ports import Clock, Silent
+from include.muniment.runbooks.control_totals import read_control_totals
+from include.muniment.runbooks.copy_to_replica import bring_wal
+from include.muniment.runbooks.identity import prove_identity
+from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
+
+
+def register_recovery_point(
+    site: Site, *, point_id: str, run: str, backup_id: str, wal: WalProof, copy: CopyProof, clock: Clock
+) -> Point:
+    """Run again, it returns the registered point. Raises ``NotVerified`` where something that it names is missing."""
+    prove_identity(site)
+    with site.postgres.exclusively():
+        complete_half_registered(site, clock=clock)
+        if (registered := _find(site.primary, point_id)) is not None:
+            return registered
+        _prove_registered(site, point_id, backup_id)
+    totals = read_control_totals(site, clock=clock)
+    wal = _proven_through(site, totals, wal, backup_id, clock)
+    with site.postgres.exclusively():
+        backup = catalog.find_backup(site.primary, backup_id)
+        _bring_wal(site, backup, clock)
+        point = _point(site, point_id, run, backup, wal, copy, totals, clock)
+        publish(site, point)
+    return point
+
+
+def publish(site: Site, point: Point) -> None:
+    """Replica first: see above. Its lock begins when it was registered, so that both vaults' locks end together."""
+    locked_until = point_locked_until(site.policy, point.registered_at)
+    for vault in (site.replica, site.primary):
+        vault.put_register(keys.point(point.id), point, locked_until=locked_until)
+
+
+def complete_half_registered(site: Site, *, clock: Clock) -> tuple[str, ...]:
+    """Writes what a killed run registered in the replica alone to the primary as well; returns these points' ids."""
+    in_primary = {found.key for found in site.primary.list(keys.POINTS)}
+    half = [found.key for found in site.replica.list(keys.POINTS) if found.key not in in_primary]
+    return tuple(_complete(site, key, clock()) for key in half)
+
+
+def _complete(site: Site, key: str, now: datetime) -> str:
+    """The replica's own bytes: what a later release would write for the same point may differ."""
+    text = site.replica.get(key)
+    point = Point.from_json(text)
+    locked_until = point_locked_until(site.policy, point.registered_at)
+    site.primary.put(key, text, locked_until=locked_until if locked_until > now else None)
+    return point.id
+
+
+def _find(vault: Vault, point_id: str) -> Point | None:
+    try:
+        return catalog.find_point(vault, point_id)
+    except ObjectMissing:
+        return None
+
+
+def _prove_registered(site: Site, point_id: str, backup_id: str) -> None:
+    """Each part has been registered in both vaults by the step that made or copied it."""
+    parts = (keys.backup_register(backup_id), keys.document_snapshot(point_id), keys.config(point_id))
+    for vault in site.vaults:
+        for key in parts:
+            if vault.head(key) is None:
+                raise NotVerified(point=point_id, firm=site.firm.id, where=f"{vault.bucket}: {key} is not there")
+
+
+def _proven_through(site: Site, totals: ControlTotals, wal: WalProof, backup_id: str, clock: Clock) -> WalProof:
+    """The control totals are younger than step 3's proof: without the WAL up to them nothing could be compared."""
+    if totals.lsn <= wal.wal.through_lsn:
+        return wal
+    return verify_wal_checkpoint(site, backup_id=backup_id, clock=clock)
+
+
+def _bring_wal(site: Site, backup: Backup, clock: Clock) -> None:
+    between = VaultCopy(site.primary, site.replica, site.policy.documents.copies_at_once)
+    bring_wal(between, backup, chain_locked_until(site.policy, clock()), Silent())
+
+
+def _point(
+    site: Site,
+    point_id: str,
+    run: str,
+    backup: Backup,
+    wal: WalProof,
+    copy: CopyProof,
+    totals: ControlTotals,
+    clock: Clock,
+) -> Point:
+    snapshot = catalog.find_snapshot(site.primary, point_id)
+    chain = catalog.chain_of(site.primary, backup)
+    return Point(
+        id=point_id,
+        firm=site.firm.id,
+        run=run,
+        taken_at=backup.finished_at,
+        registered_at=clock(),
+        system_identifier=backup.system_identifier,
+        chain=tuple(each.id for each in chain),
+        kind=backup.kind,
+        size_bytes=backup.size_bytes,
+        stored_bytes=backup.stored_bytes,
+        wal=wal.wal,
+        windows=wal.windows,
+        effective_rpo_s=wal.effective_rpo_s,
+        documents=point_id,
+        document_count=len(snapshot.documents),
+        document_bytes=snapshot.size_bytes,
+        config=point_id,
+        control_totals=totals,
+        verified_primary_at=wal.verified_at,
+        verified_replica_at=copy.verified_at,
+    )

@@ -1,0 +1,71 @@
+"""Keeps ``restore-kit/`` in both vaults current: how to get the data back with no Muniment and no Airflow.
+
+The one place where a key is written more than once: RESTORE.md names the newest points. An object is replaced only
+where its bytes change and nobody replaced it since it was looked at; its older versions go after the retention.
+"""
+
+from pathlib import Path
+
+from include.muniment.adapters import catalog
+from include.muniment.adapters.cluster_needs import read_cluster_needs
+from include.muniment.adapters.deletion import delete_versions
+from include.muniment.adapters.site import Side, Site
+from include.muniment.adapters.vault import Vault
+from include.muniment.domain import keys
+from include.muniment.domain.inventory import ObjectVersion
+from include.muniment.domain.register import Point
+from include.muniment.domain.restore_page import ClusterNeeds, KitPage, kit_key
+from include.muniment.errors import NothingToRestore
+from include.muniment.ports import Clock
+from include.muniment.runbooks.identity import prove_identity
+
+KIT = Path(__file__).parents[1] / "restore_kit"
+SCRIPT, PAGE = "restore.py", "RESTORE.md"
+POINTS_SHOWN = 10
+
+
+def refresh_restore_kit(site: Site, *, clock: Clock) -> tuple[str, ...]:
+    """The objects that were written, as ``bucket/key``; none where all of them were current.
+
+    Raises ``NothingToRestore`` before the first point is registered, and what a ``Vault`` raises.
+    """
+    prove_identity(site)
+    with site.postgres.exclusively():
+        needs = read_cluster_needs(site.postgres)
+        sides: tuple[Side, Side] = ("primary", "replica")
+        return tuple(key for side in sides for key in _refresh(site, side, needs, clock))
+
+
+def _refresh(site: Site, side: Side, needs: ClusterNeeds, clock: Clock) -> list[str]:
+    vault = site.vault(side)
+    script = (KIT / SCRIPT).read_bytes()
+    page = _page(site, side, needs, script).render((KIT / PAGE).read_text())
+    wanted = {kit_key(SCRIPT): script, kit_key(PAGE): page.encode()}
+    written = [f"{vault.bucket}/{key}" for key, content in wanted.items() if vault.replace(key, content)]
+    _forget_old(vault, site, clock)
+    return written
+
+
+def _page(site: Site, side: Side, needs: ClusterNeeds, script: bytes) -> KitPage:
+    vault = site.vault(side)
+    points = _newest_points(vault)
+    chain = catalog.chain_of(vault, catalog.find_backup(vault, points[0].backup))
+    return KitPage(site.firm, side, needs, points, chain, script)
+
+
+def _newest_points(vault: Vault) -> list[Point]:
+    listed = sorted((found.key for found in vault.list(keys.POINTS)), reverse=True)
+    if not listed:
+        raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
+    return [Point.from_json(vault.get(key)) for key in listed[:POINTS_SHOWN]]
+
+
+def _forget_old(vault: Vault, site: Site, clock: Clock) -> None:
+    """Kept for a while, because whoever may write here could write a script that does something else."""
+    before = clock() - site.policy.retention
+    old = [
+        ObjectVersion(found.key, found.version_id, found.size_bytes, found.modified_at, found.is_delete_marker)
+        for found in vault.list_versions(keys.RESTORE_KIT)
+        if not found.is_latest and found.modified_at < before
+    ]
+    delete_versions(vault, old)

@@ -1,0 +1,108 @@
+"""How far the archive is behind the live log, what could be restored, and what would be lost right now."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from pydantic import AwareDatetime
+
+from include.muniment.adapters import catalog
+from include.muniment.adapters.archiver import ArchiverState, read_archiver, waiting_files
+from include.muniment.adapters.site import Site
+from include.muniment.adapters.vault import Vault
+from include.muniment.adapters.wal_archive import WalArchive
+from include.muniment.domain.archive import effective_rpo_s, holes_between
+from include.muniment.domain.register import Document, LsnText, RecoveryWindow
+from include.muniment.domain.wal import Lsn
+from include.muniment.ports import Clock
+from include.muniment.runbooks.identity import prove_identity, prove_vault
+from include.muniment.runbooks.verify_wal_checkpoint import windows_of
+
+# XLogLongPageHeaderData: where the first record of a fresh segment begins.
+_LONG_HEADER_BYTES = 40
+
+
+class HoleInWindows(Document):
+    start_at: AwareDatetime
+    end_at: AwareDatetime
+
+
+class WalStatus(Document):
+    """``archived_lsn`` is how far a backup can be recovered on the live timeline; ``None`` where none can at all."""
+
+    firm: str
+    timeline: int
+    live_lsn: LsnText
+    archived_lsn: LsnText | None
+    behind_bytes: int | None
+    ready: int
+    """Files that wait for the archiver."""
+    missing_in_replica: int
+    last_archived: str | None
+    last_archived_at: AwareDatetime | None
+    last_failed: str | None
+    last_failed_at: AwareDatetime | None
+    failed_count: int
+    windows: tuple[RecoveryWindow, ...]
+    holes: tuple[HoleInWindows, ...]
+    effective_rpo_s: float | None
+    """``None`` where nothing can be restored."""
+    read_at: AwareDatetime
+
+
+def wal_status(site: Site, *, clock: Clock) -> WalStatus:
+    """Changes nothing, on the server or in the vaults."""
+    mark = prove_identity(site)
+    state = read_archiver(site.postgres)
+    store = WalArchive(site.primary, mark.system_identifier)
+    files = store.files()
+    replicated = WalArchive(site.replica, mark.system_identifier).files()
+    archive = store.archive(files, state.segment_bytes)
+    windows = windows_of(store, archive, catalog.registered_backups(site.primary))
+    newest = _protected(windows, state)
+    now = clock()
+    return WalStatus(
+        firm=site.firm.id,
+        timeline=state.timeline,
+        live_lsn=state.live_lsn,
+        archived_lsn=newest.end_lsn if newest else None,
+        behind_bytes=max(0, state.live_lsn.bytes_since(newest.end_lsn)) if newest else None,
+        ready=len(waiting_files(site.postgres)),
+        missing_in_replica=len(files.keys() - replicated.keys()),
+        last_archived=state.last_archived,
+        last_archived_at=state.last_archived_at,
+        last_failed=state.last_failed,
+        last_failed_at=state.last_failed_at,
+        failed_count=state.failed_count,
+        windows=windows,
+        holes=tuple(HoleInWindows(start_at=hole.start_at, end_at=hole.end_at) for hole in holes_between(windows)),
+        effective_rpo_s=effective_rpo_s(now, _protected_until(newest, state, now)) if newest else None,
+        read_at=now,
+    )
+
+
+def seconds_at_risk(site: Site, vault: Vault, *, clock: Clock) -> float | None:
+    """What would be lost if the server vanished now and ``vault`` were all that is left; ``None``: everything."""
+    state = read_archiver(site.postgres)
+    store = WalArchive(vault, prove_vault(vault).system_identifier)
+    archive = store.archive(store.files(), state.segment_bytes)
+    newest = _protected(windows_of(store, archive, catalog.registered_backups(vault)), state)
+    now = clock()
+    return effective_rpo_s(now, _protected_until(newest, state, now)) if newest else None
+
+
+def _protected(windows: Iterable[RecoveryWindow], state: ArchiverState) -> RecoveryWindow | None:
+    """The window that reaches farthest on the live timeline: WAL behind a hole or without a backup is no protection."""
+    live = [window for window in windows if window.timeline == state.timeline]
+    return max(live, key=lambda window: window.end_lsn, default=None)
+
+
+def _protected_until(window: RecoveryWindow, state: ArchiverState, now: datetime) -> datetime:
+    """Where nothing was written behind the newest archived segment, this very instant is safe.
+
+    A server without work still writes a record now and then, so its own word counts: no transaction since a checkpoint
+    that is archived.
+    """
+    nothing_since = state.live_lsn <= Lsn(window.end_lsn.offset_bytes + _LONG_HEADER_BYTES)
+    if nothing_since or (state.is_quiet and state.checkpoint_lsn < window.end_lsn):
+        return now
+    return window.end_at or window.start_at

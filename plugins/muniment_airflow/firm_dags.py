@@ -1,0 +1,186 @@
+"""A firm's DAGs, built from its file alone: the nightly chain, the WAL that follows it by the minute, its drills.
+
+The chain is a straight line on purpose. The document snapshot has to be taken after the base backup's end, or the
+cluster could not be recovered to the snapshot's instant, and one run holds the firm's lock, step by step.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param, chain, get_parsing_context
+
+from include.muniment.domain.firm import Firm
+from include.muniment.domain.schedule import drill_cron, nightly_schedule, shard_of, wal_cron
+from include.muniment.registry import load_firm, load_registry
+from muniment_airflow import operators as steps
+from muniment_airflow.failures import RETRIES
+from muniment_airflow.firm_docs import backup_doc, drill_doc, wal_doc
+from muniment_airflow.notifiers import OnCallNotifier
+
+SHARDS = 8
+HEAVY_POOL, LIGHT_POOL, RESTORE_POOL = "muniment_heavy", "muniment_light", "muniment_restore"
+
+# The next night begins a day after this one: a run that is still going then has failed.
+NIGHT_ENDS_AFTER = timedelta(hours=23)
+MINUTES, HOURS, BULK = timedelta(minutes=15), timedelta(hours=2), timedelta(hours=12)
+
+
+def firm_dags(shard: int) -> Iterator[DAG]:
+    """The DAGs of one shard's firms; in a task's process, only the DAG that the task belongs to."""
+    wanted = get_parsing_context().dag_id
+    for firm in _firms(shard, wanted):
+        for kind, build in BUILDERS.items():
+            if wanted in (None, f"{firm.id}__{kind}"):
+                yield build(firm)
+
+
+def _firms(shard: int, wanted: str | None) -> list[Firm]:
+    """A broken firm is not among them: dags/registry_faults.py names it."""
+    if wanted is None:
+        return [firm for firm in load_registry().firms.values() if shard_of(firm.id, SHARDS) == shard]
+    firm_id = wanted.rpartition("__")[0]
+    return [load_firm(None, firm_id)] if firm_id and shard_of(firm_id, SHARDS) == shard else []
+
+
+def backup_dag(firm: Firm) -> DAG:
+    """``<firm>__backup``: one run, one recovery point."""
+    nightly = nightly_schedule(firm)
+    with DAG(
+        f"{firm.id}__backup",
+        schedule=CronTriggerTimetable(nightly.cron, timezone=nightly.time_zone),
+        dagrun_timeout=NIGHT_ENDS_AFTER,
+        params={
+            "full": Param(False, type="boolean", title="Full backup", description="Not an incremental one."),
+            "accept_shrink": Param(
+                False,
+                type="boolean",
+                title="Accept the shrink",
+                description="Only after a person has found out why documents vanished.",
+            ),
+        },
+        doc_md=backup_doc(firm, nightly),
+        **_common(firm, "backup", HEAVY_POOL),
+    ) as dag:
+        _nightly_chain(firm)
+    return dag
+
+
+def _nightly_chain(firm: Firm) -> None:
+    light = {"firm_id": firm.id, "pool": LIGHT_POOL}
+    check = steps.CheckFirm(task_id="check_firm", execution_timeout=MINUTES, **light)
+    base = steps.BaseBackup(task_id="base_backup", firm_id=firm.id, execution_timeout=BULK)
+    wal = steps.VerifyWalCheckpoint(
+        task_id="verify_wal_checkpoint",
+        backup_id=BACKUP_ID,
+        execution_timeout=firm.policy.wal_archive.wait + HOURS,
+        **light,
+    )
+    documents = steps.SyncDocuments(task_id="sync_documents", firm_id=firm.id, execution_timeout=BULK)
+    config = steps.BackUpConfig(task_id="back_up_config", execution_timeout=MINUTES, **light)
+    copy = steps.CopyToReplica(
+        task_id="copy_to_replica",
+        firm_id=firm.id,
+        backup_id=BACKUP_ID,
+        snapshot_id=_of("sync_documents", "snapshot_id"),
+        config_id=_of("back_up_config", "config_id"),
+        execution_timeout=BULK,
+    )
+    register = steps.RegisterRecoveryPoint(
+        task_id="register_recovery_point",
+        backup_id=BACKUP_ID,
+        wal_proof=_of("verify_wal_checkpoint", "proof"),
+        copy_proof=_of("copy_to_replica", "proof"),
+        execution_timeout=HOURS,
+        **light,
+    )
+    expire = steps.Expire(task_id="expire", firm_id=firm.id, execution_timeout=BULK)
+    chain(check, base, wal, documents, config, copy, register, expire)
+
+
+def wal_dag(firm: Firm) -> DAG:
+    """``<firm>__wal``: new WAL to the other region, by the minute.
+
+    A store that is away is asked again every minute for as long as the RPO lasts, an hour at most: on-call is told
+    then, and not every five minutes.
+    """
+    rpo_min = int(firm.policy.recovery_class.rpo.total_seconds()) // 60
+    with DAG(
+        f"{firm.id}__wal",
+        schedule=CronTriggerTimetable(wal_cron(firm), timezone="UTC"),
+        dagrun_timeout=NIGHT_ENDS_AFTER,
+        doc_md=wal_doc(firm),
+        **_common(firm, "wal", LIGHT_POOL),
+    ) as dag:
+        steps.ReplicateWal(
+            task_id="replicate_wal",
+            firm_id=firm.id,
+            execution_timeout=HOURS,
+            retries=min(max(rpo_min, 3), 60),
+            retry_delay=timedelta(minutes=1),
+            retry_exponential_backoff=False,
+        )
+    return dag
+
+
+def restore_test_dag(firm: Firm) -> DAG:
+    """``<firm>__restore_test``: one run, one drill. A person may name the lot and the vault."""
+    with DAG(
+        f"{firm.id}__restore_test",
+        schedule=CronTriggerTimetable(drill_cron(firm), timezone=firm.time_zone),
+        dagrun_timeout=NIGHT_ENDS_AFTER,
+        params={
+            "seed": Param(
+                None, type=["null", "integer"], title="Seed", description="An earlier drill's, to repeat it."
+            ),
+            "side": Param(
+                "", type="string", enum=["", "primary", "replica"], title="From", description="Empty: in turns."
+            ),
+        },
+        doc_md=drill_doc(firm),
+        **_common(firm, "restore_test", RESTORE_POOL),
+    ) as dag:
+        steps.RestoreTest(task_id="drill", firm_id=firm.id, execution_timeout=BULK)
+    return dag
+
+
+def drill_watch_dag(firm: Firm) -> DAG:
+    """``<firm>__drill_watch``: apart from the drills, so that it speaks up when they do not run at all."""
+    minute, hour, *_ = drill_cron(firm).split()
+    with DAG(
+        f"{firm.id}__drill_watch",
+        schedule=CronTriggerTimetable(f"{minute} {hour} * * *", timezone=firm.time_zone),
+        dagrun_timeout=NIGHT_ENDS_AFTER,
+        doc_md=f"### {firm.name}: has a drill passed in the last 35 days?\n\n`muniment drills {firm.id}` lists them.\n",
+        **_common(firm, "drill_watch", LIGHT_POOL),
+    ) as dag:
+        steps.DrillWatch(task_id="is_no_drill_overdue", firm_id=firm.id, execution_timeout=MINUTES)
+    return dag
+
+
+def _common(firm: Firm, kind: str, pool: str) -> dict[str, Any]:
+    """A new firm is backed up from its first night on: its DAGs do not wait for somebody to unpause them."""
+    on_call = OnCallNotifier(firm=firm)
+    region = firm.vaults.primary.region
+    return {
+        "catchup": False,
+        "max_active_runs": 1,
+        "is_paused_upon_creation": False,
+        "tags": [kind, f"firm:{firm.id}", f"tier:{firm.tier}", f"region:{region}"],
+        "default_args": {**RETRIES, "owner": "muniment", "pool": pool, "queue": region, "on_failure_callback": on_call},
+        "on_failure_callback": on_call,
+    }
+
+
+def _of(task_id: str, name: str) -> str:
+    """What an earlier step returned under this name."""
+    return f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{name}'] }}}}"
+
+
+BACKUP_ID = _of("base_backup", "backup_id")
+BUILDERS = {
+    "backup": backup_dag,
+    "wal": wal_dag,
+    "restore_test": restore_test_dag,
+    "drill_watch": drill_watch_dag,
+}

@@ -1,0 +1,96 @@
+"""What a person reads above a firm's DAG in the Airflow UI: the runbook."""
+
+from include.muniment.domain.firm import Firm, Policy, VaultPlace
+from include.muniment.domain.schedule import NightlySchedule
+from include.muniment.domain.units import human_duration
+
+_STEPS = """\
+1. **check_firm**: right cluster, right vaults, both keys usable. Every finding at once, each with its remedy.
+2. **base_backup**: from the replication protocol straight into the vault, sealed on the worker.
+3. **verify_wal_checkpoint**: the vault holds every WAL segment which this backup needs, without a gap.
+4. **sync_documents**: every document version that is new; then tonight's list of all of them.
+5. **back_up_config**: the files, secrets and tables that the firm's file names, sealed.
+6. **copy_to_replica**: all of it into the other region, and read back there.
+7. **register_recovery_point**: control totals, then the point's register in both vaults. Now the point exists.
+8. **expire**: what the policy lets go, never while tonight's point is not verified in both regions."""
+
+_REMEDIES = """\
+* Every step is safe to run again: clear the failed task, and the run goes on with what it has already registered.
+* A red step without retries is an error that trying again cannot help: its log ends with what happened, what is
+  `KEPT` and a `HINT`.
+* `sync_documents` refused because too many documents vanished: find out who deleted them. Only when it was meant,
+  trigger a run with *Accept the shrink*.
+* A full backup now: trigger a run with *Full backup*.
+* Airflow is down: `muniment backup {firm}` does the same on any machine that has the firm's connections."""
+
+
+def backup_doc(firm: Firm, nightly: NightlySchedule) -> str:
+    return f"""\
+### {firm.name}: tonight's recovery point
+
+Every night at **{nightly.at:%H:%M} {nightly.time_zone}** (window {_window(firm.policy)}), one run makes one recovery
+point.
+
+{_STEPS}
+
+#### When it fails
+
+{_REMEDIES.format(firm=firm.id)}
+
+#### Where it is
+
+{_places(firm)}
+"""
+
+
+def wal_doc(firm: Firm) -> str:
+    rpo = human_duration(firm.policy.recovery_class.rpo.total_seconds())
+    return f"""\
+### {firm.name}: WAL into the other region
+
+New WAL goes from `{firm.vaults.primary.bucket}` to `{firm.vaults.replica.bucket}`, so that losing
+{firm.vaults.primary.region} loses minutes. The firm's RPO is {rpo}. Every run copies whatever is missing: clear a
+failed one, or leave it to the next.
+
+{_places(firm)}
+"""
+
+
+def drill_doc(firm: Firm) -> str:
+    promised = firm.policy.recovery_class
+    rto, rpo = (human_duration(limit.total_seconds()) for limit in (promised.rto, promised.rpo))
+    return f"""\
+### {firm.name}: can we get it back?
+
+Once a month a drill restores the firm into scratch, from one vault alone, to a position drawn by lot; proves database
+and documents; measures; and destroys what it made. Every second drill has the replica vault. The firm was promised
+{rto} to recover and at most {rpo} lost. Evidence is in both vaults under `drills/`: `muniment drills {firm.id}` lists
+it.
+
+A red run means that something would not come back. Its log names each check with what was expected and found.
+To repeat it, trigger a run with the same *Seed* and *From*. It needs room for a whole cluster on the worker
+(`MUNIMENT_SCRATCH`).
+
+{_places(firm)}
+"""
+
+
+def _window(policy: Policy) -> str:
+    return f"{policy.nightly_window.start:%H:%M} to {policy.nightly_window.end:%H:%M}"
+
+
+def _places(firm: Firm) -> str:
+    policy = firm.policy
+    return f"""\
+| | |
+|---|---|
+| firm, tier | `{firm.id}`, {firm.tier} |
+| cluster | connection `{firm.cluster.connection}` |
+| primary vault | {_vault(firm.vaults.primary)} |
+| replica vault | {_vault(firm.vaults.replica)} |
+| kept | {policy.retention.days} days, at least {policy.minimum_verified_points} verified points |
+| full backup on | {policy.base_backups.full_on}, and whenever there is nothing to build on |"""
+
+
+def _vault(place: VaultPlace) -> str:
+    return f"`{place.bucket}` in {place.region}"

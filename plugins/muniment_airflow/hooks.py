@@ -1,0 +1,60 @@
+"""Airflow's connections become a firm's site: the only place on this side where secrets are unwrapped."""
+
+import dataclasses
+import functools
+from typing import Any
+
+from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from include.muniment.adapters.logins import STORE_CONFIG, Login
+from include.muniment.adapters.site import Clients, Site, build_site
+from include.muniment.domain.firm import Firm
+from include.muniment.domain.secret import Secret
+from include.muniment.errors import InvalidConfiguration
+
+
+def firm_site(firm: Firm, application: str) -> Site:
+    """``application`` names our sessions in ``pg_stat_activity``, so that they can be ended. Nothing is opened yet."""
+    site = build_site(firm, conninfo(firm.cluster.connection), aws_clients(firm.aws_connection))
+    return dataclasses.replace(site, postgres=dataclasses.replace(site.postgres, application=application))
+
+
+def conninfo(connection_id: str) -> Secret:
+    """What the Postgres connection says, without the extras that only PostgresHook itself understands."""
+    found = connection(connection_id)
+    extra = {k: v for k, v in found.extra_dejson.items() if k not in PostgresHook.ignored_extra_options}
+    return Login(
+        id=connection_id,
+        host=found.host or "",
+        port=found.port,
+        user=found.login or "",
+        password=Secret(found.password or ""),
+        schema=found.schema or "",
+        extra=extra,
+    ).conninfo()
+
+
+def connection(connection_id: str) -> Connection:
+    """Raises ``InvalidConfiguration``. The Amazon provider would go on with the worker's own credentials instead."""
+    try:
+        return BaseHook.get_connection(connection_id)
+    except AirflowNotFoundException:
+        fault = f"connection {connection_id}: Airflow has none of this id"
+        raise InvalidConfiguration(count=1, faults=fault) from None
+
+
+def aws_clients(connection_id: str) -> Clients:
+    """Sessions are the Amazon provider's: a role that the connection names is assumed, and again before it expires."""
+
+    connection(connection_id)
+
+    def client(service: str, region: str) -> Any:
+        hook: AwsGenericHook[Any] = AwsGenericHook(
+            aws_conn_id=connection_id, client_type=service, region_name=region, config=STORE_CONFIG
+        )
+        return hook.get_client_type(region_name=region)
+
+    return functools.cache(client)

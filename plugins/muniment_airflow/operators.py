@@ -1,0 +1,272 @@
+"""One operator a runbook. XCom carries ids and proofs; the work is in ``include/muniment/runbooks``.
+
+Runbooks, and with them boto3 and the drivers, are imported when a step runs: the DAG files are parsed by the minute.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from include.muniment.domain.register import CopyProof, WalProof, new_id
+from include.muniment.errors import UnknownParameter
+from muniment_airflow.failures import errors_as_airflow
+from muniment_airflow.firms import recovery_point_asset, registered_firm
+from muniment_airflow.progress import TaskLogProgress
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.muniment.adapters.site import Site
+
+type Result = dict[str, Any]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def point_id(context: "Context") -> str:
+    """The same in every task and every try of a run: ``run_after`` is set when the run is made and never changes, while
+    ``start_date`` moves when the run is cleared and ``logical_date`` may be null."""
+    return new_id(context["dag_run"].run_after)
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What a step knows about its run."""
+
+    context: "Context"
+    progress: TaskLogProgress
+
+    @property
+    def point(self) -> str:
+        return point_id(self.context)
+
+    @property
+    def run(self) -> str:
+        return f"{self.context['dag'].dag_id}/{self.context['run_id']}"
+
+    def asked_for(self, parameter: str) -> bool:
+        return bool(self.context["params"][parameter])
+
+
+class FirmOperator(BaseOperator):
+    """Connections become the firm's site, then one runbook runs on it, then its errors become Airflow's."""
+
+    template_fields: Sequence[str] = ("firm_id",)
+
+    def __init__(self, *, firm_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.firm_id = firm_id
+
+    def execute(self, context: "Context") -> Result:
+        with errors_as_airflow():
+            return self.work(self._site(), Night(context, TaskLogProgress(self.log)))
+
+    @abstractmethod
+    def work(self, site: "Site", night: Night) -> Result:
+        """Runs the one runbook."""
+
+    def on_kill(self) -> None:
+        """A server does not notice that its client is gone while a long query runs: end our sessions there."""
+        with errors_as_airflow():
+            ended = self._site().postgres.end_sessions()
+        self.log.info("stopped: %s sessions ended in postgresql of firm %s", ended, self.firm_id)
+
+    def _site(self) -> "Site":
+        from muniment_airflow.hooks import firm_site
+
+        return firm_site(registered_firm(self.firm_id), application=f"muniment {self.task_id}"[:63])
+
+
+class CheckFirm(FirmOperator):
+    """Refuses a run that was triggered with unknown parameters, makes a new firm's vaults, then checks everything."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.check_firm import require_ready
+        from include.muniment.runbooks.create_vaults import create_vaults
+
+        self._refuse_unknown_parameters(night)
+        for done in create_vaults(site, clock=utc_now):
+            night.progress.note(f"made: {done}")
+        for warning in require_ready(site, clock=utc_now):
+            night.progress.note(str(warning))
+        return {"point_id": night.point}
+
+    @staticmethod
+    def _refuse_unknown_parameters(night: Night) -> None:
+        known = set(night.context["dag"].params)
+        if unknown := set(night.context["dag_run"].conf or {}) - known:
+            names = (", ".join(sorted(some)) for some in (unknown, known))
+            raise UnknownParameter(run=night.run, **dict(zip(("unknown", "known"), names, strict=True)))
+
+
+class BaseBackup(FirmOperator):
+    """Takes tonight's base backup, full or incremental as the policy says, and registers it."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.back_up_cluster import back_up_cluster
+
+        backup = back_up_cluster(
+            site, point_id=night.point, full=night.asked_for("full"), clock=utc_now, progress=night.progress
+        )
+        return {
+            "backup_id": backup.id,
+            "kind": backup.kind,
+            "size_bytes": backup.size_bytes,
+            "stored_bytes": backup.stored_bytes,
+        }
+
+
+class VerifyWalCheckpoint(FirmOperator):
+    """Proves that the vault holds every WAL segment which this backup needs."""
+
+    template_fields = (*FirmOperator.template_fields, "backup_id")
+
+    def __init__(self, *, backup_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.backup_id = backup_id
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
+
+        proof = verify_wal_checkpoint(site, backup_id=self.backup_id, clock=utc_now, progress=night.progress)
+        return {"proof": proof.model_dump_json(), "effective_rpo_s": proof.effective_rpo_s}
+
+
+class SyncDocuments(FirmOperator):
+    """Copies every document version that is new and registers tonight's document snapshot."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.sync_documents import sync_documents
+
+        snapshot = sync_documents(
+            site,
+            snapshot_id=night.point,
+            accept_shrink=night.asked_for("accept_shrink"),
+            clock=utc_now,
+            progress=night.progress,
+        )
+        return {"snapshot_id": snapshot.id, "documents": len(snapshot.documents), "size_bytes": snapshot.size_bytes}
+
+
+class BackUpConfig(FirmOperator):
+    """Stores the firm's configuration, sealed."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.back_up_config import back_up_config
+
+        stored = back_up_config(site, config_id=night.point, clock=utc_now)
+        return {"config_id": night.point, "stored_bytes": stored.stored_bytes}
+
+
+class CopyToReplica(FirmOperator):
+    """Copies all that the point needs into the other region and reads it back."""
+
+    template_fields = (*FirmOperator.template_fields, "backup_id", "snapshot_id", "config_id")
+
+    def __init__(self, *, backup_id: str, snapshot_id: str, config_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.backup_id = backup_id
+        self.snapshot_id = snapshot_id
+        self.config_id = config_id
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.copy_to_replica import copy_to_replica
+
+        proof = copy_to_replica(
+            site,
+            backup_id=self.backup_id,
+            snapshot_id=self.snapshot_id,
+            config_id=self.config_id,
+            clock=utc_now,
+            progress=night.progress,
+        )
+        return {"proof": proof.model_dump_json(), "bytes_copied": proof.bytes_copied}
+
+
+class RegisterRecoveryPoint(FirmOperator):
+    """Makes the recovery point exist, and tells Airflow's assets its id."""
+
+    template_fields = (*FirmOperator.template_fields, "backup_id", "wal_proof", "copy_proof")
+
+    def __init__(self, *, backup_id: str, wal_proof: str, copy_proof: str, **kwargs: Any) -> None:
+        super().__init__(outlets=[recovery_point_asset(kwargs["firm_id"])], **kwargs)
+        self.backup_id = backup_id
+        self.wal_proof = wal_proof
+        self.copy_proof = copy_proof
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.register_recovery_point import register_recovery_point
+        from include.muniment.runbooks.restore_kit import refresh_restore_kit
+
+        point = register_recovery_point(
+            site,
+            point_id=night.point,
+            run=night.run,
+            backup_id=self.backup_id,
+            wal=WalProof.model_validate_json(self.wal_proof),
+            copy=CopyProof.model_validate_json(self.copy_proof),
+            clock=utc_now,
+        )
+        for written in refresh_restore_kit(site, clock=utc_now):
+            night.progress.note(f"restore kit: wrote {written}")
+        night.context["outlet_events"][recovery_point_asset(self.firm_id)].extra = {"point_id": point.id}
+        return {"point_id": point.id, "size_bytes": point.size_bytes, "stored_bytes": point.stored_bytes}
+
+
+class Expire(FirmOperator):
+    """Deletes what the policy lets go, after the plan said why."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.expire import expire
+
+        plan = expire(site, point_id=night.point, clock=utc_now, progress=night.progress)
+        for line in plan.lines():
+            night.progress.note(line)
+        gone, kept = (sum(sizes) for sizes in zip(*((v.going_bytes, v.kept_bytes) for v in plan.vaults), strict=True))
+        return {"point_id": night.point, "bytes_gone": gone, "bytes_kept": kept}
+
+
+class ReplicateWal(FirmOperator):
+    """Brings new WAL to the replica vault, so that losing a region loses minutes."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.replicate_wal import replicate_wal
+
+        return {"segments": replicate_wal(site, clock=utc_now, progress=night.progress)}
+
+
+class RestoreTest(FirmOperator):
+    """A drill: restores the firm into scratch on this worker, proves it, destroys it, and leaves evidence."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.drill import run_drill
+        from include.muniment.runbooks.drill_restore import scratch_root
+
+        CheckFirm._refuse_unknown_parameters(night)
+        params = night.context["params"]
+        drill = run_drill(
+            site,
+            drill_id=new_id(utc_now()),
+            run_dir=scratch_root(),
+            clock=utc_now,
+            progress=night.progress,
+            seed=params["seed"],
+            side=params["side"] or None,
+        )
+        return {"drill_id": drill.id, "recover_s": drill.recover_s, "data_lost_s": drill.data_lost_s}
+
+
+class DrillWatch(FirmOperator):
+    """Fails, and so tells on-call, when no drill of the firm has passed for 35 days."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.drill_watch import require_recent_drill
+
+        require_recent_drill(site.primary, clock=utc_now)
+        return {}

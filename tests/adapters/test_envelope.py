@@ -1,0 +1,112 @@
+"""Client-side encryption: one contract for both key providers, and what only two KMS keys can show."""
+
+import os
+from collections.abc import Callable
+from uuid import uuid4
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from include.demo.cloud import Cloud
+from include.muniment.adapters.envelope import Envelope, MessageDamaged, kms_envelope, local_envelope
+from include.muniment.errors import KeyUnusable, StoreUnavailable
+
+CONTEXT = {"muniment:firm": "acme", "muniment:key": "base/1/base/00000000"}
+
+
+def kms_of(cloud: Cloud) -> Envelope:
+    return kms_envelope(
+        [(cloud.create_key(r, uuid4().hex), cloud.client("kms", r)) for r in ("us-east-1", "us-west-2")]
+    )
+
+
+def local_of(_: Cloud) -> Envelope:
+    return local_envelope("test", os.urandom(32))
+
+
+@pytest.fixture(params=[kms_of, local_of], ids=["kms", "local"], scope="module")
+def envelope(request: pytest.FixtureRequest, cloud: Cloud) -> Envelope:
+    make: Callable[[Cloud], Envelope] = request.param
+    return make(cloud)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.just(b""), st.binary(max_size=200), st.integers(65_530, 65_540).map(os.urandom)))
+def test_bytes_come_back(envelope: Envelope, plain: bytes) -> None:
+    message = envelope.encrypt(plain, CONTEXT)
+    assert envelope.decrypt(message, CONTEXT) == plain
+
+
+def test_the_message_hides_its_plain_text(envelope: Envelope) -> None:
+    assert b"attorney-client" not in envelope.encrypt(b"attorney-client " * 100, CONTEXT)
+
+
+@pytest.mark.parametrize("changed", ["muniment:firm", "muniment:key"])
+def test_a_message_moved_to_another_firm_or_key_does_not_decrypt(envelope: Envelope, changed: str) -> None:
+    message = envelope.encrypt(b"x", CONTEXT)
+    with pytest.raises(MessageDamaged, match="Encryption context does not match"):
+        envelope.decrypt(message, {**CONTEXT, changed: "other"})
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.999])
+def test_a_flipped_bit_is_found_wherever_it_is(envelope: Envelope, share: float) -> None:
+    message = bytearray(envelope.encrypt(os.urandom(200_000), CONTEXT))
+    message[int(share * len(message))] ^= 1
+    with pytest.raises(MessageDamaged):
+        envelope.decrypt(bytes(message), CONTEXT)
+
+
+def test_a_truncated_message_is_found(envelope: Envelope) -> None:
+    message = envelope.encrypt(os.urandom(200_000), CONTEXT)
+    with pytest.raises(MessageDamaged):
+        envelope.decrypt(message[:-100], CONTEXT)
+
+
+class TwoRegions:
+    def __init__(self, cloud: Cloud) -> None:
+        self.clients = [cloud.client("kms", region) for region in ("us-east-1", "us-west-2")]
+        self.arns = [cloud.create_key(region, uuid4().hex) for region in ("us-east-1", "us-west-2")]
+        self.both = kms_envelope(list(zip(self.arns, self.clients, strict=True)))
+
+
+@pytest.fixture
+def regions(cloud: Cloud) -> TwoRegions:
+    return TwoRegions(cloud)
+
+
+@pytest.mark.parametrize("left", [0, 1], ids=["primary", "replica"])
+def test_either_region_alone_reads_everything(regions: TwoRegions, left: int) -> None:
+    message = regions.both.encrypt(b"x", CONTEXT)
+    alone = kms_envelope([(regions.arns[left], regions.clients[left])])
+    assert alone.decrypt(message, CONTEXT) == b"x"
+
+
+def test_a_disabled_key_stops_writing_and_leaves_reading_to_the_other(regions: TwoRegions) -> None:
+    message = regions.both.encrypt(b"x", CONTEXT)
+    regions.clients[0].disable_key(KeyId=regions.arns[0])
+    with pytest.raises(KeyUnusable, match="is disabled"):
+        regions.both.encrypt(b"y", CONTEXT)
+    assert regions.both.decrypt(message, CONTEXT) == b"x"
+
+
+def test_with_both_keys_disabled_nothing_is_read(regions: TwoRegions) -> None:
+    message = regions.both.encrypt(b"x", CONTEXT)
+    for arn, client in zip(regions.arns, regions.clients, strict=True):
+        client.disable_key(KeyId=arn)
+    with pytest.raises(KeyUnusable, match="is disabled"):
+        regions.both.decrypt(message, CONTEXT)
+
+
+def test_a_kms_that_does_not_answer_is_transient() -> None:
+    nobody = boto3.client(
+        "kms",
+        region_name="us-east-1",
+        endpoint_url="http://127.0.0.1:9",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    envelope = kms_envelope([("arn:aws:kms:us-east-1:000000000000:key/x", nobody)])
+    with pytest.raises(StoreUnavailable):
+        envelope.encrypt(b"x", CONTEXT)

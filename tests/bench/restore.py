@@ -1,0 +1,94 @@
+"""A whole cluster restored, beside pgBackRest.
+
+Ours comes from S3, is decrypted and held against PostgreSQL's manifest; pgBackRest's from the local disk.
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.site import Site
+from include.muniment.domain.register import new_id
+from include.muniment.domain.units import human_size
+from include.muniment.runbooks.restore_cluster import restore_cluster
+from tests.bench.dataset import ROOT, bench_cluster
+from tests.bench.full_backup import (
+    CORES,
+    MAJOR,
+    ROUNDS,
+    Runner,
+    Sample,
+    compared,
+    in_turns,
+    pgbackrest_config,
+    seconds,
+    size_of,
+    timed,
+)
+from tests.bench.world import bench_cloud, bench_site
+from tests.fixtures.sites import utc_now
+from tests.runbooks.stored import back_up
+
+GOAL = "<= 1.0"
+
+
+def run(console: Console) -> None:
+    folder = ROOT / "restore"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with bench_cluster(MAJOR) as cluster, bench_cloud() as cloud:
+        site = bench_site(cloud, cluster)
+        back_up(site, new_id(utc_now()), full=True)
+        runners: dict[str, Runner | None] = {
+            "muniment": lambda: muniment(site, cluster, folder / "ours"),
+            "pgBackRest": prepared_pgbackrest(cluster, folder),
+        }
+        show(console, in_turns(runners), runners, size_of(cluster))
+    shutil.rmtree(folder)
+
+
+def muniment(site: Site, cluster: LocalCluster, into: Path) -> Sample:
+    began, cpu = time.monotonic(), time.process_time()
+    restore_cluster(site.primary, into=into, programs=cluster.programs)
+    sample = Sample(time.monotonic() - began, time.process_time() - cpu, 0, 0)
+    shutil.rmtree(into)
+    return sample
+
+
+def prepared_pgbackrest(cluster: LocalCluster, folder: Path) -> Runner | None:
+    """A repository with one full backup; ``None`` where pgBackRest is not installed."""
+    if not shutil.which("pgbackrest"):
+        return None
+    config, into = folder / "pgbackrest.conf", folder / "theirs"
+    config.write_text(pgbackrest_config(cluster, folder, folder / "repository"))
+    env = {"PGHOST": "127.0.0.1", "PGPASSFILE": str(cluster.passfile)}
+    pgbackrest = ["pgbackrest", f"--config={config}", "--stanza=bench"]
+    for arguments in (["stanza-create"], ["--type=full", "--no-archive-check", "backup"]):
+        subprocess.run([*pgbackrest, *arguments], check=True, env={**os.environ, **env}, stdout=subprocess.DEVNULL)
+
+    def restore() -> Sample:
+        shutil.rmtree(into, ignore_errors=True)
+        into.mkdir(mode=0o700)
+        return timed([*pgbackrest, f"--pg1-path={into}", "restore"], env, into)
+
+    return restore
+
+
+def show(console: Console, samples: dict[str, list[Sample]], runners: dict[str, Runner | None], size: int) -> None:
+    load = f"{ROUNDS} rounds in turns, medians; load {os.getloadavg()[0]:.1f} on {CORES} cores"
+    table = Table(title=f"restore of {human_size(size)}: {load}")
+    for heading in ("", "time", "muniment is", "goal"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name in runners:
+        if name in samples:
+            ratio, _ = compared(name, samples["muniment"], samples[name])
+            table.add_row(name, seconds(samples[name]), ratio, GOAL if ratio else "")
+        else:
+            table.add_row(name, "not installed")
+    console.print(table)

@@ -1,0 +1,164 @@
+"""restore_command set to the real `muniment wal fetch`, on copies of real servers."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from include.demo.cloud import Cloud
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import Site
+from include.muniment.adapters.wal_archive import WalArchive
+from include.muniment.runbooks.replicate_wal import replicate_wal
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal
+
+
+@dataclass
+class Copied:
+    """A live server that archives, and a copy of it that waits to be recovered."""
+
+    site: Site
+    cluster: LocalCluster
+    copy: LocalCluster
+    script: Path
+    store: WalArchive
+    cloud: Cloud
+
+    def archive_all(self) -> None:
+        eventually(lambda: not status_files(self.cluster, "ready"))
+
+    def recover(self, **settings: str) -> None:
+        self.copy.configure(
+            {
+                "restore_command": f"{self.script} wal fetch %f %p",
+                "recovery_target_action": "promote",
+                "archive_mode": False,
+                "summarize_wal" if self.cluster.programs.major >= 17 else "log_checkpoints": False,
+                **settings,
+            }
+        )
+        (self.copy.data_dir / "recovery.signal").touch()
+        self.copy.start()
+
+    def fetch(self, name: str, target: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.script, "wal", "fetch", *options, name, str(target)],
+            cwd=self.copy.data_dir,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def delete(self, site_store: WalArchive, name: str) -> None:
+        """As an intruder with every right would."""
+        vault = site_store.vault
+        for found in list(vault.list_versions(site_store.key(name))):
+            self.cloud.client("s3", vault.region).delete_object(
+                Bucket=vault.bucket, Key=found.key, VersionId=found.version_id, BypassGovernanceRetention=True
+            )
+
+
+@pytest.fixture
+def copied(
+    site_factory: SiteFactory, cluster_factory: ClusterFactory, programs: PostgresPrograms, tmp_path: Path, cloud: Cloud
+) -> Iterator[Copied]:
+    cluster = cluster_factory(programs, archive_command="/bin/false", wal_segment_size_mb=1)
+    site = site_factory(cluster)
+    folder = cluster.data_dir.with_name("copy")
+    script = muniment_script(site, tmp_path)
+    archive_with(cluster, f"{script} wal push %p")
+    programs.run("pg_basebackup", "-d", cluster.conninfo(), "-D", folder, "-X", "none", "-c", "fast", "--no-sync")
+    (folder / "postgresql.auto.conf").write_text("")
+    copy = LocalCluster(folder, programs)
+    shutil.copy(cluster.passfile, copy.passfile)
+    store = WalArchive(site.primary, int(cluster.system_identifier()))
+    yield Copied(site, cluster, copy, script, store, cloud)
+    copy.kill()
+    spool = folder.with_name("copy.muniment-wal")
+    eventually(lambda: not list(spool.glob("*/fetched/*")), timeout_s=10)
+
+
+def test_a_copy_is_recovered_to_the_end_of_the_archive(copied: Copied) -> None:
+    switch_wal(copied.cluster, 12)
+    copied.archive_all()
+    copied.recover()
+    eventually(lambda: sql(copied.copy, "SELECT NOT pg_is_in_recovery()"))
+    assert sql(copied.copy, "SELECT count(*) FROM docket") == 1200
+    log = copied.copy.log_path.read_text()
+    assert "Traceback" not in log and log.count("restored log file") >= 12
+
+
+def test_recovery_stops_at_a_hole_instead_of_ending_there(copied: Copied) -> None:
+    names = switch_wal(copied.cluster, 4)
+    copied.archive_all()
+    copied.delete(copied.store, names[2])
+    copied.recover(hot_standby="on")
+    eventually(lambda: not copied.copy.is_running)
+    assert f"lacks 1 segments between {names[2]} and {names[3]}" in copied.copy.log_path.read_text()
+
+
+def test_the_other_vault_helps_out(copied: Copied) -> None:
+    names = switch_wal(copied.cluster, 3)
+    copied.archive_all()
+    replicate_wal(copied.site, clock=utc_now)
+    copied.delete(copied.store, names[1])
+    target = copied.copy.data_dir / "pg_wal" / "RECOVERYXLOG"
+    done = copied.fetch(names[1], target)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert target.read_bytes() == WalArchive(copied.site.replica, copied.store.system_identifier).read(names[1])
+    target.unlink()
+    done = copied.fetch(names[1], target, "--from=replica")
+    assert (done.returncode, done.stderr, target.exists()) == (0, "", True)
+
+
+def test_exit_codes_tell_the_end_of_the_archive_from_a_failure(copied: Copied) -> None:
+    names = switch_wal(copied.cluster, 1)
+    copied.archive_all()
+    target = copied.copy.data_dir / "pg_wal" / "RECOVERYXLOG"
+    after = names[0][:-2] + "FE"
+    done = copied.fetch(after, target)
+    assert (done.returncode, done.stderr, target.exists()) == (1, "", False)
+    assert copied.fetch("00000002.history", target).returncode == 1
+    assert copied.fetch(names[0], target).returncode == 0
+    usage = subprocess.run([copied.script, "wal", "fetch", names[0]], capture_output=True, text=True, check=False)
+    assert usage.returncode == 200
+    assert usage.stderr == "usage: muniment wal fetch [--firm FIRM] [--from primary|replica] NAME PATH\n"
+
+
+def test_a_vault_that_cannot_be_read_stops_recovery(
+    copied: Copied, site_factory: SiteFactory, cluster_factory: ClusterFactory, programs17: PostgresPrograms
+) -> None:
+    """Exit code 1 would open the server with the rest of the archive unread."""
+    other = site_factory(cluster_factory(programs17))
+    file = copied.script.parent / "registry" / "firms" / f"{copied.site.firm.id}.yaml"
+    told = file.read_text().replace(copied.site.primary.bucket, other.primary.bucket)
+    file.write_text(told.replace(copied.site.replica.bucket, other.replica.bucket))
+    target = copied.copy.data_dir / "pg_wal" / "RECOVERYXLOG"
+    done = copied.fetch("000000010000000000000001", target)
+    assert (done.returncode, target.exists()) == (200, False)
+    assert f"S3 denied GetObject on {other.primary.bucket}/firm.json" in done.stderr
+    file.write_text("id: [")
+    broken = copied.fetch("000000010000000000000001", target)
+    assert (broken.returncode, target.exists()) == (200, False)
+
+
+def test_another_clusters_data_directory_gets_nothing(
+    copied: Copied, cluster_factory: ClusterFactory, programs17: PostgresPrograms
+) -> None:
+    other = cluster_factory(programs17, start=False)
+    done = subprocess.run(
+        [copied.script, "wal", "fetch", "000000010000000000000001", "pg_wal/RECOVERYXLOG"],
+        cwd=other.data_dir,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 200
+    assert f"connection the data directory of firm {copied.site.firm.id} leads to cluster" in done.stderr

@@ -1,0 +1,72 @@
+"""A demonstration's folder: one owner at a time, nobody else's folder, and nothing left of a half-made one."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from include.demo.cloud import Cloud
+from include.demo.world import World, demo_programs
+from include.muniment.adapters import processes
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.errors import DemonstrationIsBusy, TargetNotEmpty
+
+
+def test_two_at_once_are_refused(tmp_path: Path) -> None:
+    world = World(tmp_path / "world")
+    with world.locked():
+        with pytest.raises(DemonstrationIsBusy) as refused, world.locked():
+            pass
+        assert str(refused.value) == (
+            f"the demonstration in {tmp_path}/world is being started, shown or stopped by another process\n"
+            "KEPT: everything that the other process has made\n"
+            "HINT: wait until it has finished, or stop it with Ctrl-C where it runs."
+        )
+    with world.locked():
+        pass
+
+
+def test_a_folder_that_is_somebody_elses_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(TargetNotEmpty):
+        World(tmp_path).create()
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_what_an_earlier_one_left_is_removed(tmp_path: Path) -> None:
+    world = World(tmp_path / "world")
+    world.create()
+    (world.root / "old.log").touch()
+    world.create()
+    assert not (world.root / "old.log").exists()
+
+
+def test_a_stale_description_stops_nobody(tmp_path: Path) -> None:
+    """After a reboot, every number in the files is somebody else's, or nobody's."""
+    world = World(tmp_path / "world")
+    world.create()
+    world.remember_session(os.getsid(0))
+    world.cloud.mkdir()
+    (world.cloud / "cloud.json").write_text(json.dumps({"pid": os.getpid(), "port": 1}))
+    world.stop()
+    world.remove()
+    assert not world.root.exists()
+
+
+def test_what_a_killed_one_left_running_is_ended(run_dir: Path) -> None:
+    """Nobody had time to write down where the cloud is."""
+    world = World(run_dir / "half-made")
+    world.create()
+    cloud = Cloud.start(world.cloud)
+    (world.cloud / "cloud.json").unlink()
+    cluster = LocalCluster(world.firm("acme") / "data", demo_programs())
+    cluster.create(sync=False)
+    cluster.start()
+    world.stop()
+    assert cloud._process is not None
+    assert cloud._process.wait(30) == -signal.SIGKILL
+    assert not processes.working_in(world.cloud)
+    assert not processes.working_in(cluster.data_dir)
+    world.remove()

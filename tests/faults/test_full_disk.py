@@ -1,0 +1,73 @@
+"""The disk of the run-time folder is full: a real file system of a few MiB, filled to the last byte."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import Site
+from include.muniment.domain.register import new_id
+from include.muniment.errors import DiskFull
+from include.muniment.runbooks import restore_cluster as runbook
+from include.muniment.runbooks.restore_cluster import restore_cluster
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal
+from tests.runbooks.stored import back_up
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(os.geteuid() != 0, reason="this machine lets only root mount a small file system"),
+]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """8 MiB, writable by everybody."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=777", "tmpfs", str(place)], check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        (disk / "filler").write_bytes(bytes(16 * 2**20))
+    with pytest.raises(OSError, match="No space left"):
+        (disk / "more").write_bytes(bytes(8192))
+
+
+def test_a_restore_that_fills_its_disk_says_so(site17: Site, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else took the space after it had been looked at."""
+    back_up(site17, new_id(utc_now()))
+    monkeypatch.setattr(runbook, "_require_space", lambda *_: None)
+    with pytest.raises(DiskFull, match=rf"no space left in {small_disk}/data: \d+ bytes needed, \d+ there"):
+        restore_cluster(site17.primary, into=small_disk / "data")
+
+
+def test_too_little_space_is_refused_before_the_first_byte(site17: Site, small_disk: Path) -> None:
+    back_up(site17, new_id(utc_now()))
+    with pytest.raises(DiskFull):
+        restore_cluster(site17.primary, into=small_disk / "data")
+    assert not (small_disk / "data").exists()
+
+
+def test_wal_is_archived_without_room_for_a_single_note(
+    site_factory: SiteFactory,
+    cluster_factory: ClusterFactory,
+    programs17: PostgresPrograms,
+    small_disk: Path,
+    tmp_path: Path,
+) -> None:
+    """The spool only saves time: when it cannot be written, the archive goes on."""
+    cluster = cluster_factory(programs17)
+    site = site_factory(cluster)
+    fill(small_disk)
+    archive_with(cluster, f"{muniment_script(site, tmp_path, MUNIMENT_SPOOL=str(small_disk / 'spool'))} wal push %p")
+    names = switch_wal(cluster, 3)
+    eventually(lambda: set(names) <= set(status_files(cluster, "done")), timeout_s=60)
+    assert sql(cluster, "SELECT last_archived_wal FROM pg_stat_archiver") == names[-1]

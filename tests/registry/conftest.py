@@ -1,0 +1,74 @@
+"""A registry on disk that a test may spoil."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from include.muniment.registry import Registry, load_registry
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def firm_values(firm_id: str = "acme", number: int = 1) -> dict[str, Any]:
+    """A sound firm's file; ``number`` makes its keys its own."""
+    return {
+        "id": firm_id,
+        "name": "Acme & Sons",
+        "tier": "professional",
+        "aws_connection": f"{firm_id}_aws",
+        "cluster": {"connection": f"{firm_id}_pg", "database": "practice"},
+        "documents": [{"bucket": f"{firm_id}-documents", "region": "us-east-1"}],
+        "vaults": {
+            "primary": {"bucket": f"{firm_id}-vault-use1", "region": "us-east-1", "kms_key": key_arn(number)},
+            "replica": {
+                "bucket": f"{firm_id}-vault-usw2",
+                "region": "us-west-2",
+                "kms_key": key_arn(number + 100, "us-west-2"),
+            },
+        },
+    }
+
+
+def key_arn(number: int, region: str = "us-east-1") -> str:
+    return f"arn:aws:kms:{region}:111122223333:key/00000000-0000-4000-8000-{number:012d}"
+
+
+class Files:
+    """``firms/`` and ``policies/`` in a folder, with the real tiers and one sound firm, acme."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "firms").mkdir(parents=True)
+        (root / "policies").mkdir()
+        for policy in (ROOT / "include" / "policies").glob("*.yaml"):
+            (root / "policies" / policy.name).write_bytes(policy.read_bytes())
+        self.write("firms/acme.yaml", firm_values())
+
+    def write(self, name: str, values: dict[str, Any] | str | bytes) -> None:
+        content = yaml.safe_dump(values, sort_keys=False) if isinstance(values, dict) else values
+        (self.root / name).write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def firm(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """acme's file with ``change`` applied."""
+        values = firm_values()
+        change(values)
+        self.write("firms/acme.yaml", values)
+
+    def policy(self, tier: str, change: Callable[[dict[str, Any]], object]) -> None:
+        values = yaml.safe_load((self.root / f"policies/{tier}.yaml").read_text())
+        change(values)
+        self.write(f"policies/{tier}.yaml", values)
+
+    def load(self) -> Registry:
+        return load_registry(self.root)
+
+    def faults(self) -> list[str]:
+        return [str(fault) for fault in self.load().faults]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path / "registry")

@@ -1,0 +1,186 @@
+"""The registry as a whole: overrides, sound firms beside broken ones, one firm alone, and how long it takes."""
+
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from include.muniment.domain.firm import Firm
+from include.muniment.domain.units import UNITS_REQUIRED
+from include.muniment.errors import InvalidConfiguration
+from include.muniment.registry import default_root, firm_ids, load_firm, load_registry
+from tests.registry.conftest import ROOT, Files, firm_values
+from tests.registry.test_faults import put
+
+
+def test_the_projects_own_registry_is_sound_and_has_one_firm_a_tier() -> None:
+    registry = load_registry(ROOT / "include")
+    assert registry.faults == ()
+    tiers = {firm_id: firm.tier for firm_id, firm in registry.firms.items()}
+    assert tiers == {"harbor-lane": "starter", "quill-brandt": "professional", "okafor-steele": "enterprise"}
+
+
+@pytest.mark.parametrize(
+    ("tier", "retention", "window", "audit_log"),
+    [("starter", 30, 0, 366), ("professional", 60, 7, 366), ("enterprise", 90, 7, 731)],
+)
+def test_a_tier_keeps_the_published_promises(
+    files: Files, tier: str, retention: int, window: int, audit_log: int
+) -> None:
+    files.firm(put("tier", tier))
+    policy = files.load().firm("acme").policy
+    assert policy.tier == tier
+    assert policy.retention == timedelta(days=retention)
+    assert policy.point_in_time_window == timedelta(days=window)
+    assert policy.audit_log == timedelta(days=audit_log)
+    assert f"{policy.nightly_window.start:%H:%M}-{policy.nightly_window.end:%H:%M}" == "02:00-04:00"
+
+
+def test_an_override_changes_its_value_and_no_other(files: Files) -> None:
+    before = files.load().firm("acme").policy
+    files.firm(put("policy.base_backups.chain_limit", 5))
+    after = files.load().firm("acme").policy
+    assert after.base_backups.chain_limit == 5
+    assert after.model_copy(update={"base_backups": before.base_backups}) == before
+
+
+def test_an_overridden_list_replaces_the_tiers(files: Files) -> None:
+    files.firm(put("policy.control_totals.tables", ["public.only"]))
+    totals = files.load().firm("acme").policy.control_totals
+    assert totals.tables == ("public.only",)
+    assert "trust_ledger" in totals.sums
+
+
+def test_a_broken_file_stops_its_own_firm_only(files: Files) -> None:
+    files.write("firms/beta.yaml", "id: [\n")
+    registry = files.load()
+    assert list(registry.firms) == ["acme"]
+    assert list(registry.broken) == ["beta"]
+    with pytest.raises(InvalidConfiguration) as raised:
+        registry.firm("beta")
+    assert str(raised.value) == (
+        "1 faults in the configuration:\n"
+        "firms/beta.yaml: not YAML: line 2, column 1: did not find expected node content\n"
+        "KEPT: everything; nothing was started\n"
+        "HINT: correct each line, then run `muniment firms check`."
+    )
+
+
+def test_a_broken_tier_stops_its_own_firms_only(files: Files) -> None:
+    files.write("firms/beta.yaml", {**firm_values("beta", 2), "tier": "starter"})
+    files.write("policies/starter.yaml", "tier: [")
+    registry = files.load()
+    assert list(registry.firms) == ["acme"]
+    assert [str(fault) for fault in registry.broken["beta"]] == [
+        "firms/beta.yaml: tier: policies/starter.yaml has faults of its own"
+    ]
+
+
+def test_both_sides_of_a_clash_are_stopped(files: Files) -> None:
+    values = firm_values("beta", 2)
+    put("cluster.connection", "acme_pg")(values)
+    files.write("firms/beta.yaml", values)
+    files.write("firms/gamma.yaml", firm_values("gamma", 3))
+    assert list(files.load().firms) == ["gamma"]
+
+
+def test_a_firm_that_is_not_there_is_named_with_its_neighbour(files: Files) -> None:
+    said = f"firms/acne.yaml: there is no such file in {files.root}; did you mean 'acme'?"
+    with pytest.raises(InvalidConfiguration) as raised:
+        files.load().firm("acne")
+    assert said in str(raised.value)
+    with pytest.raises(InvalidConfiguration) as raised:
+        load_firm(files.root, "acne")
+    assert said in str(raised.value)
+
+
+def test_one_firm_alone_is_the_same_firm(files: Files) -> None:
+    files.firm(put("policy.retention", "75 days"))
+    assert load_firm(files.root, "acme") == files.load().firm("acme")
+
+
+@pytest.mark.parametrize("name", ["firms/beta.yaml", "policies/starter.yaml"])
+def test_one_firm_alone_does_not_mind_others_faults(files: Files, name: str) -> None:
+    files.write(name, "not: [sound")
+    assert load_firm(files.root, "acme").id == "acme"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("firms/acme.yaml", "id: [", "firms/acme.yaml: not YAML: line 2, column 1: did not find expected node content"),
+        (
+            "policies/professional.yaml",
+            "tier: x\n",
+            "policies/professional.yaml: retention: is missing: it must be a duration, such as '7 days'",
+        ),
+    ],
+)
+def test_one_firm_alone_has_its_own_and_its_tiers_faults(files: Files, name: str, content: str, said: str) -> None:
+    files.write(name, content + "\n")
+    with pytest.raises(InvalidConfiguration) as raised:
+        load_firm(files.root, "acme")
+    assert said in str(raised.value).splitlines()
+
+
+def test_one_firm_alone_with_a_tier_that_is_none(files: Files) -> None:
+    files.firm(put("tier", "starer"))
+    with pytest.raises(InvalidConfiguration) as raised:
+        load_firm(files.root, "acme")
+    said = str(raised.value).splitlines()
+    assert said[1] == "firms/acme.yaml: tier: 'starer' is not a tier of policies/; did you mean 'starter'?"
+
+
+def test_a_duplicate_key_stops_one_firm_alone_too(files: Files) -> None:
+    file = files.root / "firms/acme.yaml"
+    file.write_text(file.read_text() + "name: Other\n")
+    with pytest.raises(InvalidConfiguration):
+        load_firm(files.root, "acme")
+
+
+def test_a_sound_registry_is_sound(files: Files) -> None:
+    files.load().require_sound()
+
+
+def test_a_registry_with_faults_is_not(files: Files) -> None:
+    files.firm(put("name", 3))
+    with pytest.raises(InvalidConfiguration) as raised:
+        files.load().require_sound()
+    assert "firms/acme.yaml: name: 3 is not text" in str(raised.value)
+
+
+def test_the_environment_names_the_root(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MUNIMENT_REGISTRY", raising=False)
+    assert default_root() == ROOT / "include"
+    monkeypatch.setenv("MUNIMENT_REGISTRY", str(files.root))
+    assert firm_ids() == ["acme"]
+    assert list(load_registry().firms) == ["acme"]
+
+
+def test_an_editors_copy_is_not_a_firm(files: Files) -> None:
+    files.write("firms/.acme.yaml", "half: [written")
+    assert files.faults() == []
+
+
+def test_a_firm_as_json_reads_back_the_same(files: Files) -> None:
+    files.firm(put("policy.base_backups.slice_size", "64 MiB"))
+    firm = files.load().firm("acme")
+    assert Firm.model_validate_json(firm.model_dump_json(), context=UNITS_REQUIRED) == firm
+
+
+def test_python_may_say_numbers_where_a_file_must_say_units(files: Files) -> None:
+    policy = files.load().firm("acme").policy.model_dump()
+    policy["base_backups"]["slice_size"] = 64 * 2**20
+    assert type(files.load().firm("acme").policy).model_validate(policy).base_backups.slice_size == 64 * 2**20
+
+
+def test_a_thousand_firms_are_read_in_seconds(tmp_path: Path) -> None:
+    """Measured 0.2 s alone on one core; each of the DAG files pays it, on a machine that does other things too."""
+    files = Files(tmp_path / "many")
+    for number in range(2, 1001):
+        files.write(f"firms/firm-{number}.yaml", firm_values(f"firm-{number}", 1000 * number))
+    started = time.monotonic()
+    registry = files.load()
+    assert len(registry.firms) == 1000
+    assert time.monotonic() - started < 5

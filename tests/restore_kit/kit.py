@@ -1,0 +1,62 @@
+"""The restore kit as an engineer runs it: a Python without Muniment and Airflow, an empty folder, no settings."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.demo.cloud import Cloud, Credentials
+from include.muniment.domain.restore_page import packages_of
+from include.muniment.runbooks.restore_kit import KIT, SCRIPT
+from tests.fixtures.clusters import ROOT
+
+UV = Path(sys.executable).with_name("uv")
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    python: Path
+    folder: Path
+    """Empty but for the script."""
+    cloud: Cloud
+
+    def run(self, *args: str | Path, who: Credentials, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [self.python, "restore.py", *args, "--endpoint-url", self.cloud.endpoint_url],
+            cwd=self.folder,
+            env=self._env(who),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == expect, f"{done.returncode}: {done.stdout}\n{done.stderr}"
+        return done
+
+    def _env(self, who: Credentials) -> dict[str, str]:
+        return {
+            "PATH": os.defpath,
+            "HOME": str(self.folder),
+            "AWS_ACCESS_KEY_ID": who.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": who.secret_access_key.reveal(),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+def kit_python() -> Path:
+    """Made once for these versions and kept: .muniment/ is not the repository's."""
+    packages = packages_of((KIT / SCRIPT).read_text())
+    name = hashlib.sha256(f"{sys.version}{packages}".encode()).hexdigest()[:12]
+    folder = ROOT / ".muniment" / "restore-kit" / name
+    if not (folder / "whole").exists():
+        lock = ROOT / "tests" / "requirements.txt"
+        _uv("venv", "--clear", "--python", sys.executable, folder)
+        _uv("pip", "install", "--python", folder / "bin" / "python", "--constraint", lock, *packages)
+        (folder / "whole").touch()
+    return folder / "bin" / "python"
+
+
+def _uv(*args: str | Path) -> None:
+    subprocess.run([UV, "--quiet", *args], check=True, timeout=240, env={**os.environ, "UV_LINK_MODE": "copy"})

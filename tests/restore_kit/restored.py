@@ -1,0 +1,43 @@
+"""What the engineer does after the kit has fetched."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import as_unprivileged
+from tests.fixtures.wal import eventually
+
+
+def finish(restored: LocalCluster, into: Path) -> None:
+    """What step 6 of RESTORE.md says, as a user that PostgreSQL accepts."""
+    for path in (into, *into.rglob("*")):
+        restored._hand_over(path)
+    argv = as_unprivileged(["sh", str(into / "finish.sh"), str(restored.programs.bin_dir)])
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pg_ctl" in done.stdout
+
+
+def trusting(into: Path) -> Path:
+    """LocalCluster speaks TCP alone; the kit's own settings let nobody in by it."""
+    hba = into / "trust.hba"
+    hba.write_text("host all all 127.0.0.1/32 trust\n")
+    hba.chmod(0o644)
+    return hba
+
+
+def start_and_ask(restored: LocalCluster, query: str) -> Any:
+    """The only row, once WAL is replayed: until then nobody is let in."""
+    restored.start(enforced={"hba_file": str(trusting(restored.data_dir.parent)), "hot_standby": False})
+
+    def answer() -> Any:
+        try:
+            with psycopg.connect(restored.conninfo(), autocommit=True) as connection:
+                return connection.execute(query.encode()).fetchone()
+        except psycopg.OperationalError:
+            return None
+
+    return eventually(answer)

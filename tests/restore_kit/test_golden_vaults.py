@@ -1,0 +1,111 @@
+"""What earlier versions wrote is read by today's code, and by today's restore kit."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from include.demo.cloud import ROOT as ROOT_CREDENTIALS
+from include.demo.cloud import Cloud
+from include.muniment.adapters import catalog
+from include.muniment.adapters.envelope import local_envelope
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.vault import Vault
+from include.muniment.adapters.wal_archive import WalArchive
+from include.muniment.domain import keys
+from include.muniment.domain.register import Point
+from include.muniment.runbooks.restore_cluster import restore_cluster
+from tests.golden.make_vault import DOCUMENTS
+from tests.golden.vaults import GOLDEN, KEY, KEY_NAME, REGION, upload
+from tests.restore_kit.kit import Kit
+from tests.restore_kit.restored import finish, start_and_ask
+
+VAULTS = sorted(folder.name for folder in GOLDEN.glob("vault-*"))
+
+
+@pytest.fixture(params=VAULTS)
+def bucket(request: pytest.FixtureRequest, cloud: Cloud) -> str:
+    return upload(cloud, request.param)
+
+
+@pytest.fixture
+def restored(programs17: PostgresPrograms, run_dir: Path, bucket: str) -> Iterator[LocalCluster]:
+    cluster = LocalCluster(run_dir / bucket / "data", programs17)
+    yield cluster
+    cluster.kill()
+
+
+def vault_in(bucket: str, cloud: Cloud) -> Vault:
+    firm = json.loads(cloud.client("s3", REGION).get_object(Bucket=bucket, Key=keys.FIRM)["Body"].read())["firm"]
+    return Vault(firm, bucket, REGION, "", "none", cloud.client("s3", REGION), local_envelope(KEY_NAME, KEY))
+
+
+def prove(restored: LocalCluster, point: Point) -> None:
+    """It starts, and the control totals of its point are there."""
+    expected = (point.control_totals.counts["public.trust_ledger"], point.control_totals.sums["trust"])
+    answer = start_and_ask(restored, "SELECT count(*), sum(amount)::text FROM trust_ledger")
+    assert answer == expected == (201, "27625.00")
+
+
+def test_todays_code_reads_what_was_written_then(
+    bucket: str, cloud: Cloud, restored: LocalCluster, tmp_path: Path
+) -> None:
+    vault = vault_in(bucket, cloud)
+    points = catalog.points(vault)
+    assert [point.kind for point in points] == ["full", "incremental"]
+    archive, wal = WalArchive(vault, points[-1].system_identifier), tmp_path / "wal"
+    wal.mkdir()
+    for name in archive.files():
+        if len(name) == 24:
+            (wal / name).write_bytes(archive.read(name))
+    snapshot = catalog.find_snapshot(vault, points[-1].documents)
+    assert {each.key: vault.get(each.object, sha256=each.sha256).decode() for each in snapshot.documents} == DOCUMENTS
+    assert b"PRACTICE_NAME" in vault.get_sealed(keys.config(points[-1].config))
+    copy = ["cp", f"{wal}/%f", "%p"]
+    restore_cluster(vault, into=restored.data_dir, programs=restored.programs, restore_command=copy)
+    prove(restored, points[-1])
+
+
+def test_the_restore_kit_reads_what_was_written_then(
+    bucket: str, cloud: Cloud, restored: LocalCluster, kit: Kit, tmp_path: Path
+) -> None:
+    (kit.folder / "key").write_bytes(KEY)
+    local = ("--bucket", bucket, "--region", REGION, "--raw-key", "key", "--raw-key-name", KEY_NAME)
+    into, documents = restored.data_dir.parent, tmp_path / "documents"
+    kit.run("fetch", *local, "--into", into, "--documents", documents, who=ROOT_CREDENTIALS)
+    told = json.loads((documents / "documents.json").read_text())["documents"]
+    assert {each["key"]: (documents / each["file"]).read_text() for each in told} == DOCUMENTS
+    assert "PRACTICE_NAME" in (into / "config.json").read_text()
+    finish(restored, into)
+    prove(restored, catalog.latest_point(vault_in(bucket, cloud)))
+
+
+def test_step_5_stops_where_the_control_totals_were_read(
+    bucket: str, cloud: Cloud, restored: LocalCluster, kit: Kit
+) -> None:
+    """The WAL goes on behind it, and one more row."""
+    first, into = catalog.points(vault_in(bucket, cloud))[0], restored.data_dir.parent
+    (kit.folder / "key").write_bytes(KEY)
+    local = ("--bucket", bucket, "--region", REGION, "--raw-key", "key", "--raw-key-name", KEY_NAME)
+    kit.run("fetch", *local, "--point", first.id, "--into", into, who=ROOT_CREDENTIALS)
+    staging = into / "staging.conf"
+    told = staging.read_text().replace(
+        "# recovery_target_lsn = '0/3000060'", f"recovery_target_lsn = '{first.control_totals.lsn}'"
+    )
+    for name in ("recovery_target_inclusive", "recovery_target_action"):
+        told = told.replace(f"# {name}", name)
+    staging.write_text(told)
+    finish(restored, into)
+    assert start_and_ask(restored, "SELECT count(*), sum(amount)::text FROM trust_ledger") == (200, "25125.00")
+
+
+def test_every_object_of_them_is_read(bucket: str, cloud: Cloud) -> None:
+    """A golden vault that lost a file would still pass where nobody looks."""
+    vault = vault_in(bucket, cloud)
+    for backup in catalog.registered_backups(vault):
+        for archive in backup.archives:
+            for chunk in archive.chunks:
+                assert len(vault.get_sealed(chunk.key, sha256=chunk.sha256)) == chunk.size_bytes
+        assert vault.get_sealed(backup.manifest.key, sha256=backup.manifest.sha256)

@@ -1,0 +1,103 @@
+"""From a vault to a running server and readable documents, with nothing of ours but the one script."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from include.demo.cloud import Cloud, Credentials
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import Site
+from include.muniment.domain.firm import ControlTotalsPolicy
+from include.muniment.domain.register import Point, new_id
+from include.muniment.runbooks.nightly import run_chain
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.wal import archive_with, muniment_script
+from tests.restore_kit.kit import Kit
+from tests.restore_kit.restored import finish, start_and_ask
+
+pytestmark = pytest.mark.timeout(240)
+KEYS = ("Wills & Trusts/Müller.pdf", "../../etc/passwd", "a", "a/b", "A", "x" * 1024, "nul", "con:1", "folder/")
+
+
+@pytest.fixture
+def source(cluster_factory: ClusterFactory, programs: PostgresPrograms, tmp_path: Path) -> LocalCluster:
+    cluster = cluster_factory(programs, wal_segment_size_mb=1)
+    write(cluster, "CREATE TABLE ledger (amount numeric(14,2))")
+    write(cluster, "INSERT INTO ledger VALUES (12.34), (-2.34)")
+    place = cluster.data_dir.with_name("fast disk")
+    place.mkdir()
+    cluster._hand_over(place)
+    write(cluster, f"CREATE TABLESPACE fast LOCATION '{place}'")
+    write(cluster, "CREATE TABLE exhibits TABLESPACE fast AS SELECT n FROM generate_series(1, 1000) n")
+    return cluster
+
+
+@pytest.fixture
+def site(site_factory: SiteFactory, source: LocalCluster, tmp_path: Path) -> Site:
+    totals = ControlTotalsPolicy(tables=("public.ledger", "public.exhibits"), sums={"trust": "public.ledger.amount"})
+    site = site_factory(source, control_totals=totals)
+    archive_with(source, f"{muniment_script(site, tmp_path)} wal push %p")
+    return site
+
+
+@pytest.fixture
+def restored(programs: PostgresPrograms, run_dir: Path) -> Iterator[LocalCluster]:
+    cluster = LocalCluster(run_dir / f"kit {programs.major}" / "data", programs)
+    yield cluster
+    cluster.kill()
+
+
+def write(cluster: LocalCluster, statement: str) -> None:
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def night(site: Site) -> Point:
+    return run_chain(site, point_id=new_id(utc_now()), run="test", clock=utc_now)
+
+
+def reader_of(cloud: Cloud, site: Site) -> Credentials:
+    """May open what RESTORE.md says and one vault alone: the replica's, with its own key."""
+    place = site.firm.vaults.replica
+    bucket = f"arn:aws:s3:::{place.bucket}"
+    statements = [
+        {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:ListBucketVersions"], "Resource": bucket},
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": f"{bucket}/*"},
+        {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": place.kms_key},
+    ]
+    return cloud.create_user(f"{site.firm.id}-stressed", {"Version": "2012-10-17", "Statement": statements})
+
+
+def test_the_replica_alone_becomes_a_running_server_and_its_documents(
+    site: Site, source: LocalCluster, restored: LocalCluster, kit: Kit, cloud: Cloud, tmp_path: Path
+) -> None:
+    bucket = site.firm.documents[0].bucket
+    for number, key in enumerate(KEYS):
+        cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=f"{number}: {key}".encode())
+    night(site)
+    write(source, "INSERT INTO ledger VALUES (0.01)")
+    point = night(site)
+    assert point.kind == ("incremental" if source.programs.major >= 17 else "full")
+    cloud.client("kms", "us-east-1").disable_key(KeyId=site.firm.vaults.primary.kms_key)
+    place, who = site.firm.vaults.replica, reader_of(cloud, site)
+    vault = ("--bucket", place.bucket, "--region", place.region)
+
+    assert point.id in kit.run("list", *vault, who=who).stdout
+    into, documents = restored.data_dir.parent, tmp_path / "documents"
+    kit.run("fetch", *vault, "--into", into, "--documents", documents, who=who)
+    finish(restored, into)
+    asked = "SELECT pg_is_in_recovery(), sum(amount)::text, (SELECT count(*) FROM exhibits)"
+    answer = start_and_ask(restored, f"{asked}, current_setting('archive_mode') FROM ledger")
+    assert answer == (False, point.control_totals.sums["trust"], 1000, "off")
+
+    told = json.loads((documents / "documents.json").read_text())["documents"]
+    assert sorted(each["key"] for each in told) == sorted(KEYS)
+    for each in told:
+        path = (documents / each["file"]).resolve()
+        assert path.is_relative_to(documents.resolve())
+        assert path.read_text() == f"{KEYS.index(each['key'])}: {each['key']}"

@@ -1,0 +1,114 @@
+"""A firm's document buckets as the tests of sync_documents fill them, and what must be true of a snapshot."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from include.demo.cloud import Cloud
+from include.muniment.adapters.site import Site, build_site
+from include.muniment.domain import keys
+from include.muniment.domain.register import DocumentSnapshot
+from include.muniment.runbooks.sync_documents import sync_documents
+from tests.fixtures.faults import FaultProxy
+from tests.fixtures.sites import LOGINS, utc_now
+
+_numbers = count(1)
+
+
+def new_snapshot_id() -> str:
+    return f"20261120T{next(_numbers):09d}Z"
+
+
+def sync(site: Site, *, snapshot_id: str | None = None, accept_shrink: bool = False) -> DocumentSnapshot:
+    return sync_documents(
+        site, snapshot_id=snapshot_id or new_snapshot_id(), accept_shrink=accept_shrink, clock=utc_now
+    )
+
+
+class Desk:
+    """Who works in the firm's buckets, as root: ``desk.put("matters/4711/brief.pdf", b"draft")``."""
+
+    def __init__(self, cloud: Cloud, site: Site) -> None:
+        self.buckets = [place.bucket for place in site.firm.documents]
+        self.s3 = cloud.client("s3", site.firm.documents[0].region)
+
+    def put(self, key: str, body: bytes = b"", *, bucket: int = 0, **more: Any) -> str:
+        """The version's id, empty in a bucket that has none."""
+        return self.s3.put_object(Bucket=self.buckets[bucket], Key=key, Body=body, **more).get("VersionId", "")
+
+    def put_many(self, number: int, *, bucket: int = 0, edition: str = "first", prefix: str = "d") -> None:
+        for each in range(number):
+            self.put(f"{prefix}/{each:03d}", f"{edition} {each}".encode(), bucket=bucket)
+
+    def delete(self, *document_keys: str, bucket: int = 0) -> None:
+        for key in document_keys:
+            self.s3.delete_object(Bucket=self.buckets[bucket], Key=key)
+
+    def remove_for_good(self, key: str, version_id: str) -> None:
+        self.s3.delete_object(Bucket=self.buckets[0], Key=key, VersionId=version_id)
+
+    def read_at(self, instant: datetime) -> dict[tuple[str, str], bytes]:
+        """What S3's own versions say was there: every bucket replayed, independent of the code under test."""
+        there: dict[tuple[str, str], bytes] = {}
+        for bucket in self.buckets:
+            listed = self.s3.list_object_versions(Bucket=bucket)
+            events: list[Any] = [*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())]
+            for event in sorted(events, key=lambda event: event["LastModified"]):
+                if event["LastModified"] >= instant:
+                    continue
+                there.pop((bucket, event["Key"]), None)
+                if "ETag" in event:
+                    got = self.s3.get_object(Bucket=bucket, Key=event["Key"], VersionId=event["VersionId"])
+                    there[bucket, event["Key"]] = got["Body"].read()
+        return there
+
+
+def contents(site: Site, snapshot: DocumentSnapshot) -> dict[str, bytes]:
+    return {version.key: site.primary.get(version.object) for version in snapshot.documents}
+
+
+def copies_in(site: Site) -> int:
+    """Every version of every document object: a second copy of the same document would count."""
+    return len(list(site.primary.list_versions(keys.DOCUMENT_OBJECTS)))
+
+
+def through(site: Site, store: FaultProxy, *, attempts: int = 5, read_timeout: float = 5) -> Site:
+    """The same site by way of the proxy."""
+    login = LOGINS[site.firm.id]["aws"]
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        read_timeout=read_timeout,
+        max_pool_connections=32,
+        s3={"addressing_style": "path"},
+    )
+
+    def client(service: str, region: str) -> Any:
+        return boto3.Session().client(
+            service,  # type: ignore[call-overload]
+            region_name=region,
+            endpoint_url=store.endpoint_url,
+            aws_access_key_id=login.user,
+            aws_secret_access_key=login.password.reveal(),
+            config=config,
+        )
+
+    return build_site(site.firm, site.postgres.conninfo, client)
+
+
+def asked(store: FaultProxy, method: str, path: str) -> list[str]:
+    return [request for request in store.seen if request.startswith(f"{method} ") and path in request]
+
+
+def with_endpoint(env: Mapping[str, str], cloud: Cloud, store: FaultProxy) -> dict[str, str]:
+    return {name: value.replace(cloud.endpoint_url, store.endpoint_url) for name, value in env.items()}
+
+
+def with_limit(site: Site, percent: float) -> Site:
+    documents = site.policy.documents.model_copy(update={"shrink_limit": percent})
+    policy = site.policy.model_copy(update={"documents": documents})
+    return replace(site, firm=site.firm.model_copy(update={"policy": policy}))

@@ -1,0 +1,76 @@
+"""A recovery point made by hand, for tests of what reads it: the chain's own steps have tests of their own."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+
+from include.muniment.adapters import catalog
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.site import Site
+from include.muniment.domain import keys
+from include.muniment.domain.register import Backup, ControlTotals, DocumentSnapshot, Point, WalRange
+from include.muniment.domain.wal import WalSegment
+from include.muniment.runbooks.back_up_cluster import back_up_cluster
+from tests.fixtures.sites import utc_now
+
+
+def archive_to(folder: Path) -> str:
+    """An archive_command that keeps WAL in a folder, so that a restore can be tested without our archive."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o777)
+    return f"cp %p {folder}/%f"
+
+
+def restore_from(folder: Path) -> list[str]:
+    return ["cp", f"{folder}/%f", "%p"]
+
+
+def back_up(site: Site, point_id: str, *, full: bool = False) -> Point:
+    """A base backup and a point that names it."""
+    backup = back_up_cluster(site, point_id=point_id, full=full, clock=utc_now)
+    site.postgres.row("SELECT pg_switch_wal()")
+    point = _point(site, backup, point_id)
+    for vault in site.vaults[:1]:
+        snapshot = DocumentSnapshot(id=point_id, firm=site.firm.id, taken_at=point.taken_at, documents=())
+        vault.put_sealed(keys.document_snapshot(point_id), snapshot.to_json(), locked_until=None)
+        vault.put_sealed(keys.config(point_id), b"{}", locked_until=None)
+        vault.put_register(keys.point(point_id), point, locked_until=None)
+    return point
+
+
+def _point(site: Site, backup: Backup, point_id: str) -> Point:
+    now = datetime.now(UTC)
+    first = WalSegment.holding(backup.start_lsn, backup.timeline, backup.wal_segment_bytes)
+    last = WalSegment.ending(backup.stop_lsn, backup.timeline, backup.wal_segment_bytes)
+    return Point(
+        id=point_id,
+        firm=site.firm.id,
+        run="test",
+        taken_at=now,
+        registered_at=now,
+        system_identifier=backup.system_identifier,
+        chain=tuple(each.id for each in catalog.chain_of(site.primary, backup)),
+        kind=backup.kind,
+        size_bytes=backup.size_bytes,
+        stored_bytes=backup.stored_bytes,
+        wal=WalRange(
+            timeline=backup.timeline, first_segment=first.name, last_segment=last.name, through_lsn=backup.stop_lsn
+        ),
+        windows=(),
+        effective_rpo_s=0,
+        documents=point_id,
+        document_count=0,
+        document_bytes=0,
+        config=point_id,
+        control_totals=ControlTotals(lsn=backup.stop_lsn, read_at=now, counts={}, sums={}),
+        verified_primary_at=now,
+        verified_replica_at=now,
+    )
+
+
+def rows(cluster: LocalCluster, statement: str) -> list[tuple[object, ...]]:
+
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        found = connection.execute(statement)  # type: ignore[arg-type]
+        return found.fetchall() if found.description else []

@@ -1,0 +1,234 @@
+"""A drill on real servers: what comes back is proven, what is wrong is found, nothing is left, and evidence stays."""
+
+import json
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.demo.cloud import Cloud
+from include.demo.documents import Paper
+from include.muniment.adapters import catalog
+from include.muniment.adapters.drill_records import drills, find_drill, prove_evidence
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import Site
+from include.muniment.domain import keys
+from include.muniment.domain.drill import choose_target
+from include.muniment.domain.drill_evidence import Check, Drill
+from include.muniment.domain.firm import ControlTotalsPolicy, DrillsPolicy, RecoveryClass
+from include.muniment.domain.register import new_id
+from include.muniment.errors import DrillFailed, ObjectDamaged
+from include.muniment.runbooks.drill import run_drill
+from include.muniment.runbooks.nightly import run_chain
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.sites import SiteFactory, iam_policy, utc_now, with_firm
+from tests.fixtures.wal import archive_with, muniment_script
+from tests.runbooks.sources import Desk
+
+pytestmark = pytest.mark.timeout(240)
+BALANCED = {"trust": "SELECT coalesce(sum(amount), 0) FROM ledger"}
+POLICY: dict[str, Any] = {
+    "control_totals": ControlTotalsPolicy(tables=("public.ledger",), sums={"trust": "public.ledger.amount"}),
+    "drills": DrillsPolicy(balances=BALANCED, smoke_queries={"entries are kept": "SELECT count(*) > 1 FROM ledger"}),
+}
+
+
+@pytest.fixture
+def site(
+    cloud: Cloud, site_factory: SiteFactory, cluster_factory: ClusterFactory, programs: PostgresPrograms, tmp_path: Path
+) -> Site:
+    return practised(cloud, site_factory, cluster_factory(programs, wal_segment_size_mb=1), tmp_path)
+
+
+@pytest.fixture(scope="module")
+def site17(
+    cloud: Cloud,
+    site_factory: SiteFactory,
+    module_cluster_factory: ClusterFactory,
+    programs17: PostgresPrograms,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Site:
+    """For what does not depend on PostgreSQL's version. Each test spoils more of it."""
+    cluster = module_cluster_factory(programs17, wal_segment_size_mb=1)
+    return practised(cloud, site_factory, cluster, tmp_path_factory.mktemp("site17"))
+
+
+def practised(cloud: Cloud, site_factory: SiteFactory, cluster: LocalCluster, folder: Path) -> Site:
+    """Two nights, work before, between and after them, and four documents."""
+    write(cluster, "CREATE TABLE ledger (amount numeric(14,2))")
+    transfer(cluster, "12.34")
+    site = _with_signing_key(cloud, site_factory(cluster, **POLICY))
+    archive_with(cluster, f"{muniment_script(site, folder)} wal push %p")
+    desk = Desk(cloud, site)
+    for number in range(4):
+        paper = Paper("alder", number)
+        desk.put(paper.key, paper.body())
+    for _ in range(2):
+        run_chain(site, point_id=new_id(utc_now()), run="test", clock=utc_now)
+        for _ in range(20):
+            transfer(cluster, "0.01")
+    return site
+
+
+def _with_signing_key(cloud: Cloud, site: Site) -> Site:
+    made = cloud.client("kms", "us-east-1").create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")
+    signing = with_firm(site, signing_key=made["KeyMetadata"]["Arn"])
+
+    cloud.client("iam").put_user_policy(
+        UserName=site.firm.id, PolicyName="firm", PolicyDocument=json.dumps(iam_policy("muniment-firm", signing.firm))
+    )
+    return signing
+
+
+def write(cluster: LocalCluster, statement: str) -> None:
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def transfer(cluster: LocalCluster, amount: str) -> None:
+    """Double entry: two rows, one transaction."""
+    write(cluster, f"INSERT INTO ledger VALUES ({amount}), (-{amount})")
+
+
+def seed_for(site: Site, kind: str) -> int:
+    points, window = catalog.points(site.primary), site.policy.point_in_time_window
+    chosen = (choose_target(points, window=window, now=utc_now(), seed=seed) for seed in range(1000))
+    return next(seed for seed, target in enumerate(chosen) if target and target.kind == kind)
+
+
+def drill(site: Site, run_dir: Path, **how: Any) -> Drill:
+    return run_drill(site, drill_id=new_id(utc_now()), run_dir=run_dir, clock=utc_now, **how)
+
+
+def failed_drill(site: Site, run_dir: Path, **how: Any) -> tuple[DrillFailed, Drill]:
+    with pytest.raises(DrillFailed) as raised:
+        drill(site, run_dir, **how)
+    return raised.value, find_drill(site.replica, str(raised.value.facts["drill"]))
+
+
+def by_name(found: Drill) -> dict[str, Check]:
+    return {check.name: check for check in found.checks}
+
+
+def test_drills_pass_and_leave_nothing_but_evidence(site: Site, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    first = drill(site, scratch, seed=seed_for(site, "point"))
+    second = drill(site, scratch, seed=seed_for(site, "between"))
+    assert list(scratch.iterdir()) == []
+    assert drills(site.primary) == drills(site.replica) == (first, second)
+    assert (first.side, second.side) == ("primary", "replica")
+    assert (second.number, second.previous, second.previous_sha256) == (2, first.id, first.sha256)
+    at_point, between = by_name(first), by_name(second)
+    assert at_point["rows of public.ledger"].expected == at_point["rows of public.ledger"].found
+    assert at_point["ledger: trust"].found == "0.00"
+    assert " to " in between["rows of public.ledger"].expected
+    for name in ("pg_verifybackup", "every relation can be read", "extensions of postgres", "entries are kept"):
+        assert at_point[name].passed
+    assert at_point["PDF files opened"].found == at_point["DOCX files opened"].found == "2 of 2"
+    assert first.recover_s
+    assert first.data_lost_s is not None
+    _signed_for_everybody(site, first, tmp_path)
+
+
+def _signed_for_everybody(site: Site, found: Drill, tmp_path: Path) -> None:
+    """OpenSSL alone says so, and says no to another text."""
+    beside = {
+        "json": keys.drill(found.id),
+        "sig": keys.drill_signature(found.id),
+        "pem": keys.drill_public_key(found.id),
+    }
+    for ending, key in beside.items():
+        (tmp_path / f"drill.{ending}").write_bytes(site.replica.get(key))
+    argv = ["openssl", "dgst", "-sha256", "-verify", "drill.pem", "-signature", "drill.sig", "drill.json"]
+    assert subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True).stdout == b"Verified OK\n"
+    (tmp_path / "drill.json").write_bytes(found.to_json().replace(b"passed", b"Passed"))
+    assert subprocess.run(argv, cwd=tmp_path, check=False, capture_output=True).returncode != 0
+    prove_evidence(site.primary, found.id)
+    assert site.primary.head(keys.drill(found.id)).locked_until  # type: ignore[union-attr]
+
+
+def test_the_command_drills_and_lists_what_it_has_proven(site17: Site, tmp_path: Path) -> None:
+    def said(*words: str) -> dict[str, Any]:
+        done = subprocess.run([script, *words, "--json"], check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+    scratch = tmp_path / "scratch"
+    script = muniment_script(site17, tmp_path, MUNIMENT_SCRATCH=str(scratch))
+    one = said("drill", site17.firm.id, "--from", "replica", "--seed", "3")["drill"]
+    assert (one["side"], one["seed"], one["failure"]) == ("replica", 3, None)
+    listed = said("drills", site17.firm.id)
+    assert listed["drills"][-1] == one
+    assert listed["overdue_since"] is None
+    assert list(scratch.iterdir()) == []
+
+
+def test_evidence_that_was_changed_is_noticed_without_a_signing_key_too(
+    site17: Site, cloud: Cloud, tmp_path: Path
+) -> None:
+    unsigned = with_firm(site17, signing_key=None)
+    found = drill(unsigned, tmp_path / "scratch")
+    prove_evidence(site17.replica, found.id)
+    better = found.model_copy(update={"seed": found.seed + 1}).to_json()
+    cloud.client("s3", site17.replica.region).put_object(
+        Bucket=site17.replica.bucket, Key=keys.drill(found.id), Body=better
+    )
+    with pytest.raises(ObjectDamaged, match="it is not what was signed when the drill ended"):
+        prove_evidence(site17.replica, found.id)
+
+
+def test_what_is_wrong_is_found(site17: Site, cloud: Cloud, tmp_path: Path) -> None:
+    """Every fault at once: a document that is gone, a ledger out by a cent, a promise that was not kept."""
+    policy = site17.policy.model_copy(
+        update={
+            "drills": DrillsPolicy(
+                balances={"trust": "SELECT sum(amount) + 0.01 FROM ledger"},
+                smoke_queries={"it is a lie": "SELECT false", "no such table": "SELECT true FROM nowhere"},
+            ),
+            "recovery_class": RecoveryClass.model_construct(
+                name="am-law-100", rpo=timedelta(minutes=5), rto=timedelta(milliseconds=1)
+            ),
+        }
+    )
+    lost = catalog.find_snapshot(site17.primary, catalog.latest_point(site17.primary).documents).documents[0]
+    for version in list(site17.replica.list_versions(lost.object)):
+        cloud.client("s3", site17.replica.region).delete_object(
+            Bucket=site17.replica.bucket,
+            Key=lost.object,
+            VersionId=version.version_id,
+            BypassGovernanceRetention=True,
+        )
+    strict = with_firm(site17, policy=policy)
+    seed = seed_for(site17, "point")
+    error, found = failed_drill(strict, tmp_path / "scratch", seed=seed, side="replica")
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert {check.name for check in found.failed_checks} >= {
+        "ledger: trust",
+        "it is a lie",
+        "no such table",
+        "objects of the documents",
+        "time to recover (RTO)",
+    }
+    assert lost.key in by_name(found)["objects of the documents"].found
+    assert "ledger: trust: expected 0, found 0.01" in str(error)
+    assert f"--seed {seed} --from replica" in str(error)
+    assert found.verdict == "failed"
+
+
+def test_a_base_backup_that_is_damaged_ends_it_with_evidence(site17: Site, cloud: Cloud, tmp_path: Path) -> None:
+    for backup in catalog.registered_backups(site17.primary):
+        key = backup.archives[0].chunks[0].key
+        cloud.client("s3", site17.primary.region).put_object(Bucket=site17.primary.bucket, Key=key, Body=b"rot")
+    error, found = failed_drill(site17, tmp_path / "scratch", side="primary")
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert found.failure
+    assert "damaged" in found.failure
+    assert found.failure in str(error)
+    assert [step.finished for step in found.steps] == [True, False]
+    assert found.recover_s is None
+    assert b"What ended it" in site17.primary.get(keys.drill_page(found.id))

@@ -1,0 +1,66 @@
+"""The whole night on a real server, again and again: what was registered can be restored and compared."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.muniment.adapters import catalog
+from include.muniment.adapters.inventory import read_inventories
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import Site
+from include.muniment.domain.closure import missing_here
+from include.muniment.domain.firm import ControlTotalsPolicy
+from include.muniment.domain.register import Point, new_id
+from include.muniment.runbooks.expire import expire
+from include.muniment.runbooks.nightly import run_chain
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.wal import archive_with, muniment_script
+
+pytestmark = pytest.mark.timeout(240)
+TOTALS = ControlTotalsPolicy(tables=("public.ledger",), sums={"trust": "public.ledger.amount"})
+
+
+@pytest.fixture
+def cluster(cluster_factory: ClusterFactory, programs: PostgresPrograms) -> LocalCluster:
+    cluster = cluster_factory(programs, wal_segment_size_mb=1)
+    write(cluster, "CREATE TABLE ledger (amount numeric(14,2))")
+    write(cluster, "INSERT INTO ledger VALUES (12.34), (-2.34)")
+    return cluster
+
+
+@pytest.fixture
+def site(site_factory: SiteFactory, cluster: LocalCluster, tmp_path: Path) -> Site:
+    site = site_factory(cluster, control_totals=TOTALS)
+    archive_with(cluster, f"{muniment_script(site, tmp_path)} wal push %p")
+    return site
+
+
+def write(cluster: LocalCluster, statement: str) -> None:
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def night(site: Site, point_id: str | None = None, **how: Any) -> Point:
+    return run_chain(site, point_id=point_id or new_id(utc_now()), run="test", clock=utc_now, **how)
+
+
+def test_nights_follow_nights(site: Site, cluster: LocalCluster) -> None:
+    first = night(site)
+    write(cluster, "INSERT INTO ledger VALUES (0.01)")
+    second = night(site)
+    assert night(site, second.id) == second
+    assert catalog.points(site.primary) == catalog.points(site.replica) == (first, second)
+    assert first.kind == "full"
+    assert second.kind == ("incremental" if cluster.programs.major >= 17 else "full")
+    assert [point.control_totals.sums["trust"] for point in (first, second)] == ["10.00", "10.01"]
+    for inventory in read_inventories(site):
+        for point in (first, second):
+            assert missing_here(point, inventory) == ()
+            assert point.control_totals.lsn <= point.wal.through_lsn
+            assert point.control_totals.exact
+    plan = expire(site, point_id=second.id, clock=utc_now, dry_run=True)
+    assert plan.primary.going == plan.replica.going == ()

@@ -1,0 +1,167 @@
+"""What was backed up comes back as a cluster that starts, recovers and hurts nobody."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from include.demo.cloud import Cloud
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import UNPRIVILEGED_GID, UNPRIVILEGED_UID, PostgresPrograms
+from include.muniment.adapters.site import Site
+from include.muniment.errors import DiskFull, NothingToRestore, ObjectDamaged, TargetNotEmpty, WrongVault
+from include.muniment.runbooks import restore_cluster as runbook
+from include.muniment.runbooks.restore_cluster import RestoredCluster, restore_cluster
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.sites import SiteFactory
+from tests.runbooks.stored import archive_to, back_up, restore_from, rows
+
+type Start = Callable[[RestoredCluster, PostgresPrograms], LocalCluster]
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def wal_folder(tmp_path: Path, run_dir: Path) -> Path:
+    return run_dir / f"wal-{tmp_path.name}"
+
+
+@pytest.fixture
+def source(cluster_factory: ClusterFactory, programs: PostgresPrograms, wal_folder: Path) -> LocalCluster:
+    cluster = cluster_factory(programs, archive_command=archive_to(wal_folder))
+    rows(cluster, "CREATE TABLE matter AS SELECT n AS id, md5(n::text) AS title FROM generate_series(1, 5000) n")
+    return cluster
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a restored data directory under the hands of the bootstrap's own cluster class."""
+    started: list[LocalCluster] = []
+
+    def run(restored: RestoredCluster, programs: PostgresPrograms) -> LocalCluster:
+        hba = restored.data_dir.with_name(f"{restored.data_dir.name}.hba")
+        hba.write_text("host all all 127.0.0.1/32 trust\n")
+        hba.chmod(0o644)
+        cluster = LocalCluster(restored.data_dir, programs)
+        started.append(cluster)
+        cluster.start(enforced={"hba_file": str(hba)})
+        wait_for_the_end_of_recovery(cluster)
+        return cluster
+
+    yield run
+    for cluster in started:
+        cluster.kill()
+
+
+def wait_for_the_end_of_recovery(cluster: LocalCluster) -> None:
+    for _ in range(300):
+        with contextlib.suppress(psycopg.OperationalError):
+            if rows(cluster, "SELECT pg_is_in_recovery()") == [(False,)]:
+                return
+        time.sleep(0.1)
+    pytest.fail(cluster.log_path.read_text())
+
+
+def test_a_full_backup_comes_back_with_what_was_written_after_it(
+    source: LocalCluster,
+    site_factory: SiteFactory,
+    wal_folder: Path,
+    run_dir: Path,
+    programs: PostgresPrograms,
+    start: Start,
+) -> None:
+    site = site_factory(source)
+    point = back_up(site, "20261120T080000000Z")
+    rows(source, "INSERT INTO matter VALUES (0, 'after the backup')")
+    rows(source, "SELECT pg_switch_wal()")
+    source.stop()
+    into = run_dir / site.firm.id / "data"
+    restored = restore_cluster(site.primary, into=into, programs=programs, restore_command=restore_from(wal_folder))
+    assert restored.point == point
+    cluster = start(restored, programs)
+    assert rows(cluster, "SELECT count(*), min(id) FROM matter") == [(5001, 0)]
+    assert rows(cluster, "SHOW archive_mode") == [("off",)]
+    assert not list(into.parent.glob("data-parts"))
+
+
+def test_a_chain_is_put_together(
+    cluster_factory: ClusterFactory,
+    site_factory: SiteFactory,
+    wal_folder: Path,
+    run_dir: Path,
+    programs17: PostgresPrograms,
+    start: Start,
+) -> None:
+    source = cluster_factory(programs17, archive_command=archive_to(wal_folder))
+    place = run_dir / f"space-{wal_folder.name}"
+    place.mkdir(mode=0o777)
+    if os.geteuid() == 0:
+        os.chown(place, UNPRIVILEGED_UID, UNPRIVILEGED_GID)
+    rows(source, f"CREATE TABLESPACE archive_room LOCATION '{place}'")
+    rows(source, "CREATE TABLE matter AS SELECT n AS id FROM generate_series(1, 5000) n")
+    rows(source, "CREATE TABLE closed TABLESPACE archive_room AS SELECT n AS id FROM generate_series(1, 5000) n")
+    site = site_factory(source)
+    back_up(site, "20261120T080000000Z")
+    rows(source, "INSERT INTO matter SELECT -n FROM generate_series(1, 10) n")
+    point = back_up(site, "20261121T080000000Z")
+    assert (point.kind, len(point.chain)) == ("incremental", 2)
+    source.stop()
+    into = run_dir / site.firm.id / "data"
+    restored = restore_cluster(site.primary, into=into, programs=programs17, restore_command=restore_from(wal_folder))
+    cluster = start(restored, programs17)
+    assert rows(cluster, "SELECT count(*) FROM matter") == [(5010,)]
+    assert rows(cluster, "SELECT count(*) FROM closed") == [(5000,)]
+    (oid,) = restored.tablespaces
+    assert (into / "pg_tblspc" / str(oid)).resolve() == (into.with_name("data-tablespaces") / str(oid)).resolve()
+    assert not place.samefile((into / "pg_tblspc" / str(oid)).resolve())
+
+
+def test_a_restore_never_writes_into_a_place_that_holds_something(site17: Site, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("privileged")
+    back_up(site17, "20261120T080000000Z")
+    with pytest.raises(TargetNotEmpty) as refused:
+        restore_cluster(site17.primary, into=tmp_path)
+    assert str(refused.value) == (
+        f"{tmp_path} is not empty\nKEPT: everything in {tmp_path}\nHINT: name an empty or a new folder."
+    )
+    assert (tmp_path / "letter.txt").read_text() == "privileged"
+
+
+def test_another_firms_vault_is_refused_before_anything_is_read(site17: Site, tmp_path: Path) -> None:
+    with pytest.raises(WrongVault):
+        restore_cluster(replace(site17.primary, firm="somebody-else"), into=tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_empty_vault_says_so(site17: Site, tmp_path: Path) -> None:
+    with pytest.raises(NothingToRestore) as nothing:
+        restore_cluster(site17.primary, into=tmp_path / "data")
+    assert nothing.value.what == (
+        f"vault {site17.primary.bucket} of firm {site17.firm.id} has no registered recovery point"
+    )
+
+
+def test_too_little_space_is_said_before_the_first_byte(
+    site17: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(site17, "20261120T080000000Z")
+    usage = type("Usage", (), {"free": 1000})
+    monkeypatch.setattr(runbook.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(DiskFull, match=r"no space left in .*data: \d+ bytes needed, 1000 there"):
+        restore_cluster(site17.primary, into=tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_damaged_chunk_stops_the_restore_and_is_named(site17: Site, cloud: Cloud, tmp_path: Path) -> None:
+    point = back_up(site17, "20261120T080000000Z")
+    key = f"base/{point.backup}/base/00000000"
+    body = bytearray(site17.primary.get(key))
+    body[len(body) // 2] ^= 1
+    cloud.client("s3").put_object(Bucket=site17.primary.bucket, Key=key, Body=bytes(body))
+    with pytest.raises(ObjectDamaged, match=f"object {key} in {site17.primary.bucket} is damaged"):
+        restore_cluster(site17.primary, into=tmp_path / "data")

@@ -1,0 +1,71 @@
+"""The error tree: texts, exit codes and pickling."""
+
+import pickle
+import string
+
+import pytest
+
+from include.muniment import errors
+
+
+def every_error() -> list[type[errors.MunimentError]]:
+    found, waiting = [], [errors.MunimentError]
+    while waiting:
+        kind = waiting.pop()
+        found.append(kind)
+        waiting += kind.__subclasses__()
+    return found
+
+
+def with_facts(kind: type[errors.MunimentError]) -> errors.MunimentError:
+    texts = (kind.text, kind.kept, kind.hint)
+    names = {name for text in texts for _, name, _, _ in string.Formatter().parse(text) if name}
+    return kind(**{name: f"<{name}>" for name in names})
+
+
+@pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
+def test_each_error_says_what_happened_what_is_kept_and_what_to_do(kind: type[errors.MunimentError]) -> None:
+    what, kept, hint = str(with_facts(kind)).rsplit("\n", 2)
+    assert what
+    assert not what[0].isupper()
+    assert not what.endswith(".")
+    assert kept.startswith("KEPT: ")
+    assert hint.startswith("HINT: ")
+    assert hint.endswith((".", "?"))
+
+
+@pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
+def test_each_error_survives_pickling(kind: type[errors.MunimentError]) -> None:
+    error = with_facts(kind)
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert str(again) == str(error)
+
+
+@pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
+def test_each_error_stands_in_the_tree_that_the_module_draws(kind: type[errors.MunimentError]) -> None:
+    assert errors.__doc__ is not None
+    assert kind.__name__ in errors.__doc__
+
+
+def test_a_missing_fact_is_an_error_at_the_place_that_raises() -> None:
+    with pytest.raises(KeyError):
+        errors.ObjectMissing(key="a")
+
+
+def test_exit_codes_tell_the_kinds_apart() -> None:
+    assert errors.StoreUnavailable.exit_code == 75
+    assert errors.WrongCluster.exit_code == 4
+    assert errors.WalGap.exit_code == 3
+    assert errors.InvalidConfiguration.exit_code == 2
+    assert errors.KeyUnusable.exit_code == 1
+
+
+def test_the_message_of_a_wrong_cluster_word_for_word() -> None:
+    error = errors.WrongCluster(firm="acme", connection="acme_pg", actual=2, expected=1)
+    assert str(error) == (
+        "connection acme_pg of firm acme leads to cluster 2, the firm's cluster is 1\n"
+        "KEPT: everything; nothing was read from that cluster and nothing was written\n"
+        "HINT: correct the connection, or the system_identifier in the firm's file "
+        "when the cluster was replaced on purpose."
+    )
