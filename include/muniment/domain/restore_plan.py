@@ -1,0 +1,78 @@
+"""What a restore will bring back, from where, over what, and what will not be in it.
+
+Made before anything is fetched. The same document is printed, approved by a second person, executed and kept on the
+record: ``sha256`` is what ties these together.
+"""
+
+import hashlib
+
+from pydantic import AwareDatetime
+
+from include.muniment.domain.drill_evidence import DrillSide
+from include.muniment.domain.register import Document, LsnText, WalRange
+
+
+class WalToReplay(Document):
+    """At least the base backup's own: without it no cluster becomes consistent."""
+
+    wal: WalRange
+    segments: int
+    stored_bytes: int
+
+
+class DocumentsToRestore(Document):
+    """Documents of the instant that the database is recovered to, or of the nearest one before it that is known."""
+
+    at: AwareDatetime
+    snapshot: str
+    count: int
+    size_bytes: int
+
+
+class RestorePlan(Document):
+    """One restore. Sizes are bytes; times are aware UTC."""
+
+    format: int = 1
+    id: str
+    firm: str
+    made_at: AwareDatetime
+    target: str
+    """As it was asked for: the text of ``--to``."""
+    settings: dict[str, str]
+    """``recovery_target_*`` as PostgreSQL is given them, ``recovery_target_timeline`` among them."""
+    side: DrillSide
+    vault: str
+    region: str
+    point: str
+    """The recovery point whose base backup is restored, and whose configuration is the nearest one."""
+    chain: tuple[str, ...]
+    """Backup ids, the full one first."""
+    server_version: int
+    timeline: int
+    reaches_lsn: LsnText | None = None
+    """The end of what is replayed, where that is known before: exact for an LSN, else the last segment's end."""
+    reaches_at: AwareDatetime | None = None
+    """The last commit that will be in it, where the WAL's facts tell."""
+    replay: WalToReplay
+    documents: DocumentsToRestore | None = None
+    config: str
+    into: str
+    replaces: str | None = None
+    """What is there now and goes aside; ``None`` where nothing does."""
+    fetch_bytes: int
+    space_needed_bytes: int
+    space_there_bytes: int | None = None
+    """``None`` where the plan is made on another machine than the one that restores."""
+    estimate_s: float | None = None
+    """From the firm's measured drills; ``None`` where none has passed."""
+    left_out: tuple[str, ...] = ()
+    """What will not be in it, a sentence each."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the plan as it is kept (hex): what an approver has seen."""
+        return hashlib.sha256(self.to_json()).hexdigest()
+
+    @property
+    def major(self) -> int:
+        return self.server_version // 10000
