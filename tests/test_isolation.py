@@ -19,10 +19,11 @@ from include.muniment.adapters.logins import Login
 from include.muniment.adapters.site import Clients, Site, build_site
 from include.muniment.adapters.vault import Vault
 from include.muniment.errors import AccessDenied, KeyUnusable
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.check_firm import check_firm
 from include.muniment.runbooks.identity import prove_vault
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import ACCOUNT, IAM, SiteFactory, iam_policy, utc_now
+from tests.fixtures.sites import ACCOUNT, IAM, SiteFactory, iam_policy
 
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 SECRET = "cloud-of-firm-b/database"

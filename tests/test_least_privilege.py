@@ -15,10 +15,11 @@ from include.muniment.adapters.site import Site, build_vault
 from include.muniment.domain.firm import Configuration, ControlTotalsPolicy
 from include.muniment.domain.register import new_id
 from include.muniment.domain.secret import Secret
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.nightly import run_chain
 from include.muniment.runbooks.restore_cluster import restore_cluster
 from tests.fixtures.clusters import ROOT, ClusterFactory
-from tests.fixtures.sites import SiteFactory, iam_policy, login_env, make_policy, utc_now, with_firm
+from tests.fixtures.sites import SiteFactory, iam_policy, login_env, make_policy, with_firm
 from tests.fixtures.wal import archive_with, eventually, muniment_script
 
 SECRET = "least-privilege/app"

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import psycopg
@@ -23,17 +22,13 @@ from include.muniment.domain.register import ControlTotals, Point, new_id
 from include.muniment.domain.secret import Secret
 from include.muniment.domain.wal import Lsn
 from include.muniment.errors import ProgramFailed
-from include.muniment.ports import Clock
+from include.muniment.ports import Clock, utc_now
 from include.muniment.runbooks.control_totals import read_control_totals
 from include.muniment.runbooks.create_vaults import create_vaults
 from include.muniment.runbooks.nightly import run_chain
 from include.muniment.runbooks.restore_cluster import restore_cluster
 
 _RECOVERY_TIMEOUT_S = 120
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def last_night(stack: Stack) -> None:

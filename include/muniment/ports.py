@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 type Clock = Callable[[], datetime]
 """Tells the present instant, aware and in UTC. Only a runbook's caller owns one; pure rules get ``now``."""
+
+
+def utc_now() -> datetime:
+    """The clock of every caller that has no other."""
+    return datetime.now(UTC)
+
 
 type Unit = Literal["bytes", "objects", "segments"]
 

@@ -6,13 +6,13 @@ Runbooks, and with them boto3 and the drivers, are imported when a step runs: th
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from include.muniment.domain.register import CopyProof, WalProof, new_id
 from include.muniment.errors import UnknownParameter
+from include.muniment.ports import utc_now
 from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.firms import recovery_point_asset, registered_firm
 from muniment_airflow.progress import TaskLogProgress
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from include.muniment.adapters.site import Site
 
 type Result = dict[str, Any]
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def point_id(context: "Context") -> str:

@@ -15,10 +15,11 @@ from include.demo.cloud import ROOT as CLOUD_ROOT
 from include.demo.cloud import Cloud
 from include.muniment.adapters.site import Site
 from include.muniment.domain.register import new_id
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.sync_documents import sync_documents
 from tests.bench.dataset import ROOT, bench_cluster
 from tests.bench.world import bench_cloud, bench_site
-from tests.fixtures.sites import make_document_bucket, utc_now
+from tests.fixtures.sites import make_document_bucket
 
 OBJECTS = int(os.environ.get("MUNIMENT_BENCH_DOCUMENTS", "20000"))
 OBJECT_BYTES = 4096

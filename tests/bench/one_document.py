@@ -21,11 +21,12 @@ from include.muniment.adapters.site import Site
 from include.muniment.domain import keys
 from include.muniment.domain.document_recovery import Selection
 from include.muniment.domain.register import DocumentSnapshot, new_id
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.restore_documents import plan_document_restore, restore_in_place
 from include.muniment.runbooks.sync_documents import sync_documents
 from tests.bench.dataset import bench_cluster
 from tests.bench.world import bench_cloud, bench_site
-from tests.fixtures.sites import make_document_bucket, utc_now
+from tests.fixtures.sites import make_document_bucket
 
 DOCUMENTS = int(os.environ.get("MUNIMENT_BENCH_DOCUMENTS", "100000"))
 OF_THE_MATTER = 40

@@ -16,6 +16,7 @@ from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.site import Site
 from include.muniment.domain.register import new_id
 from include.muniment.domain.units import human_size
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.restore_cluster import restore_cluster
 from tests.bench.dataset import ROOT, bench_cluster
 from tests.bench.full_backup import (
@@ -32,7 +33,6 @@ from tests.bench.full_backup import (
     timed,
 )
 from tests.bench.world import bench_cloud, bench_site
-from tests.fixtures.sites import utc_now
 from tests.runbooks.stored import back_up
 
 GOAL = "<= 1.0"

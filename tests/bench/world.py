@@ -16,9 +16,10 @@ from include.demo.cloud import Cloud
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.site import Site, build_site
 from include.muniment.domain.firm import BaseBackups
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.create_vaults import create_vaults
 from tests.bench.dataset import ROOT
-from tests.fixtures.sites import LOGINS, make_firm, make_logins, site_env, utc_now, with_firm
+from tests.fixtures.sites import LOGINS, make_firm, make_logins, site_env, with_firm
 
 
 @contextmanager

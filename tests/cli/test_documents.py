@@ -12,11 +12,12 @@ from include.demo.cloud import Cloud
 from include.muniment.adapters.logins import Login
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_config import back_up_config
 from tests.cli.conftest import Command, Ended, in_this_process, write_registry
 from tests.cli.test_cli_page import keys_in, keys_listed
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, iam_policy, login_env, site_env, utc_now
+from tests.fixtures.sites import SiteFactory, iam_policy, login_env, site_env
 from tests.runbooks.sources import Desk, sync
 
 type Run = Callable[..., Ended]

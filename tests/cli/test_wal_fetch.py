@@ -13,9 +13,10 @@ from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.wal_archive import WalArchive
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.replicate_wal import replicate_wal
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal
 
 

@@ -11,10 +11,11 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.domain.register import new_id
 from include.muniment.errors import DiskFull
+from include.muniment.ports import utc_now
 from include.muniment.runbooks import restore_cluster as runbook
 from include.muniment.runbooks.restore_cluster import restore_cluster
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal
 from tests.runbooks.stored import back_up
 

@@ -17,11 +17,12 @@ from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.domain.register import new_id
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.verify_firm import verify_firm
 from tests.faults.worker import Night, through
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script
 
 pytestmark = pytest.mark.timeout(180)

@@ -12,11 +12,12 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site, build_site
 from include.muniment.domain.register import new_id
 from include.muniment.errors import StoreUnavailable
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.verify_firm import verify_firm
 from tests.faults.worker import Night, through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import Fault, FaultProxy
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script
 
 pytestmark = pytest.mark.timeout(240)

@@ -15,6 +15,7 @@ from include.muniment.adapters.logins import Login
 from include.muniment.adapters.site import Site, build_site
 from include.muniment.domain.firm import Firm
 from include.muniment.domain.register import Backup, CopyProof, WalProof
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_cluster import back_up_cluster
 from include.muniment.runbooks.back_up_config import back_up_config
 from include.muniment.runbooks.check_firm import require_ready
@@ -24,7 +25,7 @@ from include.muniment.runbooks.expire import expire
 from include.muniment.runbooks.register_recovery_point import register_recovery_point
 from include.muniment.runbooks.sync_documents import sync_documents
 from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
-from tests.fixtures.sites import LOGINS, utc_now
+from tests.fixtures.sites import LOGINS
 
 STEPS = (
     "check_firm",

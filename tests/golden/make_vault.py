@@ -31,9 +31,10 @@ from include.muniment.adapters.wal_archive import SHA256, WRITTEN_AT
 from include.muniment.domain import keys
 from include.muniment.domain.firm import BaseBackups, Configuration, ControlTotalsPolicy, WalArchive
 from include.muniment.domain.register import new_id
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.nightly import run_chain
 from tests.fixtures.clusters import settings_for_tests
-from tests.fixtures.sites import make_document_bucket, make_firm, make_logins, utc_now
+from tests.fixtures.sites import make_document_bucket, make_firm, make_logins
 from tests.golden.vaults import KEY, KEY_NAME
 
 FIRM = "golden-ash"

@@ -15,10 +15,11 @@ from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.register import Point, new_id
 from include.muniment.errors import NothingToRestore
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.nightly import run_chain
 from include.muniment.runbooks.restore_kit import KIT, PAGE, SCRIPT, refresh_restore_kit
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import LOGINS, SiteFactory, utc_now
+from tests.fixtures.sites import LOGINS, SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script, sql
 from tests.restore_kit.kit import Kit
 

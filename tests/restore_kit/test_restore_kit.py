@@ -13,9 +13,10 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.domain.firm import ControlTotalsPolicy
 from include.muniment.domain.register import Point, new_id
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.nightly import run_chain
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script
 from tests.restore_kit.kit import Kit
 from tests.restore_kit.restored import finish, start_and_ask

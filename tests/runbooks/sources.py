@@ -13,9 +13,10 @@ from include.demo.cloud import Cloud
 from include.muniment.adapters.site import Site, build_site
 from include.muniment.domain import keys
 from include.muniment.domain.register import DocumentSnapshot
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.sync_documents import sync_documents
 from tests.fixtures.faults import FaultProxy
-from tests.fixtures.sites import LOGINS, utc_now
+from tests.fixtures.sites import LOGINS
 
 _numbers = count(1)
 

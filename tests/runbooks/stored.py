@@ -11,8 +11,8 @@ from include.muniment.adapters.site import Site
 from include.muniment.domain import keys
 from include.muniment.domain.register import Backup, ControlTotals, DocumentSnapshot, Point, WalRange
 from include.muniment.domain.wal import WalSegment
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_cluster import back_up_cluster
-from tests.fixtures.sites import utc_now
 
 
 def archive_to(folder: Path) -> str:

@@ -20,11 +20,11 @@ from include.muniment.adapters.site import Site
 from include.muniment.domain.firm import BaseBackups
 from include.muniment.domain.register import Backup, Tablespace, new_id
 from include.muniment.errors import AnotherRunIsActive, BackupRefused, BackupStreamBroken, PageChecksumFailed
-from include.muniment.ports import Unit
+from include.muniment.ports import Unit, utc_now
 from include.muniment.runbooks.back_up_cluster import back_up_cluster
 from tests.bench.world import measured_backup
 from tests.fixtures.clusters import ClusterFactory, settings_for_tests
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.runbooks.tars import extract, tar_of
 
 MIB = 2**20

@@ -27,9 +27,10 @@ from include.muniment.domain.register import StoredFile
 from include.muniment.domain.retention import chain_locked_until
 from include.muniment.domain.secret import Secret
 from include.muniment.errors import ConfigUnreadable
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_config import back_up_config, read_config
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, utc_now, with_firm
+from tests.fixtures.sites import SiteFactory, with_firm
 
 CANARY = "hunter2-canary"
 _numbers = count(1)

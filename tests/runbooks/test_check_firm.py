@@ -20,9 +20,10 @@ from include.muniment.domain.finding import Finding
 from include.muniment.domain.firm import Configuration, ControlTotalsPolicy
 from include.muniment.domain.secret import Secret
 from include.muniment.errors import CheckFailed, WrongCluster, WrongVault
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.check_firm import check_firm, require_ready
 from tests.fixtures.clusters import ROOT, ClusterFactory
-from tests.fixtures.sites import SiteFactory, as_root, make_policy, utc_now, with_firm
+from tests.fixtures.sites import SiteFactory, as_root, make_policy, with_firm
 
 
 def test_a_firm_in_order_has_no_findings(site: Site) -> None:

@@ -13,10 +13,11 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.domain.firm import Configuration
 from include.muniment.errors import ObjectMissing, WrongVault
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_config import back_up_config
 from include.muniment.runbooks.compare_config import compare_config
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, utc_now, with_firm
+from tests.fixtures.sites import SiteFactory, with_firm
 
 CANARY = "hunter2-canary"
 NIGHT = "20261120T000000001Z"

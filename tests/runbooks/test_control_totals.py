@@ -13,9 +13,10 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.domain.firm import ControlTotalsPolicy
 from include.muniment.errors import InvalidConfiguration
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.control_totals import read_control_totals
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, make_policy, utc_now, with_firm
+from tests.fixtures.sites import SiteFactory, make_policy, with_firm
 
 pytestmark = pytest.mark.timeout(120)
 TRUST = ControlTotalsPolicy(tables=("public.ledger", "public.Matters"), sums={"trust": "public.ledger.amount"})

@@ -12,11 +12,12 @@ from include.muniment.adapters.site import Site
 from include.muniment.domain import keys
 from include.muniment.domain.register import Point
 from include.muniment.errors import NothingToRestore
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.copy_point import copy_point
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
 from include.muniment.runbooks.register_recovery_point import register_recovery_point
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.runbooks.nights import Nights, copy_proof, wal_proof
 
 pytestmark = pytest.mark.timeout(120)

@@ -11,9 +11,10 @@ from include.muniment.adapters.site import Site
 from include.muniment.domain import keys
 from include.muniment.domain.register import Backup, CopyProof
 from include.muniment.errors import AccessDenied, AnotherRunIsActive, ObjectDamaged, ObjectMissing
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.runbooks.denials import denied_from
 from tests.runbooks.nights import Nights
 

@@ -16,11 +16,12 @@ from include.muniment.adapters.vault_bucket import bucket_region, create_bucket,
 from include.muniment.domain.finding import Finding
 from include.muniment.domain.firm import Cluster, Firm
 from include.muniment.errors import AccessDenied, VaultNotSafe, WrongCluster, WrongVault
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.check_firm import check_firm
 from include.muniment.runbooks.create_vaults import SIDES, create_vaults
 from include.muniment.runbooks.identity import prove_identity
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, as_root, utc_now
+from tests.fixtures.sites import SiteFactory, as_root
 
 # What the first run does to one new bucket before its mark: Object Lock brings versioning, S3 itself blocks the public.
 CHANGES = 4

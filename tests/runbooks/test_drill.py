@@ -22,10 +22,11 @@ from include.muniment.domain.drill_evidence import Check, Drill
 from include.muniment.domain.firm import ControlTotalsPolicy, DrillsPolicy, RecoveryClass
 from include.muniment.domain.register import new_id
 from include.muniment.errors import DrillFailed, ObjectDamaged
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.drill import run_drill
 from include.muniment.runbooks.nightly import run_chain
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, iam_policy, utc_now, with_firm
+from tests.fixtures.sites import SiteFactory, iam_policy, with_firm
 from tests.fixtures.wal import archive_with, muniment_script
 from tests.runbooks.sources import Desk
 

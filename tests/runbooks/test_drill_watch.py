@@ -7,9 +7,9 @@ import pytest
 from include.muniment.adapters.site import Site
 from include.muniment.domain import keys
 from include.muniment.errors import DrillFailed, DrillOverdue
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.drill_watch import require_recent_drill
 from tests.domain.test_drill import point
-from tests.fixtures.sites import utc_now
 
 
 def test_an_overdue_drill_is_told(site17: Site) -> None:

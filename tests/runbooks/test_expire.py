@@ -17,11 +17,12 @@ from include.muniment.domain import keys
 from include.muniment.domain.expiry import ExpiryPlan
 from include.muniment.domain.register import Backup, Hold
 from include.muniment.errors import AccessDenied, NotVerified, RegisterHidden
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
 from include.muniment.runbooks.expire import expire
 from include.muniment.runbooks.register_recovery_point import register_recovery_point
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.runbooks.denials import denied_from
 from tests.runbooks.nights import Nights, copy_proof, wal_proof
 

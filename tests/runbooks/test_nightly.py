@@ -14,10 +14,11 @@ from include.muniment.adapters.site import Site
 from include.muniment.domain.closure import missing_here
 from include.muniment.domain.firm import ControlTotalsPolicy
 from include.muniment.domain.register import Point, new_id
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.expire import expire
 from include.muniment.runbooks.nightly import run_chain
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script
 
 pytestmark = pytest.mark.timeout(240)

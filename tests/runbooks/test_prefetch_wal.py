@@ -11,11 +11,12 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.wal_spool import WalSpool
 from include.muniment.domain.wal import WalSegment
 from include.muniment.errors import WalSegmentInvalid
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.fetch_wal import WalFetcher, open_fetcher
 from include.muniment.runbooks.prefetch_wal import Prefetcher
 from include.muniment.runbooks.push_wal import open_pusher
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, make_policy, utc_now
+from tests.fixtures.sites import SiteFactory, make_policy
 from tests.fixtures.wal import eventually, sql, switch_wal
 
 MIB = 2**20

@@ -11,10 +11,11 @@ from include.muniment.adapters.site import Site
 from include.muniment.domain import keys
 from include.muniment.domain.register import Backup, Point
 from include.muniment.errors import AccessDenied, NotVerified
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
 from include.muniment.runbooks.register_recovery_point import complete_half_registered, register_recovery_point
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, utc_now
+from tests.fixtures.sites import SiteFactory
 from tests.runbooks.denials import denied_from
 from tests.runbooks.nights import Nights, copy_proof, wal_proof
 

@@ -32,6 +32,7 @@ from include.muniment.errors import (
     TargetNotEmpty,
     WrongVault,
 )
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
 from include.muniment.runbooks.restore_documents import (
     link_documents,
@@ -40,7 +41,7 @@ from include.muniment.runbooks.restore_documents import (
     restore_into_folder,
 )
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, as_root, iam_policy, utc_now
+from tests.fixtures.sites import SiteFactory, as_root, iam_policy
 from tests.runbooks.nights import Nights
 from tests.runbooks.sources import Desk, sync
 from tests.runbooks.test_sync_documents import AWKWARD_KEYS

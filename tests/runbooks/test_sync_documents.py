@@ -27,10 +27,11 @@ from include.muniment.errors import (
     SourceShrank,
     WrongVault,
 )
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
-from tests.fixtures.sites import SiteFactory, as_root, utc_now, with_firm
+from tests.fixtures.sites import SiteFactory, as_root, with_firm
 from tests.runbooks.nights import Nights
 from tests.runbooks.sources import Desk, asked, contents, copies_in, sync, through, with_limit
 

@@ -11,8 +11,8 @@ from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.register import FirmMark
 from include.muniment.errors import WrongVault
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.verify_firm import Fault, verify_vault
-from tests.fixtures.sites import utc_now
 from tests.runbooks.stored import back_up
 
 pytestmark = pytest.mark.timeout(120)

@@ -16,13 +16,13 @@ from include.muniment.domain.firm import WalArchive as WalArchivePolicy
 from include.muniment.domain.secret import Secret
 from include.muniment.domain.wal import Lsn
 from include.muniment.errors import AccessDenied, ObjectDamaged, WalGap, WalNotYetArchived
-from include.muniment.ports import Silent
+from include.muniment.ports import Silent, utc_now
 from include.muniment.runbooks.replicate_wal import replicate_wal
 from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
 from include.muniment.runbooks.verify_wal_files import verified_files
 from include.muniment.runbooks.wal_status import wal_status
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, make_policy, utc_now, with_firm
+from tests.fixtures.sites import SiteFactory, make_policy, with_firm
 from tests.fixtures.wal import (
     archive_with,
     eventually,

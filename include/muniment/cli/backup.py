@@ -7,7 +7,8 @@ import click
 
 from include.muniment.cli.output import say_json, say_table
 from include.muniment.cli.points import COLUMNS, as_plain, row
-from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress, utc_now
+from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress
+from include.muniment.ports import utc_now
 
 
 @click.command(short_help="Take a recovery point now.")

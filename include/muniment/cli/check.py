@@ -3,8 +3,9 @@
 import click
 
 from include.muniment.cli.output import say_json, say_table
-from include.muniment.cli.session import Session, firm_argument, json_option, utc_now
+from include.muniment.cli.session import Session, firm_argument, json_option
 from include.muniment.errors import CheckFailed
+from include.muniment.ports import utc_now
 
 
 @click.command(short_help="May a backup of this firm start?")

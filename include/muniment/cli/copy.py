@@ -3,7 +3,8 @@
 import click
 
 from include.muniment.cli.output import say_json, size
-from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress, utc_now
+from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress
+from include.muniment.ports import utc_now
 
 
 @click.command(short_help="Bring a recovery point to the other region.")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from include.muniment.cli.output import say_json, say_table, size, when
-from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option, utc_now
+from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
+from include.muniment.ports import utc_now
 
 if TYPE_CHECKING:
     from include.muniment.adapters.vault import Vault

@@ -5,7 +5,8 @@ import sys
 import click
 
 from include.muniment.cli.output import say_json
-from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress, utc_now
+from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress
+from include.muniment.ports import utc_now
 
 
 @click.command(short_help="What may go, what stays, and why.")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,10 +48,6 @@ class Session:
 
         firm = self.firm(firm_id)
         return build_vault(firm, side, find_login(firm.aws_connection, self.settings).clients())
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from include.muniment.cli.output import lasting, say_json, say_table, size, when
-from include.muniment.cli.session import SIDES, Session, firm_argument, json_option, shown_progress, utc_now
+from include.muniment.cli.session import SIDES, Session, firm_argument, json_option, shown_progress
+from include.muniment.ports import utc_now
 
 if TYPE_CHECKING:
     from include.muniment.runbooks.wal_status import WalStatus
