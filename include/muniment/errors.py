@@ -14,7 +14,7 @@
     └── Permanent                 trying again cannot help: a person has to look
         ├── Refused                   we would touch the wrong thing (exit code 4)
         │   ├── WrongCluster · WrongVault · VaultNotSafe · CheckFailed · TargetNotEmpty
-        │   ├── NoSnapshotCovers · LiveDocumentsChanged
+        │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable
     │   └── SourceShrank · NotVerified
         ├── Damaged                   stored bytes are not what was stored (exit code 3)
         │   ├── ObjectDamaged · ObjectMissing · RegisterHidden · WalGap · WalSegmentInvalid
@@ -240,6 +240,16 @@ class NoSnapshotCovers(Refused):
     text = "no document snapshots of firm {firm} in {bucket} tell what was there at {at}: before it {before}, after it {after}"
     kept = "everything; nothing was fetched"
     hint = "choose an instant between two nights that follow each other, or a night's own, or look into the other vault with `--from`."
+
+
+class TargetUnreachable(Refused):
+    """No recovery can end where it was asked to."""
+
+    text = (
+        "firm {firm} cannot be restored to {target} from {bucket}: {reason}; nearest before: {before}, after: {after}"
+    )
+    kept = "everything; nothing was fetched"
+    hint = "choose one of the nearest, an instant inside of a window, or the other vault with `--from`."
 
 
 class LiveDocumentsChanged(Refused):

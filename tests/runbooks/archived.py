@@ -1,0 +1,115 @@
+"""A firm with recovery points and the WAL behind them in its vault, archived without a process for each file."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from include.muniment.adapters import catalog
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.site import Site
+from include.muniment.adapters.vault import Vault
+from include.muniment.adapters.wal_archive import SHA256, WRITTEN_AT, WalArchive
+from include.muniment.domain import keys
+from include.muniment.domain.register import ControlTotals, DocumentSnapshot, Point, WalRange, new_id
+from include.muniment.domain.wal import Lsn, WalSegment
+from include.muniment.ports import utc_now
+from include.muniment.runbooks.back_up_cluster import back_up_cluster
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.sites import SiteFactory
+from tests.fixtures.wal import eventually, sql, status_files
+from tests.runbooks.stored import archive_to, rows
+
+
+@dataclass
+class Archived:
+    """``folder`` is where the server archives to; ``push`` brings what is there into the vaults."""
+
+    site: Site
+    cluster: LocalCluster
+    folder: Path
+    pushed: set[str] = field(default_factory=set)
+
+    @classmethod
+    def make(cls, site: Site, cluster: LocalCluster, folder: Path) -> "Archived":
+        rows(cluster, "CREATE TABLE docket (id int PRIMARY KEY)")
+        return cls(site, cluster, folder)
+
+    @property
+    def store(self) -> WalArchive:
+        return WalArchive(self.site.primary, int(self.cluster.system_identifier()))
+
+    def write(self, number: int) -> int:
+        """One transaction; its id."""
+        return int(rows(self.cluster, f"INSERT INTO docket VALUES ({number}) RETURNING xmin::text")[0][0])  # type: ignore[call-overload,no-any-return]
+
+    def switch(self) -> Lsn:
+        """Ends the segment behind a checkpoint and brings it into the vault; the position of the next one."""
+        rows(self.cluster, "CHECKPOINT")
+        ended = Lsn.parse(sql(self.cluster, "SELECT pg_switch_wal()::text"))
+        self.push()
+        return ended
+
+    def push(self) -> None:
+        eventually(lambda: not status_files(self.cluster, "ready"))
+        for path in sorted(self.folder.iterdir()):
+            if path.name not in self.pushed:
+                self._store(path)
+
+    def _store(self, path: Path) -> None:
+        content = path.read_bytes()
+        written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+        metadata = {SHA256: hashlib.sha256(content).hexdigest(), WRITTEN_AT: written_at}
+        self.site.primary.put_sealed(self.store.key(path.name), content, locked_until=None, metadata=metadata)
+        self.pushed.add(path.name)
+
+    def point(self, *, full: bool = False) -> Point:
+        """Base backup, WAL, snapshot without documents, and the instant that control totals would be read at."""
+        started = utc_now()
+        backup = back_up_cluster(self.site, point_id=new_id(started), full=full, clock=utc_now)
+        lsn = Lsn.parse(sql(self.cluster, "SELECT pg_current_wal_insert_lsn()::text"))
+        self.switch()
+        chain = catalog.chain_of(self.site.primary, backup)
+        segment_bytes = backup.wal_segment_bytes
+        first = WalSegment.holding(backup.start_lsn, backup.timeline, segment_bytes)
+        last = WalSegment.ending(lsn, backup.stop_timeline, segment_bytes)
+        point = Point(
+            id=new_id(started),
+            firm=self.site.firm.id,
+            run="test",
+            taken_at=backup.finished_at,
+            registered_at=utc_now(),
+            system_identifier=backup.system_identifier,
+            chain=tuple(each.id for each in chain),
+            kind=backup.kind,
+            size_bytes=backup.size_bytes,
+            stored_bytes=backup.stored_bytes,
+            wal=WalRange(
+                timeline=last.timeline, first_segment=first.name, last_segment=last.name, through_lsn=last.end
+            ),
+            windows=(),
+            effective_rpo_s=0,
+            documents=new_id(started),
+            document_count=0,
+            document_bytes=0,
+            config=new_id(started),
+            control_totals=ControlTotals(lsn=lsn, read_at=utc_now(), counts={}, sums={}),
+            verified_primary_at=utc_now(),
+            verified_replica_at=utc_now(),
+        )
+        self._register(self.site.primary, point)
+        return point
+
+    def _register(self, vault: Vault, point: Point) -> None:
+        snapshot = DocumentSnapshot(id=point.documents, firm=point.firm, taken_at=point.taken_at, documents=())
+        vault.put_sealed(keys.document_snapshot(point.documents), snapshot.to_json(), locked_until=None)
+        vault.put_sealed(keys.config(point.config), b"{}", locked_until=None)
+        vault.put_register(keys.point(point.id), point, locked_until=None)
+
+
+def archived_firm(
+    cluster_factory: ClusterFactory, site_factory: SiteFactory, programs: object, folder: Path
+) -> Archived:
+    """Segments of 1 MiB, so that a test may write many."""
+    cluster = cluster_factory(programs, wal_segment_size_mb=1, archive_command=archive_to(folder))  # type: ignore[arg-type]
+    return Archived.make(site_factory(cluster), cluster, folder)
