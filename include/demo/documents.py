@@ -104,10 +104,17 @@ def first_day(firm: str) -> list[Paper]:
     return [Paper(firm, number) for number in range(PER_FIRM)]
 
 
+def added_in_a_day(firm: str) -> list[Paper]:
+    return [Paper(firm, PER_FIRM + number) for number in range(ADDED)]
+
+
+def deleted_in_a_day(firm: str) -> list[Paper]:
+    return [Paper(firm, number) for number in range(1, DELETED * 5, 5)]
+
+
 def live_a_day(s3: S3Client, bucket: str, firm: str) -> None:
     """Some documents get a new version, some are deleted, some are new."""
     changed = [Paper(firm, number, edition=2) for number in range(0, CHANGED * 5, 5)]
-    added = [Paper(firm, PER_FIRM + number) for number in range(ADDED)]
-    store(s3, bucket, changed + added)
-    for number in range(1, DELETED * 5, 5):
-        s3.delete_object(Bucket=bucket, Key=Paper(firm, number).key)
+    store(s3, bucket, changed + added_in_a_day(firm))
+    for paper in deleted_in_a_day(firm):
+        s3.delete_object(Bucket=bucket, Key=paper.key)

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import psycopg
 
-from include.demo import documents
+from include.demo import documents, practice
 from include.demo.server import muniment
 from include.demo.stack import Stack
 from include.demo.world import demo_programs
@@ -53,6 +53,7 @@ def a_working_day(stack: Stack) -> None:
             for place in firm.documents:
                 s3 = stack.cloud.client("s3", place.region)
                 documents.live_a_day(s3, place.bucket, firm.id)
+            practice.live_a_day(stack.clusters[firm.id].conninfo(practice.DATABASE), firm.id)
 
 
 def tonights_points(stack: Stack) -> dict[str, Point]:

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from include.demo.documents import PER_FIRM, Paper, added_in_a_day, deleted_in_a_day
 from include.demo.prose import AREAS, Prose
 
 DATABASE = "practice"
@@ -60,6 +61,19 @@ def fill(conninfo: str, practice: Practice) -> None:
         _load(connection, practice, vectors=vectors)
         connection.execute(_script("practice_rules.sql"))
         connection.execute("SELECT setval('practice.transfer_ids', max(transfer_id)) FROM practice.ledger_entries")
+
+
+def live_a_day(conninfo: str, firm: str) -> None:
+    """What happens to the rows when documents.live_a_day has happened to the bucket."""
+    with psycopg.connect(conninfo) as connection:
+        gone = [paper.key for paper in deleted_in_a_day(firm)]
+        connection.execute("DELETE FROM practice.documents WHERE storage_key = ANY(%s)", (gone,))
+        for paper in added_in_a_day(firm):
+            connection.execute(
+                "INSERT INTO practice.documents (matter_id, title, passage, filed_at, embedding, storage_key)"
+                " SELECT matter_id, %s, passage, now(), embedding, %s FROM practice.documents LIMIT 1",
+                (paper.title, paper.key),
+            )
 
 
 def _script(name: str) -> bytes:
@@ -151,7 +165,8 @@ def _documents(practice: Practice, prose: Prose, *, vectors: bool) -> Rows:
     embedding = Embeddings(prose, opening="[" if vectors else "{", closing="]" if vectors else "}")
     for number in range(1, practice.count(1_500) + 1):
         matter, filed = prose.random.randint(1, practice.matters), _WRITTEN - timedelta(minutes=31 * number)
-        yield number, matter, f"{prose.thing()} {number}.pdf", prose.paragraph(3, 6), filed, embedding.next()
+        row = (number, matter, f"{prose.thing()} {number}.pdf", prose.paragraph(3, 6), filed, embedding.next())
+        yield *row, Paper(practice.seed, number - 1).key if number <= PER_FIRM else None
 
 
 def _clauses(practice: Practice, prose: Prose) -> Rows:

@@ -63,7 +63,9 @@ CREATE TABLE practice.documents (
     title text NOT NULL,
     passage text NOT NULL,
     filed_at timestamptz NOT NULL,
-    embedding practice.embedding NOT NULL
+    embedding practice.embedding NOT NULL,
+    -- The file's key in the firm's document bucket; NULL where the passage was typed in and there is none.
+    storage_key text UNIQUE
 );
 
 CREATE TABLE practice.playbook_clauses (

@@ -125,6 +125,16 @@ class ControlTotalsPolicy(Setting):
     """name → ``schema.table.column``."""
 
 
+class DocumentReference(Setting):
+    """A column whose values name documents: by key, or whole as ``s3://bucket/key``. NULL names none."""
+
+    table: str
+    """``schema.table`` of ``cluster.database``."""
+    column: str
+    bucket: BucketName | None = None
+    """``None``: the key may lie in any of the firm's document buckets."""
+
+
 class DrillsPolicy(Setting):
     """What a drill proves beyond the control totals. Each query runs read-only in the restored cluster."""
 
@@ -134,6 +144,11 @@ class DrillsPolicy(Setting):
     """name → a query whose one value is true."""
     documents_opened: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 20
     """How many PDF and DOCX files are opened, drawn by lot."""
+
+
+class StagingPolicy(Setting):
+    ttl: Annotated[Duration, Field(ge=timedelta(minutes=10), le=timedelta(days=30))] = timedelta(hours=24)
+    """How long a restored cluster stands beside the live one before it is destroyed."""
 
 
 class Policy(Setting):
@@ -152,7 +167,9 @@ class Policy(Setting):
     recovery_class: RecoveryClass
     audit_log: Annotated[Duration, Field(ge=timedelta(days=365), le=timedelta(days=3660))]
     control_totals: ControlTotalsPolicy = ControlTotalsPolicy()
+    document_references: tuple[DocumentReference, ...] = ()
     drills: DrillsPolicy = DrillsPolicy()
+    staging: StagingPolicy = StagingPolicy()
 
 
 class Cluster(Setting):
