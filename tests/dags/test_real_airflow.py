@@ -4,25 +4,19 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email import message_from_string
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from include.demo.airflow_api import AirflowApi
-from include.demo.airflow_env import USERS, airflow_env, write_passwords
-from include.demo.airflow_process import LocalAirflow
 from include.demo.settings import load_settings
-from include.muniment.adapters.local_cluster import free_port
-from include.muniment.domain.secret import Secret
-from tests.fixtures.clusters import ROOT
+from include.muniment.adapters.programs import PostgresPrograms
 from tests.fixtures.on_call import SMTP
+from tests.fixtures.real_airflow import RealAirflow, real_airflow
 from tests.registry.conftest import Files, firm_values
 
-PASSWORD = Secret("only-for-this-test")
 # A step that never ends, built as the firm's own steps are. (Airflow looks for the words dag and airflow.)
 DAG_FILE = """
 import os, pathlib, time
@@ -32,7 +26,10 @@ from muniment_airflow.firm_dags import LIGHT_POOL, _common
 from muniment_airflow.operators import FirmOperator
 
 class Endless(FirmOperator):
-    def execute(self, context):
+    def _site(self):
+        return None
+
+    def work(self, site, night):
         pathlib.Path({pid_file!r}).write_text(str(os.getpid()))
         time.sleep(600)
 
@@ -44,49 +41,19 @@ with DAG("acme__backup", schedule=None, **common) as dag:
 """
 
 
-class Running:
-    def __init__(self, folder: Path, api: AirflowApi) -> None:
-        self.folder = folder
-        self.api = api
-
-    @property
-    def pid_file(self) -> Path:
-        return self.folder / "pid"
-
-
-def eventually(what: str, look: Callable[[], Any], timeout_s: float = 180) -> Any:
-    deadline = time.monotonic() + timeout_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        time.sleep(0.2)
-    return found
-
-
 @pytest.fixture(scope="module")
-def running(run_dir: Path) -> Iterator[Running]:
+def running(run_dir: Path, programs17: PostgresPrograms) -> Iterator[RealAirflow]:
     folder = run_dir / "real-airflow"
-    home, dags, registry, port = folder / "home", folder / "dags", folder / "registry", free_port()
+    dags, registry = folder / "dags", folder / "registry"
     _write_registry(registry)
     dags.mkdir()
-    (dags / "acme.py").write_text(DAG_FILE.format(pid_file=str(folder / "pid")))
-    env = airflow_env(
-        home=home,
-        project_root=ROOT,
-        port=port,
-        metadata_conn=f"sqlite:///{home}/airflow.db",
-        registry_root=registry,
-    )
-    write_passwords(home, dict.fromkeys(USERS, PASSWORD))
-    airflow = LocalAirflow(home, {**env, "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}, lambda pid: None)
-    airflow.migrate()
-    airflow.start()
-    try:
-        api = AirflowApi(f"http://127.0.0.1:{port}", "admin", PASSWORD)
-        eventually("Airflow's start", api.is_healthy)
-        api.sign_in()
-        yield Running(folder, api)
-    finally:
-        airflow.stop()
+    (dags / "acme.py").write_text(DAG_FILE.format(pid_file=str(_pid_file(folder))))
+    with real_airflow(folder, programs=programs17, dags=dags, registry=registry) as running:
+        yield running
+
+
+def _pid_file(folder: Path) -> Path:
+    return folder / "pid"
 
 
 def _write_registry(root: Path) -> None:
@@ -95,7 +62,7 @@ def _write_registry(root: Path) -> None:
 
 
 @pytest.fixture
-def settings(running: Running, mails: list[str]) -> Path:
+def settings(running: RealAirflow, mails: list[str]) -> Path:
     """As the Astro CLI's template has it, with its empty entry, and the mail server that listens now."""
     server = json.loads(os.environ["AIRFLOW_CONN_SMTP_DEFAULT"])
     file = running.folder / "airflow_settings.yaml"
@@ -115,7 +82,7 @@ def settings(running: Running, mails: list[str]) -> Path:
     return file
 
 
-def test_settings_stand_in_the_lists_and_loading_them_again_overwrites(running: Running, settings: Path) -> None:
+def test_settings_stand_in_the_lists_and_loading_them_again_overwrites(running: RealAirflow, settings: Path) -> None:
     assert load_settings(settings, running.api.patch) == {"connections": 2, "pools": 1, "variables": 1}
     assert load_settings(settings, running.api.patch) == {"connections": 2, "pools": 1, "variables": 1}
     get = running.api._get
@@ -133,16 +100,17 @@ def test_settings_stand_in_the_lists_and_loading_them_again_overwrites(running: 
 
 
 @pytest.mark.timeout(600)
-def test_when_a_worker_is_killed_the_run_tells_on_call(running: Running, settings: Path, mails: list[str]) -> None:
+def test_when_a_worker_is_killed_the_run_tells_on_call(running: RealAirflow, settings: Path, mails: list[str]) -> None:
     load_settings(settings, running.api.patch)
-    eventually("the DAG's parsing", lambda: "acme__backup" in running.api.dag_ids())
+    pid_file = _pid_file(running.folder)
+    running.await_dag("acme__backup")
     run_id = running.api.trigger("acme__backup")
-    eventually("the task's start", lambda: running.pid_file.exists() and running.pid_file.read_text())
+    running.eventually("the task's start", lambda: pid_file.exists() and pid_file.read_text())
 
-    os.kill(int(running.pid_file.read_text()), signal.SIGKILL)
+    os.kill(int(pid_file.read_text()), signal.SIGKILL)
 
-    eventually("the run's failure", lambda: running.api.run_state("acme__backup", run_id) == "failed")
-    eventually("the mail", lambda: mails)
+    running.eventually("the run's failure", lambda: running.api.run_state("acme__backup", run_id) == "failed")
+    running.eventually("the mail", lambda: mails)
     time.sleep(3)
     [mail] = mails
     message = message_from_string(mail)
