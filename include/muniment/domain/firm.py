@@ -172,6 +172,21 @@ class Policy(Setting):
     staging: StagingPolicy = StagingPolicy()
 
 
+AbsolutePath = Annotated[str, AfterValidator(Spelling(r"/.*[^/]", "an absolute path, without a slash at its end"))]
+
+
+class LiveHost(Setting):
+    """The cluster's own host, for a restore that goes live: the worker of the run is on it."""
+
+    data_directory: AbsolutePath | None = None
+    """``None``: this firm's restores end in staging."""
+    start: tuple[str, ...] = ()
+    """An argument list, such as ``[systemctl, start, postgresql]``; empty: PostgreSQL's own pg_ctl."""
+    stop: tuple[str, ...] = ()
+    queue: str | None = None
+    """The Celery or Edge queue of a worker on that host; ``None``: the region's queue leads there."""
+
+
 class Cluster(Setting):
     connection: ConnectionId
     """Airflow connection id (or ``AIRFLOW_CONN_…`` for the command)."""
@@ -179,6 +194,7 @@ class Cluster(Setting):
     """Where control totals and settings tables are read."""
     system_identifier: Annotated[int, Field(ge=1, le=2**64 - 1)] | None = None
     """``None``: taken from the first run, then held in firm.json."""
+    live: LiveHost = LiveHost()
 
 
 class DocumentBucket(Setting):
@@ -210,6 +226,20 @@ class Notifier(Setting):
     arguments: dict[str, str | int | bool | list[str]] = Field(default_factory=dict)
 
 
+class Contact(Setting):
+    """The person at the firm who hears what was done to the firm's live data."""
+
+    name: str | None = None
+    told_by: tuple[Notifier, ...] = ()
+
+
+class RestoreRules(Setting):
+    approvers: tuple[str, ...] = ()
+    """User names of Airflow's, and of the host for the command. Empty: nothing goes live."""
+    answer_within: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = timedelta(hours=4)
+    """No answer is a no."""
+
+
 class Firm(Setting):
     """One customer."""
 
@@ -225,5 +255,7 @@ class Firm(Setting):
     signing_key: KeyArn | None = None
     """An asymmetric key (``SIGN_VERIFY``, ``ECC_NIST_P256``) that signs the evidence of drills."""
     on_call: tuple[Notifier, ...] = ()
+    contact: Contact = Contact()
+    restore: RestoreRules = RestoreRules()
     policy: Policy
     """The tier's policy with the firm's overrides applied."""
