@@ -69,3 +69,19 @@ def test_the_message_of_a_wrong_cluster_word_for_word() -> None:
         "HINT: correct the connection, or the system_identifier in the firm's file "
         "when the cluster was replaced on purpose."
     )
+
+
+def test_what_stands_in_the_way_of_going_live_is_said_in_full() -> None:
+    refused = errors.NotApproved(firm="acme", target="latest", reason="nobody answered in time")
+    assert str(refused) == (
+        "the restore of firm acme to latest does not go live: nobody answered in time\n"
+        "KEPT: everything: the live cluster serves as before, and what is staged stays until its time is over\n"
+        "HINT: ask one of restore.approvers, then start the restore again."
+    )
+    elsewhere = errors.OtherMachine(firm="acme", staged_on="db-1", here="db-2")
+    assert str(elsewhere) == (
+        "the restore of firm acme was staged on db-1, this task runs on db-2\n"
+        "KEPT: everything: the live cluster was not touched, the staged one waits on db-1\n"
+        "HINT: let cluster.live.queue lead to that machine alone, then clear this task."
+    )
+    assert {refused.exit_code, elsewhere.exit_code} == {4}

@@ -15,6 +15,7 @@
         ├── Refused                   we would touch the wrong thing (exit code 4)
         │   ├── WrongCluster · WrongVault · VaultNotSafe · CheckFailed · TargetNotEmpty
         │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable
+    │   ├── NotApproved · NotStaged · LiveNotReplaceable · CutOverBusy · OtherMachine
     │   └── SourceShrank · NotVerified
         ├── Damaged                   stored bytes are not what was stored (exit code 3)
         │   ├── ObjectDamaged · ObjectMissing · RegisterHidden · WalGap · WalSegmentInvalid
@@ -23,7 +24,7 @@
         │   └── UnknownParameter          a run was triggered with a name that no step knows
         ├── ObjectArchived · DocumentsArchived · NoSuchDocument · ConfigUnreadable
         ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
-        ├── DrillFailed · DrillOverdue
+        ├── DrillFailed · DrillOverdue · WentBack · NotProvenLive
         ├── ProgramMissing · ProgramFailed · DiskFull · WalFileMissing
         └── DemonstrationIsBusy · DemonstrationFailed
 
@@ -252,6 +253,46 @@ class TargetUnreachable(Refused):
     hint = "choose one of the nearest, an instant inside of a window, or the other vault with `--from`."
 
 
+class NotApproved(Refused):
+    """Nobody but a second person, from the firm's list, may let a restore go live."""
+
+    text = "the restore of firm {firm} to {target} does not go live: {reason}"
+    kept = "everything: the live cluster serves as before, and what is staged stays until its time is over"
+    hint = "ask one of restore.approvers, then start the restore again."
+
+
+class NotStaged(Refused):
+    """What should go live is not a whole, checked restore of this firm."""
+
+    text = "what is staged in {place} cannot go live: {reason}"
+    kept = "everything: the live cluster was not touched"
+    hint = "stage the restore again."
+
+
+class LiveNotReplaceable(Refused):
+    """What lies at the live place is not this firm's cluster, or could not be set aside."""
+
+    text = "the cluster in {place} cannot be replaced: {reason}"
+    kept = "everything: nothing was stopped or moved"
+    hint = "correct cluster.live in the firm's file, or what the line names."
+
+
+class CutOverBusy(Refused):
+    """Another cut-over of the same data directory runs, or was begun and neither finished nor undone."""
+
+    text = "another cut-over of {place} is under way: {which}"
+    kept = "everything; this run has not touched anything"
+    hint = "finish it with `muniment live cut-over`, or undo it with `muniment live roll-back`."
+
+
+class OtherMachine(Refused):
+    """The staged cluster lies on the disk of the worker that staged it."""
+
+    text = "the restore of firm {firm} was staged on {staged_on}, this task runs on {here}"
+    kept = "everything: the live cluster was not touched, the staged one waits on {staged_on}"
+    hint = "let cluster.live.queue lead to that machine alone, then clear this task."
+
+
 class LiveDocumentsChanged(Refused):
     """A conditional write found another live version than the plan did."""
 
@@ -355,12 +396,28 @@ class NothingToRestore(Permanent):
     hint = "look into the other vault with `--from`."
 
 
+class WentBack(Permanent):
+    """The restored cluster could not serve in the live one's place."""
+
+    text = "cut-over {id} of firm {firm} went back at step {step!r}: {reason}"
+    kept = "the old cluster, which serves again; the restored one, in staging"
+    hint = "correct the reason, then start the restore again."
+
+
+class NotProvenLive(Permanent):
+    """The restored cluster serves, and something about it is not as it must be."""
+
+    text = "cut-over {id} of firm {firm}: the restored cluster serves, but {reason}"
+    kept = "both clusters: the old one is set aside in {aside}"
+    hint = "correct it and clear the task, or go back with `muniment live roll-back {firm}`."
+
+
 class DrillFailed(Permanent):
     """A restore test has shown that something would not come back, or not in time; its evidence is in the vaults."""
 
     text = "drill {drill} of firm {firm} from vault {bucket} failed:\n{faults}"
     kept = "the firm's data: a drill only reads it; the evidence, in both vaults under {key}"
-    hint = "correct what the lines name, then repeat it: `muniment drill {firm} --seed {seed} --from {side}`."
+    hint = "correct what the lines name, then repeat it: `muniment drill {firm} --seed {seed} --from {side} --by {by}`."
 
 
 class DrillOverdue(Permanent):
