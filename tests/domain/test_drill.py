@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.muniment.domain import drill as rules
-from include.muniment.domain.drill import choose_target, overdue_since, promise_checks, route_of, totals_checks
+from include.muniment.domain.drill import Route, choose_target, overdue_since, promise_checks, route_of, totals_checks
 from include.muniment.domain.drill_evidence import PastDrill
 from include.muniment.domain.firm import RecoveryClass
 from include.muniment.domain.register import ControlTotals, Point, RecoveryWindow, WalRange, new_id
@@ -54,17 +54,23 @@ def past(days_ago: float, *, passed: bool = True) -> PastDrill:
 
 
 def test_every_second_drill_has_the_replica_alone_and_every_fourth_the_kit() -> None:
-    routes = [route_of(number, kit_is_there=True) for number in range(1, 9)]
+    routes = [route_of(number) for number in range(1, 9)]
     assert [route.side for route in routes] == ["primary", "replica"] * 4
     assert [number for number, route in enumerate(routes, 1) if route.by == "restore-kit"] == [4, 8]
 
 
-def test_a_kit_that_is_not_there_is_not_chosen() -> None:
-    assert route_of(4, kit_is_there=False).by == "muniment"
+def test_a_person_may_choose_the_vault_and_by_what() -> None:
+    assert route_of(1, side="replica") == Route("replica", "muniment")
+    assert route_of(1, by="restore-kit") == Route("primary", "restore-kit")
+    assert route_of(4, by="muniment") == Route("replica", "muniment")
 
 
-def test_a_person_may_choose_the_vault() -> None:
-    assert route_of(1, kit_is_there=True, side="replica").side == "replica"
+def test_evidence_is_locked_as_long_as_the_audit_log_is_kept_and_as_what_was_restored() -> None:
+    policy = paper_firm("alder").policy
+    long = policy.model_copy(update={"audit_log": timedelta(days=731), "retention": timedelta(days=90)})
+    assert rules.evidence_locked_until(long, NOW) == NOW + timedelta(days=731)
+    short = policy.model_copy(update={"audit_log": timedelta(days=365), "retention": timedelta(days=3660)})
+    assert rules.evidence_locked_until(short, NOW) > NOW + timedelta(days=3660)
 
 
 def test_the_same_seed_leads_to_the_same_target() -> None:

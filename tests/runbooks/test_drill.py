@@ -22,11 +22,11 @@ from include.muniment.domain.drill_evidence import Check, Drill
 from include.muniment.domain.firm import ControlTotalsPolicy, DrillsPolicy, RecoveryClass
 from include.muniment.domain.register import new_id
 from include.muniment.errors import DrillFailed, ObjectDamaged
-from include.muniment.ports import utc_now
+from include.muniment.ports import Silent, utc_now
 from include.muniment.runbooks.drill import run_drill
 from include.muniment.runbooks.nightly import run_chain
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, iam_policy, with_firm
+from tests.fixtures.sites import LOGINS, SiteFactory, iam_policy, with_firm
 from tests.fixtures.wal import archive_with, muniment_script
 from tests.runbooks.sources import Desk
 
@@ -36,6 +36,14 @@ POLICY: dict[str, Any] = {
     "control_totals": ControlTotalsPolicy(tables=("public.ledger",), sums={"trust": "public.ledger.amount"}),
     "drills": DrillsPolicy(balances=BALANCED, smoke_queries={"entries are kept": "SELECT count(*) > 1 FROM ledger"}),
 }
+
+
+class Noted(Silent):
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.noted.append(text)
 
 
 @pytest.fixture
@@ -132,7 +140,55 @@ def test_drills_pass_and_leave_nothing_but_evidence(site: Site, tmp_path: Path) 
     assert at_point["PDF files opened"].found == at_point["DOCX files opened"].found == "2 of 2"
     assert first.recover_s
     assert first.data_lost_s is not None
+    assert first.figures
+    assert first.figures.base_bytes > 1_000_000
+    assert first.figures.wal_bytes >= first.figures.wal_segments * 2**20 > 0
     _signed_for_everybody(site, first, tmp_path)
+
+
+def test_the_restore_kit_alone_brings_it_back(site: Site, cloud: Cloud, tmp_path: Path) -> None:
+    """Of a chain where PostgreSQL has increments, from the replica's own copy of the kit, documents and all."""
+    scratch, lines = tmp_path / "scratch", Noted()
+    found = drill(site, scratch, seed=seed_for(site, "point"), side="replica", by="restore-kit", progress=lines)
+    assert (found.by, found.side, list(scratch.iterdir())) == ("restore-kit", "replica", [])
+    checks = by_name(found)
+    assert checks["what else the restore kit can import"].found == "neither Muniment nor Airflow"
+    assert "boto3==" in checks["packages of the restore kit"].found
+    assert checks["restore.py is the one that RESTORE.md names"].passed
+    assert checks["documents fetched by the restore kit"].found == "4 of 4"
+    assert checks["PDF files opened"].found == checks["DOCX files opened"].found == "2 of 2"
+    assert "backups verified" in checks["pg_verifybackup"].found
+    assert checks["ledger: trust"].found == "0.00"
+    assert found.figures
+    assert found.figures.wal_segments > 0
+    assert any(line.startswith("restore.py: WAL: ") for line in lines.noted)
+    secret = LOGINS[site.firm.id]["aws"].password.reveal()
+    assert not any(secret in text for text in (*lines.noted, found.to_json().decode()))
+
+
+def test_a_kit_that_was_exchanged_in_the_vault_is_not_taken_for_ours(
+    site17: Site, cloud: Cloud, tmp_path: Path
+) -> None:
+    """Whoever may write there could make it print ``done`` and fetch something else."""
+    s3, bucket = cloud.client("s3", site17.replica.region), site17.replica.bucket
+    script = s3.get_object(Bucket=bucket, Key="restore-kit/restore.py")["Body"].read()
+    s3.put_object(Bucket=bucket, Key="restore-kit/restore.py", Body=script + b"\n# and more\n")
+    _, found = failed_drill(site17, tmp_path / "scratch", side="replica", by="restore-kit")
+    assert [check.name for check in found.failed_checks] == ["restore.py is the one that RESTORE.md names"]
+    s3.put_object(Bucket=bucket, Key="restore-kit/restore.py", Body=script)
+
+
+def test_a_kit_that_fails_ends_the_drill_with_its_own_words(site17: Site, cloud: Cloud, tmp_path: Path) -> None:
+    s3, bucket = cloud.client("s3", site17.replica.region), site17.replica.bucket
+    script = s3.get_object(Bucket=bucket, Key="restore-kit/restore.py")["Body"].read()
+    s3.put_object(
+        Bucket=bucket, Key="restore-kit/restore.py", Body=script.replace(b"import boto3\n", b"import airflow\n")
+    )
+    error, found = failed_drill(site17, tmp_path / "scratch", side="replica", by="restore-kit")
+    assert "No module named 'airflow'" in (found.failure or "")
+    assert "--by restore-kit" in str(error)
+    assert list((tmp_path / "scratch").iterdir()) == []
+    s3.put_object(Bucket=bucket, Key="restore-kit/restore.py", Body=script)
 
 
 def _signed_for_everybody(site: Site, found: Drill, tmp_path: Path) -> None:

@@ -30,11 +30,13 @@ def test_the_errors_word_for_word() -> None:
         key="k",
         seed=7,
         side="replica",
+        by="restore-kit",
     )
     assert str(failed) == (
         "drill 20261120T083000123Z of firm alder from vault v failed:\na: expected 1, found 2\n"
         "KEPT: the firm's data: a drill only reads it; the evidence, in both vaults under k\n"
-        "HINT: correct what the lines name, then repeat it: `muniment drill alder --seed 7 --from replica`."
+        "HINT: correct what the lines name, then repeat it: "
+        "`muniment drill alder --seed 7 --from replica --by restore-kit`."
     )
     assert str(DrillOverdue(firm="alder", since="2026-10-01", due="2026-11-05")) == (
         "no drill of firm alder has passed since 2026-10-01; one was due by 2026-11-05\n"

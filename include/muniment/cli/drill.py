@@ -12,6 +12,7 @@ from include.muniment.ports import utc_now
 if TYPE_CHECKING:
     from include.muniment.domain.drill_evidence import Drill
 
+MEANS = ("muniment", "restore-kit")
 COLUMNS = ("drill", "started at", "from", "verdict", "to recover>", "lost>", "checks>", "target")
 
 
@@ -19,9 +20,12 @@ COLUMNS = ("drill", "started at", "from", "verdict", "to recover>", "lost>", "ch
 @firm_argument
 @click.option("--seed", type=int, help="Of an earlier drill: the same points lead to the same target.")
 @click.option("--from", "side", type=click.Choice(SIDES), help="Which vault alone. Default: in turns.")
+@click.option(
+    "--by", type=click.Choice(MEANS), help="Who restores. Default: every fourth drill, the restore kit alone."
+)
 @json_option
 @click.pass_obj
-def drill(session: Session, firm_id: str, seed: int | None, side: Any, *, as_json: bool) -> None:
+def drill(session: Session, firm_id: str, seed: int | None, side: Any, by: Any, *, as_json: bool) -> None:
     """Restore FIRM into scratch from one vault, prove database and documents, measure, destroy, and leave evidence.
 
     Needs room for a whole cluster in MUNIMENT_SCRATCH (default: the temporary folder) and PostgreSQL's programs. The
@@ -30,6 +34,7 @@ def drill(session: Session, firm_id: str, seed: int | None, side: Any, *, as_jso
     \b
     As Airflow does it monthly:    muniment drill quill-brandt
     If the region were lost:       muniment drill quill-brandt --from replica
+    If Muniment were lost:         muniment drill quill-brandt --by restore-kit
     The one that failed, again:    muniment drill quill-brandt --seed 1763647200000 --from primary
     """
     from include.muniment.domain.register import new_id
@@ -46,6 +51,7 @@ def drill(session: Session, firm_id: str, seed: int | None, side: Any, *, as_jso
             progress=progress,
             seed=seed,
             side=side,
+            by=by,
         )
     if as_json:
         say_json({"drill": as_plain(done)})

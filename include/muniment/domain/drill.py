@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from include.muniment.domain.drill_evidence import Check, DrillSide, DrillTarget, Means, PastDrill
-from include.muniment.domain.firm import RecoveryClass
+from include.muniment.domain.firm import Policy, RecoveryClass
 from include.muniment.domain.register import ControlTotals, Point, RecoveryWindow
+from include.muniment.domain.retention import chain_locked_until
 from include.muniment.domain.units import human_duration
 from include.muniment.domain.wal import Lsn
 
@@ -26,13 +27,19 @@ class Route:
     by: Means
 
 
-def route_of(number: int, *, kit_is_there: bool, side: DrillSide | None = None) -> Route:
+def route_of(number: int, *, side: DrillSide | None = None, by: Means | None = None) -> Route:
     """Every second drill has the replica vault alone, every fourth of all has the restore kit alone.
 
-    ``number`` counts from 1. ``side`` is what a person asked for; it does not change by what.
+    ``number`` counts from 1. ``side`` and ``by`` are what a person asked for; neither changes the other.
     """
     chosen: DrillSide = side or ("replica" if number % 2 == 0 else "primary")
-    return Route(chosen, "restore-kit" if number % 4 == 0 and kit_is_there else "muniment")
+    means: Means = by or ("restore-kit" if number % 4 == 0 else "muniment")
+    return Route(chosen, means)
+
+
+def evidence_locked_until(policy: Policy, now: datetime) -> datetime:
+    """As long as the audit log is kept, and never shorter than what the drill restored."""
+    return max(chain_locked_until(policy, now), now + policy.audit_log)
 
 
 def choose_target(points: Sequence[Point], *, window: timedelta, now: datetime, seed: int) -> DrillTarget | None:

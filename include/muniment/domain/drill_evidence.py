@@ -7,7 +7,7 @@ import hashlib
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from include.muniment.domain.register import Document, LsnText
 
@@ -48,6 +48,22 @@ class DrillTarget(Document):
         return f"LSN {self.lsn}, between recovery points {self.before} and {self.after}"
 
 
+class RestoreFigures(Document):
+    """What was fetched and how fast, so that a later restore's time can be estimated. Sizes are bytes."""
+
+    base_bytes: int
+    """Of the whole chain, as PostgreSQL sent it."""
+    base_stored_bytes: int
+    base_s: float
+    """From the first chunk asked for until one data directory lay there. By the kit: WAL and documents were in it."""
+    wal_segments: int
+    wal_bytes: int
+    """On disk, decompressed."""
+    wal_s: float
+    replay_s: float
+    """From the server's start until it answered."""
+
+
 class PastDrill(Document):
     """What a later drill's page shows of an earlier one."""
 
@@ -57,6 +73,9 @@ class PastDrill(Document):
     passed: bool
     recover_s: float | None
     data_lost_s: float | None
+    by: Means = "muniment"
+    signed_off_by: str | None = None
+    """Who had signed it off by then."""
 
 
 class Drill(Document):
@@ -81,18 +100,23 @@ class Drill(Document):
     steps: tuple[TimedStep, ...]
     checks: tuple[Check, ...]
     recover_s: float | None
-    """From the drill's start until the server answered; ``None`` where it never did."""
+    """From the drill's start until the server answered, without the time of proofs that came before it; ``None`` where
+    it never did."""
     data_lost_s: float | None
     """What would have been lost had the server vanished as the drill began; ``None`` where nothing told."""
     recovery_class: str
     rto_s: float
     rpo_s: float
+    figures: RestoreFigures | None = None
+    """``None`` where the server never answered."""
     failure: str | None = None
     """The error that ended the drill before its last check."""
     previous: str | None = None
     """The drill before this one, and in ``previous_sha256`` (hex) the sha256 of its JSON: a chain."""
     previous_sha256: str | None = None
     history: tuple[PastDrill, ...] = ()
+    pages: dict[str, str] = Field(default_factory=dict)
+    """Ending of each page that was made from this and lies beside it (``html``, ``pdf``) → its sha256 (hex)."""
     signing_key: str | None = None
     """ARN of the KMS key whose signature lies beside this JSON; ``None``: a sealed digest lies there instead."""
 
@@ -125,4 +149,5 @@ class Drill(Document):
             passed=self.passed,
             recover_s=self.recover_s,
             data_lost_s=self.data_lost_s,
+            by=self.by,
         )

@@ -494,7 +494,7 @@ rm -f data/standby.signal data/postmaster.pid
 cp staging.conf data/postgresql.conf
 echo 'local all all trust' >data/pg_hba.conf
 : >data/recovery.signal
-socket=$(mktemp -d /tmp/restored-XXXXXX) # nobody else may enter it
+socket=$(mktemp -d "${{TMPDIR:-/tmp}}/restored-XXXXXX") # nobody else may enter it
 echo "unix_socket_directories = '$socket'" >>data/postgresql.conf
 sync
 

@@ -1,13 +1,19 @@
-"""The documents' half of a drill: everything that a snapshot names is there, nothing else is, and a sample opens."""
+"""The documents' half of a drill: everything that a snapshot names is there, a sample opens, and rows name them."""
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
 
 import docx
 import pypdf
 
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
+from include.muniment.domain.documents import DocumentName
 from include.muniment.domain.drill import sampled
 from include.muniment.domain.drill_evidence import Check
 from include.muniment.domain.register import DocumentSnapshot, DocumentVersion, Point
@@ -16,20 +22,88 @@ from include.muniment.errors import Damaged
 _NAMED_AT_MOST = 5
 
 
+class Documents(Protocol):
+    """Where a drill looks for the documents of a snapshot."""
+
+    @property
+    def name(self) -> str:
+        """Of the check that asks for all of them."""
+        ...
+
+    def owed(self, snapshot: DocumentSnapshot) -> Iterable[DocumentVersion]:
+        """Those that must be there."""
+        ...
+
+    def has(self, version: DocumentVersion) -> bool: ...
+
+    def read(self, version: DocumentVersion) -> bytes:
+        """Raises ``Damaged`` where they are not the registered bytes."""
+        ...
+
+
+@dataclass(frozen=True)
+class InVault:
+    """By name and size; the nightly chain and ``verify`` read the bytes."""
+
+    vault: Vault
+    name: str = "objects of the documents"
+
+    @cached_property
+    def _sizes(self) -> Mapping[str, int]:
+        return {item.key: item.size_bytes for item in self.vault.list(keys.DOCUMENT_OBJECTS)}
+
+    def owed(self, snapshot: DocumentSnapshot) -> Iterable[DocumentVersion]:
+        return snapshot.versions
+
+    def has(self, version: DocumentVersion) -> bool:
+        return self._sizes.get(version.object) == version.size_bytes
+
+    def read(self, version: DocumentVersion) -> bytes:
+        return self.vault.get(version.object, sha256=version.sha256)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """By the restore kit, into a folder: every byte was read and compared, and ``documents.json`` tells each file."""
+
+    folder: Path
+    name: str = "documents fetched by the restore kit"
+
+    @cached_property
+    def _told(self) -> Mapping[DocumentName, dict[str, Any]]:
+        told = json.loads((self.folder / "documents.json").read_text("utf-8"))["documents"]
+        return {(each["bucket"], each["key"]): each for each in told}
+
+    def owed(self, snapshot: DocumentSnapshot) -> Iterable[DocumentVersion]:
+        return snapshot.documents
+
+    def has(self, version: DocumentVersion) -> bool:
+        told = self._told.get((version.bucket, version.key))
+        if told is None or version.sha256 not in (None, told["sha256"]):
+            return False
+        path = self.folder / str(told["file"])
+        return path.is_file() and path.stat().st_size == version.size_bytes
+
+    def read(self, version: DocumentVersion) -> bytes:
+        file: str = self._told[version.bucket, version.key]["file"]
+        return (self.folder / file).read_bytes()
+
+
 def document_checks(
-    vault: Vault, point: Point, snapshot: DocumentSnapshot, *, sample: int, seed: int
+    documents: Documents, point: Point, snapshot: DocumentSnapshot, *, sample: int, seed: int
 ) -> Iterator[Check]:
     """``point`` is the recovery point whose snapshot it is: its register tells how many documents there must be."""
     yield _whole(point, snapshot)
-    yield _all_there(vault, snapshot)
+    yield _all_there(documents, snapshot)
+    there = [version for version in snapshot.documents if documents.has(version)]
     for suffix, parser in PARSERS.items():
         chosen = sampled(
-            snapshot.documents,
+            there,
             size=sample,
             seed=seed,
             wanted=lambda version: version.key.lower().endswith(suffix),  # noqa: B023
         )
-        yield _opened(vault, suffix, chosen, parser)
+        yield _opened(documents, suffix, chosen, parser)
 
 
 def _whole(point: Point, snapshot: DocumentSnapshot) -> Check:
@@ -38,17 +112,18 @@ def _whole(point: Point, snapshot: DocumentSnapshot) -> Check:
     return Check(name="documents of the snapshot", expected=expected, found=found, passed=found == expected)
 
 
-def _all_there(vault: Vault, snapshot: DocumentSnapshot) -> Check:
-    """Every version's object, by name and size."""
-    there = {item.key: item.size_bytes for item in vault.list(keys.DOCUMENT_OBJECTS)}
-    wrong = [version for version in snapshot.versions if there.get(version.object) != version.size_bytes]
-    total = sum(1 for _ in snapshot.versions)
-    found = f"{total - len(wrong)} of {total}" + "".join(f"; not {version.key}" for version in wrong[:_NAMED_AT_MOST])
-    return Check(name="objects of the documents", expected=f"{total} of {total}", found=found, passed=not wrong)
+def _all_there(documents: Documents, snapshot: DocumentSnapshot) -> Check:
+    owed = list(documents.owed(snapshot))
+    wrong = [version for version in owed if not documents.has(version)]
+    count = f"{len(owed) - len(wrong)} of {len(owed)}"
+    found = count + "".join(f"; not {version.key}" for version in wrong[:_NAMED_AT_MOST])
+    return Check(name=documents.name, expected=f"{len(owed)} of {len(owed)}", found=found, passed=not wrong)
 
 
-def _opened(vault: Vault, suffix: str, chosen: tuple[DocumentVersion, ...], parse: Callable[[bytes], str]) -> Check:
-    faults = [fault for version in chosen if (fault := _fault(vault, version, parse))]
+def _opened(
+    documents: Documents, suffix: str, chosen: tuple[DocumentVersion, ...], parse: Callable[[bytes], str]
+) -> Check:
+    faults = [fault for version in chosen if (fault := _fault(documents, version, parse))]
     count = f"{len(chosen) - len(faults)} of {len(chosen)}"
     return Check(
         name=f"{suffix[1:].upper()} files opened",
@@ -58,9 +133,9 @@ def _opened(vault: Vault, suffix: str, chosen: tuple[DocumentVersion, ...], pars
     )
 
 
-def _fault(vault: Vault, version: DocumentVersion, parse: Callable[[bytes], str]) -> str | None:
+def _fault(documents: Documents, version: DocumentVersion, parse: Callable[[bytes], str]) -> str | None:
     try:
-        fault = parse(vault.get(version.object, sha256=version.sha256))
+        fault = parse(documents.read(version))
     except Damaged as damage:
         fault = damage.what
     return f"{version.key}: {fault}" if fault else None

@@ -1,0 +1,201 @@
+"""One drill from its target to its last check: by Muniment or by the restore kit, the same proofs afterwards."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.muniment.adapters import catalog
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.site import Side, Site
+from include.muniment.adapters.vault import Vault
+from include.muniment.domain.drill import Route, choose_target, promise_checks
+from include.muniment.domain.drill_evidence import Check, DrillTarget, RestoreFigures
+from include.muniment.domain.register import Point
+from include.muniment.errors import NothingToRestore, ProgramFailed, ServerUnavailable
+from include.muniment.ports import Clock
+from include.muniment.runbooks.drill_by_kit import Kit, take_kit
+from include.muniment.runbooks.drill_checks import Inspection
+from include.muniment.runbooks.drill_documents import Documents, Fetched, InVault, document_checks
+from include.muniment.runbooks.drill_record import Record
+from include.muniment.runbooks.drill_references import reference_checks
+from include.muniment.runbooks.drill_restore import Scratch, fetch_wal, lay_out, recovered, scratch_folder
+from include.muniment.runbooks.identity import prove_vault
+from include.muniment.runbooks.restore_cluster import VERIFY_TIMEOUT_S
+from include.muniment.runbooks.wal_status import seconds_at_risk
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Where the seed led: ``point`` is at the target or before it, ``after`` behind it or ``None``."""
+
+    target: DrillTarget
+    point: Point
+    after: Point | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """A data directory, and WAL beside it. ``kit`` is ``None`` where Muniment itself restored."""
+
+    cluster: LocalCluster
+    wal: list[Path]
+    base_s: float
+    wal_s: float
+    kit: Kit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """One drill of one firm, and where it restores from."""
+
+    site: Site
+    id: str
+    seed: int
+    route: Route
+    clock: Clock
+    record: Record
+
+    @property
+    def side(self) -> Side:
+        return self.route.side
+
+    @property
+    def vault(self) -> Vault:
+        return self.site.vault(self.side)
+
+    def run(self, run_dir: Path) -> None:
+        """Raises what stops it; ``record`` has what was found until then."""
+        record = self.record
+        with record.step("choose the target"):
+            prove_vault(self.vault)
+            record.data_lost_s = self._at_risk()
+            aim = self._aim()
+            record.target, record.plan = aim.target, self._plan(aim)
+        with scratch_folder(run_dir, self.site.firm.id, self.id) as scratch:
+            laid_out = self._by_kit(aim, scratch) if self.route.by == "restore-kit" else self._by_us(aim, scratch)
+            self._recover_and_prove(laid_out, aim, scratch)
+
+    def _by_us(self, aim: Aim, scratch: Scratch) -> LaidOut:
+        record = self.record
+        with record.step("fetch, decrypt and verify the base backup"):
+            cluster = lay_out(self.site, self.side, aim.point, scratch, record.progress)
+        base_s = record.last_step_s
+        with record.step("fetch WAL"):
+            fetch_wal(self.vault, aim.point, aim.target, scratch)
+        wal_s = record.last_step_s
+        with record.step("pg_verifybackup"):
+            record.found([_verified(cluster)])
+        record.proving_s += record.last_step_s
+        return LaidOut(cluster, list(scratch.wal.iterdir()), base_s, wal_s)
+
+    def _by_kit(self, aim: Aim, scratch: Scratch) -> LaidOut:
+        record, point = self.record, aim.point
+        with record.step("take the restore kit out of the vault"):
+            kit = take_kit(self.site, self.side, scratch.root / "kit")
+            record.found(kit.checks())
+        with record.step("restore kit: fetch base backups and WAL"):
+            kit.fetch_cluster(point, record.progress)
+        base_s = record.last_step_s
+        with record.step("restore kit: verify and combine"):
+            cluster, verified = kit.finish(point, catalog.find_backup(self.vault, point.backup).server_version // 10000)
+            record.found([verified])
+        return LaidOut(cluster, kit.wal(), base_s + record.last_step_s, 0.0, kit)
+
+    def _recover_and_prove(self, laid_out: LaidOut, aim: Aim, scratch: Scratch) -> None:
+        record = self.record
+        with record.step("start and recover"):
+            begun = recovered(self.site, laid_out.cluster, aim.point, aim.target, scratch)
+            up = begun.__enter__()
+        try:
+            record.answered()
+            record.figures = self._figures(laid_out, aim.point, record.last_step_s)
+            restored = Inspection(self.site, up.server, up.programs)
+            self._prove(restored, aim)
+            self._prove_documents(restored, aim.point, laid_out.kit)
+            record.found(self._promises())
+        finally:
+            with record.step("destroy the server"):
+                begun.__exit__(None, None, None)
+
+    def _prove(self, restored: Inspection, aim: Aim) -> None:
+        record, later = self.record, aim.after.control_totals if aim.after else None
+        with record.step("read every relation"):
+            record.found([restored.relations()])
+        with record.step("control totals and ledgers"):
+            record.found(restored.totals(aim.point.control_totals, later, self.clock))
+            record.found(restored.balances())
+        with record.step("extensions, embeddings and smoke queries"):
+            record.found(restored.extensions())
+            record.found(restored.vectors())
+            record.found(restored.smoke_queries())
+
+    def _prove_documents(self, restored: Inspection, point: Point, kit: Kit | None) -> None:
+        record, documents = self.record, self._documents(point, kit)
+        with record.step("documents"):
+            snapshot = catalog.find_snapshot(self.vault, point.documents)
+            sample = self.site.policy.drills.documents_opened
+            record.found(document_checks(documents, point, snapshot, sample=sample, seed=self.seed))
+        if self.site.policy.document_references:
+            with record.step("rows and documents name each other"):
+                record.found(reference_checks(self.site, self.vault, restored.server, snapshot))
+
+    def _documents(self, point: Point, kit: Kit | None) -> Documents:
+        if kit is None:
+            return InVault(self.vault)
+        with self.record.step("restore kit: fetch documents"):
+            kit.fetch_documents(point, self.record.progress)
+        return Fetched(kit.documents)
+
+    def _promises(self) -> Iterator[Check]:
+        promised, record = self.site.policy.recovery_class, self.record
+        return promise_checks(promised, recover_s=record.recover_s or 0.0, data_lost_s=record.data_lost_s)
+
+    def _figures(self, laid_out: LaidOut, point: Point, replay_s: float) -> RestoreFigures:
+        chain = catalog.chain_of(self.vault, catalog.find_backup(self.vault, point.backup))
+        return RestoreFigures(
+            base_bytes=sum(backup.size_bytes for backup in chain),
+            base_stored_bytes=sum(backup.stored_bytes for backup in chain),
+            base_s=laid_out.base_s,
+            wal_segments=sum(1 for path in laid_out.wal if len(path.name) == 24),
+            wal_bytes=sum(path.stat().st_size for path in laid_out.wal),
+            wal_s=laid_out.wal_s,
+            replay_s=replay_s,
+        )
+
+    def _aim(self) -> Aim:
+        points = {point.id: point for point in catalog.points(self.vault)}
+        window = self.site.policy.point_in_time_window
+        target = choose_target(list(points.values()), window=window, now=self.clock(), seed=self.seed)
+        if target is None:
+            raise NothingToRestore(bucket=self.vault.bucket, firm=self.vault.firm)
+        return Aim(target, points[target.before], points.get(target.after or ""))
+
+    def _plan(self, aim: Aim) -> tuple[str, ...]:
+        vault, point = self.vault, aim.point
+        return (
+            f"target: {aim.target}",
+            f"from: {vault.bucket} in {vault.region}, the {self.side} vault alone",
+            f"base backups: {', '.join(point.chain)}",
+            f"document snapshot: {point.documents}, {point.document_count} documents",
+            "into: a scratch folder, destroyed at the end",
+        )
+
+    def _at_risk(self) -> float | None:
+        """A firm's server that is away is no reason not to drill: how much would be lost is then not known."""
+        try:
+            return seconds_at_risk(self.site, self.vault, clock=self.clock)
+        except ServerUnavailable as away:
+            self.record.progress.note(away.what)
+            return None
+
+
+def _verified(cluster: LocalCluster) -> Check:
+    """PostgreSQL's own word on what was put together, from a manifest that pg_combinebackup writes anew for a chain."""
+    name, expected = "pg_verifybackup", "every file as PostgreSQL's manifest has it"
+    try:
+        cluster.programs.run(
+            "pg_verifybackup", "--no-parse-wal", "--ignore=tablespace_map", cluster.data_dir, timeout_s=VERIFY_TIMEOUT_S
+        )
+    except ProgramFailed as failure:
+        return Check(name=name, expected=expected, found=failure.what, passed=False)
+    return Check(name=name, expected=expected, found=expected, passed=True)
