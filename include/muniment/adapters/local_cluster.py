@@ -11,7 +11,7 @@ from typing import Literal
 from psycopg.conninfo import make_conninfo
 
 from include.muniment.adapters import processes
-from include.muniment.adapters.programs import UNPRIVILEGED_GID, UNPRIVILEGED_UID, PostgresPrograms
+from include.muniment.adapters.programs import UNPRIVILEGED_GID, UNPRIVILEGED_UID, PostgresPrograms, run_program
 from include.muniment.errors import ProgramFailed
 
 StopMode = Literal["smart", "fast", "immediate"]
@@ -24,6 +24,10 @@ class LocalCluster:
     It listens on 127.0.0.1 alone and has no Unix socket: their paths are limited to 107 bytes, and a data directory
     lies where it lies. A cluster that `create` made wants a password, kept beside it in `<data_dir>.pgpass`.
     """
+
+    user: str = "postgres"
+    launcher: tuple[str, ...] = ()
+    """A command that starts what its arguments say; the server is started through it."""
 
     def __init__(self, data_dir: Path, programs: PostgresPrograms, port: int | None = None) -> None:
         self.data_dir = data_dir.absolute()
@@ -66,7 +70,7 @@ class LocalCluster:
             # Without a log file the server would inherit our pipes, and we would wait for their end for ever.
             self._pg_ctl("start", "--log", self.log_path, "--options", options, timeout_s=timeout_s)
         except ProgramFailed as failure:
-            raise ProgramFailed(**{**failure.facts, "stderr": self._log_tail()}) from failure
+            raise ProgramFailed(**{**failure.facts, "program": "pg_ctl", "stderr": self._log_tail()}) from failure
 
     def stop(self, mode: StopMode = "fast", timeout_s: float = 60) -> None:
         """Stop and wait until it has; nothing to do where it does not run."""
@@ -128,7 +132,8 @@ class LocalCluster:
         """For psycopg and libpq; it names the password file and holds no password."""
         if self.passfile.exists():
             more = {"passfile": str(self.passfile), **more}
-        return make_conninfo(host="127.0.0.1", port=self.port, user="postgres", dbname=dbname, **more)
+        told = {"host": "127.0.0.1", "port": str(self.port), "user": self.user, "dbname": dbname}
+        return make_conninfo("", **{**told, **more})
 
     def system_identifier(self) -> str:
         """As pg_control has it; the server need not run."""
@@ -142,7 +147,8 @@ class LocalCluster:
         argv = [action, "--pgdata", self.data_dir, "--silent", *args]
         if action != "reload":
             argv += ["--wait", f"--timeout={timeout_s:.0f}"]
-        self.programs.run("pg_ctl", *argv, timeout_s=timeout_s + 10)
+        through = self.launcher if action == "start" else ()
+        run_program([*through, *self.programs.argv("pg_ctl", *argv)], timeout_s=timeout_s + 10)
 
     def _forget_dead_postmaster(self) -> None:
         """Remove the lock file of a server that was killed.

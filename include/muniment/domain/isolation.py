@@ -1,0 +1,143 @@
+"""The settings of a restored server that cannot hurt anyone.
+
+They go on its command line, where nothing in the data directory wins over them, and the firm's own postgresql.conf is
+not read at all: it may name production's data directory, programs and files. postgresql.auto.conf is read always, so
+what it might hold is spelled out here, each with a value of ours.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from pathlib import Path
+
+type Settings = dict[str, str | int | bool]
+
+ROLE = "muniment_staging"
+BANNER = "muniment.staging"
+"""The setting that says what the server is: ``SHOW muniment.staging``."""
+
+_SCRAM_ROUNDS = 4096  # PostgreSQL's default, scram_iterations
+_TARGETS = (
+    "recovery_target",
+    "recovery_target_lsn",
+    "recovery_target_name",
+    "recovery_target_time",
+    "recovery_target_xid",
+)
+
+_SILENT: Settings = {
+    # Nothing leaves by PostgreSQL's own ways.
+    "archive_mode": "off",
+    "archive_command": "",
+    "archive_library": "",
+    "primary_conninfo": "",
+    "primary_slot_name": "",
+    "max_wal_senders": 0,
+    "max_logical_replication_workers": 0,
+    "synchronous_standby_names": "",
+    # No code of the firm's is loaded, and no program of its own run, because the server starts.
+    "shared_preload_libraries": "",
+    "session_preload_libraries": "",
+    "local_preload_libraries": "",
+    "dynamic_library_path": "$libdir",
+    "recovery_end_command": "",
+    "archive_cleanup_command": "",
+    "ssl": "off",
+    "ssl_passphrase_command": "",
+    "external_pid_file": "",
+    "unix_socket_group": "",
+    "unix_socket_permissions": "0700",
+    "bonjour": "off",
+    "log_destination": "stderr",
+    "logging_collector": "off",
+    "log_statement": "none",
+    "log_min_messages": "warning",
+    "lc_messages": "C",
+    "password_encryption": "scram-sha-256",
+    "autovacuum": "off",
+    # Not before the target is reached does it answer, and no setting of the firm's server has to be matched.
+    "hot_standby": "off",
+    # Of a worker, not of the firm's server.
+    "shared_buffers": "256MB",
+    "huge_pages": "try",
+    # Origins that the WAL tells of need a place, however many there are.
+    "max_replication_slots": 1024,
+}
+_SINCE: Mapping[int, Settings] = {
+    17: {"event_triggers": "off", "summarize_wal": "off"},
+    18: {"io_method": "worker"},
+}
+# Of a prepared transaction that the WAL holds; as many as pg_control says, and some more.
+_AT_LEAST = {"max_prepared_transactions": 100, "max_locks_per_transaction": 128}
+
+
+def isolated_settings(*, folder: Path, data_dir: Path, major: int, banner: str, control: Mapping[str, int]) -> Settings:
+    """``folder`` holds our configuration files; ``control`` is pg_control's, by the settings' own names."""
+    settings: Settings = {
+        # First: where it reads what follows.
+        "config_file": str(folder / "postgresql.conf"),
+        "hba_file": str(folder / "pg_hba.conf"),
+        "ident_file": str(folder / "pg_ident.conf"),
+        "data_directory": str(data_dir),
+        "cluster_name": banner,
+        **_SILENT,
+        **{name: max(least, control.get(name, 0)) for name, least in _AT_LEAST.items()},
+    }
+    for since, more in _SINCE.items():
+        if major >= since:
+            settings |= more
+    return settings
+
+
+def recovery_settings(target: Mapping[str, str], restore_command: str) -> Settings:
+    """``target``: ``recovery_target_*`` of a plan. Whatever target the data directory brings along is none of ours.
+
+    The empty ones come first: PostgreSQL refuses a second target while one is set.
+    """
+    none: Settings = {name: "" for name in _TARGETS if name not in target}
+    return {
+        **none,
+        "recovery_target_inclusive": "on",
+        "recovery_target_action": "promote",
+        **target,
+        "restore_command": restore_command,
+    }
+
+
+def role_settings(major: int) -> dict[str, str]:
+    """Of our own role: ALTER DATABASE ... SET wins over the command line, and these win over that."""
+    settings = {"session_preload_libraries": "", "local_preload_libraries": ""}
+    return settings | ({"event_triggers": "off"} if major >= 17 else {})
+
+
+def role_statements(verifier: str, major: int) -> tuple[str, ...]:
+    """Makes our own role, a superuser, or makes it new; no role of the firm's is changed.
+
+    Its settings are written by hand: ALTER ROLE writes an empty list of libraries as a list of one without a name.
+    """
+    config = ", ".join(f"'{name}={value}'" for name, value in role_settings(major).items())
+    return (
+        f"DO $$BEGIN IF to_regrole('{ROLE}') IS NULL THEN CREATE ROLE {ROLE}; END IF; END$$",
+        f"ALTER ROLE {ROLE} SUPERUSER LOGIN PASSWORD '{verifier}'",
+        "SET allow_system_table_mods = on",
+        # Every value is a constant of this module.
+        f"DELETE FROM pg_db_role_setting WHERE setrole = '{ROLE}'::regrole",  # noqa: S608
+        f"INSERT INTO pg_db_role_setting VALUES (0, '{ROLE}'::regrole, ARRAY[{config}])",  # noqa: S608
+    )
+
+
+def scram_verifier(password: str, salt: bytes) -> str:
+    """What pg_authid keeps for SCRAM-SHA-256 (RFC 5803), so that no statement holds the password."""
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _SCRAM_ROUNDS)
+    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
+    server = hmac.digest(salted, b"Server Key", "sha256")
+    spelled = [base64.b64encode(part).decode() for part in (salt, stored, server)]
+    return f"SCRAM-SHA-256${_SCRAM_ROUNDS}:{spelled[0]}${spelled[1]}:{spelled[2]}"
+
+
+def access_rules(*, open_to_us: bool) -> str:
+    """pg_hba.conf: who made the server, over a socket that nobody else reaches; then one role, with its password."""
+    if open_to_us:
+        return "local all all trust\n"
+    return f"host all {ROLE} 127.0.0.1/32 scram-sha-256\n"

@@ -1,0 +1,269 @@
+"""A restored copy of a cluster that does everything a copy must not: archive, subscribe, call others, run programs."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from include.muniment.adapters import no_outbound
+from include.muniment.adapters.isolation import IsolatedCluster
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import PostgresPrograms, run_program
+from include.muniment.errors import ProgramFailed
+from tests.fixtures.clusters import ClusterFactory
+
+BANNER = "muniment staging acme 2026-11-20 18:00:00+00"
+CALL = "COPY (SELECT 1) TO PROGRAM 'bash -c \"exec 3<>/dev/{protocol}/127.0.0.1/{port}\"'"
+# What a server of this kind runs beside the sessions, and nothing else.
+OWN_WORKERS = {"client backend", "checkpointer", "background writer", "walwriter", "startup"}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """``elsewhere`` is who production talks to; ``traces`` is where production's commands leave files."""
+
+    elsewhere: LocalCluster
+    production: LocalCluster
+    staged: IsolatedCluster
+    traces: Path
+
+
+# Production's own libraries are not there: so that the test gets in. The copy is asked like anybody asks it.
+AROUND = {"options": "-c session_preload_libraries= -c local_preload_libraries="}
+
+
+def ask(cluster: LocalCluster, statement: str) -> list[tuple[Any, ...]]:
+    around = {} if isinstance(cluster, IsolatedCluster) else AROUND
+    with psycopg.connect(cluster.conninfo(**around), autocommit=True) as session:
+        cursor = session.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def one(cluster: LocalCluster, statement: str) -> Any:
+    return ask(cluster, statement)[0][0]
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def copy_of(production: LocalCluster, folder: Path) -> IsolatedCluster:
+    """As a restore leaves it: consistent once its WAL is replayed, and a signal to recover from an archive."""
+    folder.mkdir(mode=0o700)
+    production.programs.run("pg_basebackup", "-D", folder / "data", "-d", production.conninfo(), "-c", "fast")
+    (folder / "data" / "recovery.signal").touch()
+    return IsolatedCluster(folder, production.programs, banner=BANNER)
+
+
+@pytest.fixture(scope="module")
+def scene(module_cluster_factory: ClusterFactory, programs: PostgresPrograms, run_dir: Path) -> Iterator[Scene]:
+    traces = run_dir / f"traces-{uuid4().hex[:8]}"
+    traces.mkdir()
+    traces.chmod(0o777)
+    elsewhere = module_cluster_factory(programs, wal_level="logical")
+    ask(elsewhere, "CREATE TABLE orders (id int)")
+    ask(elsewhere, "CREATE PUBLICATION orders FOR TABLE orders")
+    preloaded = "pg_prewarm" if programs.major < 17 else ""
+    production = module_cluster_factory(
+        programs,
+        wal_level="logical",
+        archive_command=f"touch {traces}/%f",
+        external_pid_file=str(traces / "production.pid"),
+        **({"shared_preload_libraries": preloaded} if preloaded else {}),
+    )
+    endanger(production, elsewhere, traces)
+    staged = copy_of(production, run_dir / f"staging-{uuid4().hex[:8]}")
+    staged.recover({"recovery_target": "immediate", "recovery_target_timeline": "latest"}, "/bin/false")
+    yield Scene(elsewhere, production, staged, traces)
+    staged.kill()
+
+
+def endanger(production: LocalCluster, elsewhere: LocalCluster, traces: Path) -> None:
+    ask(production, "CREATE TABLE orders (id int)")
+    ask(production, f"CREATE SUBSCRIPTION billing CONNECTION '{elsewhere.conninfo()}' PUBLICATION orders")
+    ask(elsewhere, "INSERT INTO orders VALUES (1)")
+    eventually(lambda: ask(production, "SELECT id FROM orders") == [(1,)])
+    for setting, value in {
+        "recovery_end_command": f"touch {traces}/recovery_end_command",
+        "archive_cleanup_command": f"touch {traces}/archive_cleanup_command",
+        "primary_conninfo": elsewhere.conninfo(),
+        "recovery_target_time": "2020-01-01 00:00:00+00",  # it was itself restored once
+        "shared_preload_libraries": "pg_cron",  # which is not on this machine
+        "listen_addresses": "*",
+    }.items():
+        ask(production, f"ALTER SYSTEM SET {setting} = '{value}'")
+    with (production.data_dir / "postgresql.conf").open("a") as file:
+        file.write(f"data_directory = '{production.data_dir}'\nhba_file = '/etc/postgresql/pg_hba.conf'\n")
+    for database in ("template1", "postgres"):
+        for setting in ("session_preload_libraries", "local_preload_libraries"):
+            ask(production, f"ALTER DATABASE {database} SET {setting} = 'nowhere'")
+
+
+def test_nothing_is_archived(scene: Scene) -> None:
+    archived = one(scene.staged, "SELECT pg_walfile_name(pg_switch_wal())")
+    ask(scene.staged, "CHECKPOINT")
+    assert one(scene.staged, "SHOW archive_mode") == "off"
+    assert one(scene.staged, "SHOW archive_command") == "(disabled)"
+    assert one(scene.staged, "SHOW archive_library") == ""
+    assert list((scene.staged.data_dir / "pg_wal" / "archive_status").glob("*.ready")) == []
+    assert not (scene.traces / archived).exists()
+    assert list(scene.traces.glob("0000*")), "production does archive"
+
+
+def test_a_subscription_of_productions_does_not_connect(scene: Scene) -> None:
+    assert ask(scene.staged, "SELECT subname, subenabled FROM pg_subscription") == [("billing", True)]
+    ask(scene.elsewhere, "INSERT INTO orders VALUES (2)")
+    eventually(lambda: len(ask(scene.production, "SELECT id FROM orders")) == 2)
+    assert ask(scene.staged, "SELECT id FROM orders") == [(1,)]
+    assert one(scene.staged, "SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL") == 0
+    assert one(scene.elsewhere, "SELECT count(*) FROM pg_stat_replication") == 1
+
+
+def test_it_is_nobodys_standby_and_nobodys_primary(scene: Scene) -> None:
+    assert one(scene.staged, "SHOW primary_conninfo") == ""
+    assert one(scene.staged, "SELECT count(*) FROM pg_stat_wal_receiver") == 0
+    assert one(scene.staged, "SELECT pg_is_in_recovery()") is False
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(scene.staged.conninfo(), replication="true")
+
+
+def test_no_library_and_no_background_worker_comes_along(scene: Scene) -> None:
+    for name in ("shared_preload_libraries", "session_preload_libraries", "local_preload_libraries"):
+        assert one(scene.staged, f"SHOW {name}") == ""
+    workers = "SELECT backend_type FROM pg_stat_activity"
+    assert {name for (name,) in ask(scene.staged, workers)} <= OWN_WORKERS
+    there = {name for (name,) in ask(scene.production, workers)}
+    assert there - OWN_WORKERS, "production has some"
+
+
+def test_no_program_of_productions_runs_and_no_file_of_its_is_touched(scene: Scene) -> None:
+    assert not (scene.traces / "recovery_end_command").exists()
+    assert not (scene.traces / "archive_cleanup_command").exists()
+    assert (scene.traces / "production.pid").read_text().strip() == str(scene.production.pid)
+    assert one(scene.staged, "SHOW data_directory") == str(scene.staged.data_dir)
+    assert scene.production.is_running
+
+
+def test_nobody_comes_in_without_the_password_or_as_anybody_else(scene: Scene) -> None:
+    assert one(scene.staged, "SHOW listen_addresses") == "127.0.0.1"
+    assert one(scene.staged, "SELECT current_user") == "muniment_staging"
+    with pytest.raises(psycopg.OperationalError, match="no password supplied"):
+        psycopg.connect(scene.staged.conninfo(passfile="/dev/null"))
+    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry"):
+        psycopg.connect(scene.staged.conninfo(user="postgres"))
+    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry"):
+        psycopg.connect(scene.staged.conninfo(host=str(scene.staged.folder), user="postgres"))
+    assert scene.staged.passfile.stat().st_mode & 0o777 == 0o600
+    password = scene.staged.passfile.read_text().strip().rsplit(":", 1)[1]
+    assert password not in scene.staged.log_path.read_text()
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_no_program_that_it_starts_reaches_anybody(scene: Scene, protocol: str) -> None:
+    call = CALL.format(protocol=protocol, port=scene.elsewhere.port)
+    ask(scene.production, call)
+    with pytest.raises(psycopg.errors.ExternalRoutineException, match=r"program .* failed"):
+        ask(scene.staged, call)
+
+
+def test_sql_that_connects_reaches_nobody(scene: Scene) -> None:
+    there = scene.elsewhere.conninfo()
+    with pytest.raises(psycopg.errors.ConnectionFailure, match="Permission denied"):
+        ask(scene.staged, f"CREATE SUBSCRIPTION another CONNECTION '{there}' PUBLICATION orders")
+
+
+def test_a_foreign_table_of_productions_reaches_nobody(scene: Scene, run_dir: Path) -> None:
+    """Wrappers and dblink are contrib, which the wheel's PostgreSQL does not have."""
+    if not ask(scene.staged, "SELECT 1 FROM pg_available_extensions WHERE name = 'postgres_fdw'"):
+        pytest.skip("this PostgreSQL has no postgres_fdw")
+    password = scene.elsewhere.passfile.read_text().strip().rsplit(":", 1)[1]
+    ask(scene.staged, "CREATE EXTENSION postgres_fdw")
+    ask(
+        scene.staged,
+        "CREATE SERVER billing FOREIGN DATA WRAPPER postgres_fdw"
+        f" OPTIONS (host '127.0.0.1', port '{scene.elsewhere.port}', dbname 'postgres')",
+    )
+    ask(scene.staged, f"CREATE USER MAPPING FOR PUBLIC SERVER billing OPTIONS (user 'postgres', password '{password}')")
+    ask(scene.staged, "CREATE FOREIGN TABLE remote_orders (id int) SERVER billing OPTIONS (table_name 'orders')")
+    with pytest.raises(psycopg.errors.SqlclientUnableToEstablishSqlconnection, match="Permission denied"):
+        ask(scene.staged, "SELECT * FROM remote_orders")
+
+
+def test_it_says_what_it_is(scene: Scene) -> None:
+    assert one(scene.staged, "SHOW cluster_name") == BANNER
+    scene.staged.announce("it's until tomorrow")
+    eventually(lambda: one(scene.staged, "SHOW muniment.staging") == "it's until tomorrow")
+
+
+def test_a_start_later_is_as_quiet(scene: Scene) -> None:
+    scene.staged.stop()
+    scene.staged.start_again()
+    assert one(scene.staged, "SHOW archive_mode") == "off"
+    with pytest.raises(psycopg.errors.ExternalRoutineException):
+        ask(scene.staged, CALL.format(protocol="tcp", port=scene.elsewhere.port))
+
+
+def test_a_trigger_on_login_does_not_fire(
+    cluster_factory: ClusterFactory, programs17: PostgresPrograms, run_dir: Path
+) -> None:
+    production = cluster_factory(programs17)
+    with psycopg.connect(production.conninfo(), autocommit=True) as session:
+        session.execute("CREATE FUNCTION mail() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''sent''; END'")
+        session.execute("CREATE EVENT TRIGGER mail ON login EXECUTE FUNCTION mail()")
+        session.execute("ALTER EVENT TRIGGER mail ENABLE ALWAYS")
+    with pytest.raises(psycopg.OperationalError, match="sent"):
+        ask(production, "SELECT 1")
+    staged = copy_of(production, run_dir / f"staging-{uuid4().hex[:8]}")
+    try:
+        staged.recover({}, "/bin/false")
+        assert one(staged, "SELECT evtname FROM pg_event_trigger") == "mail"
+    finally:
+        staged.kill()
+
+
+def test_a_firm_that_locked_postgres_out_is_staged_all_the_same(
+    cluster_factory: ClusterFactory, programs: PostgresPrograms, run_dir: Path
+) -> None:
+    production = cluster_factory(programs)
+    ask(production, "CREATE ROLE boss SUPERUSER")
+    ask(production, "CREATE TABLE kept AS SELECT 42 AS answer")
+    staged = copy_of(production, run_dir / f"staging-{uuid4().hex[:8]}")
+    with psycopg.connect(production.conninfo(), autocommit=True) as session:
+        session.execute("ALTER ROLE postgres NOLOGIN")
+        session.execute("SELECT pg_switch_wal()")
+    wal = production.data_dir / "pg_wal"
+    try:
+        staged.recover({"recovery_target_timeline": "latest"}, f"cp {wal}/%f %p")
+        assert one(staged, "SELECT answer FROM kept") == 42
+        assert one(staged, "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'postgres'") is False
+    finally:
+        staged.kill()
+
+
+def test_a_recovery_that_misses_its_target_tells_what_the_server_said(
+    cluster_factory: ClusterFactory, programs17: PostgresPrograms, run_dir: Path
+) -> None:
+    staged = copy_of(cluster_factory(programs17), run_dir / f"staging-{uuid4().hex[:8]}")
+    with pytest.raises(ProgramFailed, match="recovery ended before configured recovery target was reached"):
+        staged.recover({"recovery_target_lsn": "FF/0"}, "/bin/false")
+    assert not staged.is_running
+
+
+def test_a_machine_that_the_filter_does_not_know_is_an_error() -> None:
+    assert len(no_outbound.filter_for("aarch64")) % 8 == 0
+    with pytest.raises(KeyError):
+        no_outbound.filter_for("s390x")
+
+
+def test_a_program_behind_the_filter_still_talks_to_its_children() -> None:
+    script = "import socket; a, b = socket.socketpair(); a.send(b'yes'); print(b.recv(3).decode())"
+    done = run_program(["python3", no_outbound.__file__, "python3", "-c", script], timeout_s=30)
+    assert done.stdout == "yes\n"
