@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
+
 from include.muniment.adapters import catalog
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.site import Site
@@ -13,6 +15,7 @@ from include.muniment.adapters.wal_archive import SHA256, WRITTEN_AT, WalArchive
 from include.muniment.domain import keys
 from include.muniment.domain.register import ControlTotals, DocumentSnapshot, Point, WalRange, new_id
 from include.muniment.domain.wal import Lsn, WalSegment
+from include.muniment.domain.wal_facts import PAGE_BYTES
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_cluster import back_up_cluster
 from tests.fixtures.clusters import ClusterFactory
@@ -50,14 +53,15 @@ class Archived:
         self.push()
         return ended
 
-    def push(self) -> None:
+    def push(self, magic: int | None = None) -> None:
+        """``magic`` makes the segments another PostgreSQL's."""
         eventually(lambda: not status_files(self.cluster, "ready"))
         for path in sorted(self.folder.iterdir()):
             if path.name not in self.pushed:
-                self._store(path)
+                self._store(path, magic.to_bytes(2, "little") if magic else b"")
 
-    def _store(self, path: Path) -> None:
-        content = path.read_bytes()
+    def _store(self, path: Path, head: bytes) -> None:
+        content = head + path.read_bytes()[len(head) :]
         written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
         metadata = {SHA256: hashlib.sha256(content).hexdigest(), WRITTEN_AT: written_at}
         self.site.primary.put_sealed(self.store.key(path.name), content, locked_until=None, metadata=metadata)
@@ -113,3 +117,27 @@ def archived_firm(
     """Segments of 1 MiB, so that a test may write many."""
     cluster = cluster_factory(programs, wal_segment_size_mb=1, archive_command=archive_to(folder))  # type: ignore[arg-type]
     return Archived.make(site_factory(cluster), cluster, folder)
+
+
+def commit_over_a_boundary(cluster: LocalCluster, segment_bytes: int) -> None:
+    """A commit record whose first bytes are a segment's last. Wants a table ``matter (id int)``."""
+    with psycopg.connect(cluster.conninfo()) as connection:
+
+        def position() -> int:
+            row = connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
+            assert row is not None
+            return int(row[0])
+
+        def message(size_bytes: int) -> int:
+            """Its overhead."""
+            before = position()
+            connection.execute("SELECT pg_logical_emit_message(false, 'x', repeat('x', %s::int))", (size_bytes,))
+            return position() - before - size_bytes
+
+        connection.execute("INSERT INTO matter VALUES (1)")
+        while (left := -position() % segment_bytes) > PAGE_BYTES - 200:
+            message(min(left - 4000, 4 * PAGE_BYTES) // 8 * 8)
+        overhead = message(8)
+        message(-position() % segment_bytes - overhead - 24)
+        assert -position() % segment_bytes == 24
+        connection.execute("COMMIT")

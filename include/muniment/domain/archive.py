@@ -73,6 +73,14 @@ class Archive:
     def holds(self, segment: WalSegment) -> bool:
         return segment.number in self.numbers.get(segment.timeline, frozenset())
 
+    def previous(self, segment: WalSegment) -> WalSegment | None:
+        """The one that recovery reads before it, on its timeline or an ancestor; ``None`` where it is not here."""
+        history = self.history(segment.timeline)
+        ancestors = reversed(history.ancestors) if history else ()
+        lines = (segment.timeline, *(line for line, left_at in ancestors if left_at <= segment.end))
+        found = (WalSegment(line, segment.number - 1, segment.size_bytes) for line in lines)
+        return next(filter(self.holds, found), None)
+
     def history(self, timeline: TimelineId) -> TimelineHistory | None:
         """The first timeline has no history file."""
         return TimelineHistory(1) if timeline == 1 else self.histories.get(timeline)

@@ -215,24 +215,6 @@ class WalProof(Document):
     verified_at: AwareDatetime
 
 
-class VerifiedObject(Document):
-    """An object as it was when its bytes were found right: what LIST tells of it, so that no HEAD is needed later."""
-
-    name: str
-    stored_bytes: int
-    modified_at: AwareDatetime
-
-
-class VerifiedWal(Document):
-    """``audit/verified/wal/…``: the WAL files whose header and checksum one run has checked. Never rewritten."""
-
-    format: Literal[1] = 1
-    firm: str
-    system_identifier: int
-    verified_at: AwareDatetime
-    files: tuple[VerifiedObject, ...]
-
-
 class CopyProof(Document):
     """What copy_to_replica has copied and read back."""
 

@@ -34,7 +34,7 @@ def verify_wal_checkpoint(site: Site, *, backup_id: str, clock: Clock, progress:
         protected_until = clock()
         through = checkpoint_and_switch(site.postgres, backup.wal_segment_bytes)
         files, archive = _Arrival(site, store, backup, through).await_all()
-        verify_new_files(site, store, files, clock=clock, progress=progress)
+        verify_new_files(site, store, files, archive, clock=clock, progress=progress)
         windows = windows_of(store, archive, catalog.registered_backups(site.primary))
         for hole in holes_between(windows):
             progress.note(str(hole))

@@ -1,22 +1,30 @@
-"""Reads WAL files back once: each is checked the night it is new, and a ledger remembers it."""
+"""Reads WAL files back once: each is checked the night it is new, and a ledger remembers it and what it tells."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain import keys
-from include.muniment.domain.register import VerifiedObject, VerifiedWal, new_id
+from include.muniment.domain.archive import Archive
+from include.muniment.domain.register import new_id
 from include.muniment.domain.retention import chain_locked_until
-from include.muniment.domain.wal import SystemIdentifier
+from include.muniment.domain.wal import SystemIdentifier, WalSegment, is_segment
+from include.muniment.domain.wal_facts import SegmentFacts, VerifiedObject, VerifiedWal, runs
+from include.muniment.errors import ProgramFailed, ProgramMissing
 from include.muniment.ports import Clock, Progress, Step
-from include.muniment.runbooks.push_wal import workers_for
+from include.muniment.runbooks.read_wal import WalReader, open_reader
 
 
 def verify_new_files(
-    site: Site, store: WalArchive, files: Mapping[str, StoredObject], *, clock: Clock, progress: Progress
+    site: Site,
+    store: WalArchive,
+    files: Mapping[str, StoredObject],
+    archive: Archive,
+    *,
+    clock: Clock,
+    progress: Progress,
 ) -> int:
     """Checks header and checksum of every file that the ledger does not know; returns how many these were.
 
@@ -27,13 +35,14 @@ def verify_new_files(
     new = [(name, found) for name, found in files.items() if _entry(name, found) not in known]
     if not new:
         return 0
-    with progress.step("verify wal", len(new), "segments") as step:
-        _read_all(store, [name for name, _ in new], step)
+    with progress.step("verify wal", len(new), "segments") as step, open_reader(store, archive) as reader:
+        facts = _NightlyReading(reader, step, progress).read([name for name, _ in new])
     ledger = VerifiedWal(
         firm=site.firm.id,
         system_identifier=store.system_identifier,
         verified_at=clock(),
         files=tuple(_entry(name, found) for name, found in new),
+        facts=facts,
     )
     key = keys.verified_wal(store.system_identifier, new_id(ledger.verified_at))
     store.vault.put_register(key, ledger, locked_until=chain_locked_until(site.policy, ledger.verified_at))
@@ -42,27 +51,68 @@ def verify_new_files(
 
 def verified_files(vault: Vault, system_identifier: SystemIdentifier) -> frozenset[VerifiedObject]:
     """Everything that any run has checked in this vault."""
+    return frozenset(entry for ledger in _ledgers(vault, system_identifier) for entry in ledger.files)
+
+
+def known_facts(vault: Vault, system_identifier: SystemIdentifier) -> Mapping[str, SegmentFacts]:
+    """By segment name, what the newest ledger says of each; a vault without ledgers knows nothing."""
+    return {facts.name: facts for ledger in _ledgers(vault, system_identifier) for facts in ledger.facts}
+
+
+def _ledgers(vault: Vault, system_identifier: SystemIdentifier) -> Iterator[VerifiedWal]:
+    """Oldest first."""
     pages = [found.key for found in vault.list(keys.verified_wal_prefix(system_identifier))]
     with ThreadPoolExecutor(8, "ledger") as pool:
-        ledgers = pool.map(lambda key: VerifiedWal.from_json(vault.get(key)), pages)
-        return frozenset(entry for ledger in ledgers for entry in ledger.files)
+        yield from pool.map(lambda key: VerifiedWal.from_json(vault.get(key)), pages)
 
 
 def _entry(name: str, found: StoredObject) -> VerifiedObject:
     return VerifiedObject(name=name, stored_bytes=found.size_bytes, modified_at=found.modified_at)
 
 
-def _read_all(store: WalArchive, names: Iterable[str], step: Step) -> None:
-    """The size of one segment, unknown before it is read, bounds how many are read at once: 16 MiB is the usual one."""
-    with ThreadPoolExecutor(workers_for(16 * 2**20), "verify") as pool:
+class _NightlyReading:
+    """Every new file once. What its records tell is read on the way, and never stands in the way."""
+
+    def __init__(self, reader: WalReader, step: Step, progress: Progress) -> None:
+        self.reader = reader
+        self.step = step
+        self.progress = progress
+        self.tells = True
+
+    def read(self, names: Sequence[str]) -> tuple[SegmentFacts, ...]:
+        for _ in self.reader.pool.map(self._read_other, (name for name in names if not is_segment(name))):
+            pass
+        size_bytes = self.reader.archive.segment_bytes
+        segments = frozenset(WalSegment.parse(name, size_bytes) for name in names if is_segment(name))
+        return tuple(facts for run in runs(segments, self.reader.longest_run) for facts in self._run(run, segments))
+
+    def _read_other(self, name: str) -> None:
+        self.reader.store.read(name)
+        self.step.advance(1)
+
+    def _read_segment(self, segment: WalSegment) -> None:
+        content = self.reader.store.read(segment.name)
+        self.step.advance(1)
         try:
-            for _ in pool.map(partial(_read_one, store, step), names):
-                pass
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            if self.tells:
+                self.reader.keep(segment, content)
+        except OSError as error:
+            self._fall_silent(error)
 
+    def _run(self, run: Sequence[WalSegment], new: Collection[WalSegment]) -> tuple[SegmentFacts, ...]:
+        """With the one behind, where it was read another night: what ends in it may have begun in this run."""
+        for _ in self.reader.pool.map(self._read_segment, run):
+            pass
+        behind, before = run[-1].next(), self.reader.archive.previous(run[0])
+        known = [behind] if behind not in new and self.reader.archive.holds(behind) else []
+        try:
+            return self.reader.facts([*run, *known]) if self.tells else ()
+        except (ProgramMissing, ProgramFailed, OSError) as error:
+            self._fall_silent(error)
+            return ()
+        finally:  # the last one is read with the next run
+            self.reader.drop([*([before] if before else ()), *run[:-1], *known])
 
-def _read_one(store: WalArchive, step: Step, name: str) -> None:
-    store.read(name)
-    step.advance(1)
+    def _fall_silent(self, error: Exception) -> None:
+        self.tells = False
+        self.progress.note(f"a restore to a time will have to read tonight's WAL itself: {error}")
