@@ -13,16 +13,18 @@
     │   └── AnotherRunIsActive        a second run of the same firm
     └── Permanent                 trying again cannot help: a person has to look
         ├── Refused                   we would touch the wrong thing (exit code 4)
-        │   ├── WrongCluster · WrongVault · VaultNotSafe · CheckFailed · TargetNotEmpty
+        │   ├── WrongCluster · WrongVault · VaultNotSafe · CheckFailed · TargetNotEmpty · TargetInUse
+        │   ├── ClusterRuns
         │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable
-    │   ├── NotApproved · NotStaged · LiveNotReplaceable · CutOverBusy · OtherMachine
-    │   └── SourceShrank · NotVerified
+        │   ├── NotApproved · NotStaged · LiveNotReplaceable · CutOverBusy · OtherMachine
+        │   ├── LiveRowsChanged · LedgerOutOfBalance · TablesNotRestorable · RowsRefused
+        │   └── SourceShrank · NotVerified
         ├── Damaged                   stored bytes are not what was stored (exit code 3)
         │   ├── ObjectDamaged · ObjectMissing · RegisterHidden · WalGap · WalSegmentInvalid
         │   └── PageChecksumFailed · MemberOutside
         ├── InvalidConfiguration      the registry or the policy is wrong (exit code 2)
         │   └── UnknownParameter          a run was triggered with a name that no step knows
-        ├── ObjectArchived · DocumentsArchived · NoSuchDocument · ConfigUnreadable
+        ├── ObjectArchived · DocumentsArchived · NoSuchDocument · NoSuchMatter · ConfigUnreadable
         ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
         ├── DrillFailed · DrillOverdue · WentBack · NotProvenLive
         ├── ProgramMissing · ProgramFailed · DiskFull · WalFileMissing
@@ -164,6 +166,14 @@ class NoSuchDocument(Permanent):
     hint = "a key is spelled exactly, with its case; list what there was with `muniment documents {firm} --prefix … --plan`."
 
 
+class NoSuchMatter(Permanent):
+    """The staged cluster has no such row."""
+
+    text = "firm {firm} had no matter {matter} in {table}.{key} at that instant{now}"
+    kept = "everything; nothing was written"
+    hint = "the value is spelled as PostgreSQL prints it; choose another instant if it was made later."
+
+
 class ConfigUnreadable(Permanent):
     """Configuration sources that the firm's file names are not there or may not be read; ``faults`` lists all of them."""
 
@@ -216,7 +226,23 @@ class TargetNotEmpty(Refused):
 
     text = "{place} is not empty"
     kept = "everything in {place}"
-    hint = "name an empty or a new folder."
+    hint = "name an empty or a new folder; a restore that was killed goes on with its own plan."
+
+
+class TargetInUse(Refused):
+    """Another process restores into the same folder."""
+
+    text = "another process is restoring into {place}"
+    kept = "everything; this run has not touched anything"
+    hint = "wait until it has finished; what it was killed over, the next run continues."
+
+
+class ClusterRuns(Refused):
+    """A delta restore writes over a stopped cluster only."""
+
+    text = "postgresql runs in {place} (pid {pid})"
+    kept = "everything in {place}"
+    hint = "stop it with `pg_ctl -D {place} stop`, or name an empty or a new folder."
 
 
 class SourceShrank(Refused):
@@ -291,6 +317,38 @@ class OtherMachine(Refused):
     text = "the restore of firm {firm} was staged on {staged_on}, this task runs on {here}"
     kept = "everything: the live cluster was not touched, the staged one waits on {staged_on}"
     hint = "let cluster.live.queue lead to that machine alone, then clear this task."
+
+
+class LiveRowsChanged(Refused):
+    """A row is not as the plan saw it, came, or went."""
+
+    text = "{count} rows of {matter} are not as the plan saw them in {where}:\n{rows}"
+    kept = "every live row: nothing was written"
+    hint = "make a new plan and have it approved."
+
+
+class LedgerOutOfBalance(Refused):
+    """One of the registry's ``drills.balances`` is not 0."""
+
+    text = "the ledger of firm {firm} does not balance {when} the restore: {balances}"
+    kept = "every live row: nothing was written"
+    hint = "choose the rows of whole transfers, or let a link in matters.links lead to their other half."
+
+
+class TablesNotRestorable(Refused):
+    """Rows cannot be told apart, fitted into the live table, or written in any order."""
+
+    text = "{count} tables of firm {firm} cannot be restored row by row:\n{faults}"
+    kept = "everything; nothing was written"
+    hint = "bring them back beside the live ones with `muniment tables`, and move rows by hand."
+
+
+class RowsRefused(Refused):
+    """A constraint, a trigger or a right of the live database is against it."""
+
+    text = "database {database} of firm {firm} refuses the restored rows: {reason}"
+    kept = "every live row: nothing was written"
+    hint = "choose other rows with `--only`, or plan it with `--without-triggers` where a trigger is against it."
 
 
 class LiveDocumentsChanged(Refused):
@@ -448,7 +506,7 @@ class ProgramMissing(Permanent):
     """A program of PostgreSQL is not on this machine."""
 
     text = "{program} was not found: looked in {places}"
-    hint = "install PostgreSQL {version} or set MUNIMENT_PG_BIN to its bin folder."
+    hint = "install PostgreSQL {version} (Debian: postgresql-{version}, Red Hat: postgresql{version}-server) or set MUNIMENT_PG_BIN to its bin folder."
 
 
 class ProgramFailed(Permanent):

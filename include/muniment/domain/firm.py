@@ -146,6 +146,27 @@ class DrillsPolicy(Setting):
     """How many PDF and DOCX files are opened, drawn by lot."""
 
 
+class MatterLink(Setting):
+    """A reference without a foreign key: rows of ``table`` belong to the matter when they name one of its rows."""
+
+    table: str
+    columns: tuple[str, ...]
+    references: str
+    referenced_columns: tuple[str, ...]
+
+
+class MattersPolicy(Setting):
+    """What one matter is in the firm's database, for a restore of one of them."""
+
+    table: str | None = None
+    """``schema.table`` of ``cluster.database``; ``None``: this firm's restores do not know matters."""
+    key: str = "id"
+    """The column by which people name one."""
+    links: tuple[MatterLink, ...] = ()
+    shared: tuple[str, ...] = ()
+    """Tables whose rows belong to no matter, even where they name one."""
+
+
 class StagingPolicy(Setting):
     ttl: Annotated[Duration, Field(ge=timedelta(minutes=10), le=timedelta(days=30))] = timedelta(hours=24)
     """How long a restored cluster stands beside the live one before it is destroyed."""
@@ -169,6 +190,7 @@ class Policy(Setting):
     control_totals: ControlTotalsPolicy = ControlTotalsPolicy()
     document_references: tuple[DocumentReference, ...] = ()
     drills: DrillsPolicy = DrillsPolicy()
+    matters: MattersPolicy = MattersPolicy()
     staging: StagingPolicy = StagingPolicy()
 
 
