@@ -1,7 +1,7 @@
 """CRC-32C of two pieces joined, from the checksums of each: so a file's pieces may be written in any order.
 
-As zlib's ``crc32_combine`` does it, with Castagnoli's polynomial, bits reflected: a checksum is a polynomial over GF(2),
-and n bytes behind it multiply it by x^8n.
+As zlib's ``crc32_combine`` does it, with Castagnoli's polynomial, bits reflected: a checksum is a polynomial over
+GF(2), and n bytes behind it multiply it by x^8n.
 """
 
 from collections.abc import Iterable
