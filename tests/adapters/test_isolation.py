@@ -60,7 +60,7 @@ def copy_of(production: LocalCluster, folder: Path) -> IsolatedCluster:
     folder.mkdir(mode=0o700)
     production.programs.run("pg_basebackup", "-D", folder / "data", "-d", production.conninfo(), "-c", "fast")
     (folder / "data" / "recovery.signal").touch()
-    return IsolatedCluster(folder, production.programs, banner=BANNER)
+    return IsolatedCluster(folder / "data", production.programs, banner=BANNER)
 
 
 @pytest.fixture(scope="module")

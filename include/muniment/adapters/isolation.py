@@ -48,14 +48,14 @@ class _NoSuchRole(Exception):
 
 
 class IsolatedCluster(LocalCluster):
-    """The data directory ``<folder>/data``, with our configuration beside it; ``folder`` is ours alone."""
+    """Our configuration lies beside the data directory, and so does a socket: nobody else may enter that folder."""
 
     user = ROLE
     launcher = (sys.executable, "-I", no_outbound.__file__)
 
-    def __init__(self, folder: Path, programs: PostgresPrograms, *, banner: str = "muniment") -> None:
-        super().__init__(folder / "data", programs)
-        self.folder = folder.absolute()
+    def __init__(self, data_dir: Path, programs: PostgresPrograms, *, banner: str = "muniment") -> None:
+        super().__init__(data_dir, programs)
+        self.folder = self.data_dir.parent
         self.banner = banner
 
     def recover(self, target: Mapping[str, str], restore_command: str, more: Settings | None = None) -> None:
@@ -78,7 +78,7 @@ class IsolatedCluster(LocalCluster):
         except _NoSuchRole:
             self._alone(statements, more or {})
         self._configure(open_to_us=False)
-        self.reload()
+        self.announce(self.banner)
         self._await(self.conninfo(_ALWAYS_THERE), _RELOAD_TIMEOUT_S).close()
 
     def _alone(self, statements: Iterable[str], more: Settings) -> None:
@@ -102,7 +102,9 @@ class IsolatedCluster(LocalCluster):
     def announce(self, text: str) -> None:
         """What ``SHOW muniment.staging`` answers from now on."""
         quoted = text.replace("\\", "\\\\").replace("'", "''")
-        self._write("postgresql.conf", f"{BANNER} = '{quoted}'\n")
+        # Once recovered, its timeline is kept from its first segment on: should it go live, that is archived.
+        keep = "" if (self.data_dir / "recovery.signal").exists() else "wal_keep_size = '1TB'\n"
+        self._write("postgresql.conf", f"{BANNER} = '{quoted}'\n{keep}")
         if self.is_running:
             self.reload()
 

@@ -45,7 +45,6 @@ _SILENT: Settings = {
     "archive_cleanup_command": "",
     "ssl": "off",
     "ssl_passphrase_command": "",
-    "external_pid_file": "",
     "unix_socket_group": "",
     "unix_socket_permissions": "0700",
     "bonjour": "off",
@@ -80,6 +79,7 @@ def isolated_settings(*, folder: Path, data_dir: Path, major: int, banner: str, 
         "hba_file": str(folder / "pg_hba.conf"),
         "ident_file": str(folder / "pg_ident.conf"),
         "data_directory": str(data_dir),
+        "external_pid_file": str(folder / "postgres.pid"),
         "cluster_name": banner,
         **_SILENT,
         **{name: max(least, control.get(name, 0)) for name, least in _AT_LEAST.items()},
@@ -96,13 +96,8 @@ def recovery_settings(target: Mapping[str, str], restore_command: str) -> Settin
     The empty ones come first: PostgreSQL refuses a second target while one is set.
     """
     none: Settings = {name: "" for name in _TARGETS if name not in target}
-    return {
-        **none,
-        "recovery_target_inclusive": "on",
-        "recovery_target_action": "promote",
-        **target,
-        "restore_command": restore_command,
-    }
+    ours: Settings = {"recovery_target_inclusive": "on", "recovery_target_action": "promote"}
+    return {**none, **ours, **target, "restore_command": restore_command}
 
 
 def role_settings(major: int) -> dict[str, str]:

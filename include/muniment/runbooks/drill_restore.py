@@ -5,36 +5,31 @@ The WAL is fetched before the server starts: what it then runs needs no credenti
 
 import fcntl
 import os
+import shlex
 import shutil
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from include.muniment.adapters import catalog
+from include.muniment.adapters.isolation import IsolatedCluster
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.postgres_server import PostgresServer
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Side, Site
 from include.muniment.adapters.vault import Vault
-from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.drill_evidence import DrillTarget
-from include.muniment.domain.register import Backup, Point
+from include.muniment.domain.recovery_target import RecoveryTarget
+from include.muniment.domain.register import Point
 from include.muniment.domain.secret import Secret
-from include.muniment.domain.wal import WalSegment, is_history
-from include.muniment.errors import ProgramFailed, ServerUnavailable
-from include.muniment.ports import Progress
+from include.muniment.ports import Clock, Progress
+from include.muniment.runbooks.plan_restore import plan_restore
 from include.muniment.runbooks.restore_cluster import restore_cluster
+from include.muniment.runbooks.wal_beside import WalSpan, copy_from, fetch_wal_beside
 
 SCRATCH_VARIABLE = "MUNIMENT_SCRATCH"
-START_TIMEOUT_S = 4 * 3600.0
-# A position that is a record's begin is found in its own segment or, behind a switch, in one of the next two.
-_SEGMENTS_BEHIND = 2
-_PAUSE_S = 0.2
-_LOG_TAIL_CHARS = 2000
-_LOCAL_ONLY = "local all all trust\nhost all all 127.0.0.1/32 trust\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,45 +98,24 @@ def clear_abandoned(run_dir: Path, firm: str) -> None:
             shutil.rmtree(scratch.root)
 
 
-def lay_out(site: Site, side: Side, point: Point, scratch: Scratch, progress: Progress) -> LocalCluster:
-    """Base and increments of ``point``, checked by pg_verifybackup."""
+def lay_out(
+    site: Site, side: Side, point: Point, scratch: Scratch, *, clock: Clock, progress: Progress
+) -> LocalCluster:
+    """Base and increments of ``point``, out of this one vault: nothing helps out."""
+    vault, target = site.vault(side), RecoveryTarget("point", point.id)
     found = restore_cluster(
-        site.vault(side),
-        into=scratch.data_dir,
-        side=side,
-        point=point,
-        restore_command=_copy(scratch),
+        vault,
+        plan_restore(vault, site.firm, target, side=side, into=scratch.data_dir, clock=clock),
+        restore_command=shlex.split(copy_from(scratch.wal)),
         progress=progress,
     )
     return LocalCluster(found.data_dir, PostgresPrograms.find(found.major))
 
 
 def fetch_wal(vault: Vault, point: Point, target: DrillTarget, scratch: Scratch) -> int:
-    """Everything between the base backup and the target, and each timeline's history. Returns the number of files.
-
-    Raises ``WalSegmentInvalid`` and ``ObjectDamaged``; a segment that is missing shows when the server asks for it.
-    """
-    scratch.wal.mkdir(mode=0o755)
-    backup = catalog.find_backup(vault, point.backup)
-    archive = WalArchive(vault, point.system_identifier)
-    names = set(archive.files())
-    wanted = [*filter(is_history, names), *(name for name in _segments(backup, point, target) if name in names)]
-    for name in wanted:
-        (scratch.wal / name).write_bytes(archive.read(name))
-    return len(wanted)
-
-
-def _segments(backup: Backup, point: Point, target: DrillTarget) -> Iterator[str]:
-    size, timeline = backup.wal_segment_bytes, point.wal.timeline
-    first = WalSegment.holding(backup.start_lsn, timeline, size).number
-    last = WalSegment.holding(target.lsn, timeline, size).number + _SEGMENTS_BEHIND
-    for number in range(first, last + 1):
-        for line in range(backup.timeline, timeline + 1):
-            yield WalSegment(line, number, size).name
-
-
-def _copy(scratch: Scratch) -> Sequence[str]:
-    return ["cp", str(scratch.wal.absolute() / "%f"), "%p"]
+    """Everything between the base backup and the target, and each timeline's history. Returns the number of files."""
+    span = WalSpan.from_backup(catalog.find_backup(vault, point.backup), target.lsn, point.wal.timeline)
+    return fetch_wal_beside(vault, point.system_identifier, span, scratch.wal)
 
 
 @contextmanager
@@ -149,47 +123,18 @@ def recovered(
     site: Site, cluster: LocalCluster, point: Point, target: DrillTarget, scratch: Scratch
 ) -> Iterator[Recovered]:
     """The server, stopped at the end whatever happens. Raises ``ProgramFailed`` with the end of its log."""
-    access = scratch.root / "pg_hba.conf"
-    access.write_text(_LOCAL_ONLY)
-    try:
-        cluster.start(enforced=_enforced(access, point, target), timeout_s=START_TIMEOUT_S)
-        server = PostgresServer(site.firm.id, Secret(cluster.conninfo()), site.firm.cluster.database, "muniment drill")
-        _await_answer(cluster, server)
-        yield Recovered(server, cluster.programs)
-    finally:
-        cluster.kill()
-
-
-def _await_answer(cluster: LocalCluster, server: PostgresServer) -> None:
-    """pg_ctl waits no longer than until recovery goes on: one that misses its target ends the server."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while True:
-        try:
-            with server.connect("postgres"):
-                return
-        except ServerUnavailable as not_yet:
-            if not cluster.is_running or time.monotonic() > deadline:
-                log = cluster.log_path.read_text(errors="replace")[-_LOG_TAIL_CHARS:].strip()
-                raise ProgramFailed(program="postgres", status="an unfinished recovery", stderr=log) from not_yet
-            time.sleep(_PAUSE_S)
-
-
-def _enforced(access: Path, point: Point, target: DrillTarget) -> Mapping[str, str | int | bool]:
-    """On the command line, where nothing that came along with the data can override it."""
-    return {
+    isolated = IsolatedCluster(cluster.data_dir, cluster.programs, banner=f"muniment drill of {site.firm.id}")
+    to = {
         "recovery_target_lsn": str(target.lsn),
         "recovery_target_inclusive": "off",
-        "recovery_target_action": "promote",
         "recovery_target_timeline": str(point.wal.timeline),
-        "hba_file": str(access.absolute()),
-        "archive_mode": "off",
-        "shared_preload_libraries": "",
-        "max_logical_replication_workers": 0,
-        # Not before the target is reached does it answer, and no setting of the firm's server has to be matched.
-        "hot_standby": "off",
-        "ssl": "off",
-        "logging_collector": "off",
-        "synchronous_standby_names": "",
-        "autovacuum": "off",
-        "fsync": "off",  # nobody will miss it
     }
+    try:
+        # Beside the data directory, whoever fetched it. Nobody will miss it: no need to wait for the disk.
+        isolated.recover(to, copy_from(cluster.data_dir.with_name("wal")), {"fsync": "off"})
+        yield Recovered(
+            PostgresServer(site.firm.id, Secret(isolated.conninfo()), site.firm.cluster.database, "muniment drill"),
+            isolated.programs,
+        )
+    finally:
+        isolated.kill()

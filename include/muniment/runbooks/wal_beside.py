@@ -1,0 +1,70 @@
+"""The WAL that a recovery replays, fetched before its server starts: what the server then runs needs no credentials."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.muniment.adapters.at_once import at_once
+from include.muniment.adapters.vault import Vault
+from include.muniment.adapters.wal_archive import WalArchive
+from include.muniment.domain.register import Backup
+from include.muniment.domain.wal import Lsn, SystemIdentifier, TimelineId, WalSegment, is_history
+from include.muniment.ports import Progress, Silent
+
+FETCHED_AT_ONCE = 16
+# A position that is a record's begin is found in its own segment or, behind a switch, in one of the next two.
+_SEGMENTS_BEHIND = 2
+
+
+@dataclass(frozen=True, slots=True)
+class WalSpan:
+    """Segments by number, on every timeline that may have them."""
+
+    first: int
+    last: int
+    timelines: range
+    segment_bytes: int
+
+    @classmethod
+    def from_backup(cls, backup: Backup, through: Lsn, timeline: TimelineId) -> "WalSpan":
+        size = backup.wal_segment_bytes
+        first = WalSegment.holding(backup.start_lsn, backup.timeline, size).number
+        last = WalSegment.holding(through, timeline, size).number + _SEGMENTS_BEHIND
+        return cls(first, last, range(backup.timeline, timeline + 1), size)
+
+    def names(self) -> Iterator[str]:
+        for number in range(self.first, self.last + 1):
+            for line in self.timelines:
+                yield WalSegment(line, number, self.segment_bytes).name
+
+
+def fetch_wal_beside(
+    vault: Vault, system_identifier: SystemIdentifier, span: WalSpan, into: Path, progress: Progress | None = None
+) -> int:
+    """What the archive has of ``span``, and each timeline's history. Returns the number of files in ``into``.
+
+    What is there already is not fetched again. Raises ``WalSegmentInvalid`` and ``ObjectDamaged``; a segment that is
+    missing shows when the server asks for it.
+    """
+    into.mkdir(mode=0o755, exist_ok=True)
+    archive = WalArchive(vault, system_identifier)
+    names = archive.files().keys()
+    wanted = [*filter(is_history, names), *(name for name in span.names() if name in names)]
+
+    def fetch(name: str) -> None:
+        unfinished = into / f"{name}.part"
+        unfinished.write_bytes(archive.read(name))
+        unfinished.rename(into / name)
+
+    missing = [name for name in wanted if not (into / name).exists()]
+    with (progress or Silent()).step("fetch WAL", len(missing), "segments") as step:
+        for _ in at_once(fetch, missing, FETCHED_AT_ONCE):
+            step.advance(1)
+    return len(wanted)
+
+
+def copy_from(folder: Path) -> str:
+    """``restore_command``: cp ends with 1 where there is no such file, which ends recovery."""
+    quoted = shlex.quote(str(folder.absolute())).replace("%", "%%")
+    return f"cp {quoted}/%f %p"
