@@ -13,10 +13,12 @@ from include.muniment.adapters.logins import Login
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site, build_vault
 from include.muniment.domain.firm import Configuration, ControlTotalsPolicy
+from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import new_id
 from include.muniment.domain.secret import Secret
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.nightly import run_chain
+from include.muniment.runbooks.plan_restore import plan_restore
 from include.muniment.runbooks.restore_cluster import restore_cluster
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.sites import SiteFactory, iam_policy, login_env, make_policy, with_firm
@@ -83,9 +85,13 @@ def test_a_night_and_a_restore_need_no_more_than_docs_iam_gives(
 
     login = becoming(cloud, firm, "restore")
     fetching = muniment_script(firm, tmp_path / "fetch", **login_env("aws", login))
+    vault = build_vault(firm.firm, "primary", login.clients())
+    plan = plan_restore(
+        vault, firm.firm, RecoveryTarget("latest"), side="primary", into=restored.data_dir, clock=utc_now
+    )
     restore_cluster(
-        build_vault(firm.firm, "primary", login.clients()),
-        into=restored.data_dir,
+        vault,
+        plan,
         programs=restored.programs,
         restore_command=[str(fetching), "wal", "fetch", "%f", "%p", "--from", "primary"],
     )

@@ -18,14 +18,15 @@ from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.logins import find_login
 from include.muniment.adapters.site import Site, build_vault
 from include.muniment.domain.firm import Firm
+from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import ControlTotals, Point, new_id
 from include.muniment.domain.secret import Secret
-from include.muniment.domain.wal import Lsn
 from include.muniment.errors import ProgramFailed
 from include.muniment.ports import Clock, utc_now
 from include.muniment.runbooks.control_totals import read_control_totals
 from include.muniment.runbooks.create_vaults import create_vaults
 from include.muniment.runbooks.nightly import run_chain
+from include.muniment.runbooks.plan_restore import plan_restore
 from include.muniment.runbooks.restore_cluster import restore_cluster
 
 _RECOVERY_TIMEOUT_S = 120
@@ -91,25 +92,18 @@ def restore(stack: Stack, firm_id: str, point: Point) -> list[Comparison]:
     into = stack.world.root / "restored" / firm_id / "data"
     into.parent.mkdir(parents=True)
     fetch = [*muniment(firm_id, settings, stack.world.registry), "wal", "fetch", "%f", "%p"]
-    restore_cluster(vault, into=into, point=point, programs=demo_programs(), restore_command=fetch)
+    target = RecoveryTarget("point", point.id)
+    plan = plan_restore(vault, firm, target, side="primary", into=into, clock=utc_now)
+    restore_cluster(vault, plan, programs=demo_programs(), restore_command=fetch)
     cluster = LocalCluster(into, demo_programs())
     # Passwords are in the cluster; the file that knows one is beside it.
     shutil.copy(stack.clusters[firm_id].passfile, cluster.passfile)
-    totals = point.control_totals
-    cluster.start(enforced=_up_to(totals.lsn))
+    cluster.start()
     try:
         _wait_until_recovered(cluster)
-        return list(_compare(stack.site(firm_id), cluster, totals, utc_now))
+        return list(_compare(stack.site(firm_id), cluster, point.control_totals, utc_now))
     finally:
         cluster.stop("immediate")
-
-
-def _up_to(lsn: Lsn) -> dict[str, str | int | bool]:
-    return {
-        "recovery_target_lsn": str(lsn),
-        "recovery_target_inclusive": False,
-        "recovery_target_action": "promote",
-    }
 
 
 def _wait_until_recovered(cluster: LocalCluster) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.site import Site
 from include.muniment.domain.register import new_id
+from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.units import human_size
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.restore_cluster import restore_cluster
@@ -33,7 +34,7 @@ from tests.bench.full_backup import (
     timed,
 )
 from tests.bench.world import bench_cloud, bench_site
-from tests.runbooks.stored import back_up
+from tests.runbooks.stored import back_up, plan_for
 
 GOAL = "<= 1.0"
 
@@ -44,20 +45,20 @@ def run(console: Console) -> None:
     folder.mkdir(parents=True)
     with bench_cluster(MAJOR) as cluster, bench_cloud() as cloud:
         site = bench_site(cloud, cluster)
-        back_up(site, new_id(utc_now()), full=True)
+        plan = plan_for(site.primary, back_up(site, new_id(utc_now()), full=True), folder / "ours")
         runners: dict[str, Runner | None] = {
-            "muniment": lambda: muniment(site, cluster, folder / "ours"),
+            "muniment": lambda: muniment(site, cluster, plan),
             "pgBackRest": prepared_pgbackrest(cluster, folder),
         }
         show(console, in_turns(runners), runners, size_of(cluster))
     shutil.rmtree(folder)
 
 
-def muniment(site: Site, cluster: LocalCluster, into: Path) -> Sample:
+def muniment(site: Site, cluster: LocalCluster, plan: RestorePlan) -> Sample:
     began, cpu = time.monotonic(), time.process_time()
-    restore_cluster(site.primary, into=into, programs=cluster.programs)
+    restore_cluster(site.primary, plan, programs=cluster.programs)
     sample = Sample(time.monotonic() - began, time.process_time() - cpu, 0, 0)
-    shutil.rmtree(into)
+    shutil.rmtree(plan.into)
     return sample
 
 

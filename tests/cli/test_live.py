@@ -222,6 +222,7 @@ def test_restore_lays_a_data_directory_out_and_never_over_another(
         "data_directory": str(into),
         "tablespaces": {},
         "postgresql": 17,
+        "substitutions": [],
     }
     assert (into / "recovery.signal").exists()
     refused = live.muniment("restore", live.firm, "--into", into, "--json")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.placement import TAR_BLOCK_BYTES, ArchiveIndex
+from include.muniment.domain.placement import TAR_BLOCK_BYTES, ArchiveIndex, Header
 from include.muniment.domain.register import Archive, Chunk, TarMember
 from include.muniment.errors import MemberOutside
 
@@ -50,12 +50,17 @@ def test_the_pieces_of_shuffled_chunks_make_the_files(contents: list[bytes], blo
     seen = []
     for chunk in dice.sample(archive.chunks, len(archive.chunks)):
         plain = tar[chunk.offset : chunk.offset + chunk.size_bytes]
-        for header in index.headers(chunk):
-            block = plain[header.chunk_offset : header.chunk_offset + TAR_BLOCK_BYTES]
-            seen.append(tarfile.TarInfo.frombuf(block, "utf-8", "strict").name)
-        for piece in index.pieces(chunk):
-            content = plain[piece.chunk_offset : piece.chunk_offset + piece.length]
-            found[piece.member.name][piece.file_offset : piece.file_offset + piece.length] = content
+        position = 0
+        for part in index.parts(chunk):
+            assert part.chunk_offset >= position, "in the chunk's order, so that it may be read as a stream"
+            if isinstance(part, Header):
+                block = plain[part.chunk_offset : part.chunk_offset + TAR_BLOCK_BYTES]
+                seen.append(tarfile.TarInfo.frombuf(block, "utf-8", "strict").name)
+                position = part.chunk_offset + TAR_BLOCK_BYTES
+            else:
+                content = plain[part.chunk_offset : part.chunk_offset + part.length]
+                found[part.member.name][part.file_offset : part.file_offset + part.length] = content
+                position = part.chunk_offset + part.length
     assert found == files
     assert sorted(seen) == sorted(files)
 

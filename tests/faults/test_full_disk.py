@@ -17,7 +17,7 @@ from include.muniment.runbooks.restore_cluster import restore_cluster
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal
-from tests.runbooks.stored import back_up
+from tests.runbooks.stored import back_up, plan_for
 
 pytestmark = [
     pytest.mark.timeout(120),
@@ -44,16 +44,16 @@ def fill(disk: Path) -> None:
 
 def test_a_restore_that_fills_its_disk_says_so(site17: Site, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else took the space after it had been looked at."""
-    back_up(site17, new_id(utc_now()))
+    plan = plan_for(site17.primary, back_up(site17, new_id(utc_now())), small_disk / "data")
     monkeypatch.setattr(runbook, "_require_space", lambda *_: None)
     with pytest.raises(DiskFull, match=rf"no space left in {small_disk}/data: \d+ bytes needed, \d+ there"):
-        restore_cluster(site17.primary, into=small_disk / "data")
+        restore_cluster(site17.primary, plan)
 
 
 def test_too_little_space_is_refused_before_the_first_byte(site17: Site, small_disk: Path) -> None:
-    back_up(site17, new_id(utc_now()))
+    plan = plan_for(site17.primary, back_up(site17, new_id(utc_now())), small_disk / "data")
     with pytest.raises(DiskFull):
-        restore_cluster(site17.primary, into=small_disk / "data")
+        restore_cluster(site17.primary, plan)
     assert not (small_disk / "data").exists()
 
 

@@ -21,6 +21,7 @@ from tests.golden.make_vault import DOCUMENTS
 from tests.golden.vaults import GOLDEN, KEY, KEY_NAME, REGION, upload
 from tests.restore_kit.kit import Kit
 from tests.restore_kit.restored import finish, start_and_ask
+from tests.runbooks.stored import plan_for
 
 VAULTS = sorted(folder.name for folder in GOLDEN.glob("vault-*"))
 
@@ -64,7 +65,8 @@ def test_todays_code_reads_what_was_written_then(
     assert {each.key: vault.get(each.object, sha256=each.sha256).decode() for each in snapshot.documents} == DOCUMENTS
     assert b"PRACTICE_NAME" in vault.get_sealed(keys.config(points[-1].config))
     copy = ["cp", f"{wal}/%f", "%p"]
-    restore_cluster(vault, into=restored.data_dir, programs=restored.programs, restore_command=copy)
+    plan = plan_for(vault, points[-1], restored.data_dir)
+    restore_cluster(vault, plan, programs=restored.programs, restore_command=copy)
     prove(restored, points[-1])
 
 

@@ -1,5 +1,6 @@
 """A recovery point made by hand, for tests of what reads it: the chain's own steps have tests of their own."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import psycopg
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.site import Site
+from include.muniment.adapters.site import Side, Site
+from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.register import Backup, ControlTotals, DocumentSnapshot, Point, WalRange
+from include.muniment.domain.restore_plan import RestorePlan, WalToReplay
 from include.muniment.domain.wal import WalSegment
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_cluster import back_up_cluster
@@ -69,8 +72,33 @@ def _point(site: Site, backup: Backup, point_id: str) -> Point:
     )
 
 
-def rows(cluster: LocalCluster, statement: str) -> list[tuple[object, ...]]:
+def plan_for(
+    vault: Vault, point: Point, into: Path, settings: Mapping[str, str] | None = None, *, side: Side = "primary"
+) -> RestorePlan:
+    """As plan_restore makes it for ``latest``, without looking at an archive: these tests keep WAL in a folder."""
+    version = catalog.find_backup(vault, point.backup).server_version
+    return RestorePlan(
+        id=point.id,
+        firm=vault.firm,
+        made_at=point.taken_at,
+        target="latest",
+        settings={"recovery_target_timeline": "latest", **(settings or {})},
+        side=side,
+        vault=vault.bucket,
+        region=vault.region,
+        point=point.id,
+        chain=point.chain,
+        server_version=version,
+        timeline=point.wal.timeline,
+        replay=WalToReplay(wal=point.wal, segments=1, stored_bytes=0),
+        config=point.config,
+        into=str(into),
+        fetch_bytes=point.stored_bytes,
+        space_needed_bytes=point.size_bytes,
+    )
 
+
+def rows(cluster: LocalCluster, statement: str) -> list[tuple[object, ...]]:
     with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
         found = connection.execute(statement)  # type: ignore[arg-type]
         return found.fetchall() if found.description else []

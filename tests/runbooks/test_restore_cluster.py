@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,12 +15,11 @@ from include.demo.cloud import Cloud
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import UNPRIVILEGED_GID, UNPRIVILEGED_UID, PostgresPrograms
 from include.muniment.adapters.site import Site
-from include.muniment.errors import DiskFull, NothingToRestore, ObjectDamaged, TargetNotEmpty, WrongVault
-from include.muniment.runbooks import restore_cluster as runbook
+from include.muniment.errors import DiskFull, ObjectDamaged, TargetNotEmpty, WrongVault
 from include.muniment.runbooks.restore_cluster import RestoredCluster, restore_cluster
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
-from tests.runbooks.stored import archive_to, back_up, restore_from, rows
+from tests.runbooks.stored import archive_to, back_up, plan_for, restore_from, rows
 
 type Start = Callable[[RestoredCluster, PostgresPrograms], LocalCluster]
 
@@ -81,12 +81,12 @@ def test_a_full_backup_comes_back_with_what_was_written_after_it(
     rows(source, "SELECT pg_switch_wal()")
     source.stop()
     into = run_dir / site.firm.id / "data"
-    restored = restore_cluster(site.primary, into=into, programs=programs, restore_command=restore_from(wal_folder))
-    assert restored.point == point
+    plan = plan_for(site.primary, point, into)
+    restored = restore_cluster(site.primary, plan, programs=programs, restore_command=restore_from(wal_folder))
     cluster = start(restored, programs)
     assert rows(cluster, "SELECT count(*), min(id) FROM matter") == [(5001, 0)]
     assert rows(cluster, "SHOW archive_mode") == [("off",)]
-    assert not list(into.parent.glob("data-parts"))
+    assert not (into / ".muniment").exists()
 
 
 def test_a_chain_is_put_together(
@@ -112,7 +112,8 @@ def test_a_chain_is_put_together(
     assert (point.kind, len(point.chain)) == ("incremental", 2)
     source.stop()
     into = run_dir / site.firm.id / "data"
-    restored = restore_cluster(site.primary, into=into, programs=programs17, restore_command=restore_from(wal_folder))
+    plan = plan_for(site.primary, point, into)
+    restored = restore_cluster(site.primary, plan, programs=programs17, restore_command=restore_from(wal_folder))
     cluster = start(restored, programs17)
     assert rows(cluster, "SELECT count(*) FROM matter") == [(5010,)]
     assert rows(cluster, "SELECT count(*) FROM closed") == [(5000,)]
@@ -123,37 +124,33 @@ def test_a_chain_is_put_together(
 
 def test_a_restore_never_writes_into_a_place_that_holds_something(site17: Site, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("privileged")
-    back_up(site17, "20261120T080000000Z")
+    point = back_up(site17, "20261120T080000000Z")
     with pytest.raises(TargetNotEmpty) as refused:
-        restore_cluster(site17.primary, into=tmp_path)
+        restore_cluster(site17.primary, plan_for(site17.primary, point, tmp_path))
     assert str(refused.value) == (
-        f"{tmp_path} is not empty\nKEPT: everything in {tmp_path}\nHINT: name an empty or a new folder."
+        f"{tmp_path} is not empty\nKEPT: everything in {tmp_path}\n"
+        "HINT: name an empty or a new folder; a restore that was killed goes on with its own plan."
     )
     assert (tmp_path / "letter.txt").read_text() == "privileged"
 
 
 def test_another_firms_vault_is_refused_before_anything_is_read(site17: Site, tmp_path: Path) -> None:
+    plan = plan_for(site17.primary, back_up(site17, "20261120T080000000Z"), tmp_path / "data")
     with pytest.raises(WrongVault):
-        restore_cluster(replace(site17.primary, firm="somebody-else"), into=tmp_path / "data")
+        restore_cluster(replace(site17.primary, firm="somebody-else"), plan)
+    with pytest.raises(WrongVault):
+        restore_cluster(site17.replica, plan)
     assert not (tmp_path / "data").exists()
-
-
-def test_an_empty_vault_says_so(site17: Site, tmp_path: Path) -> None:
-    with pytest.raises(NothingToRestore) as nothing:
-        restore_cluster(site17.primary, into=tmp_path / "data")
-    assert nothing.value.what == (
-        f"vault {site17.primary.bucket} of firm {site17.firm.id} has no registered recovery point"
-    )
 
 
 def test_too_little_space_is_said_before_the_first_byte(
     site17: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    back_up(site17, "20261120T080000000Z")
+    plan = plan_for(site17.primary, back_up(site17, "20261120T080000000Z"), tmp_path / "data")
     usage = type("Usage", (), {"free": 1000})
-    monkeypatch.setattr(runbook.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(DiskFull, match=r"no space left in .*data: \d+ bytes needed, 1000 there"):
-        restore_cluster(site17.primary, into=tmp_path / "data")
+        restore_cluster(site17.primary, plan)
     assert not (tmp_path / "data").exists()
 
 
@@ -164,4 +161,4 @@ def test_a_damaged_chunk_stops_the_restore_and_is_named(site17: Site, cloud: Clo
     body[len(body) // 2] ^= 1
     cloud.client("s3").put_object(Bucket=site17.primary.bucket, Key=key, Body=bytes(body))
     with pytest.raises(ObjectDamaged, match=f"object {key} in {site17.primary.bucket} is damaged"):
-        restore_cluster(site17.primary, into=tmp_path / "data")
+        restore_cluster(site17.primary, plan_for(site17.primary, point, tmp_path / "data"))

@@ -6,6 +6,7 @@ belongs to whom); frames of 64 KiB are the fastest length measured in notes/post
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -86,19 +87,45 @@ class Envelope:
         return message
 
     def decrypt(self, message: bytes, context: Mapping[str, str]) -> bytes:
+        """Frame by frame, for the same reason."""
+        source = self.decrypting(message, context)
+        return b"".join(iter(partial(source.read, FRAME_BYTES), b""))
+
+    def decrypting(self, message: bytes, context: Mapping[str, str]) -> Source:
+        """``message`` as a stream of its plain bytes: each frame's tag is checked before its bytes are handed out.
+
+        Nothing is read, and no key asked for, before its first ``read``; that raises what ``decrypt`` raises.
+        """
+        return _Decrypting(self, BytesIO(message), context)
+
+    def stream(self, message: BytesIO, context: Mapping[str, str]) -> Any:
+        return self._client.stream(
+            mode="decrypt", source=message, keyring=self._keyring, encryption_context=dict(context)
+        )
+
+    def failure(self, error: AWSEncryptionSDKClientError) -> Exception:
+        """What it means that the SDK could not decrypt."""
+        reason = _innermost(error)
+        if any(word in reason for word in _KEY_REASONS):
+            return KeyUnusable(key=self._name, reason=reason)
+        if "Could not connect" in reason or "imeout" in reason:
+            return StoreUnavailable(service="KMS", operation="Decrypt", place=self._name, reason=reason)
+        return MessageDamaged(reason)
+
+
+class _Decrypting:
+    def __init__(self, envelope: Envelope, message: BytesIO, context: Mapping[str, str]) -> None:
+        self._envelope = envelope
+        self._stream = envelope.stream(message, context)
+
+    def read(self, size: int) -> bytes:
         try:
-            plain, _ = self._client.decrypt(source=message, keyring=self._keyring, encryption_context=dict(context))
+            return bytes(self._stream.read(size))
         except InvalidTag as error:
             reason = "a frame's authentication tag does not match"
             raise MessageDamaged(reason) from error
         except AWSEncryptionSDKClientError as error:
-            reason = _innermost(error)
-            if any(word in reason for word in _KEY_REASONS):
-                raise KeyUnusable(key=self._name, reason=reason) from error
-            if "Could not connect" in reason or "imeout" in reason:
-                raise StoreUnavailable(service="KMS", operation="Decrypt", place=self._name, reason=reason) from error
-            raise MessageDamaged(reason) from error
-        return bytes(plain)
+            raise self._envelope.failure(error) from error
 
 
 def _innermost(error: BaseException) -> str:

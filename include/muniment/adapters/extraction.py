@@ -1,117 +1,229 @@
-"""Turns the chunks of a base backup back into files: fetched, decrypted, decompressed and written several at once.
+"""Turns the chunks of a base backup back into files: fetched, decrypted, decompressed, checked and written at once.
 
-Memory: at most ``workers`` chunks are in hand, each as stored bytes, as decrypted bytes and as plain slice; with the
-largest slices (256 MiB) and text that compresses to a third that is about 430 MiB a worker, with the default 16 MiB
-slices 27 MiB.
+A chunk flows through a buffer of ``BLOCK_BYTES``, from its message into the files. Memory is the stored bytes of as
+many chunks as there are workers.
 """
 
 import errno
 import os
 import shutil
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
-from include.muniment.adapters.vault import Vault
+from crc32c import crc32c
+
+from include.muniment.adapters.either_vault import EitherVault
+from include.muniment.adapters.vault import Plain
+from include.muniment.domain.crc32c import joined
+from include.muniment.domain.layout import Layout
+from include.muniment.domain.manifest import ManifestFile, path_of
 from include.muniment.domain.placement import TAR_BLOCK_BYTES, ArchiveIndex, Header, Piece
-from include.muniment.domain.register import Archive, Backup, Chunk
+from include.muniment.domain.register import Backup, Chunk
 from include.muniment.errors import DiskFull, MemberOutside, ObjectDamaged
 from include.muniment.ports import Step
 
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """One archive and the folder that its members are written below."""
-
-    index: ArchiveIndex
-    folder: Path
+# Stays in a core's cache from decompression to the write: larger ones are slower.
+BLOCK_BYTES = 256 * 1024
 
 
 def extract_backup(
-    vault: Vault, backup: Backup, folder: Path, tablespaces: Mapping[int, Path], *, step: Step, workers: int
+    source: EitherVault,
+    backup: Backup,
+    layout: Layout,
+    wanted: Mapping[str, ManifestFile],
+    *,
+    step: Step,
+    workers: int,
 ) -> None:
-    """Writes every archive of ``backup``: ``base`` into ``folder``, each tablespace into its own, and the manifest.
+    """Writes the ``wanted`` files, each checked against its checksum on the way; fetches only chunks that hold some.
 
-    Each chunk's sha256 and authentication tags are checked on the way. Raises ``ObjectDamaged``, ``ObjectMissing``,
-    ``DiskFull``, ``MemberOutside``.
+    Raises ``ObjectDamaged``, ``ObjectMissing``, ``DiskFull``, ``MemberOutside``.
     """
-    targets = [_Target(ArchiveIndex(archive), _folder_of(archive, folder, tablespaces)) for archive in backup.archives]
-    for target in targets:
-        _make_folders(target)
+    indexes = [ArchiveIndex(archive) for archive in backup.archives]
+    _make_folders(layout, indexes)
+    extraction = Extraction(source, backup, layout, wanted, step)
+    jobs = [(index, chunk) for index in indexes for chunk in index.archive.chunks if extraction.wants(index, chunk)]
+    step.expect(sum(chunk.size_bytes for _, chunk in jobs))
     with ThreadPoolExecutor(workers, "extract") as pool:
-        jobs = [pool.submit(_extract, vault, target, chunk, step) for target in targets for chunk in _chunks(target)]
+        running = [pool.submit(extraction.take, index, chunk) for index, chunk in jobs]
         try:
-            for job in jobs:
-                job.result()
+            for each in running:
+                each.result()
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    (folder / "backup_manifest").write_bytes(vault.get_sealed(backup.manifest.key, sha256=backup.manifest.sha256))
+    extraction.prove_complete()
 
 
-def _folder_of(archive: Archive, folder: Path, tablespaces: Mapping[int, Path]) -> Path:
-    return folder if archive.tablespace is None else tablespaces[archive.tablespace.oid]
+def _make_folders(layout: Layout, indexes: list[ArchiveIndex]) -> None:
+    """Every folder first, so that workers may begin with any chunk. PostgreSQL wants 0700 or 0750."""
+    for root in layout.roots:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    places = {_folder_of(layout, index, member.name) for index in indexes for member in index.archive.members}
+    for place in sorted(places):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _chunks(target: _Target) -> tuple[Chunk, ...]:
-    return target.index.archive.chunks
+def _folder_of(layout: Layout, index: ArchiveIndex, name: str) -> Path:
+    place = layout.place(path_of(index.archive, name))
+    return place if name.endswith("/") else place.parent
 
 
-def _make_folders(target: _Target) -> None:
-    """Every parent first, so that workers may begin with any chunk. PostgreSQL wants 0700 or 0750."""
-    target.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for parent in sorted({(target.folder / member.name).parent for member in target.index.archive.members}):
-        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+@dataclass(slots=True)
+class _Sum:
+    """The checksum of one file, of which pieces come in any order."""
+
+    pieces: list[tuple[int, int, int]] = field(default_factory=list)
+    """(offset, checksum, length)."""
+
+    def is_complete(self, size_bytes: int) -> bool:
+        return sum(length for _, _, length in self.pieces) == size_bytes
+
+    def total(self) -> int:
+        return joined((checksum, length) for _, checksum, length in sorted(self.pieces))
 
 
-def _extract(vault: Vault, target: _Target, chunk: Chunk, step: Step) -> None:
-    plain = memoryview(vault.get_sealed(chunk.key, sha256=chunk.sha256))
-    if len(plain) != chunk.size_bytes:
-        reason = f"it holds {len(plain)} bytes, its register says {chunk.size_bytes}"
-        raise ObjectDamaged(key=chunk.key, bucket=vault.bucket, firm=vault.firm, reason=reason)
-    try:
-        for header in target.index.headers(chunk):
-            _create(target.folder, header, plain)
-        for piece in target.index.pieces(chunk):
-            _write(target.folder, piece, plain)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        free = shutil.disk_usage(target.folder).free
-        raise DiskFull(place=target.folder, needed=chunk.size_bytes, free=free) from error
-    step.advance(chunk.size_bytes)
+class Extraction:
+    """Takes chunks in any order, from any thread."""
+
+    def __init__(
+        self, source: EitherVault, backup: Backup, layout: Layout, wanted: Mapping[str, ManifestFile], step: Step
+    ) -> None:
+        self._source = source
+        self._backup = backup
+        self._layout = layout
+        self._wanted = wanted
+        self._step = step
+        self._sums: dict[str, _Sum] = {}
+        self._checked: set[str] = set()
+        self._lock = Lock()
+
+    def wants(self, index: ArchiveIndex, chunk: Chunk) -> bool:
+        """Whether any wanted file has its header or some of its bytes in it."""
+        return any(path_of(index.archive, part.member.name) in self._wanted for part in index.parts(chunk))
+
+    def take(self, index: ArchiveIndex, chunk: Chunk) -> None:
+        try:
+            with self._source.opened(chunk.key, sha256=chunk.sha256) as plain:
+                content = _Content(plain)
+                for part in index.parts(chunk):
+                    content.skip_to(part.chunk_offset)
+                    self._take_part(index, chunk, part, content)
+                content.end(chunk.size_bytes)
+        except _WrongLength as wrong:
+            raise self._damaged(chunk.key, f"it holds {wrong}, its register says {chunk.size_bytes} bytes") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            free = shutil.disk_usage(self._layout.folder).free
+            raise DiskFull(place=self._layout.folder, needed=chunk.size_bytes, free=free) from error
+        self._step.advance(chunk.size_bytes)
+
+    def _take_part(self, index: ArchiveIndex, chunk: Chunk, part: Header | Piece, content: "_Content") -> None:
+        path = path_of(index.archive, part.member.name)
+        file = self._wanted.get(path)
+        if isinstance(part, Header):
+            _create(self._layout.place(path), content.block(), is_wanted=file is not None)
+        elif file is not None:
+            checksum = _write(self._layout.place(path), part, content)
+            self._check(chunk, file, part, checksum)
+
+    def _check(self, chunk: Chunk, file: ManifestFile, piece: Piece, checksum: int) -> None:
+        with self._lock:
+            told = self._sums.setdefault(file.path, _Sum())
+            told.pieces.append((piece.file_offset, checksum, piece.length))
+            if not told.is_complete(file.size_bytes):
+                return
+            self._checked.add(file.path)
+            del self._sums[file.path]
+        if told.total() != file.crc32c:
+            raise self._damaged(chunk.key, f"{file.path} in it is not what PostgreSQL's manifest says")
+
+    def prove_complete(self) -> None:
+        """A register whose chunks leave something out would leave a hole in a file."""
+        expected = {file.path for file in self._wanted.values() if file.size_bytes}
+        if missing := expected - self._checked:
+            raise self._damaged(self._backup.manifest.key, f"no chunk holds all of {min(missing)}, which it names")
+
+    def _damaged(self, key: str, reason: str) -> ObjectDamaged:
+        home = self._source.home
+        return ObjectDamaged(key=key, bucket=home.bucket, firm=home.firm, reason=reason)
 
 
-def _create(folder: Path, header: Header, plain: memoryview) -> None:
-    """Folders and empty files; a file with content may already have been begun by another worker.
+class _WrongLength(Exception):
+    """What a chunk holds instead."""
+
+
+class _Content:
+    """A chunk's plain bytes, read once from the beginning to the end."""
+
+    def __init__(self, plain: Plain) -> None:
+        self._plain = plain
+        self._buffer = memoryview(bytearray(BLOCK_BYTES))
+        self._position = 0
+
+    def skip_to(self, offset: int) -> None:
+        for _ in self.blocks(offset - self._position):
+            pass
+
+    def end(self, offset: int) -> None:
+        """The content ends there."""
+        self.skip_to(offset)
+        if self._plain.readinto(self._buffer):
+            message = "more"
+            raise _WrongLength(message)
+
+    def block(self) -> bytes:
+        return b"".join(map(bytes, self.blocks(TAR_BLOCK_BYTES)))
+
+    def blocks(self, length: int) -> Iterator[memoryview]:
+        """The next ``length`` bytes; each block is valid until the next one."""
+        while length:
+            room = self._buffer[: min(length, BLOCK_BYTES)]
+            count = self._plain.readinto(room)
+            if not count:
+                message = f"{self._position} bytes"
+                raise _WrongLength(message)
+            self._position += count
+            length -= count
+            yield room[:count]
+
+
+def _create(place: Path, header: bytes, *, is_wanted: bool) -> None:
+    """A file with content may already have been begun by another worker.
 
     PostgreSQL lists links in tablespace_map and sends none, and a link could lead a later member anywhere.
     """
-    block = bytes(plain[header.chunk_offset : header.chunk_offset + TAR_BLOCK_BYTES])
-    entry = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    path = folder / header.member.name
-    if entry.isdir():
-        path.mkdir(mode=0o700, exist_ok=True)
-    elif not entry.isreg():
-        raise MemberOutside(archive=header.member.name, member=entry.linkname)
-    else:
-        os.close(_open(path))
-        path.chmod(entry.mode & 0o750)
+    entry = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    if not entry.isreg() and not entry.isdir():
+        raise MemberOutside(archive=entry.name, member=entry.linkname)
+    if entry.isreg() and is_wanted:
+        with _opened(place) as descriptor:
+            os.fchmod(descriptor, entry.mode & 0o750)
 
 
-def _write(folder: Path, piece: Piece, plain: memoryview) -> None:
-    descriptor = _open(folder / piece.member.name)
+def _write(place: Path, piece: Piece, content: _Content) -> int:
+    """The checksum of what was written."""
+    checksum, offset = 0, piece.file_offset
+    with _opened(place) as descriptor:
+        for block in content.blocks(piece.length):
+            checksum = crc32c(block, checksum)
+            rest = block
+            while rest:
+                written = os.pwrite(descriptor, rest, offset)
+                rest, offset = rest[written:], offset + written
+    return checksum
+
+
+@contextmanager
+def _opened(place: Path) -> Iterator[int]:
+    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        rest = plain[piece.chunk_offset : piece.chunk_offset + piece.length]
-        offset = piece.file_offset
-        while rest:
-            written = os.pwrite(descriptor, rest, offset)
-            rest, offset = rest[written:], offset + written
+        yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)

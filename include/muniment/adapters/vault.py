@@ -7,14 +7,15 @@ conditional, a copy has the same key in the other vault, and a register needs no
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import zstandard
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from include.muniment.adapters.envelope import Envelope, MessageDamaged
+from include.muniment.adapters.envelope import FRAME_BYTES, Envelope, MessageDamaged
 from include.muniment.adapters.store_errors import store_errors
 from include.muniment.domain.register import Document, StoredFile
 from include.muniment.errors import AlreadyRegistered, ObjectDamaged, ObjectMissing, StoreUnavailable
@@ -49,6 +50,11 @@ class StoredObject:
     is_delete_marker: bool = False
     is_latest: bool = True
     etag: str = ""
+
+
+class Plain(Protocol):
+    def readinto(self, buffer: memoryview) -> int:
+        """Fills as much of ``buffer`` as it can; 0 at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +176,19 @@ class Vault:
     def unseal(self, key: str, message: bytes) -> bytes:
         try:
             return _decompressed(self.envelope.decrypt(message, self.context(key)))
+        except (MessageDamaged, zstandard.ZstdError) as error:
+            raise ObjectDamaged(key=key, bucket=self.bucket, firm=self.firm, reason=error) from error
+
+    @contextmanager
+    def unsealing(self, key: str, message: bytes) -> Iterator["Plain"]:
+        """``message`` as a stream of its content: a chunk's slice is never in memory as a whole.
+
+        Whoever reads must know how long the content is: a message that ends early ends this stream and no more.
+        """
+        try:
+            source = self.envelope.decrypting(message, self.context(key))
+            frames = cast("IO[bytes]", source)  # all that zstandard asks of it is read
+            yield zstandard.ZstdDecompressor().stream_reader(frames, read_size=FRAME_BYTES, read_across_frames=True)
         except (MessageDamaged, zstandard.ZstdError) as error:
             raise ObjectDamaged(key=key, bucket=self.bucket, firm=self.firm, reason=error) from error
 

@@ -3,7 +3,7 @@
 Slices are cut at multiples of tar's 512-byte blocks, so a header never lies in two chunks.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -41,19 +41,15 @@ class ArchiveIndex:
         self.archive = archive
         self._offsets = [member.offset for member in archive.members]
 
-    def headers(self, chunk: Chunk) -> Iterator[Header]:
-        first = bisect_left(self._offsets, chunk.offset)
-        last = bisect_left(self._offsets, chunk.offset + chunk.size_bytes)
-        for member in self.archive.members[first:last]:
-            yield Header(member, member.offset - chunk.offset)
-
-    def pieces(self, chunk: Chunk) -> Iterator[Piece]:
-        """The contents in this chunk; the first may be the rest of a member that began in an earlier one."""
+    def parts(self, chunk: Chunk) -> Iterator[Header | Piece]:
+        """What of this chunk is somebody's, in its order; the first may be the rest of a member that began earlier."""
         end = chunk.offset + chunk.size_bytes
         first = max(bisect_right(self._offsets, chunk.offset) - 1, 0)
         for member in self.archive.members[first:]:
             if member.offset >= end:
                 return
+            if member.offset >= chunk.offset:
+                yield Header(member, member.offset - chunk.offset)
             content = member.offset + TAR_BLOCK_BYTES
             start, stop = max(content, chunk.offset), min(content + member.size_bytes, end)
             if start < stop:

@@ -20,8 +20,9 @@ from include.muniment.runbooks.drill_record import Record
 from include.muniment.runbooks.drill_references import reference_checks
 from include.muniment.runbooks.drill_restore import Scratch, fetch_wal, lay_out, recovered, scratch_folder
 from include.muniment.runbooks.identity import prove_vault
-from include.muniment.runbooks.restore_cluster import VERIFY_TIMEOUT_S
 from include.muniment.runbooks.wal_status import seconds_at_risk
+
+VERIFY_TIMEOUT_S = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Exercise:
     def _by_us(self, aim: Aim, scratch: Scratch) -> LaidOut:
         record = self.record
         with record.step("fetch, decrypt and verify the base backup"):
-            cluster = lay_out(self.site, self.side, aim.point, scratch, record.progress)
+            cluster = lay_out(self.site, self.side, aim.point, scratch, clock=self.clock, progress=record.progress)
         base_s = record.last_step_s
         with record.step("fetch WAL"):
             fetch_wal(self.vault, aim.point, aim.target, scratch)

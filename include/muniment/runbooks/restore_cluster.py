@@ -1,10 +1,9 @@
-"""Restore a firm's cluster into a folder: the latest recovery point, and all WAL when the server starts.
+"""Executes a restore's plan into a folder: base backup and increments, and the settings of the recovery that follows.
 
 What lies there afterwards is a data directory that cannot hurt anyone: archiving is off, and the first start recovers
-through ``restore_command`` to the end of the archive.
+through ``restore_command`` to the plan's target. A restore that was killed goes on when its plan is executed again.
 """
 
-import os
 import shlex
 import shutil
 import sys
@@ -12,56 +11,79 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.muniment.adapters import catalog
-from include.muniment.adapters.extraction import extract_backup
+from include.muniment.adapters import file_systems
+from include.muniment.adapters.either_vault import EitherVault, Substitution
 from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.restore_journal import (
+    held,
+    remove_journal,
+    sync_folder,
+    write_journal,
+)
 from include.muniment.adapters.site import Side
 from include.muniment.adapters.vault import Vault
-from include.muniment.domain.register import Backup, Point
-from include.muniment.errors import DiskFull, TargetNotEmpty
+from include.muniment.domain.layout import CONTROL, UNFINISHED_CONTROL, Layout
+from include.muniment.domain.register import Backup
+from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.domain.restore_settings import settings_file
+from include.muniment.errors import DiskFull, ProgramMissing, WrongVault
 from include.muniment.ports import Progress, Silent
+from include.muniment.runbooks.combine_chain import combine
 from include.muniment.runbooks.identity import prove_vault
-
-CHUNKS_A_CORE = 2
-VERIFY_TIMEOUT_S = 6 * 3600.0
+from include.muniment.runbooks.lay_out_backup import finish, lay_out
+from include.muniment.runbooks.restore_target import examine, layout_of
 
 
 @dataclass(frozen=True, slots=True)
 class RestoredCluster:
     """A data directory that is ready to start with PostgreSQL ``major``."""
 
-    point: Point
+    plan: RestorePlan
     data_dir: Path
     tablespaces: Mapping[int, Path]
-    major: int
+    substitutions: tuple[Substitution, ...]
+    """Objects that the plan's vault lacked or had damaged, taken from the other one."""
+
+    @property
+    def major(self) -> int:
+        return self.plan.major
 
 
 def restore_cluster(
     vault: Vault,
+    plan: RestorePlan,
     *,
-    into: Path,
-    side: Side = "primary",
-    point: Point | None = None,
+    other: Vault | None = None,
     programs: PostgresPrograms | None = None,
     restore_command: Sequence[str] | None = None,
+    delta: bool = False,
     progress: Progress | None = None,
 ) -> RestoredCluster:
-    """Writes the newest point of ``vault`` (or ``point``) into ``into``, which must be empty or new.
+    """Writes ``plan`` into ``plan.into``: empty, new, begun by the same plan or, with ``delta``, its stopped cluster.
 
-    Raises ``WrongVault``, ``NothingToRestore``, ``TargetNotEmpty``, ``DiskFull``, ``ObjectDamaged``, ``ProgramFailed``.
+    ``vault`` is the plan's; ``other`` helps out where an object is missing or damaged there. Raises ``WrongVault``,
+    ``ProgramMissing``, ``TargetNotEmpty``, ``TargetInUse``, ``WrongCluster``, ``ClusterRuns``, ``DiskFull``,
+    ``ObjectDamaged``, ``ObjectMissing``, ``ProgramFailed``.
     """
     progress = progress or Silent()
-    prove_vault(vault)
-    point = point or catalog.latest_point(vault)
-    chain = catalog.chain_of(vault, catalog.find_backup(vault, point.backup))
-    major = chain[-1].server_version // 10000
-    programs = programs or PostgresPrograms.find(major)
-    _require_empty(into)
-    _require_space(into, chain)
-    tablespaces = _combine(vault, chain, into, programs, progress)
-    _configure(into, restore_command or fetch_command(vault.firm, side))
-    os.sync()  # everything is on disk before anyone is told that it is restored
-    return RestoredCluster(point, into, tablespaces, major)
+    into = Path(plan.into)
+    _prove_plan(vault, plan)
+    source = EitherVault(vault, other, progress.note)
+    chain = tuple(source.backup(backup_id) for backup_id in plan.chain)
+    programs = _programs(plan, programs)
+    journal = examine(plan, chain[-1], delta=delta)
+    layout = layout_of(into, chain[-1], delta=journal.delta)
+    if journal.state == "begun":
+        _require_space(layout, chain)
+        with held(into):
+            write_journal(into, journal)
+            _set_aside_control(layout)
+            _put_together(source, chain, layout, programs, progress, delta=journal.delta)
+            _configure(layout, plan, restore_command or fetch_command(plan.firm, plan.side))
+            file_systems.sync(layout.roots)  # everything is on disk before anyone is told that it is restored
+            write_journal(into, journal.model_copy(update={"state": "complete"}))
+    _complete(layout)
+    return RestoredCluster(plan, into, layout.tablespaces, source.substitutions)
 
 
 def fetch_command(firm: str, side: Side) -> list[str]:
@@ -81,86 +103,71 @@ def fetch_command(firm: str, side: Side) -> list[str]:
     ]
 
 
-def _require_empty(into: Path) -> None:
-    for place in (into, _tablespace_root(into)):
-        if place.exists() and (not place.is_dir() or any(place.iterdir())):
-            raise TargetNotEmpty(place=place)
+def _prove_plan(vault: Vault, plan: RestorePlan) -> None:
+    prove_vault(vault)
+    if (plan.firm, plan.vault) != (vault.firm, vault.bucket):
+        raise WrongVault(bucket=vault.bucket, actual=vault.firm, expected=f"{plan.firm}'s plan {plan.id}")
 
 
-def _require_space(into: Path, chain: tuple[Backup, ...]) -> None:
+def _programs(plan: RestorePlan, given: PostgresPrograms | None) -> PostgresPrograms:
+    """Before anything is fetched: another major version's server does not start on these files."""
+    if given is None:
+        return PostgresPrograms.find(plan.major)
+    if given.major != plan.major:
+        raise ProgramMissing(program=f"postgres {plan.major}", places=str(given.bin_dir), version=plan.major)
+    return given
+
+
+def _require_space(layout: Layout, chain: tuple[Backup, ...]) -> None:
     """A chain needs room for its parts and for the result that is put together from them."""
     needed = sum(backup.size_bytes for backup in chain) + (chain[0].size_bytes if len(chain) > 1 else 0)
+    needed -= sum(map(_size_of, layout.roots))
+    into = layout.folder
     there = next(parent for parent in (into, *into.resolve().parents) if parent.exists())
     free = shutil.disk_usage(there).free
     if free < needed:
         raise DiskFull(place=into, needed=needed, free=free)
 
 
-def _tablespace_root(into: Path) -> Path:
-    return into.with_name(f"{into.name}-tablespaces")
+def _size_of(folder: Path) -> int:
+    """Of what a restore that was killed, or the cluster that is restored over, takes already."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def _combine(
-    vault: Vault, chain: tuple[Backup, ...], into: Path, programs: PostgresPrograms, progress: Progress
-) -> Mapping[int, Path]:
-    """Extracts and verifies each backup of the chain, then lets pg_combinebackup put them together."""
+def _set_aside_control(layout: Layout) -> None:
+    """From here until the end no server starts in this folder."""
+    control = layout.folder / CONTROL
+    if control.exists():
+        control.rename(layout.folder / UNFINISHED_CONTROL)
+
+
+def _put_together(
+    source: EitherVault,
+    chain: tuple[Backup, ...],
+    layout: Layout,
+    programs: PostgresPrograms,
+    progress: Progress,
+    *,
+    delta: bool,
+) -> None:
     if len(chain) == 1:
-        return _lay_out(vault, chain[0], into, _tablespace_root(into), programs, progress)
-    parts = into.with_name(f"{into.name}-parts")
-    if parts.exists():  # of a restore that was killed: nobody else makes a folder of this name
-        shutil.rmtree(parts)
-    places = [
-        _lay_out(vault, backup, parts / backup.id, parts / f"{backup.id}-tablespaces", programs, progress)
-        for backup in chain
-    ]
-    result = {oid: _tablespace_root(into) / str(oid) for oid in places[-1]}
-    mappings = [f"--tablespace-mapping={old}={result[oid]}" for oid, old in places[-1].items()]
-    folders = [str(parts / backup.id) for backup in chain]
-    programs.run("pg_combinebackup", *folders, "-o", str(into), "--no-sync", *mappings, timeout_s=VERIFY_TIMEOUT_S)
-    shutil.rmtree(parts)
-    return result
+        lay_out(source, chain[0], layout, progress=progress, replace=delta)
+    else:
+        combine(source, chain, layout, programs, progress=progress, lender=layout if delta else None)
 
 
-def _lay_out(
-    vault: Vault, backup: Backup, folder: Path, tablespace_root: Path, programs: PostgresPrograms, progress: Progress
-) -> Mapping[int, Path]:
-    """One backup as ``pg_basebackup -Fp`` would have left it, checked against PostgreSQL's own manifest."""
-    tablespaces = {
-        archive.tablespace.oid: tablespace_root / str(archive.tablespace.oid)
-        for archive in backup.archives
-        if archive.tablespace is not None
-    }
-    with progress.step(f"restore {backup.kind} {backup.id}", backup.size_bytes, "bytes") as step:
-        workers = CHUNKS_A_CORE * (os.cpu_count() or 1)
-        extract_backup(vault, backup, folder, tablespaces, step=step, workers=workers)
-    _link_tablespaces(folder, tablespaces)
-    programs.run(
-        "pg_verifybackup", "--no-parse-wal", "--ignore=tablespace_map", str(folder), timeout_s=VERIFY_TIMEOUT_S
-    )
-    return tablespaces
-
-
-def _link_tablespaces(folder: Path, tablespaces: Mapping[int, Path]) -> None:
-    """Links replace tablespace_map, whose locations are those of the firm's own server."""
-    (folder / "tablespace_map").unlink(missing_ok=True)
-    for oid, place in tablespaces.items():
-        link = folder / "pg_tblspc" / str(oid)
-        link.unlink(missing_ok=True)
-        link.symlink_to(place.resolve())
-
-
-def _configure(into: Path, restore_command: Sequence[str]) -> None:
+def _configure(layout: Layout, plan: RestorePlan, restore_command: Sequence[str]) -> None:
     """postgresql.auto.conf wins over postgresql.conf, whatever the firm's server had there."""
-    command = shlex.join(restore_command).replace("'%f'", "%f").replace("'%p'", "%p").replace("'", "''")
-    lines = [
-        "",
-        "# written by muniment restore",
-        "archive_mode = off",
-        "archive_command = ''",
-        "primary_conninfo = ''",
-        f"restore_command = '{command}'",
-        "recovery_target_timeline = 'latest'",
-    ]
-    with (into / "postgresql.auto.conf").open("a") as settings:
-        settings.write("\n".join(lines) + "\n")
-    (into / "recovery.signal").touch()
+    command = shlex.join(restore_command).replace("'%f'", "%f").replace("'%p'", "%p")
+    with (layout.folder / "postgresql.auto.conf").open("a") as settings:
+        settings.write(settings_file(plan.settings, command))
+    (layout.folder / "standby.signal").unlink(missing_ok=True)
+    (layout.folder / "recovery.signal").touch()
+
+
+def _complete(layout: Layout) -> None:
+    """May be repeated: whoever was killed here left a whole cluster under one of two names."""
+    if (layout.folder / UNFINISHED_CONTROL).exists():
+        finish(layout)
+    sync_folder(layout.folder / "global")
+    remove_journal(layout.folder)

@@ -1,0 +1,71 @@
+"""One firm's two vaults as one source: what one lacks or has damaged is taken from the other, and said."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+from include.muniment.adapters.vault import Plain, Vault
+from include.muniment.domain import keys
+from include.muniment.domain.register import Backup, Document
+from include.muniment.errors import MunimentError
+
+
+class Substitution(Document):
+    """An object that came out of the other vault, and why."""
+
+    key: str
+    bucket: str
+    taken_from: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.key} was taken from {self.taken_from}: {self.reason}"
+
+
+class EitherVault:
+    """``home`` is asked first, always; without ``other`` nobody helps out. Thread-safe."""
+
+    def __init__(self, home: Vault, other: Vault | None, note: Callable[[str], None]) -> None:
+        self.home = home
+        self._other = other
+        self._note = note
+        self._substitutions: list[Substitution] = []
+        self._lock = Lock()
+
+    @property
+    def substitutions(self) -> tuple[Substitution, ...]:
+        return tuple(sorted(self._substitutions, key=lambda each: each.key))
+
+    def backup(self, backup_id: str) -> Backup:
+        """Raises ``ObjectMissing`` where neither registers it."""
+        return Backup.from_json(self.get(keys.backup_register(backup_id)))
+
+    def get(self, key: str, *, sha256: str | None = None) -> bytes:
+        """The stored bytes. Raises home's error where neither vault has them whole."""
+        try:
+            return self.home.get(key, sha256=sha256)
+        except MunimentError as error:
+            if self._other is None:
+                raise
+            reason = error
+        try:
+            content = self._other.get(key, sha256=sha256)
+        except MunimentError:
+            raise reason from None
+        self._substituted(key, self._other.bucket, reason)
+        return content
+
+    def get_sealed(self, key: str, *, sha256: str | None = None) -> bytes:
+        return self.home.unseal(key, self.get(key, sha256=sha256))
+
+    @contextmanager
+    def opened(self, key: str, *, sha256: str) -> Iterator[Plain]:
+        """The content as a stream; whichever vault it lay in, either key opens it."""
+        with self.home.unsealing(key, self.get(key, sha256=sha256)) as plain:
+            yield plain
+
+    def _substituted(self, key: str, bucket: str, reason: MunimentError) -> None:
+        found = Substitution(key=key, bucket=self.home.bucket, taken_from=bucket, reason=reason.what)
+        with self._lock:
+            self._substitutions.append(found)
+        self._note(str(found))

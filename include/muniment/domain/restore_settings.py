@@ -1,0 +1,29 @@
+"""What a restored cluster's postgresql.auto.conf says, over whatever the firm's own server had set."""
+
+from collections.abc import Mapping
+
+# A cluster that was itself restored once has its old target in its files, and a second one is an error.
+# Set to nothing they are no target; they come first, because the one that is set last counts.
+_TARGETS = ("", "_lsn", "_name", "_time", "_xid")
+_HARMLESS = {
+    "archive_mode": "off",
+    "archive_command": "",
+    "archive_cleanup_command": "",
+    "recovery_end_command": "",
+    "recovery_min_apply_delay": "0",
+    "primary_conninfo": "",
+    "primary_slot_name": "",
+    "recovery_target_inclusive": "on",
+}
+
+
+def settings_file(recovery: Mapping[str, str], restore_command: str) -> str:
+    """``recovery``: ``recovery_target_*`` as the plan has them."""
+    none = {f"recovery_target{kind}": "" for kind in _TARGETS if f"recovery_target{kind}" not in recovery}
+    settings = {**none, **_HARMLESS, "restore_command": restore_command, **recovery}
+    lines = [f"{name} = '{_quoted(value)}'" for name, value in settings.items()]
+    return "\n".join(["", "# written by muniment restore", *lines, ""])
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "''")

@@ -1,0 +1,71 @@
+"""A full backup and its increments, put together by pg_combinebackup."""
+
+import shutil
+from pathlib import Path
+
+from include.muniment.adapters import file_systems
+from include.muniment.adapters.either_vault import EitherVault
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.restore_journal import FOLDER
+from include.muniment.domain.layout import CONTROL, UNFINISHED_CONTROL, Layout
+from include.muniment.domain.register import Backup
+from include.muniment.ports import Progress
+from include.muniment.runbooks.lay_out_backup import finish, lay_out
+
+COMBINE_TIMEOUT_S = 6 * 3600.0
+
+
+def combine(
+    source: EitherVault,
+    chain: tuple[Backup, ...],
+    layout: Layout,
+    programs: PostgresPrograms,
+    *,
+    progress: Progress,
+    lender: Layout | None,
+) -> None:
+    """Parts and result lie below the journal until the result is whole: on one file system, and removed with it.
+
+    ``lender`` is the cluster that is restored over: the full backup's files that it still has are not fetched.
+    """
+    room = layout.folder / FOLDER
+    parts = [Layout.below(room / backup.id, room / f"{backup.id}-tablespaces", backup) for backup in chain]
+    for backup, part in zip(chain, parts, strict=True):
+        if (part.folder / CONTROL).exists():
+            (part.folder / CONTROL).rename(part.folder / UNFINISHED_CONTROL)
+        lay_out(source, backup, part, progress=progress, lender=lender if backup is chain[0] else None)
+        finish(part)
+    _empty(layout)
+    _run(layout, parts, room, programs)
+
+
+def _run(layout: Layout, parts: list[Layout], room: Path, programs: PostgresPrograms) -> None:
+    combined = room / "combined"
+    if combined.exists():
+        shutil.rmtree(combined)
+    spaces = parts[-1].tablespaces
+    arguments = [str(part.folder) for part in parts]
+    arguments += ["-o", str(combined), "--no-sync", *file_systems.copy_option(room, programs.major)]
+    arguments += [f"--tablespace-mapping={spaces[oid]}={place}" for oid, place in layout.tablespaces.items()]
+    programs.run("pg_combinebackup", *arguments, timeout_s=COMBINE_TIMEOUT_S)
+    (combined / CONTROL).rename(combined / UNFINISHED_CONTROL)
+    for place in combined.iterdir():
+        place.rename(layout.folder / place.name)
+
+
+def _empty(layout: Layout) -> None:
+    """What was there was borrowed from, or is the beginning of a result; the parts are whole now."""
+    for root in layout.roots:
+        for place in _contents(layout, root):
+            if place.is_dir() and not place.is_symlink():
+                shutil.rmtree(place)
+            else:
+                place.unlink()
+
+
+def _contents(layout: Layout, root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    if root == layout.folder:
+        return [place for place in root.iterdir() if place.name != FOLDER]
+    return list(root.glob("PG_*"))
