@@ -17,8 +17,9 @@
         │   ├── ClusterRuns
         │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable
         │   ├── NotApproved · NotStaged · LiveNotReplaceable · CutOverBusy · OtherMachine
+        │   ├── StagingBusy · NoSuchStaging · NoIsolation
         │   ├── LiveRowsChanged · LedgerOutOfBalance · TablesNotRestorable · RowsRefused
-        │   └── SourceShrank · NotVerified
+        │   └── SourceShrank · NotVerified · NotAReviewer · AlreadySignedOff
         ├── Damaged                   stored bytes are not what was stored (exit code 3)
         │   ├── ObjectDamaged · ObjectMissing · RegisterHidden · WalGap · WalSegmentInvalid
         │   └── PageChecksumFailed · MemberOutside
@@ -26,8 +27,8 @@
         │   └── UnknownParameter          a run was triggered with a name that no step knows
         ├── ObjectArchived · DocumentsArchived · NoSuchDocument · NoSuchMatter · ConfigUnreadable
         ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
-        ├── DrillFailed · DrillOverdue · WentBack · NotProvenLive
-        ├── ProgramMissing · ProgramFailed · DiskFull · WalFileMissing
+        ├── DrillFailed · DrillOverdue · SignOffOverdue · WentBack · NotProvenLive
+        ├── ProgramMissing · ExtensionMissing · ProgramFailed · DiskFull · WalFileMissing
         └── DemonstrationIsBusy · DemonstrationFailed
 
 A message has three parts: what happened, ``KEPT:`` what is still safe, ``HINT:`` what to do next. The text belongs to
@@ -287,6 +288,22 @@ class NotApproved(Refused):
     hint = "ask one of restore.approvers, then start the restore again."
 
 
+class NotAReviewer(Refused):
+    """A drill is signed off by one of those whom the firm's file names."""
+
+    text = "{by} does not sign off drills of firm {firm}: {reason}"
+    kept = "the drill's evidence; it still waits"
+    hint = "ask one of drill_reviewers, or let a change of the firm's file name {by}."
+
+
+class AlreadySignedOff(Refused):
+    """A drill is signed off once."""
+
+    text = "drill {drill} of firm {firm} was signed off by {by} on {at}"
+    kept = "that sign-off"
+    hint = "`muniment drills {firm}` tells which drills wait."
+
+
 class NotStaged(Refused):
     """What should go live is not a whole, checked restore of this firm."""
 
@@ -309,6 +326,30 @@ class CutOverBusy(Refused):
     text = "another cut-over of {place} is under way: {which}"
     kept = "everything; this run has not touched anything"
     hint = "finish it with `muniment live cut-over`, or undo it with `muniment live roll-back`."
+
+
+class StagingBusy(Refused):
+    """It is being made, destroyed or taken live."""
+
+    text = "another process is at work on the staging in {place}"
+    kept = "everything in {place}; this run has not touched it"
+    hint = "wait until it has finished, then run this again."
+
+
+class NoSuchStaging(Refused):
+    """Nothing else is ever destroyed or extended."""
+
+    text = "{place} is not a staging of muniment's"
+    kept = "everything in {place}"
+    hint = "list those of this machine with `muniment staging list`."
+
+
+class NoIsolation(Refused):
+    """A restored server runs where the kernel keeps it from calling anybody, or not at all."""
+
+    text = "this machine cannot keep a restored server from calling out: {reason}"
+    kept = "everything; nothing was fetched and no server was started"
+    hint = "use Linux on x86_64 or aarch64, and a container that may set a seccomp filter."
 
 
 class OtherMachine(Refused):
@@ -486,6 +527,14 @@ class DrillOverdue(Permanent):
     hint = "find out why in `muniment drills {firm}`, then run `muniment drill {firm}`."
 
 
+class SignOffOverdue(Permanent):
+    """A quarter's drill was left without a reviewer's word."""
+
+    text = "drill {drill} of firm {firm} is not signed off for {quarter}; it was due by {due}"
+    kept = "the drill's evidence, in both vaults"
+    hint = "one of {reviewers} reads its page, then `muniment drills {firm} sign-off {drill} --by NAME`."
+
+
 class InvalidConfiguration(Permanent):
     """The registry is wrong; ``faults`` lists every fault with file and path."""
 
@@ -507,6 +556,14 @@ class ProgramMissing(Permanent):
 
     text = "{program} was not found: looked in {places}"
     hint = "install PostgreSQL {version} (Debian: postgresql-{version}, Red Hat: postgresql{version}-server) or set MUNIMENT_PG_BIN to its bin folder."
+
+
+class ExtensionMissing(Permanent):
+    """The cluster's databases use an extension that this machine's PostgreSQL does not have."""
+
+    text = "postgresql {version} on this machine lacks extensions of firm {firm}: {extensions}"
+    kept = "everything; nothing was fetched"
+    hint = "install {packages}, or restore on a machine that has them."
 
 
 class ProgramFailed(Permanent):

@@ -144,6 +144,8 @@ class DrillsPolicy(Setting):
     """name → a query whose one value is true."""
     documents_opened: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 20
     """How many PDF and DOCX files are opened, drawn by lot."""
+    sign_off_within: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=90))] = timedelta(days=14)
+    """How long a quarter's drill may wait for a reviewer before on-call is told."""
 
 
 class MatterLink(Setting):
@@ -276,6 +278,8 @@ class Firm(Setting):
     vaults: Vaults
     signing_key: KeyArn | None = None
     """An asymmetric key (``SIGN_VERIFY``, ``ECC_NIST_P256``) that signs the evidence of drills."""
+    drill_reviewers: tuple[str, ...] = ()
+    """Who signs off a quarter's drill. Empty: nobody is waited for."""
     on_call: tuple[Notifier, ...] = ()
     contact: Contact = Contact()
     restore: RestoreRules = RestoreRules()
