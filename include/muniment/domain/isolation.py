@@ -43,6 +43,7 @@ _SILENT: Settings = {
     "dynamic_library_path": "$libdir",
     "recovery_end_command": "",
     "archive_cleanup_command": "",
+    "recovery_min_apply_delay": 0,
     "ssl": "off",
     "ssl_passphrase_command": "",
     "unix_socket_group": "",

@@ -247,6 +247,8 @@ class Point(Document):
     document_bytes: int
     config: str
     control_totals: ControlTotals
+    extensions: tuple[str, ...] | None = None
+    """``name version`` of each extension of any database; ``None`` in points from before this was kept."""
     verified_primary_at: AwareDatetime
     verified_replica_at: AwareDatetime
 

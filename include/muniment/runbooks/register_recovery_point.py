@@ -10,6 +10,7 @@ that is being registered, never one that is going.
 from datetime import datetime
 
 from include.muniment.adapters import catalog
+from include.muniment.adapters.cluster_needs import read_cluster_needs
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.adapters.vault_copy import VaultCopy
@@ -126,6 +127,7 @@ def _point(
         document_bytes=snapshot.size_bytes,
         config=point_id,
         control_totals=totals,
+        extensions=read_cluster_needs(site.postgres).extensions,
         verified_primary_at=wal.verified_at,
         verified_replica_at=copy.verified_at,
     )

@@ -1,0 +1,113 @@
+"""The folders of stagings on this machine: what lies where, whose they are, and what became of whoever makes one."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.muniment.adapters.isolation import IsolatedCluster
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.domain.staging import Staging, name_of, parse_folder_name
+from include.muniment.errors import StagingBusy
+
+
+@dataclass(frozen=True, slots=True)
+class StagingFolder:
+    """``<root>/staging-<firm>-<id>``."""
+
+    path: Path
+
+    @property
+    def data_dir(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def wal(self) -> Path:
+        return self.path / "wal"
+
+    @property
+    def documents(self) -> Path:
+        return self.path / "restored"
+
+    @property
+    def plan_path(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def record_path(self) -> Path:
+        return self.path / "staging.json"
+
+    @property
+    def begun(self) -> Path:
+        """Marks a server that has been started here: from then on the data directory is no restore's any more."""
+        return self.path / "recovery-begun"
+
+    def plan(self) -> RestorePlan | None:
+        """What is restored here; ``None`` where nobody has begun yet."""
+        try:
+            return RestorePlan.from_json(self.plan_path.read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def record(self) -> Staging | None:
+        """``None`` where it is half-made, or being destroyed."""
+        try:
+            return Staging.from_json(self.record_path.read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def write(self, staging: Staging) -> None:
+        """Whole or not at all."""
+        unfinished = self.path / ".staging.json"
+        with unfinished.open("wb") as file:
+            file.write(staging.to_json())
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(self.record_path)
+
+    def server(self, programs: PostgresPrograms, plan: RestorePlan) -> IsolatedCluster:
+        return IsolatedCluster(self.data_dir, programs, banner=name_of(plan.firm, plan.target))
+
+    def end_server(self) -> None:
+        """Whatever postmaster works in this folder; any version's program can tell and end it."""
+        LocalCluster(self.data_dir, PostgresPrograms.find()).kill()
+
+    def remove(self) -> None:
+        """The record first: from then on there is no staging."""
+        self.record_path.unlink(missing_ok=True)
+        self.end_server()
+        shutil.rmtree(self.path)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody destroys it, makes it, or takes it live meanwhile. Raises ``StagingBusy``.
+
+        The lock goes with its process, however that ends.
+        """
+        with (self.path / "in-use").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StagingBusy(place=self.path) from None
+            yield
+
+    @property
+    def is_held(self) -> bool:
+        try:
+            with self.held():
+                return False
+        except StagingBusy:
+            return True
+        except FileNotFoundError:  # it has just been removed
+            return True
+
+
+def staging_folders(root: Path) -> list[StagingFolder]:
+    """All of this machine's below ``root``, oldest first, half-made ones among them."""
+    found = [path for path in root.glob("staging-*") if parse_folder_name(path.name) and path.is_dir()]
+    return [StagingFolder(path) for path in sorted(found, key=lambda path: path.name[-19:])]
