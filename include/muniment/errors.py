@@ -271,13 +271,16 @@ class NoSnapshotCovers(Refused):
 
 
 class TargetUnreachable(Refused):
-    """No recovery can end where it was asked to."""
+    """No recovery can end where it was asked to: found out before anything is fetched."""
 
     text = (
-        "firm {firm} cannot be restored to {target} from {bucket}: {reason}; nearest before: {before}, after: {after}"
+        "firm {firm} cannot be restored to {target} from {bucket}: {reason}\n"
+        "nearest before: {before}\nnearest after: {after}\nrecovery windows:{windows}"
     )
-    kept = "everything; nothing was fetched"
-    hint = "choose one of the nearest, an instant inside of a window, or the other vault with `--from`."
+    kept = "everything; nothing was fetched or written"
+    hint = (
+        "choose one of the nearest by its LSN, or `latest`, or a recovery point's id, or the other vault with `--from`."
+    )
 
 
 class NotApproved(Refused):
@@ -532,7 +535,7 @@ class SignOffOverdue(Permanent):
 
     text = "drill {drill} of firm {firm} is not signed off for {quarter}; it was due by {due}"
     kept = "the drill's evidence, in both vaults"
-    hint = "one of {reviewers} reads its page, then `muniment drills {firm} sign-off {drill} --by NAME`."
+    hint = "one of {reviewers} reads its page, then `muniment sign-off {firm} {drill} --by NAME`."
 
 
 class InvalidConfiguration(Permanent):

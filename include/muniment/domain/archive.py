@@ -77,7 +77,7 @@ class Archive:
         """The one that recovery reads before it, on its timeline or an ancestor; ``None`` where it is not here."""
         history = self.history(segment.timeline)
         ancestors = reversed(history.ancestors) if history else ()
-        lines = (segment.timeline, *(line for line, left_at in ancestors if left_at <= segment.end))
+        lines = (segment.timeline, *(line for line, left_at in ancestors if left_at >= segment.start))
         found = (WalSegment(line, segment.number - 1, segment.size_bytes) for line in lines)
         return next(filter(self.holds, found), None)
 

@@ -59,6 +59,11 @@ class RecoveryTarget:
             case kind:
                 return {f"recovery_target_{kind}": self.value, "recovery_target_inclusive": "on"}
 
+    @property
+    def at(self) -> datetime:
+        """Of a time."""
+        return datetime.fromisoformat(self.value)
+
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}" if self.kind in ("xid", "name") else self.value or self.kind
 

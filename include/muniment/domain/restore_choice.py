@@ -1,11 +1,12 @@
-"""Which base backup, timeline and WAL lead to a target, decided from what one vault holds; nothing is read here.
+"""Which base backup, timeline and WAL lead to where recovery is to end, decided from what one vault holds.
 
 The newest timeline with WAL in the archive is the firm's present, and its history is what a target is looked up in: a
 position that only an abandoned branch has is not the firm's past. A recovery point alone names its own timeline.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from include.muniment.domain.archive import Archive
 from include.muniment.domain.register import Backup, Point
@@ -25,21 +26,39 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """Where replay ends: behind all that ends at ``position`` or before it.
+
+    ``record`` is where the record begins at which PostgreSQL decides, ``read_through`` where it ends: without its last
+    byte nobody can tell. ``settings`` are PostgreSQL's own.
+    """
+
+    position: Lsn
+    record: Lsn
+    read_through: Lsn
+    settings: Mapping[str, str] = field(default_factory=dict)
+    timeline: TimelineId | None = None
+    is_exact: bool = True
+    """False where no pg_waldump could tell: then ``position`` is what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """``segments`` is everything that is replayed, in order, from the base backup's first one on."""
 
     base: Base
     timeline: TimelineId
     segments: tuple[WalSegment, ...]
+    stop: Stop
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """Why nothing leads there, and the nearest positions that can be reached on both sides."""
+    """Why nothing leads there; the last segment that can be reached before, and who begins behind."""
 
     reason: str
-    before: Lsn | None = None
-    after: Lsn | None = None
+    before: WalSegment | None = None
+    after: Base | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +70,80 @@ class Restorable:
 
     @property
     def present(self) -> TimelineId:
-        """The newest timeline that has WAL; a base backup's where there is no WAL at all."""
+        """The newest timeline that has WAL; the newest base backup's where there is no WAL at all."""
         return max(self.archive.numbers, default=self.bases[0].backup.stop_timeline if self.bases else 1)
 
-    def latest(self) -> Choice | Unreachable:
-        """The end of the archive. What lies behind a hole is never left out silently."""
-        to, last = self.present, self._last(self.present)
-        if last is None:
-            return Unreachable("the archive holds no WAL")
-        for base in self.bases:
-            if self._leads(base, last):
-                return Choice(base, to, self._segments(base, last))
-        return self._hole_before(last)
+    @property
+    def earliest(self) -> Base:
+        return min(self.bases, key=lambda base: base.backup.stop_lsn)
+
+    def path(self, to: TimelineId) -> dict[int, WalSegment]:
+        """The segments, by number, through which history leads to the end of timeline ``to``, as far as they are here.
+
+        The one that holds a switch is the child's: it begins with a copy of its parent's part.
+        """
+        history = self.archive.history(to)
+        found: dict[int, WalSegment] = {}
+        first = 0
+        for line, left_at in history.ancestors if history else ():
+            switch = left_at.offset_bytes // self.archive.segment_bytes
+            found |= self._held(line, first, switch - 1)
+            first = max(first, switch)
+        return found | self._held(to, first, None)
+
+    def _held(self, line: TimelineId, first: int, last: int | None) -> dict[int, WalSegment]:
+        return {
+            number: WalSegment(line, number, self.archive.segment_bytes)
+            for number in sorted(self.archive.numbers.get(line, ()))
+            if first <= number and (last is None or number <= last)
+        }
+
+    def stretch(self, base: Base, to: TimelineId) -> tuple[WalSegment, ...]:
+        """From the base backup's first segment towards ``to``, up to the first that is missing; empty off the way."""
+        last = self.archive.reach(base.backup.start_lsn, base.backup.timeline, to)
+        return tuple(self._along(base, last)) if last is not None else ()
 
     def consistent(self) -> Choice | Unreachable:
         """The end of the newest base backup whose own WAL is there."""
         for base in self.bases:
-            last = self._ending(base.backup.stop_lsn, base.backup.stop_timeline)
+            end, timeline = base.backup.stop_lsn, base.backup.stop_timeline
+            last = self._ending(end, timeline)
             if self._leads(base, last):
-                return Choice(base, base.backup.stop_timeline, self._segments(base, last))
-        return Unreachable("no base backup has its own WAL")
+                stop = Stop(end, end, end, {"recovery_target": "immediate"}, timeline)
+                return Choice(base, timeline, tuple(self._along(base, last)), stop)
+        return Unreachable("the archive has the own WAL of no base backup")
 
-    def through(self, lsn: Lsn, last: Lsn, timeline: TimelineId | None = None) -> Choice | Unreachable:
-        """Recovery that ends at ``lsn`` and reads WAL up to the byte at ``last`` to find that out."""
-        if not self.bases:
-            return Unreachable("no recovery point is registered")
-        earliest = min(base.backup.stop_lsn for base in self.bases)
-        if lsn < earliest:
-            return Unreachable("it lies before the end of the first base backup", after=earliest)
-        lines = self.lines_at(lsn) if timeline is None else (timeline,)
+    def choose(self, stop: Stop) -> Choice | Unreachable:
+        """The newest base backup that had ended at ``stop``, and from which no WAL is missing on the way."""
+        lines = self._lines_at(stop.record) if stop.timeline is None else (stop.timeline,)
         for base in self.bases:
             for line in lines:
-                end = WalSegment.holding(last, line, self.archive.segment_bytes)
-                if base.backup.stop_lsn <= lsn and self._leads(base, end):
-                    return Choice(base, line, self._segments(base, end))
-        return self._hole_before(WalSegment.holding(last, lines[0], self.archive.segment_bytes))
+                last = self._ending(stop.read_through, line)
+                if base.backup.stop_lsn <= stop.position and self._leads(base, last):
+                    return Choice(base, line, tuple(self._along(base, last)), stop)
+        return self.why_not(stop.position, lines[0])
 
-    def lines_at(self, lsn: Lsn) -> tuple[TimelineId, ...]:
+    def why_not(self, position: Lsn, line: TimelineId) -> Unreachable:
+        """Before the first base backup's end, in a hole, or behind the end."""
+        if position < self.earliest.backup.stop_lsn:
+            return Unreachable("it lies before the end of the first base backup", after=self.earliest)
+        segment = WalSegment.holding(position, line, self.archive.segment_bytes)
+        ends = [reached[-1] for base in self.bases if (reached := self.stretch(base, line))]
+        before = max((end for end in ends if end.number <= segment.number), key=lambda end: end.number, default=None)
+        behind = [base for base in self.bases if base.backup.stop_lsn > position and self.stretch(base, line)]
+        after = min(behind, key=lambda base: base.backup.stop_lsn, default=None)
+        last = max(self.path(line), default=None)
+        if last is None or segment.number > last:
+            return Unreachable(self._beyond(segment), before, after)
+        return Unreachable(f"the archive has a hole between {before.end if before else 'there'} and it", before, after)
+
+    def _beyond(self, segment: WalSegment) -> str:
+        others = [line for line in sorted(self.archive.numbers) if segment.number in self.archive.numbers[line]]
+        if others:
+            return f"only timeline {others[-1]} got that far, and timeline {self.present} left it before"
+        return "it lies behind the end of the archive"
+
+    def _lines_at(self, lsn: Lsn) -> tuple[TimelineId, ...]:
         """The timeline on which the present's history has this position, then those whose files may hold it too."""
         history = self.archive.history(self.present)
         ancestors = history.ancestors if history else ()
@@ -95,35 +151,27 @@ class Restorable:
 
     def _leads(self, base: Base, last: WalSegment) -> bool:
         backup = base.backup
-        own = self._ending(backup.stop_lsn, backup.stop_timeline)
-        if last.number < own.number:
+        if last.number < self._ending(backup.stop_lsn, backup.stop_timeline).number:
             return False
         return self.archive.missing(backup.start_lsn, backup.timeline, last) == ()
-
-    def _segments(self, base: Base, last: WalSegment) -> tuple[WalSegment, ...]:
-        return tuple(self._along(base, last))
 
     def _along(self, base: Base, last: WalSegment) -> Iterator[WalSegment]:
         route = self.archive.route(base.backup.start_lsn, base.backup.timeline, last.timeline)
         for leg in route or ():
-            for number in range(leg.first, (last.number if leg.last is None else leg.last) + 1):
+            end = last.number if leg.last is None else min(leg.last, last.number)
+            for number in range(leg.first, end + 1):
                 yield WalSegment(leg.timeline, number, self.archive.segment_bytes)
-
-    def _hole_before(self, last: WalSegment) -> Unreachable:
-        """How far the best base backup gets towards ``last``, and where the next one begins behind the hole."""
-        backups = [base.backup for base in self.bases]
-        ends = [self.archive.reach(each.start_lsn, each.timeline, last.timeline) for each in backups]
-        before = max((end.end for end in ends if end is not None and end.number <= last.number), default=None)
-        after = min((each.stop_lsn for each in backups if each.stop_lsn > last.start), default=None)
-        reason = f"the archive lacks WAL before the end of {last.name}"
-        newest = self._last(self.present)
-        if newest is not None and last.number > newest.number:
-            reason = f"it lies beyond the end of the archive ({newest.end})"
-        return Unreachable(reason, before, after)
-
-    def _last(self, timeline: TimelineId) -> WalSegment | None:
-        numbers = self.archive.numbers.get(timeline)
-        return WalSegment(timeline, max(numbers), self.archive.segment_bytes) if numbers else None
 
     def _ending(self, lsn: Lsn, timeline: TimelineId) -> WalSegment:
         return WalSegment.ending(lsn, timeline, self.archive.segment_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A position that can be asked for, and when the last transaction before it ended."""
+
+    lsn: Lsn
+    at: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"{self.lsn} ({self.at:%Y-%m-%d %H:%M:%S.%f} UTC)" if self.at else str(self.lsn)

@@ -50,9 +50,9 @@ class RestorePlan(Document):
     server_version: int
     timeline: int
     reaches_lsn: LsnText | None = None
-    """The end of what is replayed, where that is known before: exact for an LSN, else the last segment's end."""
+    """Where replay will end, to the byte; ``None`` where no pg_waldump of the cluster's version could tell."""
     reaches_at: AwareDatetime | None = None
-    """The last commit that will be in it, where the WAL's facts tell."""
+    """When the last transaction ended that is replayed, as pg_last_xact_replay_timestamp will say; ``None``: none."""
     replay: WalToReplay
     documents: DocumentsToRestore | None = None
     config: str

@@ -1,7 +1,7 @@
 """Plans a restore from one vault alone: what comes back, from what, over what, and what will not be in it.
 
 Reads registers, listings and a few WAL segments, writes nothing. What cannot be reached is refused here, before
-anything is fetched.
+anything else is fetched.
 """
 
 import shutil
@@ -10,20 +10,26 @@ from datetime import datetime
 from pathlib import Path
 
 from include.muniment.adapters import catalog
-from include.muniment.adapters.document_cover import find_cover
+from include.muniment.adapters.drill_records import drills
 from include.muniment.adapters.site import Side
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
-from include.muniment.domain.document_recovery import Selection, documents_at
 from include.muniment.domain.firm import Firm
 from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import Point, WalRange, new_id
-from include.muniment.domain.restore_choice import Base, Choice, Restorable, Unreachable
-from include.muniment.domain.restore_plan import DocumentsToRestore, RestorePlan, WalToReplay
-from include.muniment.domain.wal import Lsn
-from include.muniment.errors import NoSnapshotCovers, NothingToRestore, TargetUnreachable
+from include.muniment.domain.register import RecoveryWindow, WalRange, new_id
+from include.muniment.domain.restore_choice import Base, Choice, Instant, Restorable, Unreachable
+from include.muniment.domain.restore_estimate import estimate_s
+from include.muniment.domain.restore_plan import RestorePlan, WalToReplay
+from include.muniment.domain.restore_text import left_out, left_out_of_documents
+from include.muniment.errors import NothingToRestore, ProgramMissing, TargetUnreachable
 from include.muniment.ports import Clock
+from include.muniment.runbooks.documents_of_plan import FoundDocuments, documents_by, documents_of_point
+from include.muniment.runbooks.find_stop import StopFinder
 from include.muniment.runbooks.identity import prove_vault
+from include.muniment.runbooks.read_wal import open_reader
+from include.muniment.runbooks.search_wal import WalSearch
+from include.muniment.runbooks.verify_wal_checkpoint import windows_of
+from include.muniment.runbooks.verify_wal_files import known_facts
 
 
 def plan_restore(
@@ -36,39 +42,43 @@ def plan_restore(
     clock: Clock,
     replaces: str | None = None,
 ) -> RestorePlan:
-    """Raises ``WrongVault``, ``NothingToRestore``, ``ObjectMissing`` for an unknown point, ``TargetUnreachable``."""
-    stock = _take_stock(vault)
-    choice, settings = _choose(stock, target)
+    """Raises ``WrongVault``, ``NothingToRestore``, ``ObjectMissing`` for an unknown point, and ``TargetUnreachable``.
+
+    ``ProgramMissing`` where a time, a transaction or a name has to be looked up in WAL of a PostgreSQL that is not
+    installed here; the other targets are then planned without being looked up.
+    """
     now = clock()
-    documents = _documents(stock, target, choice)
-    replay = _replay(stock, choice)
-    chain_bytes = sum(backup.stored_bytes for backup in choice.base.chain)
+    stock = _take_stock(vault)
+    found = _find(stock, target)
+    choice, documents = found.choice, _documents(stock, target, found)
+    chain, replay = choice.base.chain, _replay(stock, choice)
+    fetch_bytes = sum(backup.stored_bytes for backup in chain)
+    fetch_bytes += documents.documents.size_bytes if documents.documents else 0
     return RestorePlan(
         id=new_id(now),
         firm=firm.id,
         made_at=now,
         target=str(target),
-        settings={
-            **settings,
-            "recovery_target_timeline": str(choice.timeline),
-            "recovery_target_action": "promote",
-        },
+        settings=_settings(choice),
         side=side,
         vault=vault.bucket,
         region=vault.region,
         point=choice.base.point.id,
-        chain=choice.base.point.chain,
+        chain=tuple(backup.id for backup in chain),
         server_version=choice.base.backup.server_version,
         timeline=choice.timeline,
-        reaches_lsn=Lsn.parse(settings["recovery_target_lsn"]) if "recovery_target_lsn" in settings else None,
+        reaches_lsn=choice.stop.position if choice.stop.is_exact else None,
+        reaches_at=found.last_end,
         replay=replay,
-        documents=documents,
+        documents=documents.documents,
         config=choice.base.point.config,
         into=str(into),
         replaces=replaces,
-        fetch_bytes=chain_bytes + replay.stored_bytes + (documents.size_bytes if documents else 0),
+        fetch_bytes=fetch_bytes + replay.stored_bytes,
         space_needed_bytes=_space_needed(choice.base),
         space_there_bytes=_space_there(into),
+        estimate_s=estimate_s(drills(vault), stored_bytes=fetch_bytes, segments=replay.segments),
+        left_out=_left_out(stock, found, documents),
     )
 
 
@@ -80,6 +90,15 @@ class _Stock:
     store: WalArchive
     files: dict[str, StoredObject]
     restorable: Restorable
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """``at`` is the database's instant, for whatever has to match it; ``last_end`` its last transaction's."""
+
+    choice: Choice
+    last_end: datetime | None
+    at: datetime
 
 
 def _take_stock(vault: Vault) -> _Stock:
@@ -94,7 +113,7 @@ def _take_stock(vault: Vault) -> _Stock:
 
 
 def _bases(vault: Vault, system_identifier: int) -> tuple[Base, ...]:
-    """Newest first. A point whose backup is not registered here any more is none."""
+    """Newest first. A point whose backups are not all registered here any more is none."""
     backups = {backup.id: backup for backup in catalog.registered_backups(vault)}
     return tuple(
         Base(point, tuple(backups[each] for each in point.chain))
@@ -103,36 +122,69 @@ def _bases(vault: Vault, system_identifier: int) -> tuple[Base, ...]:
     )
 
 
-def _choose(stock: _Stock, target: RecoveryTarget) -> tuple[Choice, dict[str, str]]:
-    found, settings = _found(stock, target)
-    if isinstance(found, Unreachable):
-        raise TargetUnreachable(
-            firm=stock.vault.firm,
-            bucket=stock.vault.bucket,
-            target=target,
-            reason=found.reason,
-            before=found.before or "none",
-            after=found.after or "none",
-        )
-    return found, settings
+def _find(stock: _Stock, target: RecoveryTarget) -> _Found:
+    point = catalog.find_point(stock.vault, target.value) if target.kind == "point" else None
+    known = known_facts(stock.vault, stock.store.system_identifier)
+    with open_reader(stock.store, stock.restorable.archive) as reader:
+        finder = StopFinder(stock.restorable, WalSearch(reader, known), point)
+        try:
+            choice = finder.find(target)
+            if isinstance(choice, Unreachable):
+                raise _unreachable(stock, target, choice, finder)
+            last_end = finder.last_end(choice)
+        except ProgramMissing:
+            blind = finder.without_reading(target)
+            if blind is None:
+                raise
+            if isinstance(blind, Unreachable):
+                raise _unreachable(stock, target, blind, None) from None
+            choice, last_end = blind, None
+    return _Found(choice, last_end, _instant(stock, target, choice, last_end))
 
 
-def _found(stock: _Stock, target: RecoveryTarget) -> tuple[Choice | Unreachable, dict[str, str]]:
+def _instant(stock: _Stock, target: RecoveryTarget, choice: Choice, last_end: datetime | None) -> datetime:
+    """Behind its last transaction a database stays what it is: until the target, or until the archive's end."""
     match target.kind:
+        case "time":
+            return target.at
         case "latest":
-            return stock.restorable.latest(), {}
+            return max(filter(None, (last_end, stock.store.written_at(choice.segments[-1]))))
         case "immediate":
-            return stock.restorable.consistent(), target.settings()
-        case "point":
-            point = catalog.find_point(stock.vault, target.value)
-            lsn = point.control_totals.lsn
-            settings = {"recovery_target_lsn": str(lsn), "recovery_target_inclusive": "off"}
-            return stock.restorable.through(lsn, lsn, point.wal.timeline), settings
-        case "lsn":
-            lsn = Lsn.parse(target.value)
-            return stock.restorable.through(lsn, lsn), target.settings()
-        case kind:
-            raise NotImplementedError(kind)
+            return choice.base.backup.finished_at
+        case _:
+            return last_end or choice.base.backup.finished_at
+
+
+def _unreachable(
+    stock: _Stock, target: RecoveryTarget, why: Unreachable, finder: StopFinder | None
+) -> TargetUnreachable:
+    before = finder.last_instant(why.before) if finder and why.before else None
+    after = Instant(why.after.backup.stop_lsn, why.after.backup.finished_at) if why.after else None
+    backups = [base.backup for base in stock.restorable.bases]
+    windows = windows_of(stock.store, stock.restorable.archive, backups)
+    return TargetUnreachable(
+        firm=stock.vault.firm,
+        bucket=stock.vault.bucket,
+        target=target,
+        reason=why.reason,
+        before=before or "none",
+        after=after or "none",
+        windows="".join(f"\n  {_window(window)}" for window in windows) or " none",
+    )
+
+
+def _window(window: RecoveryWindow) -> str:
+    start, end = Instant(window.start_lsn, window.start_at), Instant(window.end_lsn, window.end_at)
+    return f"{start} to {end} on timeline {window.timeline}"
+
+
+def _settings(choice: Choice) -> dict[str, str]:
+    """The timeline always by its number: ``latest`` would follow whatever appears in the archive meanwhile."""
+    return {
+        **choice.stop.settings,
+        "recovery_target_timeline": str(choice.timeline),
+        "recovery_target_action": "promote",
+    }
 
 
 def _replay(stock: _Stock, choice: Choice) -> WalToReplay:
@@ -144,35 +196,16 @@ def _replay(stock: _Stock, choice: Choice) -> WalToReplay:
     )
 
 
-def _documents(stock: _Stock, target: RecoveryTarget, choice: Choice) -> DocumentsToRestore | None:
+def _documents(stock: _Stock, target: RecoveryTarget, found: _Found) -> FoundDocuments:
     if target.kind == "point":
-        return _of_point(stock.vault, catalog.find_point(stock.vault, target.value))
-    at = stock.store.written_at(choice.segments[-1])
-    if target.kind == "immediate":
-        at = choice.base.backup.finished_at
-    return _at(stock.vault, at)
+        return documents_of_point(stock.vault, catalog.find_point(stock.vault, target.value))
+    return documents_by(stock.vault, found.at)
 
 
-def _of_point(vault: Vault, point: Point) -> DocumentsToRestore:
-    taken_at = catalog.find_snapshot(vault, point.documents).taken_at
-    return DocumentsToRestore(
-        at=taken_at, snapshot=point.documents, count=point.document_count, size_bytes=point.document_bytes
-    )
-
-
-def _at(vault: Vault, at: datetime) -> DocumentsToRestore | None:
-    """Behind the last snapshot it is the last snapshot's; before the first there are none."""
-    newest = catalog.latest_snapshot(vault)
-    try:
-        cover = find_cover(vault, None if newest is not None and newest.taken_at <= at else at)
-    except (NoSnapshotCovers, NothingToRestore):
-        return None
-    versions = [recalled.version for recalled in documents_at(cover, Selection(), None)]
-    return DocumentsToRestore(
-        at=cover.at,
-        snapshot=cover.base.id,
-        count=len(versions),
-        size_bytes=sum(version.size_bytes for version in versions),
+def _left_out(stock: _Stock, found: _Found, documents: FoundDocuments) -> tuple[str, ...]:
+    return (
+        *left_out(found.choice, stock.restorable, found.last_end),
+        *left_out_of_documents(documents.documents, found.at, uncertain=documents.uncertain),
     )
 
 

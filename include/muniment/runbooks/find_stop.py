@@ -1,0 +1,178 @@
+"""Finds in the WAL where recovery to a target will end, to the record: before anything else is fetched.
+
+PostgreSQL decides at one record. It stops before the first commit or abort that is younger than a target time, behind
+the one of a target transaction, behind a restore point, behind the first record that begins at a target LSN or later;
+where that record never comes, recovery fails. Source: ``src/backend/access/transam/xlogrecovery.c``,
+``recoveryStopsBefore`` and ``recoveryStopsAfter``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from include.muniment.domain.recovery_target import Kind, RecoveryTarget
+from include.muniment.domain.register import Point
+from include.muniment.domain.restore_choice import Base, Choice, Instant, Restorable, Stop, Unreachable
+from include.muniment.domain.wal import Lsn, WalSegment
+from include.muniment.domain.wal_facts import WalRecord
+from include.muniment.runbooks.search_wal import WalSearch
+
+# By how much the clock of the worker that took a backup may differ from its server's.
+_CLOCKS_DIFFER = timedelta(hours=1)
+_NO_WAL = "the archive holds no WAL"
+
+type Found = Choice | Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class StopFinder:
+    """``point`` is the one that a target of that kind names. Raises ``ProgramMissing``, see search_wal."""
+
+    restorable: Restorable
+    search: WalSearch
+    point: Point | None = None
+
+    def find(self, target: RecoveryTarget) -> Found:
+        find: Mapping[Kind, Callable[[RecoveryTarget], Found]] = {
+            "latest": lambda _: self._latest(),
+            "immediate": lambda _: self.restorable.consistent(),
+            "point": lambda _: self._at_totals(),
+            "lsn": lambda asked: self._at_lsn(Lsn.parse(asked.value), asked.settings()),
+            "time": lambda asked: self._at_time(asked.at, asked.settings()),
+            "xid": lambda asked: self._behind_transaction(int(asked.value), asked.settings()),
+            "name": lambda asked: self._behind_name(asked.value, asked.settings()),
+        }
+        return find[target.kind](target)
+
+    def without_reading(self, target: RecoveryTarget) -> Found | None:
+        """What listings alone tell: nothing of a time, a transaction or a name."""
+        match target.kind:
+            case "latest":
+                last = max(self._present.values(), key=lambda each: each.number, default=None)
+                if last is None:
+                    return Unreachable(_NO_WAL)
+                return self.restorable.choose(Stop(last.end, _byte_before(last.end), last.end, is_exact=False))
+            case "immediate":
+                return self.restorable.consistent()
+            case "point" if self.point is not None:
+                lsn, line = self.point.control_totals.lsn, self.point.wal.timeline
+                return self.restorable.choose(Stop(lsn, lsn, _byte_behind(lsn), _before(lsn), line, is_exact=False))
+            case "lsn":
+                lsn = Lsn.parse(target.value)
+                return self.restorable.choose(Stop(lsn, lsn, _byte_behind(lsn), target.settings(), is_exact=False))
+            case _:
+                return None
+
+    @property
+    def _present(self) -> Mapping[int, WalSegment]:
+        return self.restorable.path(self.restorable.present)
+
+    def _latest(self) -> Found:
+        """The last record that is whole. PostgreSQL is told its position: what is archived later changes nothing."""
+        path = self._present
+        record = self.search.last_record(path[max(path)]) if path else None
+        if record is None:
+            return Unreachable(_NO_WAL)
+        settings = {"recovery_target_lsn": str(record.start), "recovery_target_inclusive": "on"}
+        return self.restorable.choose(_behind(record, settings))
+
+    def _at_totals(self) -> Found:
+        """Control totals see what was committed before their position, and nothing that begins there."""
+        assert self.point is not None
+        lsn, line = self.point.control_totals.lsn, self.point.wal.timeline
+        record = self.search.first_at(lsn, self.restorable.path(line))
+        if record is None:
+            return self.restorable.why_not(lsn, line)
+        return self.restorable.choose(Stop(record.start, record.start, record.end, _before(lsn), line))
+
+    def _at_lsn(self, lsn: Lsn, settings: Mapping[str, str]) -> Found:
+        present = self.restorable.present
+        if lsn < self.restorable.earliest.backup.stop_lsn:
+            return self.restorable.why_not(lsn, present)
+        record = self.search.first_at(lsn, self._present)
+        return self.restorable.choose(_behind(record, settings)) if record else self.restorable.why_not(lsn, present)
+
+    def _at_time(self, at: datetime, settings: Mapping[str, str]) -> Found:
+        """Newest base backup first: its own WAL tells whether the time lies before its end."""
+        later: Base | None = None
+        for base in self.restorable.bases:
+            stretch = self.restorable.stretch(base, self.restorable.present)
+            if not stretch:
+                continue
+            if base.backup.finished_at <= at + _CLOCKS_DIFFER or base is self.restorable.bases[-1]:
+                record = self.search.first_younger(at, stretch, base.backup.start_lsn)
+                if record is None:
+                    return self._never_younger(stretch[-1], later)
+                if record.start >= base.backup.stop_lsn:
+                    return self.restorable.choose(Stop(record.start, record.start, record.end, settings))
+            later = base
+        return Unreachable("it lies before the end of the first base backup", after=later)
+
+    def _never_younger(self, last: WalSegment, later: Base | None) -> Unreachable:
+        if later is not None or last.number < max(self._present):
+            return Unreachable(f"the archive has a hole that begins at {last.end}, and it lies in there", last, later)
+        return Unreachable("no transaction ended later, so PostgreSQL could not tell where to stop", last)
+
+    def _behind_transaction(self, xid: int, settings: Mapping[str, str]) -> Found:
+        path = list(self._present.values())
+        record = self.search.end_of(xid, path)
+        if record is not None:
+            return self.restorable.choose(_behind(record, settings))
+        is_elsewhere = self.search.end_of(xid, self._off(path)) is not None
+        return self._unknown(f"transaction {xid}", "has ended", is_elsewhere=is_elsewhere)
+
+    def _behind_name(self, name: str, settings: Mapping[str, str]) -> Found:
+        path = list(self._present.values())
+        named = self.search.named(name, path)
+        record = self.search.first_at(named[-1], self._present) if named else None
+        if record is None:
+            is_elsewhere = bool(self.search.named(name, self._off(path)))
+            return self._unknown(f"restore point {name!r}", "is", is_elsewhere=is_elsewhere)
+        choice = self.restorable.choose(_behind(record, settings))
+        if isinstance(choice, Unreachable):
+            return choice
+        passed = [lsn for lsn in named if lsn >= choice.base.backup.start_lsn]
+        if len(passed) > 1:  # PostgreSQL would take the first one
+            lsns = ", ".join(map(str, passed))
+            return Unreachable(f"there are {len(passed)} restore points {name!r}: choose one by its LSN, {lsns}")
+        return choice
+
+    def _unknown(self, what: str, verb: str, *, is_elsewhere: bool) -> Unreachable:
+        present = self.restorable.present
+        if is_elsewhere:
+            return Unreachable(f"{what} {verb} on another timeline, which timeline {present} left before")
+        return Unreachable(f"no {what} {verb} in the WAL that is here")
+
+    def _off(self, path: Sequence[WalSegment]) -> list[WalSegment]:
+        """What is here and not on the way to the present."""
+        archive = self.restorable.archive
+        there = (
+            WalSegment(line, each, archive.segment_bytes) for line, held in archive.numbers.items() for each in held
+        )
+        return sorted(set(there) - set(path))
+
+    def last_end(self, choice: Choice) -> datetime | None:
+        """When the last transaction that is replayed ended; ``None`` where none is."""
+        return self.search.last_end(choice.segments, choice.base.backup.start_lsn, choice.stop.position)
+
+    def last_instant(self, segment: WalSegment) -> Instant | None:
+        """The last position in it that can be asked for, and be reached."""
+        record = self.search.last_record(segment)
+        choice = self.restorable.choose(_behind(record, {})) if record else None
+        return Instant(record.start, self.last_end(choice)) if record and isinstance(choice, Choice) else None
+
+
+def _behind(record: WalRecord, settings: Mapping[str, str]) -> Stop:
+    return Stop(record.end, record.start, record.end, settings)
+
+
+def _before(lsn: Lsn) -> dict[str, str]:
+    return {"recovery_target_lsn": str(lsn), "recovery_target_inclusive": "off"}
+
+
+def _byte_before(lsn: Lsn) -> Lsn:
+    return Lsn(lsn.offset_bytes - 1)
+
+
+def _byte_behind(lsn: Lsn) -> Lsn:
+    return Lsn(lsn.offset_bytes + 1)
