@@ -27,7 +27,7 @@
         │   └── UnknownParameter          a run was triggered with a name that no step knows
         ├── ObjectArchived · DocumentsArchived · NoSuchDocument · NoSuchMatter · ConfigUnreadable
         ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
-        ├── DrillFailed · DrillOverdue · SignOffOverdue · WentBack · NotProvenLive
+        ├── TargetNotReached · DrillFailed · DrillOverdue · SignOffOverdue · WentBack · NotProvenLive
         ├── ProgramMissing · ExtensionMissing · ProgramFailed · DiskFull · WalFileMissing
         └── DemonstrationIsBusy · DemonstrationFailed
 
@@ -489,6 +489,14 @@ class AlreadyRegistered(Permanent):
     text = "object {key} already exists in {bucket}"
     kept = "the object that was there first"
     hint = "another run has registered it; list the points with `muniment points FIRM`."
+
+
+class TargetNotReached(Permanent):
+    """A recovery ended elsewhere than its plan said."""
+
+    text = "the recovery of firm {firm} to {target} did not end where plan {plan} said: {differences}"
+    kept = "the vaults, and whatever is live; what was restored must not be used"
+    hint = "look into the restored server's log, make a new plan, and restore again."
 
 
 class NothingToRestore(Permanent):
