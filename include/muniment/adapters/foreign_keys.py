@@ -34,8 +34,8 @@ _COLUMNS = """
 """
 # conparentid: PostgreSQL repeats a partitioned table's keys for each partition.
 _KEYS = """
-    SELECT k.conname AS name, coalesce(pg_partition_root(k.conrelid), k.conrelid) AS child,
-           coalesce(pg_partition_root(k.confrelid), k.confrelid) AS parent,
+    SELECT k.conname AS name, coalesce(pg_partition_root(k.conrelid)::oid, k.conrelid) AS child,
+           coalesce(pg_partition_root(k.confrelid)::oid, k.confrelid) AS parent,
            k.condeferrable AS is_deferrable, k.confmatchtype = 'f' AS is_match_full,
            (SELECT array_agg(a.attname::text ORDER BY place) FROM unnest(k.conkey) WITH ORDINALITY AS n(number, place)
             JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n.number) AS columns,

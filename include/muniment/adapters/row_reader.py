@@ -51,13 +51,13 @@ class RowReader:
         if not wanted:
             return {}
         query = sql.SQL("SELECT {columns} FROM {table} AS r WHERE {condition}{lock}").format(
-            columns=sql.SQL(", ").join(sql.Identifier("r", name) for name in table.stored),
+            columns=sql.SQL(", ").join(sql.Identifier("r", name) for name in table.types),
             table=from_clause(table),
             condition=matches(table, columns),
             lock=sql.SQL(" FOR UPDATE OF r" if self.locking else ""),
         )
         parameters = [list(column) for column in zip(*wanted, strict=True)]
-        return {table.row_id(row): row for row in self._texts(query, parameters, table.stored)}
+        return {table.row_id(row): row for row in self._texts(query, parameters, tuple(table.types))}
 
     def hanging_on(self, rows: Rows) -> Rows:
         """``rows``, those that name one of them, those that name one of these, and so on: one query a key and step.

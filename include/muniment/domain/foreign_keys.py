@@ -76,12 +76,12 @@ class ForeignKey:
 
     def values(self, child: Row) -> tuple[str, ...] | None:
         """What the child names; ``None`` where one of the columns is NULL: then it names nothing."""
-        found = tuple(value for column in self.columns if (value := child[column]) is not None)
+        found = tuple(value for column in self.columns if (value := child.get(column)) is not None)
         return found if len(found) == len(self.columns) else None
 
     def target(self, parent: Row) -> tuple[str, ...] | None:
         """What a child would say to name this parent."""
-        found = tuple(value for column in self.referenced if (value := parent[column]) is not None)
+        found = tuple(value for column in self.referenced if (value := parent.get(column)) is not None)
         return found if len(found) == len(self.referenced) else None
 
 

@@ -39,6 +39,11 @@ def key_text(key: tuple[str, ...]) -> str:
     return key[0] if len(key) == 1 else json.dumps(list(key), ensure_ascii=False)
 
 
+def parse_key(text: str, columns: int) -> tuple[str, ...]:
+    """The way back, for a primary key of so many columns."""
+    return (text,) if columns == 1 else tuple(json.loads(text))
+
+
 class PlannedRow(Document):
     """One row that differs. ``then_sha256`` and ``live_sha256`` (hex) are of the values that the plan was made from."""
 
@@ -141,7 +146,6 @@ class BeforeImages(Document):
     database: str
     system_identifier: int
     triggers: Triggers = "fire"
-    balances: tuple[str, ...] = ()
     rows: tuple[WrittenRow, ...]
 
     @property

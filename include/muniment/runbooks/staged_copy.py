@@ -1,0 +1,30 @@
+"""Right firm first, for whatever goes from a staged cluster into the live one."""
+
+from include.muniment.adapters.postgres_server import PostgresServer
+from include.muniment.domain.firm import Firm
+from include.muniment.errors import WrongCluster
+
+# Another server of the same cluster started at another moment, or listens elsewhere.
+_INSTANCE = "SELECT pg_postmaster_start_time()::text AS started, current_setting('data_directory', true) AS place"
+
+
+def prove_copy(firm: Firm, staged: PostgresServer, live: PostgresServer, expected: int | None = None) -> int:
+    """The system identifier of both: a restored cluster keeps its own. Raises ``WrongCluster``.
+
+    ``expected``: what firm.json, or a plan, says it is.
+    """
+    actual = live.system_identifier()
+    for wanted in (expected, firm.cluster.system_identifier):
+        if wanted is not None and actual != wanted:
+            raise WrongCluster(firm=firm.id, connection=firm.cluster.connection, actual=actual, expected=wanted)
+    found = staged.system_identifier()
+    if found != actual:
+        raise WrongCluster(firm=firm.id, connection="to the staged cluster", actual=found, expected=actual)
+    if staged.row(_INSTANCE) == live.row(_INSTANCE):
+        raise WrongCluster(
+            firm=firm.id,
+            connection="to the staged cluster",
+            actual="the live one itself",
+            expected=f"a copy of {actual}",
+        )
+    return actual
