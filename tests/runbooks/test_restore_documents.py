@@ -146,6 +146,29 @@ def test_a_prefix_shows_what_changed_was_deleted_and_was_added(engineer: Site, s
     assert restore_in_place(engineer.primary, again, live=live_of(engineer)) == ()
 
 
+def test_the_documents_that_rows_name_by_key_or_whole(
+    cloud: Cloud, site_factory: SiteFactory, cluster: LocalCluster
+) -> None:
+    site = site_factory(cluster, buckets=2)
+    desk = Desk(cloud, site)
+    for bucket in (0, 1):
+        desk.put("will.pdf", b"will", bucket=bucket)
+        desk.put("deed.pdf", b"deed", bucket=bucket)
+        desk.put("other", b"other", bucket=bucket)
+    night = sync(site)
+    for bucket in (0, 1):
+        desk.delete("will.pdf", "deed.pdf", "other", bucket=bucket)
+    selection = Selection(names=("will.pdf", f"s3://{desk.buckets[1]}/deed.pdf", "never there"))
+    found = plan(site, selection, night.taken_at)
+    assert [(each.version.bucket, each.version.key, each.change) for each in found.documents] == [
+        (desk.buckets[0], "will.pdf", "deleted"),
+        (desk.buckets[1], "deed.pdf", "deleted"),
+        (desk.buckets[1], "will.pdf", "deleted"),
+    ]
+    with pytest.raises(NoSuchDocument, match="had no document of 1 names at "):
+        plan(site, Selection(names=("never there",)), night.taken_at)
+
+
 def test_all_that_were_deleted_since(engineer: Site, site: Site, desk: Desk) -> None:
     desk.put_many(5)
     desk.put("gone before", b"long ago")

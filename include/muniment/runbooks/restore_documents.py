@@ -7,7 +7,7 @@ seen or not at all; into a folder; or as links that expire. One vault is enough 
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ from include.muniment.domain.document_recovery import (
     Selection,
     plan_documents,
 )
+from include.muniment.domain.documents import DocumentName, SourceVersion
 from include.muniment.domain.safe_names import MANIFEST, safe_paths
 from include.muniment.errors import (
     DiskFull,
@@ -91,6 +92,8 @@ def plan_document_restore(
 
 def _histories(live: LiveBuckets, selection: Selection) -> Histories:
     """Only of the keys that are asked for: one document is one request, whatever the bucket holds."""
+    if selection.names:
+        return _by_name(live, selection)
     prefix = selection.key if selection.key is not None else selection.prefix
     found = {}
     for name, source in live.items():
@@ -100,6 +103,20 @@ def _histories(live: LiveBuckets, selection: Selection) -> Histories:
                     break  # keys come in order, and the prefix itself is the first of its own
                 found[history[0].name] = tuple(history)
     return found
+
+
+def _by_name(live: LiveBuckets, selection: Selection) -> Histories:
+    """One request a document, many at once."""
+    keys = {_key(name) for name in selection.names}
+    wanted = [(bucket, key) for bucket in live for key in sorted(keys) if selection.covers(bucket, key)]
+    found: dict[DocumentName, Sequence[SourceVersion]] = {}
+    for histories in at_once(lambda each: _histories(live, Selection(bucket=each[0], key=each[1])), wanted, WORKERS):
+        found |= histories
+    return found
+
+
+def _key(name: str) -> str:
+    return name.removeprefix("s3://").partition("/")[2] if name.startswith("s3://") else name
 
 
 def restore_in_place(

@@ -115,13 +115,12 @@ def refusals(firm: Firm, database: str) -> Iterator[None]:
     except StillNamed as named:
         parent, child = (f"{row[0]} {key_text(row[1])}" for row in (named.row, named.by))
         raise RowsRefused(database=database, firm=firm.id, reason=f"{child} names {parent}, which should go") from None
+    except NoOrder as found:
+        ring = f"{' → '.join(found.ring)} name each other in a ring, by columns that are never NULL"
+        raise RowsRefused(database=database, firm=firm.id, reason=ring) from None
     except psycopg.errors.InsufficientPrivilege as denied:
-        raise AccessDenied(
-            service="PostgreSQL",
-            operation="a restore",
-            place=f"database {database}",
-            reason=denied.diag.message_primary,
-        ) from None
+        place, reason = f"database {database}", denied.diag.message_primary
+        raise AccessDenied(service="PostgreSQL", operation="a restore", place=place, reason=reason) from None
     except (psycopg.IntegrityError, psycopg.DataError, psycopg.InternalError, psycopg.ProgrammingError) as error:
         said = error.diag.message_primary or type(error).__name__
         raise RowsRefused(database=database, firm=firm.id, reason=said) from None
