@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.staging import Staging, name_of, parse_folder_name
 from include.muniment.errors import StagingBusy
+
+PATIENCE_S = 10.0
+"""The keeper takes a look now and then: who finds it there waits a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,6 @@ class StagingFolder:
     @property
     def record_path(self) -> Path:
         return self.path / "staging.json"
-
-    @property
-    def begun(self) -> Path:
-        """Marks a server that has been started here: from then on the data directory is no restore's any more."""
-        return self.path / "recovery-begun"
 
     def plan(self) -> RestorePlan | None:
         """What is restored here; ``None`` where nobody has begun yet."""
@@ -84,27 +83,24 @@ class StagingFolder:
         shutil.rmtree(self.path)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Nobody destroys it, makes it, or takes it live meanwhile. Raises ``StagingBusy``.
+    def held(self, patience_s: float = PATIENCE_S) -> Iterator[None]:
+        """Nobody destroys it, makes it, or takes it live meanwhile. The lock goes with its process, however that ends.
 
-        The lock goes with its process, however that ends.
+        Raises ``StagingBusy``, and ``FileNotFoundError`` where the folder has gone.
         """
         with (self.path / "in-use").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StagingBusy(place=self.path) from None
+            self._lock(lock.fileno(), patience_s)
             yield
 
-    @property
-    def is_held(self) -> bool:
-        try:
-            with self.held():
-                return False
-        except StagingBusy:
-            return True
-        except FileNotFoundError:  # it has just been removed
-            return True
+    def _lock(self, descriptor: int, patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StagingBusy(place=self.path) from None
+            time.sleep(0.05)
 
 
 def staging_folders(root: Path) -> list[StagingFolder]:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,13 @@ from include.muniment.errors import Damaged
 _NAMED_AT_MOST = 5
 
 
-class Documents(Protocol):
+class Openable(Protocol):
+    def read(self, version: DocumentVersion) -> bytes:
+        """Raises ``Damaged`` where they are not the registered bytes."""
+        ...
+
+
+class Documents(Openable, Protocol):
     """Where a drill looks for the documents of a snapshot."""
 
     @property
@@ -35,10 +41,6 @@ class Documents(Protocol):
         ...
 
     def has(self, version: DocumentVersion) -> bool: ...
-
-    def read(self, version: DocumentVersion) -> bytes:
-        """Raises ``Damaged`` where they are not the registered bytes."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,13 @@ def document_checks(
     yield _whole(point, snapshot)
     yield _all_there(documents, snapshot)
     there = [version for version in snapshot.documents if documents.has(version)]
+    yield from opened_checks(documents, there, sample=sample, seed=seed)
+
+
+def opened_checks(
+    documents: "Openable", there: Sequence[DocumentVersion], *, sample: int, seed: int
+) -> Iterator[Check]:
+    """One for each kind of file that we have a parser for: a sample of ``there``, drawn by the seed."""
     for suffix, parser in PARSERS.items():
         chosen = sampled(
             there,
@@ -121,7 +130,7 @@ def _all_there(documents: Documents, snapshot: DocumentSnapshot) -> Check:
 
 
 def _opened(
-    documents: Documents, suffix: str, chosen: tuple[DocumentVersion, ...], parse: Callable[[bytes], str]
+    documents: Openable, suffix: str, chosen: tuple[DocumentVersion, ...], parse: Callable[[bytes], str]
 ) -> Check:
     faults = [fault for version in chosen if (fault := _fault(documents, version, parse))]
     count = f"{len(chosen) - len(faults)} of {len(chosen)}"
@@ -133,7 +142,7 @@ def _opened(
     )
 
 
-def _fault(documents: Documents, version: DocumentVersion, parse: Callable[[bytes], str]) -> str | None:
+def _fault(documents: Openable, version: DocumentVersion, parse: Callable[[bytes], str]) -> str | None:
     try:
         fault = parse(documents.read(version))
     except Damaged as damage:

@@ -1,7 +1,8 @@
 """The WAL that a recovery replays, fetched before its server starts: what the server then runs needs no credentials."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from include.muniment.adapters.vault import Vault
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.register import Backup
 from include.muniment.domain.wal import Lsn, SystemIdentifier, TimelineId, WalSegment, is_history
+from include.muniment.errors import Damaged
 from include.muniment.ports import Progress, Silent
 
 FETCHED_AT_ONCE = 16
@@ -40,28 +42,47 @@ class WalSpan:
 
 
 def fetch_wal_beside(
-    vault: Vault, system_identifier: SystemIdentifier, span: WalSpan, into: Path, progress: Progress | None = None
+    vaults: Sequence[Vault],
+    system_identifier: SystemIdentifier,
+    span: WalSpan,
+    into: Path,
+    progress: Progress | None = None,
 ) -> int:
-    """What the archive has of ``span``, and each timeline's history. Returns the number of files in ``into``.
+    """What the archives have of ``span``, and each timeline's history. Returns the number of files in ``into``.
 
-    What is there already is not fetched again. Raises ``WalSegmentInvalid`` and ``ObjectDamaged``; a segment that is
-    missing shows when the server asks for it.
+    The first vault is asked first; another helps out where a file is missing or damaged there, and progress says so.
+    What is in ``into`` already is not fetched again. Raises what the first vault says against a file that no vault has
+    whole; a segment that none of them names shows when the server asks for it.
     """
     into.mkdir(mode=0o755, exist_ok=True)
-    archive = WalArchive(vault, system_identifier)
-    names = archive.files().keys()
+    progress = progress or Silent()
+    archives = [WalArchive(vault, system_identifier) for vault in vaults]
+    names = {name for archive in archives for name in archive.files()}
     wanted = [*filter(is_history, names), *(name for name in span.names() if name in names)]
 
     def fetch(name: str) -> None:
         unfinished = into / f"{name}.part"
-        unfinished.write_bytes(archive.read(name))
+        unfinished.write_bytes(_read(archives, name, progress))
         unfinished.rename(into / name)
 
     missing = [name for name in wanted if not (into / name).exists()]
-    with (progress or Silent()).step("fetch WAL", len(missing), "segments") as step:
+    with progress.step("fetch WAL", len(missing), "segments") as step:
         for _ in at_once(fetch, missing, FETCHED_AT_ONCE):
             step.advance(1)
     return len(wanted)
+
+
+def _read(archives: Sequence[WalArchive], name: str, progress: Progress) -> bytes:
+    first, *others = archives
+    try:
+        return first.read(name)
+    except Damaged as damage:
+        for other in others:
+            with suppress(Damaged):
+                content = other.read(name)
+                progress.note(f"{name} was taken from {other.vault.bucket}: {damage.what}")
+                return content
+        raise
 
 
 def copy_from(folder: Path) -> str:

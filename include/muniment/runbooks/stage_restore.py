@@ -1,0 +1,220 @@
+"""Stages a restore: the plan's cluster as a server that hurts nobody, the documents of its instant, and what they say.
+
+Everything lies in one folder, ``<root>/staging-<firm>-<id>``, and ``staging.json`` is written last. A run that was
+killed goes on when the same plan is staged again; its server is ended at once by the keeper, who also destroys the
+staging when its time is over.
+"""
+
+import shlex
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from include.muniment.adapters import catalog
+from include.muniment.adapters.asleep import what_sleeps
+from include.muniment.adapters.isolation import IsolatedCluster
+from include.muniment.adapters.postgres_server import PostgresServer
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.staging_records import StagingFolder
+from include.muniment.adapters.vault import Vault
+from include.muniment.domain.drill_evidence import Check, TimedStep
+from include.muniment.domain.firm import Firm
+from include.muniment.domain.register import Backup
+from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.domain.secret import Secret
+from include.muniment.domain.staging import Connection, StagedDocuments, Staging, folder_name, parse_folder_name
+from include.muniment.domain.wal import WalSegment
+from include.muniment.errors import NoSuchStaging, Permanent, TargetNotEmpty
+from include.muniment.ports import Clock, Progress, Silent
+from include.muniment.runbooks.restore_cluster import restore_cluster
+from include.muniment.runbooks.staged_documents import both_ways, plan_of, stage_documents
+from include.muniment.runbooks.staging import clear_expired, start_keeper
+from include.muniment.runbooks.staging_checks import require_stageable
+from include.muniment.runbooks.wal_beside import WalSpan, copy_from, fetch_wal_beside
+
+
+def staging_place(root: Path, firm_id: str, now: datetime) -> Path:
+    """For ``plan_restore(into=…)``: the data directory of a staging to come."""
+    return StagingFolder(root.absolute() / folder_name(firm_id, now)).data_dir
+
+
+@dataclass
+class _Steps:
+    """What took how long."""
+
+    progress: Progress
+    done: list[TimedStep] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begins = time.monotonic()
+        yield
+        seconds = time.monotonic() - begins
+        self.done.append(TimedStep(name=name, begins_s=begins - self.began, seconds=seconds))
+        self.progress.note(f"{name}: {seconds:.1f} s")
+
+
+def stage_restore(
+    vault: Vault,
+    firm: Firm,
+    plan: RestorePlan,
+    *,
+    clock: Clock,
+    other: Vault | None = None,
+    ttl: timedelta | None = None,
+    documents: bool = True,
+    progress: Progress | None = None,
+) -> Staging:
+    """Executes ``plan``, made for a place of ``staging_place``, and leaves a server. Staged already, it is returned.
+
+    ``other`` helps out where an object is missing or damaged in ``vault``; ``ttl`` is the policy's where none is given;
+    without ``documents`` rows are still compared with what the snapshots tell. Checks that fail are in the result.
+    Raises ``NoSuchStaging`` for another place, what ``require_stageable`` and ``restore_cluster`` raise,
+    ``StagingBusy`` and ``ProgramFailed``.
+    """
+    folder = _folder_of(plan)
+    if (there := folder.record()) is not None and there.plan == plan.sha256:
+        return there
+    require_stageable(vault, firm, plan, folder)
+    clear_expired(folder.path.parent, now=clock(), sparing=folder)
+    folder.path.mkdir(parents=True, mode=0o700, exist_ok=True)
+    with folder.held():
+        _begin(folder, plan)
+        start_keeper(folder)
+        try:
+            staging = _Stager(vault, other, firm, plan, folder, _Steps(progress or Silent()), clock).run(
+                ttl or firm.policy.staging.ttl, documents=documents
+            )
+        except BaseException as error:
+            folder.end_server()
+            if isinstance(error, Permanent):
+                shutil.rmtree(folder.path)
+            raise
+        folder.write(staging)
+    return staging
+
+
+def _folder_of(plan: RestorePlan) -> StagingFolder:
+    into = Path(plan.into)
+    folder = StagingFolder(into.parent)
+    named = parse_folder_name(folder.path.name)
+    if into != folder.data_dir or named is None or named[0] != plan.firm:
+        raise NoSuchStaging(place=into.parent)
+    return folder
+
+
+def _begin(folder: StagingFolder, plan: RestorePlan) -> None:
+    """Whose folder this is, before anything else is in it; what ran in it when somebody was killed is ended."""
+    begun = folder.plan()
+    if begun is not None and begun.sha256 != plan.sha256:
+        raise TargetNotEmpty(place=folder.path)
+    folder.end_server()
+    unfinished = folder.plan_path.with_suffix(".new")
+    unfinished.write_bytes(plan.to_json())
+    unfinished.rename(folder.plan_path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stager:
+    vault: Vault
+    other: Vault | None
+    firm: Firm
+    plan: RestorePlan
+    folder: StagingFolder
+    steps: _Steps
+    clock: Clock
+
+    def run(self, ttl: timedelta, *, documents: bool) -> Staging:
+        cluster = self._restored()
+        with self.steps.step("recover"):
+            cluster.recover(self.plan.settings, copy_from(self.folder.wal))
+            shutil.rmtree(self.folder.wal)
+        server = PostgresServer(
+            self.firm.id, Secret(cluster.conninfo()), self.firm.cluster.database, "muniment staging"
+        )
+        staged, checks = self._documents(server, fetch=documents)
+        staging = self._record(cluster, server, staged, checks, self.clock(), ttl)
+        cluster.announce(staging.banner)
+        return staging
+
+    def _restored(self) -> IsolatedCluster:
+        """What a killed run has restored is compared and completed, not fetched anew."""
+        programs = PostgresPrograms.find(self.plan.major)
+        with self.steps.step("restore the base backup"):
+            restore_cluster(
+                self.vault,
+                self.plan,
+                other=self.other,
+                programs=programs,
+                restore_command=shlex.split(copy_from(self.folder.wal)),
+                delta=True,
+                progress=self.steps.progress,
+            )
+        with self.steps.step("fetch WAL"):
+            backup = self._backup()
+            vaults = [self.vault, *([self.other] if self.other else [])]
+            fetch_wal_beside(vaults, backup.system_identifier, self._span(backup), self.folder.wal, self.steps.progress)
+        return self.folder.server(programs, self.plan)
+
+    def _backup(self) -> Backup:
+        return catalog.find_backup(self.vault, self.plan.chain[-1])
+
+    def _span(self, backup: Backup) -> WalSpan:
+        wal = self.plan.replay.wal
+        first, last = (
+            WalSegment.parse(name, backup.wal_segment_bytes) for name in (wal.first_segment, wal.last_segment)
+        )
+        return WalSpan(
+            first.number, last.number, range(backup.timeline, self.plan.timeline + 1), backup.wal_segment_bytes
+        )
+
+    def _documents(self, server: PostgresServer, *, fetch: bool) -> tuple[StagedDocuments | None, Iterable[Check]]:
+        with self.steps.step("documents"):
+            found = plan_of(self.vault, self.plan)
+            if found is None:
+                return None, ()
+            into = self.folder.documents if fetch else None
+            staged = stage_documents(self.vault, found, into, self.steps.progress) if into else None
+        with self.steps.step("rows and documents"):
+            return staged, tuple(both_ways(self.firm, server, found, into))
+
+    def _record(
+        self,
+        cluster: IsolatedCluster,
+        server: PostgresServer,
+        documents: StagedDocuments | None,
+        checks: Iterable[Check],
+        now: datetime,
+        ttl: timedelta,
+    ) -> Staging:
+        plan = self.plan
+        return Staging(
+            id=self.folder.path.name.rsplit("-", 1)[1],
+            firm=plan.firm,
+            plan=plan.sha256,
+            target=plan.target,
+            side=plan.side,
+            vault=plan.vault,
+            data_directory=str(self.folder.data_dir),
+            server_version=plan.server_version,
+            system_identifier=server.system_identifier(),
+            connection=Connection(
+                host="127.0.0.1",
+                port=cluster.port,
+                user=cluster.user,
+                database=self.firm.cluster.database,
+                passfile=str(cluster.passfile),
+            ),
+            documents=documents,
+            made_at=now,
+            expires_at=now + ttl,
+            checks=tuple(checks),
+            asleep=what_sleeps(server),
+            steps=tuple(self.steps.done),
+            left_out=plan.left_out,
+        )

@@ -1,0 +1,69 @@
+"""The documents of a staged restore: those of the database's instant, in a folder beside it, compared with its rows."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from include.muniment.adapters.postgres_server import PostgresServer
+from include.muniment.adapters.vault import Vault
+from include.muniment.domain.document_recovery import DocumentRestorePlan, Selection
+from include.muniment.domain.documents import DocumentName
+from include.muniment.domain.drill_evidence import Check
+from include.muniment.domain.firm import Firm
+from include.muniment.domain.register import DocumentVersion
+from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.domain.safe_names import MANIFEST
+from include.muniment.domain.staging import StagedDocuments
+from include.muniment.ports import Progress
+from include.muniment.runbooks.check_references import check_references
+from include.muniment.runbooks.drill_documents import opened_checks
+from include.muniment.runbooks.restore_documents import plan_document_restore, restore_into_folder
+
+
+@dataclass(frozen=True)
+class InFolder:
+    """Where ``restore_into_folder`` has put them: each file's bytes were compared when its name appeared."""
+
+    folder: Path
+
+    @cached_property
+    def _paths(self) -> Mapping[DocumentName, str]:
+        told = json.loads((self.folder / MANIFEST).read_text("utf-8"))["documents"]
+        return {(each["bucket"], each["key"]): each["path"] for each in told}
+
+    def read(self, version: DocumentVersion) -> bytes:
+        return (self.folder / self._paths[version.bucket, version.key]).read_bytes()
+
+
+def plan_of(vault: Vault, plan: RestorePlan) -> DocumentRestorePlan | None:
+    """All documents at the plan's instant for them; ``None`` where it has none."""
+    if plan.documents is None or plan.documents.count == 0:
+        return None
+    return plan_document_restore(vault, selection=Selection(), at=plan.documents.at)
+
+
+def stage_documents(vault: Vault, found: DocumentRestorePlan, into: Path, progress: Progress) -> StagedDocuments:
+    """Goes on where it was killed. Raises ``DiskFull``, ``ObjectMissing`` and ``ObjectDamaged``."""
+    restore_into_folder(vault, found, into=into, progress=progress)
+    return StagedDocuments(
+        folder=str(into),
+        at=found.at,
+        snapshot=found.snapshot,
+        count=len(found.documents),
+        size_bytes=found.size_bytes,
+    )
+
+
+def both_ways(firm: Firm, server: PostgresServer, found: DocumentRestorePlan, folder: Path | None) -> Iterator[Check]:
+    """Every row's document is there, and a sample of those that rows name opens. ``folder``: where they lie, if so.
+
+    Where no reference is configured, the sample is one of all documents.
+    """
+    versions = [planned.version for planned in found.documents]
+    references = check_references(server, firm.policy.document_references, [(v.bucket, v.key) for v in versions])
+    yield from references.checks
+    if folder is not None:
+        named = [v for v in versions if not references.checks or (v.bucket, v.key) in references.named]
+        yield from opened_checks(InFolder(folder), named, sample=firm.policy.drills.documents_opened, seed=len(named))
