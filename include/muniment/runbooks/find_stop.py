@@ -93,7 +93,7 @@ class StopFinder:
         return self.restorable.choose(_behind(record, settings)) if record else self.restorable.why_not(lsn, present)
 
     def _at_time(self, at: datetime, settings: Mapping[str, str]) -> Found:
-        """Newest base backup first: its own WAL tells whether the time lies before its end."""
+        """Newest base backup first: the WAL tells whether the time lies before its end."""
         later: Base | None = None
         for base in self.restorable.bases:
             stretch = self.restorable.stretch(base, self.restorable.present)
@@ -103,10 +103,18 @@ class StopFinder:
                 record = self.search.first_younger(at, stretch, base.backup.start_lsn)
                 if record is None:
                     return self._never_younger(stretch[-1], later)
-                if record.start >= base.backup.stop_lsn:
+                if record.start >= base.backup.stop_lsn and not self._is_younger(base, at):
                     return self.restorable.choose(Stop(record.start, record.start, record.end, settings))
             later = base
         return Unreachable("it lies before the end of the first base backup", after=later)
+
+    def _is_younger(self, base: Base, at: datetime) -> bool:
+        """Whether a base backup of an idle server has transactions that ended after ``at``, before its own WAL begins.
+
+        PostgreSQL would not see them, and silently recover to a later instant than it was asked to.
+        """
+        newest = self.search.newest_before(base.backup.start_lsn, self._present)
+        return newest > at if newest is not None else base.backup.started_at > at
 
     def _never_younger(self, last: WalSegment, later: Base | None) -> Unreachable:
         if later is not None or last.number < max(self._present):

@@ -49,6 +49,18 @@ class WalSearch:
                         return record
         return None
 
+    def newest_before(self, start: Lsn, path: Mapping[int, WalSegment]) -> datetime | None:
+        """Of the transactions that ended before ``start``, as far back as it takes to find one; ``None``: none."""
+        number = start.offset_bytes // self.reader.archive.segment_bytes
+        if number in path:
+            earlier = (each.at for each in self.endings(path[number]) if each.end <= start and each.at is not None)
+            if (at := max(earlier, default=None)) is not None:
+                return at
+        before = []
+        while (number := number - 1) in path:
+            before.append(path[number])
+        return next((facts.newest_at for _, facts in self.facts(before) if facts.newest_at is not None), None)
+
     def end_of(self, xid: int, segments: Sequence[WalSegment]) -> WalRecord | None:
         """Newest first: a transaction's number comes again after four billion."""
         for segment, facts in self.facts(segments, newest_first=True):
