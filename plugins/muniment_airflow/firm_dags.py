@@ -6,7 +6,6 @@ cluster could not be recovered to the snapshot's instant, and one run holds the 
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, chain, get_parsing_context
 
@@ -14,16 +13,23 @@ from include.muniment.domain.firm import Firm
 from include.muniment.domain.schedule import drill_cron, nightly_schedule, shard_of, wal_cron
 from include.muniment.registry import load_firm, load_registry
 from muniment_airflow import operators as steps
-from muniment_airflow.failures import RETRIES
+from muniment_airflow.dag_settings import (
+    BULK,
+    HEAVY_POOL,
+    HOURS,
+    LIGHT_POOL,
+    MINUTES,
+    RESTORE_POOL,
+    common_settings,
+    of_step,
+)
 from muniment_airflow.firm_docs import backup_doc, drill_doc, wal_doc
-from muniment_airflow.notifiers import OnCallNotifier
+from muniment_airflow.restore_dag import restore_dag
 
 SHARDS = 8
-HEAVY_POOL, LIGHT_POOL, RESTORE_POOL = "muniment_heavy", "muniment_light", "muniment_restore"
 
 # The next night begins a day after this one: a run that is still going then has failed.
 NIGHT_ENDS_AFTER = timedelta(hours=23)
-MINUTES, HOURS, BULK = timedelta(minutes=15), timedelta(hours=2), timedelta(hours=12)
 
 
 def firm_dags(shard: int) -> Iterator[DAG]:
@@ -60,7 +66,7 @@ def backup_dag(firm: Firm) -> DAG:
             ),
         },
         doc_md=backup_doc(firm, nightly),
-        **_common(firm, "backup", HEAVY_POOL),
+        **common_settings(firm, "backup", HEAVY_POOL),
     ) as dag:
         _nightly_chain(firm)
     return dag
@@ -82,15 +88,15 @@ def _nightly_chain(firm: Firm) -> None:
         task_id="copy_to_replica",
         firm_id=firm.id,
         backup_id=BACKUP_ID,
-        snapshot_id=_of("sync_documents", "snapshot_id"),
-        config_id=_of("back_up_config", "config_id"),
+        snapshot_id=of_step("sync_documents", "snapshot_id"),
+        config_id=of_step("back_up_config", "config_id"),
         execution_timeout=BULK,
     )
     register = steps.RegisterRecoveryPoint(
         task_id="register_recovery_point",
         backup_id=BACKUP_ID,
-        wal_proof=_of("verify_wal_checkpoint", "proof"),
-        copy_proof=_of("copy_to_replica", "proof"),
+        wal_proof=of_step("verify_wal_checkpoint", "proof"),
+        copy_proof=of_step("copy_to_replica", "proof"),
         execution_timeout=HOURS,
         **light,
     )
@@ -110,7 +116,7 @@ def wal_dag(firm: Firm) -> DAG:
         schedule=CronTriggerTimetable(wal_cron(firm), timezone="UTC"),
         dagrun_timeout=NIGHT_ENDS_AFTER,
         doc_md=wal_doc(firm),
-        **_common(firm, "wal", LIGHT_POOL),
+        **common_settings(firm, "wal", LIGHT_POOL),
     ) as dag:
         steps.ReplicateWal(
             task_id="replicate_wal",
@@ -138,7 +144,7 @@ def restore_test_dag(firm: Firm) -> DAG:
             ),
         },
         doc_md=drill_doc(firm),
-        **_common(firm, "restore_test", RESTORE_POOL),
+        **common_settings(firm, "restore_test", RESTORE_POOL),
     ) as dag:
         steps.RestoreTest(task_id="drill", firm_id=firm.id, execution_timeout=BULK)
     return dag
@@ -152,35 +158,17 @@ def drill_watch_dag(firm: Firm) -> DAG:
         schedule=CronTriggerTimetable(f"{minute} {hour} * * *", timezone=firm.time_zone),
         dagrun_timeout=NIGHT_ENDS_AFTER,
         doc_md=f"### {firm.name}: has a drill passed in the last 35 days?\n\n`muniment drills {firm.id}` lists them.\n",
-        **_common(firm, "drill_watch", LIGHT_POOL),
+        **common_settings(firm, "drill_watch", LIGHT_POOL),
     ) as dag:
         steps.DrillWatch(task_id="is_no_drill_overdue", firm_id=firm.id, execution_timeout=MINUTES)
     return dag
 
 
-def _common(firm: Firm, kind: str, pool: str) -> dict[str, Any]:
-    """A new firm is backed up from its first night on: its DAGs do not wait for somebody to unpause them."""
-    on_call = OnCallNotifier(firm=firm)
-    region = firm.vaults.primary.region
-    return {
-        "catchup": False,
-        "max_active_runs": 1,
-        "is_paused_upon_creation": False,
-        "tags": [kind, f"firm:{firm.id}", f"tier:{firm.tier}", f"region:{region}"],
-        "default_args": {**RETRIES, "owner": "muniment", "pool": pool, "queue": region, "on_failure_callback": on_call},
-        "on_failure_callback": on_call,
-    }
-
-
-def _of(task_id: str, name: str) -> str:
-    """What an earlier step returned under this name."""
-    return f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{name}'] }}}}"
-
-
-BACKUP_ID = _of("base_backup", "backup_id")
+BACKUP_ID = of_step("base_backup", "backup_id")
 BUILDERS = {
     "backup": backup_dag,
     "wal": wal_dag,
+    "restore": restore_dag,
     "restore_test": restore_test_dag,
     "drill_watch": drill_watch_dag,
 }

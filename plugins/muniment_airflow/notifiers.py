@@ -5,8 +5,8 @@ Airflow logs an error of a notifier and goes on as if somebody had been told, so
 
 import dataclasses
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from airflow.sdk import BaseNotifier
 from airflow.sdk.module_loading import import_string
@@ -96,7 +96,33 @@ class OnCallNotifier(BaseNotifier):
             context["ti"].xcom_push(key=XCOM_KEY, value=word)
 
 
-def call(entry: Notifier, report: FailureReport, context: Mapping[str, Any], firm: Firm) -> None:
+class Words(Protocol):
+    """What a notifier is given to say."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def log_url(self) -> str: ...
+
+
+def tell_one_of(entries: Sequence[Notifier], words: Words, context: Mapping[str, Any], firm: Firm) -> str:
+    """The first that gets through; says which. Raises ``NobodyToldError`` with why each did not."""
+    unreached = []
+    for entry in entries:
+        try:
+            call(entry, words, context, firm)
+        except Exception as error:  # any library stands behind a notifier, and the next one has to be tried
+            unreached.append(f"{entry.notifier}: {type(error).__name__}: {error}")
+        else:
+            return f"told by {entry.notifier}"
+    raise NobodyToldError("; ".join(unreached) or f"firm {firm.id} names no notifier")
+
+
+def call(entry: Notifier, report: Words, context: Mapping[str, Any], firm: Firm) -> None:
     kind = import_string(entry.notifier)
     facts = {"firm": firm.id, "task": report.task, "subject": report.subject, "message": report.message}
     kind(**arguments(kind, entry))({**context, "on_call": {**facts, "log_url": report.log_url}})

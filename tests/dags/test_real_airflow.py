@@ -22,7 +22,7 @@ DAG_FILE = """
 import os, pathlib, time
 from airflow.sdk import DAG
 from include.muniment.registry import load_firm
-from muniment_airflow.firm_dags import LIGHT_POOL, _common
+from muniment_airflow.dag_settings import LIGHT_POOL, common_settings
 from muniment_airflow.operators import FirmOperator
 
 class Endless(FirmOperator):
@@ -34,7 +34,7 @@ class Endless(FirmOperator):
         time.sleep(600)
 
 firm = load_firm(None, "acme")
-common = _common(firm, "backup", LIGHT_POOL)
+common = common_settings(firm, "backup", LIGHT_POOL)
 common["default_args"]["retries"] = 0
 with DAG("acme__backup", schedule=None, **common) as dag:
     Endless(task_id="base_backup", firm_id="acme")

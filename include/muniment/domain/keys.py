@@ -14,6 +14,7 @@ CONFIGS = "config/"
 HOLDS = "holds/"
 VERIFIED = "audit/verified/"
 DRILLS = "drills/"
+RESTORES = "restores/"
 EXPIRED = "audit/expired/"
 RESTORE_KIT = "restore-kit/"
 
@@ -81,6 +82,10 @@ def drill_public_key(drill_id: str) -> str:
 def drill_seal(drill_id: str) -> str:
     """For a firm without a signing key: the sha256 of the evidence, sealed under the vaults' keys."""
     return f"{DRILLS}{drill_id}.seal"
+
+
+def restore(restore_id: str) -> str:
+    return f"{RESTORES}{restore_id}.json"
 
 
 def document_snapshot(snapshot_id: str) -> str:

@@ -3,7 +3,7 @@
 Written last, once, in both vaults under a lock, however the restore ended: a refusal is on the record as well.
 """
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime
 
@@ -12,7 +12,9 @@ from include.muniment.domain.cut_over import CutOver, Safety
 from include.muniment.domain.drill_evidence import Check
 from include.muniment.domain.register import Document, LsnText
 from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.domain.staging import Staging
+
+if TYPE_CHECKING:
+    from include.muniment.domain.staging import Staging  # brings psycopg along, which DAG files are parsed without
 
 type End = Literal["staged", "live", "went back", "not approved", "failed"]
 
@@ -62,7 +64,7 @@ class RestoreRecord(Document):
     finished_at: AwareDatetime
 
 
-def of_staging(record: RestoreRecord, staging: Staging) -> RestoreRecord:
+def of_staging(record: RestoreRecord, staging: "Staging") -> RestoreRecord:
     told = {
         "staging": staging.id,
         "checks": staging.checks,

@@ -1,0 +1,122 @@
+"""A staging of this machine goes live: its folder is held, so that nobody destroys it meanwhile, then the cut-over."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.muniment.adapters.cut_over_journal import journals
+from include.muniment.adapters.isolation import IsolatedCluster
+from include.muniment.adapters.live_host import LiveServer
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import Site
+from include.muniment.adapters.staging_records import StagingFolder
+from include.muniment.domain.approval import Approval
+from include.muniment.domain.cut_over import CutOver, Safety
+from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.domain.staging import Staging
+from include.muniment.errors import LiveNotReplaceable, NotStaged, OtherMachine
+from include.muniment.ports import Clock, Progress
+from include.muniment.runbooks.cut_over import Order, cut_over, release, roll_back
+from include.muniment.runbooks.cut_over_steps import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """What goes live, and on whose word. ``staged_on`` is the machine that staged it."""
+
+    id: str
+    plan: RestorePlan
+    staged_on: str
+    asked_by: str
+    approval: Approval
+    safety: Safety
+
+
+def take_live(site: Site, wanted: Takeover, *, clock: Clock, progress: Progress) -> CutOver:
+    """Begins, or goes on where a killed run left it. Raises ``OtherMachine``, and what ``cut_over`` raises."""
+    require_this_machine(site, wanted.staged_on)
+    folder = StagingFolder(Path(wanted.plan.into).parent)
+    begun = find_cut_over(site, wanted.id)
+    with _held(folder):
+        record = folder.record()
+        if begun is None:
+            _require_its_own(folder, record, wanted.plan)
+        order = Order(
+            id=wanted.id,
+            plan=wanted.plan,
+            passed=record is not None and record.passed,
+            asked_by=wanted.asked_by,
+            approval=wanted.approval,
+            safety=wanted.safety,
+        )
+        return cut_over(stage_of(site, folder.data_dir, wanted.plan.major, clock, progress), order)
+
+
+def take_back(site: Site, cut_over_id: str, *, why: str, clock: Clock, progress: Progress) -> CutOver:
+    """The old cluster serves again. Raises ``LiveNotReplaceable``."""
+    at = _stage_of_known(site, cut_over_id, clock, progress)
+    with _held(StagingFolder(at.staged.data_dir.parent)):
+        return roll_back(at, cut_over_id, why=why)
+
+
+def release_old(site: Site, cut_over_id: str, *, clock: Clock, progress: Progress) -> CutOver:
+    """The old cluster is deleted. Raises ``LiveNotReplaceable``."""
+    return release(_stage_of_known(site, cut_over_id, clock, progress), cut_over_id)
+
+
+def find_cut_over(site: Site, cut_over_id: str) -> CutOver | None:
+    return next((journal for journal in cut_overs(site) if journal.id == cut_over_id), None)
+
+
+def cut_overs(site: Site) -> list[CutOver]:
+    """Of this machine, oldest first."""
+    return journals(Path(_live_place(site)))
+
+
+def require_this_machine(site: Site, staged_on: str) -> None:
+    here = socket.gethostname()
+    if staged_on != here:
+        raise OtherMachine(firm=site.firm.id, staged_on=staged_on, here=here)
+
+
+def stage_of(site: Site, staged: Path, major: int, clock: Clock, progress: Progress) -> Stage:
+    _live_place(site)
+    programs = PostgresPrograms.find(major)
+    live = LiveServer.of(site.firm.cluster.live, programs)
+    return Stage(site, IsolatedCluster(staged, programs), live, clock, progress)
+
+
+def _stage_of_known(site: Site, cut_over_id: str, clock: Clock, progress: Progress) -> Stage:
+    journal = find_cut_over(site, cut_over_id)
+    if journal is None:
+        raise LiveNotReplaceable(place=_live_place(site), reason=f"cut-over {cut_over_id} is not known here")
+    places = (Path(journal.live), journal.incoming, Path(journal.staged), journal.aside)
+    version = next(place / "PG_VERSION" for place in places if (place / "PG_VERSION").exists())
+    return stage_of(site, Path(journal.staged), int(version.read_text()), clock, progress)
+
+
+def _live_place(site: Site) -> str:
+    place = site.firm.cluster.live.data_directory
+    if place is None:
+        reason = "the firm's file names no cluster.live.data_directory"
+        raise LiveNotReplaceable(place=f"firm {site.firm.id}", reason=reason)
+    return place
+
+
+@contextmanager
+def _held(folder: StagingFolder) -> Iterator[None]:
+    """A staging that has gone already cannot be destroyed by anybody."""
+    if not folder.path.exists():
+        yield
+        return
+    with folder.held():
+        yield
+
+
+def _require_its_own(folder: StagingFolder, record: Staging | None, plan: RestorePlan) -> None:
+    if record is None:
+        raise NotStaged(place=folder.path, reason="nothing is staged there any more")
+    if record.plan != plan.sha256:
+        raise NotStaged(place=folder.path, reason="it is another plan's")

@@ -1,0 +1,30 @@
+"""What the DAGs of a firm have in common: pools, time-outs, tags, retries, and who is told when a step fails."""
+
+from datetime import timedelta
+from typing import Any
+
+from include.muniment.domain.firm import Firm
+from muniment_airflow.failures import RETRIES
+from muniment_airflow.notifiers import OnCallNotifier
+
+HEAVY_POOL, LIGHT_POOL, RESTORE_POOL = "muniment_heavy", "muniment_light", "muniment_restore"
+MINUTES, HOURS, BULK = timedelta(minutes=15), timedelta(hours=2), timedelta(hours=12)
+
+
+def common_settings(firm: Firm, kind: str, pool: str) -> dict[str, Any]:
+    """A new firm is backed up from its first night on: its DAGs do not wait for somebody to unpause them."""
+    on_call = OnCallNotifier(firm=firm)
+    region = firm.vaults.primary.region
+    return {
+        "catchup": False,
+        "max_active_runs": 1,
+        "is_paused_upon_creation": False,
+        "tags": [kind, f"firm:{firm.id}", f"tier:{firm.tier}", f"region:{region}"],
+        "default_args": {**RETRIES, "owner": "muniment", "pool": pool, "queue": region, "on_failure_callback": on_call},
+        "on_failure_callback": on_call,
+    }
+
+
+def of_step(task_id: str, name: str) -> str:
+    """What an earlier step returned under this name."""
+    return f"{{{{ ti.xcom_pull(task_ids='{task_id}')['{name}'] }}}}"

@@ -1,0 +1,109 @@
+"""``<firm>__restore``: by hand. Into staging; from there into live only with a second person's approval."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, chain
+
+from include.muniment.domain.firm import Firm
+from include.muniment.domain.units import format_duration
+from muniment_airflow import restore_operators as steps
+from muniment_airflow.approval import ApproveRestore
+from muniment_airflow.dag_settings import BULK, HOURS, LIGHT_POOL, MINUTES, RESTORE_POOL, common_settings, of_step
+from muniment_airflow.restore_doc import BODY, SUBJECT, restore_doc
+from muniment_airflow.restore_record import KeepRecord, TellContact
+
+# Before drills, which share the pool.
+_FIRST = 100
+_AT_ONCE = 4
+
+
+def restore_dag(firm: Firm) -> DAG:
+    """Its tasks share a worker's disk: where the firm's file names a queue, that worker is on the cluster's host."""
+    common = common_settings(firm, "restore", RESTORE_POOL)
+    queue = firm.cluster.live.queue or firm.vaults.primary.region
+    common["default_args"] |= {"queue": queue, "priority_weight": _FIRST}
+    common["max_active_runs"] = _AT_ONCE
+    with DAG(
+        f"{firm.id}__restore",
+        schedule=None,
+        dagrun_timeout=3 * BULK + firm.restore.answer_within,
+        params=_form(firm),
+        doc_md=restore_doc(firm),
+        **common,
+    ) as dag:
+        _chain(firm)
+    return dag
+
+
+def _chain(firm: Firm) -> None:
+    light = {"firm_id": firm.id, "pool": LIGHT_POOL}
+    validate = steps.Validate(task_id="validate", execution_timeout=MINUTES, **light)
+    plan = steps.Plan(task_id="plan", execution_timeout=HOURS, **light)
+    stage = steps.Stage(task_id="stage", firm_id=firm.id, execution_timeout=BULK)
+    approve = ApproveRestore(
+        task_id="approve",
+        target="{{ params.to }}",
+        plan_sha256=of_step("plan", "sha256"),
+        subject=SUBJECT.format(firm=firm.name),
+        body=BODY,
+        params={"comment": Param("", type="string", title="Comment", description="Goes on the record.")},
+        response_timeout=firm.restore.answer_within,
+        execution_timeout=MINUTES,
+        retry_delay=timedelta(seconds=5),
+        **light,
+    )
+    safety = steps.SafetyBackup(task_id="safety_backup", firm_id=firm.id, execution_timeout=BULK)
+    cut_over = steps.CutOver(task_id="cut_over", firm_id=firm.id, execution_timeout=BULK)
+    backup = steps.FullBackup(
+        task_id="full_backup", firm_id=firm.id, point_id=of_step("cut_over", "live_at"), execution_timeout=BULK
+    )
+    contact = TellContact(task_id="tell_contact", execution_timeout=MINUTES, **light)
+    record = KeepRecord(task_id="keep_record", execution_timeout=MINUTES, **light)
+    chain(validate, plan, stage, approve, safety, cut_over, backup, contact, record)
+    # Runs whatever happened, and is no excuse for it: the run's end is that of the steps before.
+    record.as_teardown(on_failure_fail_dagrun=True)
+
+
+def _form(firm: Firm) -> dict[str, Param]:
+    return {
+        "firm": Param(
+            firm.id, type="string", const=firm.id, title="Firm", description=f"{firm.name}. Cannot be changed."
+        ),
+        "to": Param("latest", type="string", minLength=1, title="To", description_md=_TO),
+        "side": Param(
+            "primary",
+            type="string",
+            enum=["primary", "replica"],
+            title="From",
+            description="Which vault. The replica's where the primary region is lost.",
+        ),
+        "where": Param("staging", type="string", enum=["staging", "live"], title="Where to", description_md=_WHERE),
+        "ttl": Param(
+            format_duration(firm.policy.staging.ttl),
+            type="string",
+            title="Staging stands for",
+            description="10 minutes to 30 days, such as `24 hours`; then it is destroyed.",
+        ),
+        "documents": Param(True, type="boolean", title="Documents", description="Those of the same instant, as well."),
+        "waive_safety_backup": Param(
+            False,
+            type="boolean",
+            title="Without a safety backup",
+            description="Only for live, and only where the live server does not start any more. Goes on the record.",
+        ),
+        "reason": Param(
+            None, type=["null", "string"], title="Why without", description="Asked for with the line above."
+        ),
+    }
+
+
+_TO = """\
+Which instant:
+
+* `latest`, or `immediate` (the end of the newest base backup)
+* a recovery point: `20261120T083000123Z`
+* a time **with its zone**: `2026-11-20T18:00-05:00`
+* an LSN `16/B374D848`, a transaction `xid:731`, a restore point `name:before-import`"""
+_WHERE = """\
+**staging**: beside the live cluster; it hurts nobody. **live**: after staging, another person of
+`restore.approvers` is asked, a safety backup is taken, and the live cluster is replaced."""

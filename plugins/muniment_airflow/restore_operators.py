@@ -1,0 +1,194 @@
+"""The steps of ``<firm>__restore``. XCom carries the plan and the answers; the work is in the runbooks."""
+
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+
+from include.muniment.domain.approval import Approval, still_holds
+from include.muniment.domain.cut_over import Safety
+from include.muniment.domain.register import new_id
+from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.domain.restore_request import RestoreRequest, faults
+from include.muniment.domain.restore_text import plan_lines
+from include.muniment.errors import InvalidConfiguration, NotApproved
+from include.muniment.ports import utc_now
+from muniment_airflow.approval import request_of
+from muniment_airflow.operators import CheckFirm, FirmOperator, Night, Result
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from include.muniment.adapters.site import Site
+FAILURE_KEY, JOURNAL_KEY = "failure", "journal"
+
+
+class RestoreStep(FirmOperator):
+    """Leaves word of its failure for the record."""
+
+    def execute(self, context: "Context") -> Result:
+        try:
+            return super().execute(context)
+        except AirflowSkipException:
+            raise
+        except AirflowException as error:
+            context["ti"].xcom_push(key=FAILURE_KEY, value=f"{self.task_id}: {str(error).splitlines()[0]}")
+            raise
+
+
+def request_in(night: Night) -> RestoreRequest:
+    return RestoreRequest.of(night.context["params"], asked_by(night))
+
+
+def asked_by(night: Night) -> str | None:
+    return getattr(night.context["dag_run"], "triggering_user_name", None)
+
+
+def said(night: Night, task_id: str, name: str) -> Any:
+    """What an earlier step returned under this name; ``None`` where it did not run."""
+    return (night.context["ti"].xcom_pull(task_ids=task_id) or {}).get(name)
+
+
+def plan_in(night: Night) -> RestorePlan:
+    return RestorePlan.from_json(said(night, "plan", "plan").encode())
+
+
+class Validate(RestoreStep):
+    """Refuses what nobody defined, and every contradiction of the form at once."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        CheckFirm._refuse_unknown_parameters(night)
+        if found := faults(night.context["params"], site.firm, asked_by(night)):
+            raise InvalidConfiguration(count=len(found), faults="\n".join(found))
+        return {"restore_id": night.point, "asked_by": asked_by(night)}
+
+
+class Plan(RestoreStep):
+    """Decides what comes back, before anything is fetched; the plan is shown, kept, approved and executed."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.plan_restore import plan_restore
+        from include.muniment.runbooks.stage_restore import staging_place
+        from muniment_airflow.staging import staging_root
+
+        request = request_in(night)
+        plan = plan_restore(
+            site.vault(request.side),
+            site.firm,
+            request.target,
+            side=request.side,
+            into=staging_place(staging_root(), site.firm.id, utc_now()),
+            clock=utc_now,
+            replaces=site.firm.cluster.live.data_directory if request.where == "live" else None,
+        )
+        lines = plan_lines(plan)
+        for line in lines:
+            night.progress.note(line)
+        return {"plan": plan.to_json().decode(), "sha256": plan.sha256, "page": "\n".join(lines)}
+
+
+class Stage(RestoreStep):
+    """Executes the plan beside the live cluster, on this worker, and proves what came back."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.stage_restore import stage_restore
+
+        request, plan = request_in(night), plan_in(night)
+        self._same_machine(site, night)
+        staging = stage_restore(
+            site.vault(request.side),
+            site.firm,
+            plan,
+            other=site.replica if request.side == "primary" else site.primary,
+            ttl=request.ttl,
+            documents=request.with_documents,
+            clock=utc_now,
+            progress=night.progress,
+        )
+        for check in staging.checks:
+            night.progress.note(f"{check.name}: {'passed' if check.passed else 'FAILED'}: {check.found}")
+        night.progress.note(f"connection: {staging.connection.conninfo}, until {staging.expires_at:%Y-%m-%d %H:%M} UTC")
+        return {"staging": staging.to_json().decode(), "host": socket.gethostname(), "passed": staging.passed}
+
+    def _same_machine(self, site: "Site", night: Night) -> None:
+        """A retry on another worker stages anew; the folder that is left goes when its keeper finds it over."""
+        ti = night.context["ti"]
+        before = ti.xcom_pull(task_ids=self.task_id, key="host")
+        if before not in (None, socket.gethostname()):
+            self.log.warning("an earlier try staged on %s; this one begins anew on %s", before, socket.gethostname())
+        ti.xcom_push(key="host", value=socket.gethostname())
+
+
+class SafetyBackup(RestoreStep):
+    """A recovery point of the cluster that is replaced, unless whoever asked has waived it."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.back_up_around import back_up_around
+
+        waiver = request_in(night).waiver
+        if waiver is not None:
+            night.progress.note(f"waived by {waiver.by}: {waiver.reason}")
+            return {"safety": Safety(waiver=waiver).model_dump_json()}
+        point = back_up_around(
+            site,
+            point_id=new_id(approval_in(night).at),
+            run=night.run,
+            full=False,
+            clock=utc_now,
+            progress=night.progress,
+        )
+        return {"safety": Safety(point=point.id).model_dump_json()}
+
+
+def approval_in(night: Night) -> Approval:
+    """Raises ``NotApproved`` where nobody has: whatever state the tasks before are in."""
+    answer = said(night, "approve", "approval")
+    if answer is None:
+        plan = plan_in(night)
+        raise NotApproved(firm=plan.firm, target=plan.target, reason="nobody has approved it")
+    return Approval.from_json(answer.encode())
+
+
+class CutOver(RestoreStep):
+    """The staged cluster takes the live one's place; the approval is asked once more, where it is used."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.take_live import Takeover, find_cut_over, take_live
+
+        plan, approval = plan_in(night), approval_in(night)
+        request = request_of(night.context, site.firm.id, plan.sha256)
+        if reason := still_holds(approval, request):
+            raise NotApproved(firm=plan.firm, target=plan.target, reason=reason)
+        wanted = Takeover(
+            id=night.point,
+            plan=plan,
+            staged_on=said(night, "stage", "host"),
+            asked_by=request.asked_by or "",
+            approval=approval,
+            safety=Safety.from_json(said(night, "safety_backup", "safety").encode()),
+        )
+        try:
+            done = take_live(site, wanted, clock=utc_now, progress=night.progress)
+        finally:
+            if journal := find_cut_over(site, wanted.id):
+                night.context["ti"].xcom_push(key=JOURNAL_KEY, value=journal.to_json().decode())
+        return {"live_at": new_id(done.steps[-1].ended_at or utc_now()), "set_aside": str(done.aside)}
+
+
+class FullBackup(RestoreStep):
+    """Of the restored cluster, at once: its timeline has none yet."""
+
+    template_fields: Sequence[str] = (*RestoreStep.template_fields, "point_id")
+
+    def __init__(self, *, point_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.point_id = point_id
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.back_up_around import back_up_around
+
+        point = back_up_around(
+            site, point_id=self.point_id, run=night.run, full=True, clock=utc_now, progress=night.progress
+        )
+        return {"point_id": point.id}

@@ -1,0 +1,104 @@
+"""The last two steps of ``<firm>__restore``: the firm's contact is told, and the restore goes on the record."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from include.muniment.domain import restore_record
+from include.muniment.domain.cut_over import CutOver
+from include.muniment.domain.firm import Firm
+from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.ports import utc_now
+from muniment_airflow.approval import NOT_APPROVED_KEY
+from muniment_airflow.notifiers import tell_one_of
+from muniment_airflow.operators import FirmOperator, Night, Result
+from muniment_airflow.restore_operators import FAILURE_KEY, JOURNAL_KEY, RestoreStep, asked_by, plan_in, said
+
+if TYPE_CHECKING:
+    from include.muniment.adapters.site import Site
+
+STEPS = ("validate", "plan", "stage", "approve", "safety_backup", "cut_over", "full_backup", "tell_contact")
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """To the firm: what was done to its data, in the firm's own words and time zone."""
+
+    task: str
+    subject: str
+    message: str
+    log_url: str = ""
+
+
+class TellContact(RestoreStep):
+    """The named person at the firm. Where nobody is reached, somebody has to call: the task fails."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        plan, firm = plan_in(night), site.firm
+        letter = Letter(self.task_id, f"{firm.name}: your data was restored", _letter(firm, plan.target, night))
+        told = tell_one_of(firm.contact.told_by, letter, night.context, firm)
+        return {"contact": f"{firm.contact.name or 'contact'}: {told}"}
+
+
+def _letter(firm: Firm, target: str, night: Night) -> str:
+    journal = journal_in(night)
+    at = journal.steps[-1].ended_at if journal else None
+    when = f"{at:%Y-%m-%d %H:%M} UTC" if at else "today"
+    back = f"to {target}" if target not in ("latest", "immediate") else "to the newest state that the backups hold"
+    return (
+        f"Dear {firm.contact.name or firm.name},\n\n"
+        f"at {when} we put the database of {firm.name} back {back}, from our backups.\n"
+        "What was entered after that is not in it any more. The database as it was before is kept and has not been\n"
+        "changed; it is deleted only after you have had time to look.\n\n"
+        f"Asked for by {asked_by(night)}, approved by {journal.approval.by if journal else 'a second person'}.\n"
+        f"Reference: restore {night.point}.\n"
+    )
+
+
+def journal_in(night: Night) -> CutOver | None:
+    text = night.context["ti"].xcom_pull(task_ids="cut_over", key=JOURNAL_KEY)
+    return CutOver.from_json(text.encode()) if text else None
+
+
+class KeepRecord(FirmOperator):
+    """Whatever happened: into both vaults, locked for as long as the audit log is kept."""
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.adapters.restore_records import write_record
+
+        record = write_record(site, record_of(site, night), locked_until=utc_now() + site.policy.audit_log)
+        night.progress.note(f"restore {record.id}: {record.end}" + (f": {record.failure}" if record.failure else ""))
+        return {"record": record.id, "end": record.end}
+
+
+def record_of(site: "Site", night: Night) -> restore_record.RestoreRecord:
+    from include.muniment.domain.staging import Staging
+
+    journal, plan_text, staged = journal_in(night), said(night, "plan", "plan"), said(night, "stage", "staging")
+    not_approved = _word(night, ("approve",), NOT_APPROVED_KEY)
+    where = night.context["params"]["where"]
+    plan = RestorePlan.from_json(plan_text.encode()) if plan_text else None
+    record = restore_record.RestoreRecord(
+        id=night.point,
+        firm=site.firm.id,
+        run=night.run,
+        where=where,
+        asked_by=asked_by(night),
+        asked_at=night.context["dag_run"].run_after,
+        plan=plan,
+        plan_sha256=plan.sha256 if plan else None,
+        not_approved=not_approved,
+        times_asked=said(night, "approve", "times_asked") or 0,
+        full_backup=said(night, "full_backup", "point_id"),
+        contact=said(night, "tell_contact", "contact"),
+        end=restore_record.end_of(where=where, staged=bool(staged), journal=journal, not_approved=not_approved),
+        failure=_word(night, STEPS, FAILURE_KEY),
+        finished_at=utc_now(),
+    )
+    if staged:
+        record = restore_record.of_staging(record, Staging.from_json(staged.encode()))
+    return restore_record.of_cut_over(record, journal) if journal else record
+
+
+def _word(night: Night, tasks: tuple[str, ...], key: str) -> str | None:
+    words = (night.context["ti"].xcom_pull(task_ids=task, key=key) for task in tasks)
+    return next(filter(None, words), None)
