@@ -215,7 +215,8 @@ def test_restore_lays_a_data_directory_out_and_never_over_another(
     live: Live, run_dir: Path, programs17: PostgresPrograms, side: str
 ) -> None:
     into = run_dir / f"restored-{side}" / "data"
-    answer = live.json("restore", live.firm, "--into", into, "--from", side)
+    answer = live.json("restore", live.firm, "--to", live.point["id"], "--into", into, "--from", side)
+    plan = answer.pop("plan")
     assert answer == {
         "firm": live.firm,
         "point": live.point["id"],
@@ -224,10 +225,52 @@ def test_restore_lays_a_data_directory_out_and_never_over_another(
         "postgresql": 17,
         "substitutions": [],
     }
+    assert (plan["side"], plan["target"], plan["into"]) == (side, live.point["id"], str(into))
     assert (into / "recovery.signal").exists()
     refused = live.muniment("restore", live.firm, "--into", into, "--json")
     assert refused.code == 4
     assert json.loads(refused.out)["error"]["kind"] == "TargetNotEmpty"
+
+
+def test_a_plan_is_shown_and_nothing_is_done(live: Live, run_dir: Path) -> None:
+    into = run_dir / "only-planned"
+    told = live.muniment("restore", live.firm, "--to", live.point["id"], "--plan", "--into", into)
+    assert told.code == 0, told.err
+    lines = {line[:15].strip(): line[15:] for line in told.out.splitlines() if line[0] != " "}
+    assert lines["restore"] == f"{live.firm} to {live.point['id']}"
+    assert lines["from"] == f"{live.site.primary.bucket} in us-east-1, the primary vault"
+    assert lines["documents"].startswith("3 (")
+    assert lines["takes about"] == "not known: no drill of this firm has passed yet"
+    answer = live.json("restore", live.firm, "--to", "latest", "--plan")
+    answer["plan"]["settings"] = {}
+    assert set(keys_in(answer)) <= keys_listed("restore")
+    assert answer["plan"]["documents"]["count"] == 3
+    assert answer["plan"]["into"] == str(Path.cwd() / f"{live.firm}-restored")
+    assert not into.exists()
+
+
+def test_a_target_that_cannot_be_reached_ends_with_4_and_names_what_can(live: Live) -> None:
+    refused = live.muniment("restore", live.firm, "--to", "2020-01-01T00:00:00Z", "--plan", "--json")
+    assert refused.code == 4
+    told = json.loads(refused.out)["error"]
+    assert told["kind"] == "TargetUnreachable"
+    assert told["what"].startswith(f"firm {live.firm} cannot be restored to 2020-01-01 00:00:00.000000+00:00 from ")
+    assert "nearest after: " in told["what"]
+    assert "recovery windows:\n  " in told["what"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (("--to", "2026-11-20T08:00"), "has no time zone: write 2026-11-20T08:00Z"),
+        (("--to", "yesterday", "--plan"), "'yesterday' is no target: latest, immediate"),
+        ((), "name a folder with --into, or look at the plan alone with --plan"),
+    ],
+)
+def test_restore_is_used_wrongly(live: Live, arguments: tuple[str, ...], what: str) -> None:
+    refused = live.muniment("restore", live.firm, *arguments)
+    assert refused.code == 2
+    assert what in " ".join(refused.err.replace("│", "").split())
 
 
 @pytest.mark.parametrize(

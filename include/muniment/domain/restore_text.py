@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from textwrap import wrap
 
 from include.muniment.domain.archive import Archive
 from include.muniment.domain.restore_choice import Choice, Restorable
@@ -14,12 +15,16 @@ NEVER_IN_IT = (
 )
 
 
-def plan_lines(plan: RestorePlan) -> tuple[str, ...]:
-    """Label and value, aligned; what is left out comes last, a line each."""
+def plan_lines(plan: RestorePlan, width: int = 110) -> tuple[str, ...]:
+    """Label and value, aligned and folded; what is left out comes last, a sentence each."""
     rows = [*_rows(plan), ("not in it", plan.left_out[0] if plan.left_out else "nothing that is known")]
     rows += [("", sentence) for sentence in plan.left_out[1:]]
-    width = max(len(label) for label, _ in rows)
-    return tuple(f"{label:<{width}}  {value}" for label, value in rows)
+    column = max(len(label) for label, _ in rows) + 2
+    return tuple(
+        f"{label if number == 0 else '':<{column}}{line}"
+        for label, value in rows
+        for number, line in enumerate(wrap(value, width - column, subsequent_indent="  ", break_long_words=False))
+    )
 
 
 def _rows(plan: RestorePlan) -> Iterator[tuple[str, str]]:
