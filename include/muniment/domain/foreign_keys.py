@@ -172,6 +172,21 @@ def write_order(catalogue: Catalogue, rows: Rows) -> WriteOrder:
             later += broken
 
 
+def table_order(catalogue: Catalogue, tables: Iterable[str]) -> tuple[str, ...]:
+    """Whole tables, parents before children, whatever their rows are. Raises ``NoOrder``."""
+    names = set(tables)
+    edges = [
+        key
+        for name in names
+        for key in catalogue.parents.get(name, ())
+        if key.parent in names and key.parent != name and not key.is_deferrable
+    ]
+    try:
+        return _sorted(sorted(names), edges)
+    except CycleError as error:
+        raise NoOrder(tuple(reversed(error.args[1]))) from None
+
+
 def _sorted(tables: Sequence[str], edges: Iterable[ForeignKey]) -> tuple[str, ...]:
     graph: dict[str, set[str]] = {table: set() for table in tables}
     for key in edges:

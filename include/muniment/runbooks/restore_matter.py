@@ -16,9 +16,9 @@ from include.muniment.domain.matter import BeforeImages, MatterPlan, key_text, p
 from include.muniment.domain.matter_tables import MatterTables
 from include.muniment.domain.row_difference import RowSets
 from include.muniment.domain.row_writes import RowWrites
-from include.muniment.errors import LiveRowsChanged, NotApproved, WrongCluster
+from include.muniment.errors import LiveRowsChanged, NotApproved
 from include.muniment.runbooks.plan_matter import live_digests
-from include.muniment.runbooks.staged_copy import prove_copy
+from include.muniment.runbooks.staged_copy import prove_copy, prove_live
 from include.muniment.runbooks.write_rows import Keep, WriteSession, writing
 
 NAMED_AT_MOST = 50
@@ -49,10 +49,7 @@ def undo_matter(
 ) -> BeforeImages:
     """Every row as it was before that restore; refused where one has changed since. Raises as ``restore_matter``."""
     require_approval(firm, f"what was before restore {images.plan}", images.sha256, asked_by, approval)
-    actual = live.system_identifier()
-    if actual != images.system_identifier:
-        connection = firm.cluster.connection
-        raise WrongCluster(firm=firm.id, connection=connection, actual=actual, expected=images.system_identifier)
+    prove_live(firm, live, images.system_identifier)
     left = {row.row_id: row.after for row in images.rows if row.after is not None}
     before = {row.row_id: row.before for row in images.rows if row.before is not None}
     with writing(firm, live, images.database) as session:

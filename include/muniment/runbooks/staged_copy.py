@@ -13,10 +13,7 @@ def prove_copy(firm: Firm, staged: PostgresServer, live: PostgresServer, expecte
 
     ``expected``: what firm.json, or a plan, says it is.
     """
-    actual = live.system_identifier()
-    for wanted in (expected, firm.cluster.system_identifier):
-        if wanted is not None and actual != wanted:
-            raise WrongCluster(firm=firm.id, connection=firm.cluster.connection, actual=actual, expected=wanted)
+    actual = prove_live(firm, live, expected)
     found = staged.system_identifier()
     if found != actual:
         raise WrongCluster(firm=firm.id, connection="to the staged cluster", actual=found, expected=actual)
@@ -27,4 +24,13 @@ def prove_copy(firm: Firm, staged: PostgresServer, live: PostgresServer, expecte
             actual="the live one itself",
             expected=f"a copy of {actual}",
         )
+    return actual
+
+
+def prove_live(firm: Firm, live: PostgresServer, expected: int | None = None) -> int:
+    """Raises ``WrongCluster``."""
+    actual = live.system_identifier()
+    for wanted in (expected, firm.cluster.system_identifier):
+        if wanted is not None and actual != wanted:
+            raise WrongCluster(firm=firm.id, connection=firm.cluster.connection, actual=actual, expected=wanted)
     return actual

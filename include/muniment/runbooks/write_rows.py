@@ -34,12 +34,12 @@ class WriteSession:
 
         Raises ``LedgerOutOfBalance``, ``RowsRefused`` and, through ``writing``, what PostgreSQL refuses.
         """
-        self._require_balance("before")
+        self.require_balance("before")
         writer = RowWriter(self.reader)
         tables = sorted({name for name, _ in writes.before.keys() | writes.after.keys()})
         with writer.without_triggers(tables) if header.triggers == "disabled" else nullcontext():
             writer.write(phases(self.reader.catalogue, self._only_changes(writes)))
-        self._require_balance("after")
+        self.require_balance("after")
         written = self._read_back(writes)
         images = header.model_copy(update={"rows": tuple(self._images(writes.before, written))})
         keep(images)
@@ -55,7 +55,8 @@ class WriteSession:
             )
         return RowWrites(writes.before, after)
 
-    def _require_balance(self, when: str) -> None:
+    def require_balance(self, when: str) -> None:
+        """Raises ``LedgerOutOfBalance``."""
         queries = self.firm.policy.drills.balances
         failed = []
         for name, query in queries.items():
