@@ -153,6 +153,9 @@ def test_a_staging_answers_holds_the_documents_of_its_instant_and_says_what_it_i
     password = Path(staging.connection.passfile).read_text().strip().rsplit(":", 1)[1]
     assert password not in staging.to_json().decode()
     assert not folder.wal.exists()
+    assert staging.reached_lsn
+    assert staging.reached_at
+    assert staging.made_at - staging.reached_at < timedelta(hours=1)
     assert staging.passed
     assert {check.name: check.found for check in staging.checks} == {
         "documents named by public.filed.storage_key": "10 of 10 rows",

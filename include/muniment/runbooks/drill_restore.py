@@ -24,9 +24,10 @@ from include.muniment.domain.drill_evidence import DrillTarget
 from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import Point
 from include.muniment.domain.secret import Secret
-from include.muniment.ports import Clock, Progress
+from include.muniment.ports import Clock, Progress, utc_now
 from include.muniment.runbooks.plan_restore import plan_restore
 from include.muniment.runbooks.restore_cluster import restore_cluster
+from include.muniment.runbooks.staging import clear_expired
 from include.muniment.runbooks.wal_beside import WalSpan, copy_from, fetch_wal_beside
 
 SCRATCH_VARIABLE = "MUNIMENT_SCRATCH"
@@ -80,6 +81,7 @@ def scratch_root() -> Path:
 def scratch_folder(run_dir: Path, firm: str, drill_id: str) -> Iterator[Scratch]:
     """Locked for as long as its process lives, so that whoever comes later can tell a folder that was left behind."""
     clear_abandoned(run_dir, firm)
+    clear_expired(run_dir, now=utc_now())
     scratch = Scratch(run_dir / f"drill-{firm}-{drill_id}")
     scratch.root.mkdir(parents=True, mode=0o700)
     with scratch.in_use.open("w") as lock:

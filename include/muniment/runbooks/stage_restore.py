@@ -30,6 +30,7 @@ from include.muniment.domain.staging import Connection, StagedDocuments, Staging
 from include.muniment.domain.wal import WalSegment
 from include.muniment.errors import NoSuchStaging, Permanent, TargetNotEmpty
 from include.muniment.ports import Clock, Progress, Silent
+from include.muniment.runbooks.recovery_reached import recovery_reached
 from include.muniment.runbooks.restore_cluster import restore_cluster
 from include.muniment.runbooks.staged_documents import both_ways, plan_of, stage_documents
 from include.muniment.runbooks.staging import clear_expired, start_keeper
@@ -137,8 +138,11 @@ class _Stager:
         server = PostgresServer(
             self.firm.id, Secret(cluster.conninfo()), self.firm.cluster.database, "muniment staging"
         )
+        reached = recovery_reached(server, self.plan)
         staged, checks = self._documents(server, fetch=documents)
-        staging = self._record(cluster, server, staged, checks, self.clock(), ttl)
+        staging = self._record(cluster, server, staged, checks, ttl).model_copy(
+            update={"reached_lsn": reached.lsn, "reached_at": reached.last_commit_at}
+        )
         cluster.announce(staging.banner)
         return staging
 
@@ -189,10 +193,9 @@ class _Stager:
         server: PostgresServer,
         documents: StagedDocuments | None,
         checks: Iterable[Check],
-        now: datetime,
         ttl: timedelta,
     ) -> Staging:
-        plan = self.plan
+        plan, now = self.plan, self.clock()
         return Staging(
             id=self.folder.path.name.rsplit("-", 1)[1],
             firm=plan.firm,

@@ -11,7 +11,7 @@ from include.muniment.adapters.vault import Vault
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.register import Backup
 from include.muniment.domain.wal import Lsn, SystemIdentifier, TimelineId, WalSegment, is_history
-from include.muniment.errors import Damaged
+from include.muniment.errors import Damaged, MunimentError
 from include.muniment.ports import Progress, Silent
 
 FETCHED_AT_ONCE = 16
@@ -57,7 +57,10 @@ def fetch_wal_beside(
     into.mkdir(mode=0o755, exist_ok=True)
     progress = progress or Silent()
     archives = [WalArchive(vault, system_identifier) for vault in vaults]
-    names = {name for archive in archives for name in archive.files()}
+    names = set(archives[0].files())
+    for other in archives[1:]:
+        with suppress(MunimentError):  # its region may be what was lost
+            names |= set(other.files())
     wanted = [*filter(is_history, names), *(name for name in span.names() if name in names)]
 
     def fetch(name: str) -> None:
@@ -78,7 +81,7 @@ def _read(archives: Sequence[WalArchive], name: str, progress: Progress) -> byte
         return first.read(name)
     except Damaged as damage:
         for other in others:
-            with suppress(Damaged):
+            with suppress(MunimentError):
                 content = other.read(name)
                 progress.note(f"{name} was taken from {other.vault.bucket}: {damage.what}")
                 return content
