@@ -26,6 +26,7 @@ NAMES = (
     "copy",
     "expire",
     "restore",
+    "live",
     "drill",
     "drills",
     "documents",
@@ -45,7 +46,11 @@ def test_help_lists_every_command_and_every_exit_code(muniment: Command) -> None
 
 
 def leaves() -> list[tuple[str, ...]]:
-    groups = {"firms": ("check", "list", "show"), "wal": ("push", "fetch", "status", "replicate")}
+    groups = {
+        "firms": ("check", "list", "show"),
+        "live": ("status", "cut-over", "roll-back", "release"),
+        "wal": ("push", "fetch", "status", "replicate"),
+    }
     return [(name, *([sub] if sub else [])) for name in NAMES for sub in groups.get(name, ("",))]
 
 

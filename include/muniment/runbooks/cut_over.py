@@ -46,8 +46,22 @@ def cut_over(at: Stage, order: Order) -> CutOver:
     ``WentBack`` where the old cluster serves again; ``NotProvenLive`` and ``WalNotYetArchived`` where the new one does.
     """
     with one_at_a_time(at.live.data_dir):
-        _require_approval(at, order)
-        done = _carry_out(at, _begun(at, order.id) or _begin(at, order))
+        _require_approval(at, order.plan.sha256, order.asked_by, order.approval, order.plan.target)
+        return _through(_carry_out(at, _begun(at, order.id) or _begin(at, order)))
+
+
+def go_on(at: Stage, cut_over_id: str) -> CutOver:
+    """Finishes what a killed run has begun, on the approval that it had. Raises as ``cut_over`` does."""
+    with one_at_a_time(at.live.data_dir):
+        journal = _begun(at, cut_over_id)
+        if journal is None:
+            raise LiveNotReplaceable(place=at.live.data_dir, reason=f"cut-over {cut_over_id} is not known here")
+        _require_approval(at, journal.plan_sha256, journal.asked_by, journal.approval, "its target")
+        return _through(_carry_out(at, journal))
+
+
+def _through(done: CutOver) -> CutOver:
+    """Raises ``WentBack`` where it is not live in the end."""
     if done.outcome == "gone back":
         raise WentBack(id=done.id, firm=done.firm, step=done.failed_at or "prove", reason=done.why_back)
     return done
@@ -92,10 +106,10 @@ def is_backed_up(at: Stage, journal: CutOver) -> bool:
     )
 
 
-def _require_approval(at: Stage, order: Order) -> None:
-    request = Request(order.plan.sha256, order.asked_by, at.site.firm.restore.approvers)
-    if reason := still_holds(order.approval, request):
-        raise NotApproved(firm=order.plan.firm, target=order.plan.target, reason=reason)
+def _require_approval(at: Stage, plan_sha256: str, asked_by: str, approval: Approval, target: str) -> None:
+    request = Request(plan_sha256, asked_by, at.site.firm.restore.approvers)
+    if reason := still_holds(approval, request):
+        raise NotApproved(firm=at.site.firm.id, target=target, reason=reason)
 
 
 def _begun(at: Stage, cut_over_id: str) -> CutOver | None:

@@ -18,7 +18,7 @@ from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.staging import Staging
 from include.muniment.errors import LiveNotReplaceable, NotStaged, OtherMachine
 from include.muniment.ports import Clock, Progress
-from include.muniment.runbooks.cut_over import Order, cut_over, release, roll_back
+from include.muniment.runbooks.cut_over import Order, cut_over, go_on, release, roll_back
 from include.muniment.runbooks.cut_over_steps import Stage
 
 
@@ -52,6 +52,13 @@ def take_live(site: Site, wanted: Takeover, *, clock: Clock, progress: Progress)
             safety=wanted.safety,
         )
         return cut_over(stage_of(site, folder.data_dir, wanted.plan.major, clock, progress), order)
+
+
+def finish(site: Site, cut_over_id: str, *, clock: Clock, progress: Progress) -> CutOver:
+    """What a killed run has begun. Raises what ``cut_over`` raises."""
+    at = _stage_of_known(site, cut_over_id, clock, progress)
+    with _held(StagingFolder(at.staged.data_dir.parent)):
+        return go_on(at, cut_over_id)
 
 
 def take_back(site: Site, cut_over_id: str, *, why: str, clock: Clock, progress: Progress) -> CutOver:
