@@ -26,6 +26,7 @@ NAMES = (
     "copy",
     "expire",
     "restore",
+    "staging",
     "live",
     "drill",
     "drills",
@@ -48,6 +49,7 @@ def test_help_lists_every_command_and_every_exit_code(muniment: Command) -> None
 def leaves() -> list[tuple[str, ...]]:
     groups = {
         "firms": ("check", "list", "show"),
+        "staging": ("list", "extend", "destroy"),
         "live": ("status", "cut-over", "roll-back", "release"),
         "wal": ("push", "fetch", "status", "replicate"),
     }

@@ -60,6 +60,7 @@ class LazyGroup(click.Group):
         "copy": "copy:copy",
         "expire": "expire:expire",
         "restore": "restore:restore",
+        "staging": "staging:staging",
         "live": "cut_over:live",
         "drill": "drill:drill",
         "drills": "drill:drills",

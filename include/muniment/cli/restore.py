@@ -1,15 +1,22 @@
-"""``muniment restore FIRM --to TARGET --into DIR``."""
+"""``muniment restore FIRM --to TARGET --into DIR``, or ``--stage``."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from include.muniment.cli.documents import Lasting
 from include.muniment.cli.output import say_json
 from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
+from include.muniment.cli.staging import say_staging, staging_as_plain
+from include.muniment.ports import utc_now
 
 if TYPE_CHECKING:
+    from include.muniment.adapters.site import Side
+    from include.muniment.adapters.vault import Vault
     from include.muniment.domain.recovery_target import RecoveryTarget
+    from include.muniment.domain.restore_plan import RestorePlan
+    from include.muniment.ports import Progress
 
 
 def _parse_target(ctx: click.Context, param: click.Parameter, text: str) -> "RecoveryTarget":
@@ -36,7 +43,12 @@ def _parse_target(ctx: click.Context, param: click.Parameter, text: str) -> "Rec
 @click.option(
     "--into",
     type=click.Path(path_type=Path, file_okay=False),
-    help="An empty or a new folder: it becomes PostgreSQL's data directory. Without --plan it is needed.",
+    help="An empty or a new folder: it becomes PostgreSQL's data directory.",
+)
+@click.option("--stage", is_flag=True, help="Beside the live cluster: a server that hurts nobody, with its documents.")
+@click.option("--ttl", type=Lasting(), help="How long a staging stands: 90m, 24h, 7d. Default: the policy's.")
+@click.option(
+    "--without-documents", is_flag=True, help="Stage the cluster alone; rows are still compared with snapshots."
 )
 @side_option
 @click.option(
@@ -48,16 +60,19 @@ def _parse_target(ctx: click.Context, param: click.Parameter, text: str) -> "Rec
 @click.pass_obj
 def restore(
     session: Session,
+    /,
     firm_id: str,
     target: "RecoveryTarget",
     into: Path | None,
     side: Any,
     *,
-    only_plan: bool,
-    delta: bool,
     as_json: bool,
+    **how: Any,
 ) -> None:
-    """Restore FIRM's cluster into DIR, to TARGET: a base backup now, and the WAL behind it when the server starts.
+    """Restore FIRM's cluster to TARGET: into DIR, or with --stage as a server beside the live one, for a time.
+
+    Into DIR comes a base backup; the WAL behind it when its server is started. A staging is recovered, is read back and
+    answers on this machine, with the documents of the same instant; `muniment staging` lists, extends and destroys.
 
     The plan is printed first: what is fetched, from where, how long it takes, what will not be in it. A target that
     cannot be reached is refused before anything is fetched, with the nearest instants that can.
@@ -67,6 +82,7 @@ def restore(
 
     \b
     What would come back: muniment restore okafor-steele --plan
+    To look at yesterday: muniment restore okafor-steele --stage --to 2026-11-19T16:59:00-05:00
     All that there is:    muniment restore okafor-steele --into /srv/restored
     Before the mistake:   muniment restore okafor-steele --into /srv/restored --to 2026-11-19T16:59:00-05:00
     Before the import:    muniment restore okafor-steele --into /srv/restored --to name:before-import
@@ -76,33 +92,80 @@ def restore(
 
     A restore that was killed goes on when the same command is given again.
     """
+    vault, other = session.vault(firm_id, side), session.vault(firm_id, "replica" if side == "primary" else "primary")
+    with shown_progress() as progress:
+        if how["stage"]:
+            plan = _staging_plan(session, vault, side, target, progress)
+        else:
+            plan = _folder_plan(session, vault, side, target, into, progress, needed=not how["only_plan"])
+        _say_plan(plan, only=how["only_plan"], as_json=as_json)
+        if how["only_plan"]:
+            return
+        if how["stage"]:
+            _stage(session, vault, other, plan, progress, as_json=as_json, how=how)
+        else:
+            _restore(vault, other, plan, progress, as_json=as_json, delta=how["delta"])
+
+
+def _folder_plan(
+    session: Session,
+    vault: "Vault",
+    side: "Side",
+    target: "RecoveryTarget",
+    into: Path | None,
+    progress: "Progress",
+    *,
+    needed: bool,
+) -> "RestorePlan":
+    """The one that was begun there, where it is the same that is asked for."""
     from include.muniment.adapters.restore_journal import unfinished_plan
-    from include.muniment.domain.restore_text import plan_lines
-    from include.muniment.ports import utc_now
     from include.muniment.runbooks.plan_restore import plan_restore
+
+    if into is None and needed:
+        message = "name a folder with --into, stage it with --stage, or look at the plan alone with --plan"
+        raise click.UsageError(message)
+    place = (into or Path(f"{vault.firm}-restored")).absolute()
+    plan = unfinished_plan(place, vault.firm, side, str(target))
+    if plan is not None:
+        progress.note(f"the restore that was begun with plan {plan.id} goes on")
+    return plan or plan_restore(vault, session.firm(vault.firm), target, side=side, into=place, clock=utc_now)
+
+
+def _staging_plan(
+    session: Session, vault: "Vault", side: "Side", target: "RecoveryTarget", progress: "Progress"
+) -> "RestorePlan":
+    from include.muniment.runbooks.drill_restore import scratch_root
+    from include.muniment.runbooks.plan_restore import plan_restore
+    from include.muniment.runbooks.stage_restore import staging_place
+    from include.muniment.runbooks.staging import begun_plan
+
+    plan = begun_plan(scratch_root(), vault.firm, side, str(target))
+    if plan is not None:
+        progress.note(f"the staging that was begun with plan {plan.id} goes on")
+        return plan
+    into = staging_place(scratch_root(), vault.firm, utc_now())
+    return plan_restore(vault, session.firm(vault.firm), target, side=side, into=into, clock=utc_now)
+
+
+def _say_plan(plan: "RestorePlan", *, only: bool, as_json: bool) -> None:
+    from include.muniment.domain.restore_text import plan_lines
+
+    if not as_json:
+        click.echo("\n".join(plan_lines(plan)))
+    elif only:
+        say_json({"firm": plan.firm, "plan": plan.model_dump(mode="json")})
+
+
+def _restore(
+    vault: "Vault", other: "Vault", plan: "RestorePlan", progress: "Progress", *, as_json: bool, delta: bool
+) -> None:
     from include.muniment.runbooks.restore_cluster import restore_cluster
 
-    if into is None and not only_plan:
-        message = "name a folder with --into, or look at the plan alone with --plan"
-        raise click.UsageError(message)
-    vault, other = session.vault(firm_id, side), session.vault(firm_id, "replica" if side == "primary" else "primary")
-    place = (into or Path(f"{firm_id}-restored")).absolute()
-    with shown_progress() as progress:
-        plan = unfinished_plan(place, firm_id, side, str(target))
-        if plan is not None:
-            progress.note(f"the restore that was begun with plan {plan.id} goes on")
-        plan = plan or plan_restore(vault, session.firm(firm_id), target, side=side, into=place, clock=utc_now)
-        if not as_json:
-            click.echo("\n".join(plan_lines(plan)))
-        if only_plan:
-            if as_json:
-                say_json({"firm": firm_id, "plan": plan.model_dump(mode="json")})
-            return
-        restored = restore_cluster(vault, plan, other=other, delta=delta, progress=progress)
+    restored = restore_cluster(vault, plan, other=other, delta=delta, progress=progress)
     if as_json:
         say_json(
             {
-                "firm": firm_id,
+                "firm": plan.firm,
                 "plan": plan.model_dump(mode="json"),
                 "point": plan.point,
                 "data_directory": str(restored.data_dir),
@@ -115,3 +178,32 @@ def restore(
     click.echo(f"recovery point {plan.point} is in {restored.data_dir}")
     click.echo(f'next: start PostgreSQL {restored.major} there, `pg_ctl -D {restored.data_dir} -o "-p 5433" start`;')
     click.echo(f"it replays the WAL to {plan.target}, then opens for writing")
+
+
+def _stage(
+    session: Session,
+    vault: "Vault",
+    other: "Vault",
+    plan: "RestorePlan",
+    progress: "Progress",
+    *,
+    as_json: bool,
+    how: dict[str, Any],
+) -> None:
+    from include.muniment.runbooks.stage_restore import stage_restore
+
+    staged = stage_restore(
+        vault,
+        session.firm(plan.firm),
+        plan,
+        other=other,
+        ttl=how["ttl"],
+        documents=not how["without_documents"],
+        clock=utc_now,
+        progress=progress,
+    )
+    if as_json:
+        say_json({"firm": plan.firm, "plan": plan.model_dump(mode="json"), "staging": staging_as_plain(staged)})
+        return
+    say_staging(staged)
+    click.echo(f"it is destroyed by itself; `muniment staging extend {staged.id} --ttl 24h` gives it more time")

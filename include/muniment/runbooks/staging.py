@@ -7,6 +7,8 @@ from pathlib import Path
 
 from include.muniment.adapters.programs import PostgresPrograms, run_program
 from include.muniment.adapters.staging_records import StagingFolder, staging_folders
+from include.muniment.domain.drill_evidence import DrillSide
+from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.staging import Staging, parse_folder_name
 from include.muniment.errors import NoSuchStaging, StagingBusy
 from include.muniment.ports import Clock
@@ -29,6 +31,15 @@ def find_staging(root: Path, staging_id: str) -> StagingFolder:
         if record is not None and record.id == staging_id:
             return folder
     raise NoSuchStaging(place=root / f"staging-…-{staging_id}")
+
+
+def begun_plan(root: Path, firm_id: str, side: DrillSide, target: str) -> RestorePlan | None:
+    """The plan of a staging that a killed run left half-made, where the same is asked for again."""
+    for folder in staging_folders(root):
+        plan = folder.plan()
+        if folder.record() is None and plan and (plan.firm, plan.side, plan.target) == (firm_id, side, target):
+            return plan
+    return None
 
 
 def extend(folder: StagingFolder, until: datetime) -> Staging:

@@ -1,0 +1,118 @@
+"""``muniment staging``: the restored clusters that stand on this machine for a time."""
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from include.muniment.cli.documents import Lasting
+from include.muniment.cli.output import say_json, say_table, when
+from include.muniment.cli.session import json_option
+from include.muniment.ports import utc_now
+
+if TYPE_CHECKING:
+    from include.muniment.domain.staging import Staging
+
+COLUMNS = ("staging", "firm", "target", "reached", "until", "checks>", "port>")
+
+
+@click.group(short_help="Restored clusters on this machine: list, extend, destroy.")
+def staging() -> None:
+    """Restores that stand beside the live cluster, each until its time is over.
+
+    They lie below MUNIMENT_SCRATCH. One firm's staging is made by `muniment restore FIRM --to T --stage`.
+    """
+
+
+@staging.command("list", short_help="What stands on this machine, and how to get in.")
+@json_option
+def list_stagings(*, as_json: bool) -> None:
+    """List the stagings of this machine, and how to connect to each.
+
+    \b
+    psql into the only one:   psql "$(muniment staging list --json | jq -r '.stagings[0].conninfo')"
+    """
+    from include.muniment.runbooks.drill_restore import scratch_root
+    from include.muniment.runbooks.staging import clear_expired, stagings
+
+    clear_expired(scratch_root(), now=utc_now())
+    found = stagings(scratch_root())
+    if as_json:
+        say_json({"stagings": [staging_as_plain(each) for each in found]})
+        return
+    say_table(COLUMNS, [_row(each) for each in found])
+    for each in found:
+        say_staging(each)
+
+
+@staging.command(short_help="Give one more time.")
+@click.argument("staging_id", metavar="ID")
+@click.option("--ttl", type=Lasting(), required=True, help="From now on: 90m, 24h, 7d.")
+@json_option
+def extend(staging_id: str, ttl: timedelta, *, as_json: bool) -> None:
+    """Let staging ID stand for TTL from now on, whatever was left of its time.
+
+    \b
+    Two more days:   muniment staging extend 20261121T083000123Z --ttl 2d
+    """
+    from include.muniment.runbooks import staging as runbook
+    from include.muniment.runbooks.drill_restore import scratch_root
+
+    longer = runbook.extend(runbook.find_staging(scratch_root(), staging_id), utc_now() + ttl)
+    if as_json:
+        say_json({"staging": staging_as_plain(longer)})
+        return
+    click.echo(f"staging {longer.id} of {longer.firm} stands until {when(longer.expires_at)}")
+
+
+@staging.command(short_help="End its server and remove it.")
+@click.argument("staging_id", metavar="ID")
+@json_option
+def destroy(staging_id: str, *, as_json: bool) -> None:
+    """End the server of staging ID and remove its folder, documents and all. The firm's vaults are not touched.
+
+    \b
+    Not needed any more:   muniment staging destroy 20261121T083000123Z
+    """
+    from include.muniment.runbooks import staging as runbook
+    from include.muniment.runbooks.drill_restore import scratch_root
+
+    folder = runbook.find_staging(scratch_root(), staging_id)
+    runbook.destroy(folder)
+    if as_json:
+        say_json({"destroyed": str(folder.path)})
+        return
+    click.echo(f"{folder.path} is gone, its server too")
+
+
+def staging_as_plain(staged: "Staging") -> dict[str, Any]:
+    """``staging.json``, and what follows from it."""
+    plain: dict[str, Any] = json.loads(staged.to_json())
+    return {**plain, "conninfo": staged.connection.conninfo, "passed": staged.passed}
+
+
+def say_staging(staged: "Staging") -> None:
+    """How to get in, where the documents are, and what was found wrong."""
+    click.echo(f'{staged.id}: psql "{staged.connection.conninfo}"')
+    click.echo(f"  until {when(staged.expires_at)}; {len(staged.checks)} checks, {len(staged.failed_checks)} failed")
+    if staged.documents:
+        click.echo(
+            f"  {staged.documents.count:,} documents of {when(staged.documents.at)} in {staged.documents.folder}"
+        )
+    for what in staged.asleep:
+        click.echo(f"  asleep: {what}")
+    for check in staged.failed_checks:
+        click.echo(f"  FAILED {check.name}: expected {check.expected}, found {check.found}")
+
+
+def _row(staged: "Staging") -> tuple[str, ...]:
+    return (
+        staged.id,
+        staged.firm,
+        staged.target,
+        when(staged.reached_at) if staged.reached_at else str(staged.reached_lsn or "—"),
+        when(staged.expires_at),
+        f"{len(staged.checks) - len(staged.failed_checks)}/{len(staged.checks)}",
+        str(staged.connection.port),
+    )
