@@ -100,5 +100,5 @@ def plan_for(
 
 def rows(cluster: LocalCluster, statement: str) -> list[tuple[object, ...]]:
     with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
-        found = connection.execute(statement)  # type: ignore[arg-type]
+        found = connection.execute(statement)
         return found.fetchall() if found.description else []

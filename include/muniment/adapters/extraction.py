@@ -28,7 +28,8 @@ from include.muniment.errors import DiskFull, MemberOutside, ObjectDamaged
 from include.muniment.ports import Step
 
 # Stays in a core's cache from decompression to the write: larger ones are slower.
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 128 * 1024
+FILE_MODE = 0o600  # what PostgreSQL gives its files, where the group may not read them
 
 
 def extract_backup(
@@ -195,16 +196,17 @@ class _Content:
 
 
 def _create(place: Path, header: bytes, *, is_wanted: bool) -> None:
-    """A file with content may already have been begun by another worker.
+    """A file with content is made by whoever comes to its first piece; here, where it has none or another mode.
 
     PostgreSQL lists links in tablespace_map and sends none, and a link could lead a later member anywhere.
     """
     entry = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
     if not entry.isreg() and not entry.isdir():
         raise MemberOutside(archive=entry.name, member=entry.linkname)
-    if entry.isreg() and is_wanted:
+    mode = entry.mode & 0o750
+    if is_wanted and (entry.size == 0 or mode != FILE_MODE):
         with _opened(place) as descriptor:
-            os.fchmod(descriptor, entry.mode & 0o750)
+            os.fchmod(descriptor, mode)
 
 
 def _write(place: Path, piece: Piece, content: _Content) -> int:
@@ -222,7 +224,7 @@ def _write(place: Path, piece: Piece, content: _Content) -> int:
 
 @contextmanager
 def _opened(place: Path) -> Iterator[int]:
-    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, FILE_MODE)
     try:
         yield descriptor
     finally:

@@ -48,6 +48,11 @@ def _run(layout: Layout, parts: list[Layout], room: Path, programs: PostgresProg
     arguments += ["-o", str(combined), "--no-sync", *file_systems.copy_option(room, programs.major)]
     arguments += [f"--tablespace-mapping={spaces[oid]}={place}" for oid, place in layout.tablespaces.items()]
     programs.run("pg_combinebackup", *arguments, timeout_s=COMBINE_TIMEOUT_S)
+    _hand_over(combined, layout)
+
+
+def _hand_over(combined: Path, layout: Layout) -> None:
+    """Renames within one file system; ``pg_control`` comes without its name."""
     (combined / CONTROL).rename(combined / UNFINISHED_CONTROL)
     for place in combined.iterdir():
         place.rename(layout.folder / place.name)

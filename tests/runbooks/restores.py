@@ -1,0 +1,134 @@
+"""A firm with a full backup and an increment in many small chunks, in both vaults, and what proves a restore of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import psycopg
+
+from include.demo.cloud import Cloud
+from include.muniment.adapters import catalog
+from include.muniment.adapters.either_vault import Substitution
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.logins import Login
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import Site, build_vault
+from include.muniment.adapters.vault import Vault
+from include.muniment.domain.firm import BaseBackups
+from include.muniment.domain.register import Backup, Point
+from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.runbooks.restore_cluster import RestoredCluster, restore_cluster
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.faults import FaultProxy
+from tests.fixtures.sites import LOGINS, SiteFactory
+from tests.fixtures.wal import eventually
+from tests.runbooks.stored import archive_to, back_up, plan_for, restore_from, rows
+
+SLICE_BYTES = 2**20
+ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Stored:
+    """``full`` and ``increment`` are points; the second one has ten rows more."""
+
+    site: Site
+    source: LocalCluster
+    full: Point
+    increment: Point
+    wal: Path
+
+    def plan(self, point: Point, into: Path) -> RestorePlan:
+        return plan_for(self.site.primary, point, into)
+
+    def backup(self, point: Point) -> Backup:
+        return catalog.find_backup(self.site.primary, point.backup)
+
+    def through(self, store: FaultProxy) -> Vault:
+        """The primary vault, its store behind another address."""
+        logins = LOGINS[self.site.firm.id]["aws"]
+        login: Login = replace(logins, extra={**logins.extra, "endpoint_url": store.endpoint_url})
+        return build_vault(self.site.firm, "primary", login.clients())
+
+    def restore(self, plan: RestorePlan, vault: Vault | None = None, **options: object) -> RestoredCluster:
+        command = restore_from(self.wal)
+        return restore_cluster(vault or self.site.primary, plan, restore_command=command, **options)  # type: ignore[arg-type]
+
+
+def stored_firm(
+    cluster_factory: ClusterFactory, site_factory: SiteFactory, programs: PostgresPrograms, run_dir: Path
+) -> Stored:
+    name = f"restores-{programs.major}"
+    source = cluster_factory(programs, archive_command=archive_to(run_dir / name / "wal"))
+    rows(source, f"CREATE TABLE matter AS SELECT n AS id, md5(n::text) AS title FROM generate_series(1, {ROWS}) n")
+    # Smaller than a policy may say, so that a small cluster has many chunks.
+    small = BaseBackups().model_copy(update={"slice_size": SLICE_BYTES})
+    site = site_factory(source, base_backups=small)
+    full = back_up(site, "20261120T080000000Z")
+    rows(source, "INSERT INTO matter SELECT -n FROM generate_series(1, 10) n")
+    increment = back_up(site, "20261121T080000000Z")
+    for item in site.primary.list("base/"):
+        site.replica.put(item.key, site.primary.get(item.key), locked_until=None)
+    return Stored(site, source, full, increment, run_dir / name / "wal")
+
+
+def prove_whole(restored: RestoredCluster, programs: PostgresPrograms) -> None:
+    """PostgreSQL's own word, and nothing left over."""
+    programs.run("pg_verifybackup", "--no-parse-wal", "--ignore=tablespace_map", restored.data_dir)
+    assert not (restored.data_dir / ".muniment").exists()
+
+
+@contextmanager
+def serving(restored: RestoredCluster, programs: PostgresPrograms) -> Iterator[LocalCluster]:
+    """The server, behind its recovery's end."""
+    access = restored.data_dir.with_name(f"{restored.data_dir.name}.hba")
+    access.write_text("host all all 127.0.0.1/32 trust\n")
+    access.chmod(0o644)
+    cluster = LocalCluster(restored.data_dir, programs)
+    try:
+        cluster.start(enforced={"hba_file": str(access)})
+        eventually(lambda: has_recovered(cluster))
+        yield cluster
+    finally:
+        cluster.kill()
+
+
+def has_recovered(cluster: LocalCluster) -> bool:
+    try:
+        return rows(cluster, "SELECT pg_is_in_recovery()") == [(False,)]
+    except psycopg.OperationalError:
+        return False
+
+
+def chunks_asked_for(store: FaultProxy, backup: Backup) -> list[str]:
+    keys = {chunk.key for archive in backup.archives for chunk in archive.chunks}
+    return [key for key in (line.partition("/")[2].partition("/")[2] for line in store.seen) if key in keys]
+
+
+@dataclass
+class Intruder:
+    """Root of the cloud: does what a vault's rules forbid, and makes it good after the test."""
+
+    cloud: Cloud
+    spoilt: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+
+    def damage(self, vault: Vault, key: str) -> None:
+        body = bytearray(self._remember(vault, key))
+        body[len(body) // 2] ^= 1
+        self.cloud.client("s3", vault.region).put_object(Bucket=vault.bucket, Key=key, Body=bytes(body))
+
+    def remove(self, vault: Vault, key: str) -> None:
+        self._remember(vault, key)
+        self.cloud.client("s3", vault.region).delete_object(Bucket=vault.bucket, Key=key)
+
+    def make_good(self) -> None:
+        for (region, bucket, key), body in self.spoilt.items():
+            self.cloud.client("s3", region).put_object(Bucket=bucket, Key=key, Body=body)
+
+    def _remember(self, vault: Vault, key: str) -> bytes:
+        return self.spoilt.setdefault((vault.region, vault.bucket, key), vault.get(key))
+
+
+def substitution(key: str, vault: Vault, other: Vault, reason: str) -> Substitution:
+    return Substitution(key=key, bucket=vault.bucket, taken_from=other.bucket, reason=reason)
