@@ -3,6 +3,7 @@
 import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -117,13 +118,11 @@ def test_a_password_is_in_no_argument_list_and_works(world: World, monkeypatch: 
     passwords = []
 
     def with_password(server: PostgresServer) -> PostgresServer:
-        conninfo = psycopg.conninfo.conninfo_to_dict(server.conninfo.reveal())
-        passfile = str(conninfo["passfile"])
-        with open(passfile) as file:  # noqa: PTH123
-            passwords.append(file.read().strip().rsplit(":", 1)[1])
-        return PostgresServer(
-            "acme", Secret(psycopg.conninfo.make_conninfo(**conninfo, password=passwords[-1])), DATABASE
-        )
+        told = server.conninfo.reveal()
+        passfile = Path(str(psycopg.conninfo.conninfo_to_dict(told)["passfile"]))
+        passwords.append(passfile.read_text().strip().rsplit(":", 1)[1])
+        told = psycopg.conninfo.make_conninfo(told, passfile="/dev/null", password=passwords[-1])
+        return PostgresServer("acme", Secret(told), DATABASE)
 
     class Recorded(subprocess.Popen[bytes]):
         def __init__(self, argv: list[str], **more: Any) -> None:
