@@ -70,6 +70,7 @@ def test_before_the_first_backup_behind_the_end_and_in_a_hole() -> None:
     assert hole == Unreachable("the archive has a hole between 0/500000 and it", segment(4), second)
     beyond = found.choose(at(11))
     assert beyond == Unreachable("it lies behind the end of the archive", segment(9), None)
+    assert found.why_not(lsn(9.9), 1) == beyond  # in the last segment, behind its last record
 
 
 def test_an_older_backup_bridges_what_a_newer_one_lacks() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 
+from include.demo.cloud import Cloud
 from include.muniment.adapters import catalog
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.site import Site
@@ -14,10 +15,11 @@ from include.muniment.adapters.vault import Vault
 from include.muniment.adapters.wal_archive import SHA256, WRITTEN_AT, WalArchive
 from include.muniment.domain import keys
 from include.muniment.domain.register import ControlTotals, DocumentSnapshot, Point, WalRange, new_id
-from include.muniment.domain.wal import Lsn, WalSegment
+from include.muniment.domain.wal import Lsn, WalSegment, is_segment
 from include.muniment.domain.wal_facts import PAGE_BYTES
-from include.muniment.ports import utc_now
+from include.muniment.ports import Silent, utc_now
 from include.muniment.runbooks.back_up_cluster import back_up_cluster
+from include.muniment.runbooks.verify_wal_files import verify_new_files
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import eventually, sql, status_files
@@ -32,6 +34,8 @@ class Archived:
     cluster: LocalCluster
     folder: Path
     pushed: set[str] = field(default_factory=set)
+    magic: int | None = None
+    """Of another PostgreSQL, whose segments the pushed ones shall look like."""
 
     @classmethod
     def make(cls, site: Site, cluster: LocalCluster, folder: Path) -> "Archived":
@@ -53,19 +57,41 @@ class Archived:
         self.push()
         return ended
 
-    def push(self, magic: int | None = None) -> None:
-        """``magic`` makes the segments another PostgreSQL's."""
+    def push(self) -> None:
         eventually(lambda: not status_files(self.cluster, "ready"))
         for path in sorted(self.folder.iterdir()):
             if path.name not in self.pushed:
-                self._store(path, magic.to_bytes(2, "little") if magic else b"")
+                self._store(path)
 
-    def _store(self, path: Path, head: bytes) -> None:
-        content = head + path.read_bytes()[len(head) :]
+    def _store(self, path: Path) -> None:
+        content = path.read_bytes()
+        if self.magic is not None and is_segment(path.name):
+            content = self.magic.to_bytes(2, "little") + content[2:]
         written_at = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
         metadata = {SHA256: hashlib.sha256(content).hexdigest(), WRITTEN_AT: written_at}
         self.site.primary.put_sealed(self.store.key(path.name), content, locked_until=None, metadata=metadata)
         self.pushed.add(path.name)
+
+    def verify(self) -> None:
+        """The ledger of a night."""
+        files = self.store.files()
+        archive = self.store.archive(files, 2**20)
+        verify_new_files(self.site, self.store, files, archive, clock=utc_now, progress=Silent())
+
+    def delete(self, cloud: Cloud, name: str) -> None:
+        """A segment is gone from the primary vault, as if it had never been archived."""
+        s3, bucket = cloud.client("s3", self.site.primary.region), self.site.primary.bucket
+        for found in list(self.site.primary.list_versions(self.store.key(name))):
+            s3.delete_object(Bucket=bucket, Key=found.key, VersionId=found.version_id)
+
+    def copy_to_replica(self, *, without: str) -> None:
+        """The same keys with the same bytes."""
+        primary, replica = self.site.vaults
+        for found in primary.list(""):
+            if not found.key.startswith(without) and replica.head(found.key) is None:
+                there = primary.head(found.key)
+                assert there is not None
+                replica.put(found.key, primary.get(found.key), locked_until=None, metadata=there.metadata)
 
     def point(self, *, full: bool = False) -> Point:
         """Base backup, WAL, snapshot without documents, and the instant that control totals would be read at."""

@@ -4,14 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from include.demo.cloud import Cloud
+from include.muniment.adapters import catalog
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.domain.recovery_target import RecoveryTarget
+from include.muniment.domain.register import Point
 from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.errors import TargetUnreachable
+from include.muniment.domain.wal import MAGIC_OF_MAJOR, Lsn, WalSegment
+from include.muniment.errors import NothingToRestore, ObjectMissing, ProgramMissing, TargetUnreachable
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.plan_restore import plan_restore
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
+from tests.fixtures.wal import sql
 from tests.runbooks.archived import Archived, archived_firm
 
 pytestmark = pytest.mark.timeout(120)
@@ -62,3 +67,120 @@ def test_each_target_gets_the_newest_base_backup_that_leads_there(firm: Archived
         plan(firm, "0/100060", tmp_path)
     with pytest.raises(TargetUnreachable, match=r"it lies behind the end of the archive"):
         plan(firm, "F/1000060", tmp_path)
+
+
+def test_a_hole_is_refused_with_the_nearest_on_both_sides(firm: Archived, cloud: Cloud, tmp_path: Path) -> None:
+    first = firm.point(full=True)
+    firm.write(1)
+    firm.switch()
+    firm.write(2)
+    missing = WalSegment.ending(firm.switch(), 1, 2**20)
+    in_the_hole = sql(firm.cluster, "SELECT clock_timestamp()")
+    firm.write(3)
+    behind = firm.switch()
+    second = firm.point(full=True)
+    firm.write(4)
+    firm.switch()
+    firm.delete(cloud, missing.name)
+    with pytest.raises(TargetUnreachable) as refused:
+        plan(firm, in_the_hole.isoformat(), tmp_path)
+    facts = refused.value.facts
+    assert facts["reason"] == f"the archive has a hole that begins at {missing.start}, and it lies in there"
+    before, after = facts["before"], facts["after"]
+    assert plan(firm, str(before.lsn), tmp_path).reaches_at == before.at < in_the_hole
+    assert plan(firm, str(after.lsn), tmp_path).point == second.id
+    assert after.at == second.taken_at > in_the_hole
+    assert facts["windows"].count("\n") == 2
+    with pytest.raises(TargetUnreachable, match=rf"hole between {missing.start} and it"):
+        plan(firm, str(Lsn(behind.offset_bytes - 100)), tmp_path)
+    assert plan(firm, first.id, tmp_path).point == first.id
+    assert plan(firm, "latest", tmp_path).point == second.id
+
+
+def test_latest_does_not_end_at_a_hole_in_silence(firm: Archived, cloud: Cloud, tmp_path: Path) -> None:
+    firm.point(full=True)
+    firm.write(1)
+    firm.switch()
+    firm.write(2)
+    missing = WalSegment.ending(firm.switch(), 1, 2**20)
+    firm.write(3)
+    firm.switch()
+    firm.delete(cloud, missing.name)
+    with pytest.raises(TargetUnreachable, match=rf"the archive has a hole between {missing.start} and it") as refused:
+        plan(firm, "latest", tmp_path)
+    nearest = plan(firm, str(refused.value.facts["before"].lsn), tmp_path)
+    assert nearest.reaches_lsn == missing.start
+
+
+def test_the_replica_alone_plans_the_same_without_ledgers(firm: Archived, tmp_path: Path) -> None:
+    firm.point(full=True)
+    xid = firm.write(1)
+    sql(firm.cluster, "SELECT pg_create_restore_point('before import')")
+    at = sql(firm.cluster, "SELECT clock_timestamp()")
+    firm.write(2)
+    firm.switch()
+    firm.verify()
+    firm.copy_to_replica(without="audit/")
+    assert not list(firm.site.replica.list("audit/"))
+    own = {"id", "made_at", "side", "vault", "region", "space_there_bytes"}
+    for target in ("latest", "immediate", at.isoformat(), f"xid:{xid}", "name:before import"):
+        known = plan(firm, target, tmp_path)
+        read = plan_restore(
+            firm.site.replica,
+            firm.site.firm,
+            RecoveryTarget.parse(target),
+            side="replica",
+            into=tmp_path / "data",
+            clock=utc_now,
+        )
+        assert read.region == firm.site.replica.region
+        assert read.model_dump(exclude=own) == known.model_dump(exclude=own)
+
+
+def test_restore_points_of_one_name_are_told_apart_by_their_lsn(firm: Archived, tmp_path: Path) -> None:
+    firm.point(full=True)
+    for number in (1, 2):
+        firm.write(number)
+        sql(firm.cluster, "SELECT pg_create_restore_point('twice')")
+    firm.switch()
+    with pytest.raises(
+        TargetUnreachable, match=r"there are 2 restore points 'twice': choose one by its LSN"
+    ) as refused:
+        plan(firm, "name:twice", tmp_path)
+    one, other = (
+        plan(firm, lsn.strip(), tmp_path) for lsn in refused.value.facts["reason"].rpartition("LSN")[2][1:].split(",")
+    )
+    assert one.reaches_at is not None
+    assert other.reaches_at is not None
+    assert one.reaches_at < other.reaches_at
+
+
+def test_without_pg_waldump_what_listings_tell_is_planned(firm: Archived, tmp_path: Path) -> None:
+    """The WAL looks like that of a PostgreSQL which is not on this machine."""
+    here = {found.major for found in PostgresPrograms.all_available()}
+    magic = next(magic for magic, major in MAGIC_OF_MAJOR.items() if major not in here)
+    firm.magic = magic
+    point = firm.point(full=True)
+    firm.write(1)
+    ended = firm.switch()
+    latest = plan(firm, "latest", tmp_path)
+    assert (latest.reaches_lsn, latest.reaches_at) == (None, None)
+    assert "recovery_target_lsn" not in latest.settings
+    assert plan(firm, point.id, tmp_path).settings["recovery_target_lsn"] == str(point.control_totals.lsn)
+    assert plan(firm, str(Lsn(ended.offset_bytes - 100)), tmp_path).replay.segments >= 2
+    assert plan(firm, "immediate", tmp_path).reaches_lsn == point_stop(firm, point)
+    for target in (utc_now().isoformat(), "xid:800", "name:before import"):
+        with pytest.raises(ProgramMissing):
+            plan(firm, target, tmp_path)
+
+
+def point_stop(firm: Archived, point: Point) -> Lsn:
+    return catalog.find_backup(firm.site.primary, point.backup).stop_lsn
+
+
+def test_an_unknown_point_and_an_empty_vault(firm: Archived, tmp_path: Path) -> None:
+    with pytest.raises(NothingToRestore):
+        plan(firm, "latest", tmp_path)
+    firm.point(full=True)
+    with pytest.raises(ObjectMissing, match=r"points/20200101T000000000Z\.json is missing"):
+        plan(firm, "20200101T000000000Z", tmp_path)

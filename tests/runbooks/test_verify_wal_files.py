@@ -100,7 +100,8 @@ def test_without_pg_waldump_of_its_version_wal_is_verified_all_the_same(firm: Ar
     magic = next(magic for magic, major in MAGIC_OF_MAJOR.items() if major not in here)
     firm.write(1)
     rows(firm.cluster, "SELECT pg_switch_wal()")
-    firm.push(magic)
+    firm.magic = magic
+    firm.push()
     told = verify(firm)
     assert known(firm) == {}
     assert [note[:64] for note in told.notes] == ["a restore to a time will have to read tonight's WAL itself: init"]

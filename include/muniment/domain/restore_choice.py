@@ -121,19 +121,23 @@ class Restorable:
                 last = self._ending(stop.read_through, line)
                 if base.backup.stop_lsn <= stop.position and self._leads(base, last):
                     return Choice(base, line, tuple(self._along(base, last)), stop)
-        return self.why_not(stop.position, lines[0])
+        return self._why_not(stop.position, self._ending(stop.read_through, lines[0]))
 
-    def why_not(self, position: Lsn, line: TimelineId) -> Unreachable:
+    def why_not(self, lsn: Lsn, line: TimelineId) -> Unreachable:
+        """Where no record begins at ``lsn`` or behind it."""
+        return self._why_not(lsn, WalSegment.holding(lsn, line, self.archive.segment_bytes))
+
+    def _why_not(self, position: Lsn, segment: WalSegment) -> Unreachable:
         """Before the first base backup's end, in a hole, or behind the end."""
+        line = segment.timeline
         if position < self.earliest.backup.stop_lsn:
             return Unreachable("it lies before the end of the first base backup", after=self.earliest)
-        segment = WalSegment.holding(position, line, self.archive.segment_bytes)
         ends = [reached[-1] for base in self.bases if (reached := self.stretch(base, line))]
         before = max((end for end in ends if end.number <= segment.number), key=lambda end: end.number, default=None)
         behind = [base for base in self.bases if base.backup.stop_lsn > position and self.stretch(base, line)]
         after = min(behind, key=lambda base: base.backup.stop_lsn, default=None)
         last = max(self.path(line), default=None)
-        if last is None or segment.number > last:
+        if last is None or segment.number > last or (before is not None and before.number == last):
             return Unreachable(self._beyond(segment), before, after)
         return Unreachable(f"the archive has a hole between {before.end if before else 'there'} and it", before, after)
 
