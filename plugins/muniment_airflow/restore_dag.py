@@ -10,7 +10,7 @@ from muniment_airflow import restore_operators as steps
 from muniment_airflow.approval import ApproveRestore
 from muniment_airflow.dag_settings import BULK, HOURS, LIGHT_POOL, MINUTES, RESTORE_POOL, common_settings, of_step
 from muniment_airflow.restore_doc import BODY, SUBJECT, restore_doc
-from muniment_airflow.restore_record import KeepRecord, TellContact
+from muniment_airflow.restore_record import KeepRecord, OnCallOfRecord, TellContact
 
 # Before drills, which share the pool.
 _FIRST = 100
@@ -58,10 +58,14 @@ def _chain(firm: Firm) -> None:
         task_id="full_backup", firm_id=firm.id, point_id=of_step("cut_over", "live_at"), execution_timeout=BULK
     )
     contact = TellContact(task_id="tell_contact", execution_timeout=MINUTES, **light)
-    record = KeepRecord(task_id="keep_record", execution_timeout=MINUTES, **light)
+    record = KeepRecord(
+        task_id="keep_record",
+        trigger_rule="all_done",
+        execution_timeout=MINUTES,
+        on_failure_callback=OnCallOfRecord(firm=firm),
+        **light,
+    )
     chain(validate, plan, stage, approve, safety, cut_over, backup, contact, record)
-    # Runs whatever happened, and is no excuse for it: the run's end is that of the steps before.
-    record.as_teardown(on_failure_fail_dagrun=True)
 
 
 def _form(firm: Firm) -> dict[str, Param]:

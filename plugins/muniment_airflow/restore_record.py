@@ -1,7 +1,9 @@
 """The last two steps of ``<firm>__restore``: the firm's contact is told, and the restore goes on the record."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowFailException
 
 from include.muniment.domain import restore_record
 from include.muniment.domain.cut_over import CutOver
@@ -9,11 +11,13 @@ from include.muniment.domain.firm import Firm
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.ports import utc_now
 from muniment_airflow.approval import NOT_APPROVED_KEY
-from muniment_airflow.notifiers import tell_one_of
+from muniment_airflow.notifiers import OnCallNotifier, failed_tasks, tell_one_of
 from muniment_airflow.operators import FirmOperator, Night, Result
 from muniment_airflow.restore_operators import FAILURE_KEY, JOURNAL_KEY, RestoreStep, asked_by, plan_in, said
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from include.muniment.adapters.site import Site
 
 STEPS = ("validate", "plan", "stage", "approve", "safety_backup", "cut_over", "full_backup", "tell_contact")
@@ -59,15 +63,38 @@ def journal_in(night: Night) -> CutOver | None:
     return CutOver.from_json(text.encode()) if text else None
 
 
+class RestoreEndedError(AirflowFailException):
+    """The restore did not do what was asked for; it is on the record, and the step that failed has told on-call."""
+
+
+class OnCallOfRecord(OnCallNotifier):
+    """Tells on-call only of a record that could not be kept."""
+
+    def notify(self, context: Any) -> None:
+        if not isinstance(context.get("exception"), RestoreEndedError):
+            super().notify(context)
+
+
 class KeepRecord(FirmOperator):
-    """Whatever happened: into both vaults, locked for as long as the audit log is kept."""
+    """Whatever happened: into both vaults, locked for as long as the audit log is kept. Then the run ends as it went.
+
+    A run ends as its last task does, so this one fails where a step before it has.
+    """
+
+    def execute(self, context: "Context") -> Result:
+        kept = super().execute(context)
+        if kept["failure"]:
+            message = f"restore {kept['record']}: {kept['end']}; its record is kept"
+            context["ti"].xcom_push(key="return_value", value=kept)
+            raise RestoreEndedError(message)
+        return kept
 
     def work(self, site: "Site", night: Night) -> Result:
         from include.muniment.adapters.restore_records import write_record
 
         record = write_record(site, record_of(site, night), locked_until=utc_now() + site.policy.audit_log)
         night.progress.note(f"restore {record.id}: {record.end}" + (f": {record.failure}" if record.failure else ""))
-        return {"record": record.id, "end": record.end}
+        return {"record": record.id, "end": record.end, "failure": record.failure}
 
 
 def record_of(site: "Site", night: Night) -> restore_record.RestoreRecord:
@@ -91,12 +118,21 @@ def record_of(site: "Site", night: Night) -> restore_record.RestoreRecord:
         full_backup=said(night, "full_backup", "point_id"),
         contact=said(night, "tell_contact", "contact"),
         end=restore_record.end_of(where=where, staged=bool(staged), journal=journal, not_approved=not_approved),
-        failure=_word(night, STEPS, FAILURE_KEY),
+        failure=_failure(night, not_approved),
         finished_at=utc_now(),
     )
     if staged:
         record = restore_record.of_staging(record, Staging.from_json(staged.encode()))
     return restore_record.of_cut_over(record, journal) if journal else record
+
+
+def _failure(night: Night, not_approved: str | None) -> str | None:
+    """In the failed step's own words, where it had any: a killed worker has none."""
+    failed = failed_tasks(night.context)
+    if not failed:
+        return None
+    word = _word(night, STEPS, FAILURE_KEY) or (f"{failed[0]}: {not_approved}" if not_approved else None)
+    return word or f"{', '.join(failed)} ended without a word"
 
 
 def _word(night: Night, tasks: tuple[str, ...], key: str) -> str | None:

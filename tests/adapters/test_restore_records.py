@@ -1,0 +1,62 @@
+"""The record of a restore in both vaults: written once, under a lock, and no business of retention's."""
+
+from datetime import timedelta
+
+import pytest
+
+from include.muniment.adapters.inventory import read_inventories
+from include.muniment.adapters.restore_records import find_record, records, write_record
+from include.muniment.adapters.site import Site
+from include.muniment.domain import keys
+from include.muniment.domain.restore_record import RestoreRecord
+from include.muniment.errors import AlreadyRegistered
+from include.muniment.ports import utc_now
+from tests.fixtures.cut_overs import plan_of
+
+
+def record_of(site: Site, restore_id: str) -> RestoreRecord:
+    plan = plan_of(site.firm)
+    return RestoreRecord(
+        id=restore_id,
+        firm=site.firm.id,
+        run="acme__restore/manual__1",
+        where="live",
+        asked_by="engineer",
+        asked_at=utc_now(),
+        plan=plan,
+        plan_sha256=plan.sha256,
+        not_approved="nobody answered in time",
+        end="not approved",
+        finished_at=utc_now(),
+    )
+
+
+def test_a_record_is_written_once_and_locked_in_both_vaults(site17: Site) -> None:
+    until = utc_now() + timedelta(days=365)
+    first = record_of(site17, "20261121T100000000Z")
+    assert write_record(site17, first, locked_until=until) == first
+    for vault in site17.vaults:
+        there = vault.head(keys.restore(first.id))
+        assert there is not None
+        assert there.locked_until is not None
+        assert there.locked_until > utc_now() + timedelta(days=364)
+    again = record_of(site17, first.id)
+    assert write_record(site17, again, locked_until=until) == first
+    with pytest.raises(AlreadyRegistered):
+        site17.primary.put_register(keys.restore(first.id), again, locked_until=until)
+
+
+def test_what_a_killed_run_wrote_into_one_vault_is_what_the_other_gets(site17: Site) -> None:
+    until = utc_now() + timedelta(days=365)
+    half = record_of(site17, "20261121T110000000Z")
+    site17.replica.put_register(keys.restore(half.id), half, locked_until=until)
+    assert write_record(site17, record_of(site17, half.id), locked_until=until) == half
+    assert find_record(site17.primary, half.id) == half
+
+
+def test_records_are_listed_and_retention_does_not_see_them(site17: Site) -> None:
+    made = [record_of(site17, f"20261121T1{hour}0000000Z") for hour in (2, 3)]
+    for record in made:
+        write_record(site17, record, locked_until=None)  # type: ignore[arg-type]
+    assert list(records(site17.primary)) == made
+    assert all(inventory.versions == () for inventory in read_inventories(site17))
