@@ -142,9 +142,10 @@ class Restorable:
         return Unreachable(f"the archive has a hole between {before.end if before else 'there'} and it", before, after)
 
     def _beyond(self, segment: WalSegment) -> str:
-        others = [line for line in sorted(self.archive.numbers) if segment.number in self.archive.numbers[line]]
+        numbers = self.archive.numbers
+        others = [line for line in sorted(numbers) if line != segment.timeline and segment.number in numbers[line]]
         if others:
-            return f"only timeline {others[-1]} got that far, and timeline {self.present} left it before"
+            return f"only timeline {others[-1]} got that far, and timeline {segment.timeline} left it before"
         return "it lies behind the end of the archive"
 
     def _lines_at(self, lsn: Lsn) -> tuple[TimelineId, ...]:
