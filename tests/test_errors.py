@@ -85,3 +85,37 @@ def test_what_stands_in_the_way_of_going_live_is_said_in_full() -> None:
         "HINT: let cluster.live.queue lead to that machine alone, then clear this task."
     )
     assert {refused.exit_code, elsewhere.exit_code} == {4}
+
+
+def test_the_message_of_an_unreachable_target_word_for_word() -> None:
+    error = errors.TargetUnreachable(
+        firm="acme",
+        bucket="acme-vault",
+        target="16/B374D848",
+        reason="it lies behind the end of the archive",
+        before="16/B3000028 (2026-11-20 12:00:00.000005 UTC)",
+        after="none",
+        windows="\n  16/B0000100 (2026-11-20 08:00:00.000000 UTC) to 16/B4000000 on timeline 1",
+    )
+    assert str(error) == (
+        "firm acme cannot be restored to 16/B374D848 from acme-vault: it lies behind the end of the archive\n"
+        "nearest before: 16/B3000028 (2026-11-20 12:00:00.000005 UTC)\n"
+        "nearest after: none\n"
+        "recovery windows:\n"
+        "  16/B0000100 (2026-11-20 08:00:00.000000 UTC) to 16/B4000000 on timeline 1\n"
+        "KEPT: everything; nothing was fetched or written\n"
+        "HINT: choose one of the nearest by its LSN, or `latest`, or a recovery point's id, "
+        "or the other vault with `--from`."
+    )
+
+
+def test_the_message_of_a_missed_target_word_for_word() -> None:
+    error = errors.TargetNotReached(
+        firm="acme", target="latest", plan="20261121T083000123Z", differences="it followed timeline 1, not 2"
+    )
+    assert str(error) == (
+        "the recovery of firm acme to latest did not end where plan 20261121T083000123Z said: "
+        "it followed timeline 1, not 2\n"
+        "KEPT: the vaults, and whatever is live; what was restored must not be used\n"
+        "HINT: look into the restored server's log, make a new plan, and restore again."
+    )
