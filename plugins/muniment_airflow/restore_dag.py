@@ -46,7 +46,7 @@ def _chain(firm: Firm) -> None:
         plan_sha256=of_step("plan", "sha256"),
         subject=SUBJECT.format(firm=firm.name),
         body=BODY,
-        params={"comment": Param("", type="string", title="Comment", description="Goes on the record.")},
+        params={"comment": Param(None, type=["null", "string"], title="Comment", description="Goes on the record.")},
         response_timeout=firm.restore.answer_within,
         execution_timeout=MINUTES,
         retry_delay=timedelta(seconds=5),
@@ -69,24 +69,26 @@ def _chain(firm: Firm) -> None:
 
 
 def _form(firm: Firm) -> dict[str, Param]:
+    vaults = {"primary": firm.vaults.primary, "replica": firm.vaults.replica}
     return {
         "firm": Param(
             firm.id, type="string", const=firm.id, title="Firm", description=f"{firm.name}. Cannot be changed."
         ),
-        "to": Param("latest", type="string", minLength=1, title="To", description_md=_TO),
+        "to": Param("latest", type="string", minLength=1, title="To", description=_TO),
         "side": Param(
             "primary",
             type="string",
             enum=["primary", "replica"],
+            values_display={side: f"{side} vault, {place.region}" for side, place in vaults.items()},
             title="From",
             description="Which vault. The replica's where the primary region is lost.",
         ),
-        "where": Param("staging", type="string", enum=["staging", "live"], title="Where to", description_md=_WHERE),
+        "where": Param("staging", type="string", enum=["staging", "live"], title="Where to", description=_WHERE),
         "ttl": Param(
             format_duration(firm.policy.staging.ttl),
             type="string",
             title="Staging stands for",
-            description="10 minutes to 30 days, such as `24 hours`; then it is destroyed.",
+            description="10 minutes to 30 days, such as 24 hours; then it is destroyed.",
         ),
         "documents": Param(True, type="boolean", title="Documents", description="Those of the same instant, as well."),
         "waive_safety_backup": Param(
@@ -101,13 +103,12 @@ def _form(firm: Firm) -> dict[str, Param]:
     }
 
 
-_TO = """\
-Which instant:
-
-* `latest`, or `immediate` (the end of the newest base backup)
-* a recovery point: `20261120T083000123Z`
-* a time **with its zone**: `2026-11-20T18:00-05:00`
-* an LSN `16/B374D848`, a transaction `xid:731`, a restore point `name:before-import`"""
-_WHERE = """\
-**staging**: beside the live cluster; it hurts nobody. **live**: after staging, another person of
-`restore.approvers` is asked, a safety backup is taken, and the live cluster is replaced."""
+# No Markdown: the form sets code and bold over the lines above and below.
+_TO = (
+    "latest, immediate (the end of the newest base backup), a recovery point 20261120T083000123Z, a time with its zone"
+    " 2026-11-20T18:00-05:00, an LSN 16/B374D848, a transaction xid:731, or a restore point name:before-import"
+)
+_WHERE = (
+    "Staging stands beside the live cluster and hurts nobody. Live: after staging, another person is asked, a safety"
+    " backup is taken, and the live cluster is replaced."
+)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from include.muniment.adapters.site import Site
 FAILURE_KEY, JOURNAL_KEY = "failure", "journal"
+_PAGE_COLUMNS = 84  # what Airflow's page shows of code without scrolling
 
 
 class RestoreStep(FirmOperator):
@@ -82,17 +83,18 @@ class Plan(RestoreStep):
             clock=utc_now,
             replaces=site.firm.cluster.live.data_directory if request.where == "live" else None,
         )
-        lines = plan_lines(plan)
-        for line in lines:
+        for line in plan_lines(plan):
             night.progress.note(line)
-        return {"plan": plan.to_json().decode(), "sha256": plan.sha256, "page": "\n".join(lines)}
+        page = "\n".join(plan_lines(plan, _PAGE_COLUMNS))
+        return {"plan": plan.to_json().decode(), "sha256": plan.sha256, "page": page}
 
 
 class Stage(RestoreStep):
     """Executes the plan beside the live cluster, on this worker, and proves what came back."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.stage_restore import stage_restore
+        from include.muniment.adapters.document_bucket import SourceBucket
+        from include.muniment.runbooks.stage_restore import Beside, stage_restore
 
         request, plan = request_in(night), plan_in(night)
         self._same_machine(site, night)
@@ -100,7 +102,13 @@ class Stage(RestoreStep):
             site.vault(request.side),
             site.firm,
             plan,
-            other=site.replica if request.side == "primary" else site.primary,
+            beside=Beside(
+                other=site.replica if request.side == "primary" else site.primary,
+                live={
+                    place.bucket: SourceBucket(place.bucket, site.clients("s3", place.region))
+                    for place in site.firm.documents
+                },
+            ),
             ttl=request.ttl,
             documents=request.with_documents,
             clock=utc_now,

@@ -1,0 +1,80 @@
+"""ApproveRestore: what it makes of an answer that Airflow itself would take."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from muniment_airflow.approval import ApproveRestore
+
+from include.muniment.domain.approval import Approval
+from include.muniment.domain.firm import RestoreRules
+from tests.fixtures.airflow import register
+from tests.fixtures.firms import paper_firm
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+PLAN = "ab" * 32
+
+
+@pytest.fixture
+def step(registry_folder: Path) -> ApproveRestore:
+    register(registry_folder, paper_firm().model_copy(update={"restore": RestoreRules(approvers=("lead", "engineer"))}))
+    return ApproveRestore(task_id="approve", firm_id="acme", target="latest", plan_sha256=PLAN, subject="?")
+
+
+class Told(SimpleNamespace):
+    try_number = 1
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        setattr(self, key, value)
+
+
+def context(asked_by: str | None = "engineer", where: str = "live") -> Any:
+    run = SimpleNamespace(triggering_user_name=asked_by)
+    return {"params": {"where": where}, "dag_run": run, "ti": Told(), "task_instance": Told()}
+
+
+def event(user: str | None, chosen: str = "Approve") -> dict[str, Any]:
+    by = {"id": f"{user}-id", "name": user} if user else None
+    return {"chosen_options": [chosen], "params_input": {}, "responded_at": AT, "responded_by_user": by}
+
+
+def test_another_person_of_the_list_lets_it_go_on(step: ApproveRestore) -> None:
+    said = step.execute_complete(context(), event("lead"))
+    assert Approval.from_json(said["approval"].encode()) == Approval(by="lead", at=AT, plan_sha256=PLAN)
+    assert said["times_asked"] == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "asked_by", "why"),
+    [
+        (event("engineer"), "engineer", "engineer asked for it: somebody else has to approve"),
+        (event("admin"), "engineer", "admin is not one of restore.approvers (lead, engineer)"),
+        (event("lead", "Reject"), "engineer", "lead rejected it"),
+        (event(None, "Reject"), "engineer", "nobody answered in time"),
+        (event("lead"), None, "nobody knows who asked for it"),
+    ],
+)
+def test_anything_else_ends_the_run_and_leaves_word(
+    step: ApproveRestore, answer: dict[str, Any], asked_by: str | None, why: str
+) -> None:
+    """Also where Airflow lets everybody answer (``simple_auth_manager_all_admins``)."""
+    around = context(asked_by)
+    with pytest.raises(AirflowFailException) as refused:
+        step.execute_complete(around, answer)
+    assert str(refused.value).startswith(f"the restore of firm acme to latest does not go live: {why}\nKEPT: ")
+    assert around["ti"].not_approved == why
+
+
+def test_a_restore_into_staging_asks_nobody(step: ApproveRestore) -> None:
+    with pytest.raises(AirflowSkipException):
+        step.execute(context(where="staging"))
+
+
+def test_where_nobody_could_approve_nobody_is_asked(step: ApproveRestore) -> None:
+    with pytest.raises(AirflowFailException, match="nobody knows who asked for it"):
+        step.execute(context(asked_by=None))
