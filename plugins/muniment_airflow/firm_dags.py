@@ -25,6 +25,7 @@ from muniment_airflow.dag_settings import (
 )
 from muniment_airflow.firm_docs import backup_doc, drill_doc, wal_doc
 from muniment_airflow.restore_dag import restore_dag
+from muniment_airflow.sign_off_dag import drill_sign_off_dag
 
 SHARDS = 8
 
@@ -37,7 +38,7 @@ def firm_dags(shard: int) -> Iterator[DAG]:
     wanted = get_parsing_context().dag_id
     for firm in _firms(shard, wanted):
         for kind, build in BUILDERS.items():
-            if wanted in (None, f"{firm.id}__{kind}"):
+            if wanted in (None, f"{firm.id}__{kind}") and (kind != "drill_sign_off" or firm.drill_reviewers):
                 yield build(firm)
 
 
@@ -142,6 +143,13 @@ def restore_test_dag(firm: Firm) -> DAG:
             "side": Param(
                 "", type="string", enum=["", "primary", "replica"], title="From", description="Empty: in turns."
             ),
+            "by": Param(
+                "",
+                type="string",
+                enum=["", "muniment", "restore-kit"],
+                title="By",
+                description="Empty: every fourth drill by the restore kit alone.",
+            ),
         },
         doc_md=drill_doc(firm),
         **common_settings(firm, "restore_test", RESTORE_POOL),
@@ -157,7 +165,10 @@ def drill_watch_dag(firm: Firm) -> DAG:
         f"{firm.id}__drill_watch",
         schedule=CronTriggerTimetable(f"{minute} {hour} * * *", timezone=firm.time_zone),
         dagrun_timeout=NIGHT_ENDS_AFTER,
-        doc_md=f"### {firm.name}: has a drill passed in the last 35 days?\n\n`muniment drills {firm.id}` lists them.\n",
+        doc_md=(
+            f"### {firm.name}: has a drill passed in the last 35 days, and is the quarter's signed off?\n\n"
+            f"`muniment drills {firm.id}` lists them.\n"
+        ),
         **common_settings(firm, "drill_watch", LIGHT_POOL),
     ) as dag:
         steps.DrillWatch(task_id="is_no_drill_overdue", firm_id=firm.id, execution_timeout=MINUTES)
@@ -171,4 +182,5 @@ BUILDERS = {
     "restore": restore_dag,
     "restore_test": restore_test_dag,
     "drill_watch": drill_watch_dag,
+    "drill_sign_off": drill_sign_off_dag,
 }

@@ -63,9 +63,9 @@ def drill_doc(firm: Firm) -> str:
 ### {firm.name}: can we get it back?
 
 Once a month a drill restores the firm into scratch, from one vault alone, to a position drawn by lot; proves database
-and documents; measures; and destroys what it made. Every second drill has the replica vault. The firm was promised
-{rto} to recover and at most {rpo} lost. Evidence is in both vaults under `drills/`: `muniment drills {firm.id}` lists
-it.
+and documents; measures; and destroys what it made. Every second drill has the replica vault, every fourth is done by
+the restore kit alone. The firm was promised {rto} to recover and at most {rpo} lost. Evidence is in both vaults under
+`drills/`: `muniment drills {firm.id}` lists it.
 
 A red run means that something would not come back. Its log names each check with what was expected and found.
 To repeat it, trigger a run with the same *Seed* and *From*. It needs room for a whole cluster on the worker

@@ -254,15 +254,16 @@ class RestoreTest(FirmOperator):
             progress=night.progress,
             seed=params["seed"],
             side=params["side"] or None,
+            by=params["by"] or None,
         )
         return {"drill_id": drill.id, "recover_s": drill.recover_s, "data_lost_s": drill.data_lost_s}
 
 
 class DrillWatch(FirmOperator):
-    """Fails, and so tells on-call, when no drill of the firm has passed for 35 days."""
+    """Fails, and so tells on-call, when no drill has passed for 35 days or a quarter's waits too long."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.drill_watch import require_recent_drill
+        from include.muniment.runbooks.drill_watch import watch_drills
 
-        require_recent_drill(site.primary, clock=utc_now)
+        watch_drills(site.primary, site.firm, clock=utc_now)
         return {}

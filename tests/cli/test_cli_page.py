@@ -12,7 +12,7 @@ PAGE = (ROOT / "docs" / "cli.md").read_text()
 
 
 def test_every_command_is_listed() -> None:
-    listed = re.findall(r"^\| `muniment ([a-z ]+?)(?: [A-Z ]+)?` \|", PAGE, re.MULTILINE)
+    listed = re.findall(r"^\| `muniment ([a-z -]+?)(?: [A-Z ]+)?` \|", PAGE, re.MULTILINE)
     assert listed == [" ".join(words) for words in leaves()]
 
 

@@ -30,6 +30,7 @@ NAMES = (
     "live",
     "drill",
     "drills",
+    "sign-off",
     "documents",
     "matter",
     "tables",

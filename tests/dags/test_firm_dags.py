@@ -36,6 +36,7 @@ STEPS = [
     "register_recovery_point",
     "expire",
 ]
+OF_EVERY_FIRM = firm_dags.BUILDERS.keys() - {"drill_sign_off"}
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
 
 
@@ -60,7 +61,7 @@ def test_each_firm_has_its_dags(files: Files) -> None:
     bag = parsed()
     assert bag.import_errors == {}
     assert sorted(bag.dags) == [
-        f"{firm}__{kind}" for firm in ("acme", "birch", "cedar-lane") for kind in sorted(firm_dags.BUILDERS)
+        f"{firm}__{kind}" for firm in ("acme", "birch", "cedar-lane") for kind in sorted(OF_EVERY_FIRM)
     ]
 
 
@@ -105,8 +106,20 @@ def test_wal_asks_again_for_as_long_as_the_rpo_lasts_and_an_hour_at_most() -> No
 def test_a_drill_has_the_restore_pool_and_takes_what_a_person_names() -> None:
     dag = firm_dags.restore_test_dag(paper_firm())
     assert [(task.task_id, task.pool, task.queue) for task in dag.tasks] == [("drill", "muniment_restore", "us-east-1")]
-    assert dict(dag.params) == {"seed": None, "side": ""}
+    assert dict(dag.params) == {"seed": None, "side": "", "by": ""}
     assert "`muniment drills acme`" in (dag.doc_md or "")
+
+
+def test_a_firm_that_names_reviewers_is_asked_for_a_sign_off_once_a_quarter(files: Files) -> None:
+    files.write("firms/oak.yaml", {**firm_values("oak", 4), "drill_reviewers": ["marlow"]})
+    assert [name for name in parsed().dags if name.endswith("drill_sign_off")] == ["oak__drill_sign_off"]
+    firm = paper_firm(drill_reviewers=["marlow"])
+    dag = firm_dags.drill_sign_off_dag(firm)
+    assert [task.task_id for task in dag.tasks] == ["find_drill", "ask_reviewer", "record_sign_off"]
+    ask = dag.get_task("ask_reviewer")
+    assert ask.response_timeout == firm.policy.drills.sign_off_within < dag.dagrun_timeout
+    assert ask.defaults is None  # silence is no word
+    assert "marlow" in (dag.doc_md or "")
 
 
 def test_only_the_registration_publishes_the_point() -> None:
@@ -203,7 +216,7 @@ def test_parsing_touches_no_connection_no_network_and_no_driver(files: Files, ai
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert f"DAGS {3 * len(firm_dags.BUILDERS)}" in lines
+    assert f"DAGS {3 * len(OF_EVERY_FIRM)}" in lines
     assert "HEAVY []" in lines
 
 
@@ -222,9 +235,7 @@ def test_the_parsing_context_of_a_foreign_dag_builds_nothing(files: Files, monke
 def test_a_broken_firm_is_an_import_error_that_names_it_and_stops_nobody_else(files: Files) -> None:
     files.firm(lambda values: values.update(tierr="gold"))
     bag = parsed()
-    assert sorted(bag.dags) == [
-        f"{firm}__{kind}" for firm in ("birch", "cedar-lane") for kind in sorted(firm_dags.BUILDERS)
-    ]
+    assert sorted(bag.dags) == [f"{firm}__{kind}" for firm in ("birch", "cedar-lane") for kind in sorted(OF_EVERY_FIRM)]
     [(file, error)] = bag.import_errors.items()
     assert Path(file).name == "registry_faults.py"
     assert "firms/acme.yaml: tierr: unknown key; did you mean 'tier'?" in error

@@ -1,5 +1,6 @@
 """A drill on real servers: what comes back is proven, what is wrong is found, nothing is left, and evidence stays."""
 
+import hashlib
 import json
 import subprocess
 from datetime import timedelta
@@ -26,8 +27,9 @@ from include.muniment.ports import Silent, utc_now
 from include.muniment.runbooks.drill import run_drill
 from include.muniment.runbooks.nightly import run_chain
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import LOGINS, SiteFactory, iam_policy, with_firm
+from tests.fixtures.sites import LOGINS, SiteFactory, with_firm
 from tests.fixtures.wal import archive_with, muniment_script
+from tests.runbooks.signing import with_signing_key
 from tests.runbooks.sources import Desk
 
 pytestmark = pytest.mark.timeout(240)
@@ -70,7 +72,7 @@ def practised(cloud: Cloud, site_factory: SiteFactory, cluster: LocalCluster, fo
     """Two nights, work before, between and after them, and four documents."""
     write(cluster, "CREATE TABLE ledger (amount numeric(14,2))")
     transfer(cluster, "12.34")
-    site = _with_signing_key(cloud, site_factory(cluster, **POLICY))
+    site = with_signing_key(cloud, site_factory(cluster, **POLICY))
     archive_with(cluster, f"{muniment_script(site, folder)} wal push %p")
     desk = Desk(cloud, site)
     for number in range(4):
@@ -81,16 +83,6 @@ def practised(cloud: Cloud, site_factory: SiteFactory, cluster: LocalCluster, fo
         for _ in range(20):
             transfer(cluster, "0.01")
     return site
-
-
-def _with_signing_key(cloud: Cloud, site: Site) -> Site:
-    made = cloud.client("kms", "us-east-1").create_key(KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")
-    signing = with_firm(site, signing_key=made["KeyMetadata"]["Arn"])
-
-    cloud.client("iam").put_user_policy(
-        UserName=site.firm.id, PolicyName="firm", PolicyDocument=json.dumps(iam_policy("muniment-firm", signing.firm))
-    )
-    return signing
 
 
 def write(cluster: LocalCluster, statement: str) -> None:
@@ -127,15 +119,24 @@ def test_drills_pass_and_leave_nothing_but_evidence(site: Site, tmp_path: Path) 
     scratch = tmp_path / "scratch"
     first = drill(site, scratch, seed=seed_for(site, "point"))
     second = drill(site, scratch, seed=seed_for(site, "between"))
+    lines = Noted()
+    third = drill(site, scratch, seed=seed_for(site, "point"), side="replica", by="restore-kit", progress=lines)
     assert list(scratch.iterdir()) == []
-    assert drills(site.primary) == drills(site.replica) == (first, second)
+    assert drills(site.primary) == drills(site.replica) == (first, second, third)
+    _brought_back_by_the_kit_alone(site, third, lines.noted)
     assert (first.side, second.side) == ("primary", "replica")
     assert (second.number, second.previous, second.previous_sha256) == (2, first.id, first.sha256)
     at_point, between = by_name(first), by_name(second)
     assert at_point["rows of public.ledger"].expected == at_point["rows of public.ledger"].found
     assert at_point["ledger: trust"].found == "0.00"
     assert " to " in between["rows of public.ledger"].expected
-    for name in ("pg_verifybackup", "every relation can be read", "extensions of postgres", "entries are kept"):
+    for name in (
+        "pg_verifybackup",
+        "position reached",
+        "every relation can be read",
+        "extensions of postgres",
+        "entries are kept",
+    ):
         assert at_point[name].passed
     assert at_point["PDF files opened"].found == at_point["DOCX files opened"].found == "2 of 2"
     assert first.recover_s
@@ -146,11 +147,8 @@ def test_drills_pass_and_leave_nothing_but_evidence(site: Site, tmp_path: Path) 
     _signed_for_everybody(site, first, tmp_path)
 
 
-def test_the_restore_kit_alone_brings_it_back(site: Site, cloud: Cloud, tmp_path: Path) -> None:
-    """Of a chain where PostgreSQL has increments, from the replica's own copy of the kit, documents and all."""
-    scratch, lines = tmp_path / "scratch", Noted()
-    found = drill(site, scratch, seed=seed_for(site, "point"), side="replica", by="restore-kit", progress=lines)
-    assert (found.by, found.side, list(scratch.iterdir())) == ("restore-kit", "replica", [])
+def _brought_back_by_the_kit_alone(site: Site, found: Drill, lines: list[str]) -> None:
+    assert (found.by, found.side) == ("restore-kit", "replica")
     checks = by_name(found)
     assert checks["what else the restore kit can import"].found == "neither Muniment nor Airflow"
     assert "boto3==" in checks["packages of the restore kit"].found
@@ -161,42 +159,41 @@ def test_the_restore_kit_alone_brings_it_back(site: Site, cloud: Cloud, tmp_path
     assert checks["ledger: trust"].found == "0.00"
     assert found.figures
     assert found.figures.wal_segments > 0
-    assert any(line.startswith("restore.py: WAL: ") for line in lines.noted)
+    assert any(line.startswith("restore.py: WAL: ") for line in lines)
     secret = LOGINS[site.firm.id]["aws"].password.reveal()
-    assert not any(secret in text for text in (*lines.noted, found.to_json().decode()))
+    assert not any(secret in text for text in (*lines, found.to_json().decode()))
 
 
-def test_a_kit_that_was_exchanged_in_the_vault_is_not_taken_for_ours(
-    site17: Site, cloud: Cloud, tmp_path: Path
-) -> None:
-    """Whoever may write there could make it print ``done`` and fetch something else."""
-    s3, bucket = cloud.client("s3", site17.replica.region), site17.replica.bucket
-    script = s3.get_object(Bucket=bucket, Key="restore-kit/restore.py")["Body"].read()
-    s3.put_object(Bucket=bucket, Key="restore-kit/restore.py", Body=script + b"\n# and more\n")
-    _, found = failed_drill(site17, tmp_path / "scratch", side="replica", by="restore-kit")
-    assert [check.name for check in found.failed_checks] == ["restore.py is the one that RESTORE.md names"]
-    s3.put_object(Bucket=bucket, Key="restore-kit/restore.py", Body=script)
+def exchanged(cloud: Cloud, site: Site, name: str, content: bytes) -> bytes:
+    """Returns what was there."""
+    s3, place = cloud.client("s3", site.replica.region), {"Bucket": site.replica.bucket, "Key": f"restore-kit/{name}"}
+    before: bytes = s3.get_object(**place)["Body"].read()
+    s3.put_object(**place, Body=content)
+    return before
 
 
-def test_a_kit_that_fails_ends_the_drill_with_its_own_words(site17: Site, cloud: Cloud, tmp_path: Path) -> None:
-    s3, bucket = cloud.client("s3", site17.replica.region), site17.replica.bucket
-    script = s3.get_object(Bucket=bucket, Key="restore-kit/restore.py")["Body"].read()
-    s3.put_object(
-        Bucket=bucket, Key="restore-kit/restore.py", Body=script.replace(b"import boto3\n", b"import airflow\n")
-    )
-    error, found = failed_drill(site17, tmp_path / "scratch", side="replica", by="restore-kit")
-    assert "No module named 'airflow'" in (found.failure or "")
+def test_a_kit_that_was_exchanged_in_the_vault_is_not_run(site17: Site, cloud: Cloud, tmp_path: Path) -> None:
+    """It would have the firm's credentials. One that is run and fails ends the drill with its own words."""
+    scratch, how = tmp_path / "scratch", {"side": "replica", "by": "restore-kit"}
+    wrong = b"import airflow\n"
+    script = exchanged(cloud, site17, "restore.py", wrong)
+    error, found = failed_drill(site17, scratch, **how)
+    assert "its sha256 is not the one that RESTORE.md tells" in (found.failure or "")
     assert "--by restore-kit" in str(error)
-    assert list((tmp_path / "scratch").iterdir()) == []
-    s3.put_object(Bucket=bucket, Key="restore-kit/restore.py", Body=script)
+    page = exchanged(cloud, site17, "RESTORE.md", hashlib.sha256(wrong).hexdigest().encode())
+    _, found = failed_drill(site17, scratch, **how)
+    assert "No module named 'airflow'" in (found.failure or "")
+    assert list(scratch.iterdir()) == []
+    for name, content in (("restore.py", script), ("RESTORE.md", page)):
+        exchanged(cloud, site17, name, content)
 
 
 def _signed_for_everybody(site: Site, found: Drill, tmp_path: Path) -> None:
     """OpenSSL alone says so, and says no to another text."""
     beside = {
         "json": keys.drill(found.id),
-        "sig": keys.drill_signature(found.id),
-        "pem": keys.drill_public_key(found.id),
+        "sig": keys.beside_drill(found.id, "sig"),
+        "pem": keys.beside_drill(found.id, "pem"),
     }
     for ending, key in beside.items():
         (tmp_path / f"drill.{ending}").write_bytes(site.replica.get(key))
@@ -288,4 +285,5 @@ def test_a_base_backup_that_is_damaged_ends_it_with_evidence(site17: Site, cloud
     assert found.failure in str(error)
     assert [step.finished for step in found.steps] == [True, False]
     assert found.recover_s is None
-    assert b"What ended it" in site17.primary.get(keys.drill_page(found.id))
+    assert hashlib.sha256(site17.replica.get(keys.beside_drill(found.id, "pdf"))).hexdigest() == found.pages["pdf"]
+    assert b"What ended it" in site17.primary.get(keys.beside_drill(found.id, "html"))

@@ -64,6 +64,7 @@ class LazyGroup(click.Group):
         "live": "cut_over:live",
         "drill": "drill:drill",
         "drills": "drill:drills",
+        "sign-off": "sign_off:sign_off",
         "documents": "documents:documents",
         "matter": "matter:matter",
         "tables": "tables:tables",

@@ -10,10 +10,14 @@ from include.muniment.cli.session import SIDES, Session, firm_argument, json_opt
 from include.muniment.ports import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
     from include.muniment.domain.drill_evidence import Drill
+    from include.muniment.domain.sign_off import Awaited, SignOff
 
 MEANS = ("muniment", "restore-kit")
-COLUMNS = ("drill", "started at", "from", "verdict", "to recover>", "lost>", "checks>", "target")
+COLUMNS = ("drill", "started at", "from", "verdict", "to recover>", "lost>", "checks>", "signed off by", "target")
 
 
 @click.command(short_help="Restore into scratch and prove it.")
@@ -58,7 +62,7 @@ def drill(session: Session, firm_id: str, seed: int | None, side: Any, by: Any, 
         return
     say_table(("check", "expected", "found"), [(check.name, check.expected, check.found) for check in done.checks])
     click.echo(f"drill {done.id} passed: {done.target}, from {done.vault}")
-    click.echo(f"evidence: drills/{done.id}.json and .html, in both vaults")
+    click.echo(f"evidence: drills/{done.id}.json, .html and .pdf, in both vaults")
 
 
 @click.command(short_help="List the drills and check their proofs.")
@@ -67,7 +71,7 @@ def drill(session: Session, firm_id: str, seed: int | None, side: Any, by: Any, 
 @json_option
 @click.pass_obj
 def drills(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
-    """List FIRM's drills, the oldest first, after each one's signature or sealed digest was checked.
+    """List FIRM's drills, the oldest first, after the proof of each and of its sign-off was checked.
 
     Reads one vault only.
 
@@ -77,20 +81,36 @@ def drills(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
     from include.muniment.adapters import catalog, drill_records
     from include.muniment.domain.drill import overdue_since
     from include.muniment.runbooks.identity import prove_vault
+    from include.muniment.runbooks.sign_off import awaited_sign_offs
 
-    vault = session.vault(firm_id, side)
+    firm, vault = session.firm(firm_id), session.vault(firm_id, side)
     prove_vault(vault)
-    found = drill_records.drills(vault)
+    found, signed = drill_records.drills(vault), drill_records.sign_offs(vault)
     for each in found:
         drill_records.prove_evidence(vault, each.id)
+    for drill_id in signed:
+        drill_records.prove_sign_off(vault, drill_id)
+    waiting = awaited_sign_offs(vault, firm, clock=utc_now)
     first = min((point.registered_at for point in catalog.points(vault)), default=None)
     due = overdue_since([each.as_past() for each in found], first_point_at=first, now=utc_now())
     if as_json:
-        told = {"firm": firm_id, "vault": vault.bucket, "drills": [as_plain(each) for each in found]}
-        say_json({**told, "overdue_since": due.isoformat() if due else None})
+        say_json({"firm": firm_id, "vault": vault.bucket, **_told(found, signed, waiting, due)})
         return
-    say_table(COLUMNS, [_row(each) for each in found])
+    say_table(COLUMNS, [_row(each, signed) for each in found])
     click.echo(f"{len(found)} drills in {vault.bucket}" + (f"; one is OVERDUE since {when(due)}" if due else ""))
+    for one in waiting:
+        click.echo(f"{one.quarter}: drill {one.drill} waits for its sign-off until {when(one.due)}")
+
+
+def _told(
+    found: "Sequence[Drill]", signed: "Mapping[str, SignOff]", waiting: "Sequence[Awaited]", due: "datetime | None"
+) -> dict[str, Any]:
+    return {
+        "drills": [as_plain(each) for each in found],
+        "overdue_since": due.isoformat() if due else None,
+        "sign_offs": [each.model_dump(mode="json") for each in signed.values()],
+        "awaited": [{"drill": one.drill, "quarter": one.quarter, "due": one.due.isoformat()} for one in waiting],
+    }
 
 
 def as_plain(found: "Drill") -> dict[str, Any]:
@@ -99,7 +119,7 @@ def as_plain(found: "Drill") -> dict[str, Any]:
     return plain
 
 
-def _row(found: "Drill") -> tuple[str, ...]:
+def _row(found: "Drill", signed: "Mapping[str, SignOff]") -> tuple[str, ...]:
     return (
         found.id,
         when(found.started_at),
@@ -108,6 +128,7 @@ def _row(found: "Drill") -> tuple[str, ...]:
         _seconds(found.recover_s),
         _seconds(found.data_lost_s),
         f"{len(found.checks) - len(found.failed_checks)}/{len(found.checks)}",
+        signed[found.id].by if found.id in signed else "—",
         str(found.target or "—"),
     )
 

@@ -14,6 +14,7 @@ CONFIGS = "config/"
 HOLDS = "holds/"
 VERIFIED = "audit/verified/"
 DRILLS = "drills/"
+SIGN_OFF = ".sign-off"
 RESTORES = "restores/"
 EXPIRED = "audit/expired/"
 RESTORE_KIT = "restore-kit/"
@@ -66,22 +67,19 @@ def drill(drill_id: str) -> str:
     return f"{DRILLS}{drill_id}.json"
 
 
-def drill_page(drill_id: str) -> str:
-    return f"{DRILLS}{drill_id}.html"
+def beside_drill(drill_id: str, ending: str) -> str:
+    """Its pages (``html``, ``pdf``), and its proof: ``sig`` (DER, as KMS and OpenSSL have it) and ``pem``; or, for a
+    firm without a signing key, ``seal``: the sha256 of the evidence, sealed under the vaults' keys."""
+    return f"{DRILLS}{drill_id}.{ending}"
 
 
-def drill_signature(drill_id: str) -> str:
-    """DER, as KMS and OpenSSL have it."""
-    return f"{DRILLS}{drill_id}.sig"
+def sign_off(drill_id: str) -> str:
+    return f"{DRILLS}{drill_id}{SIGN_OFF}.json"
 
 
-def drill_public_key(drill_id: str) -> str:
-    return f"{DRILLS}{drill_id}.pem"
-
-
-def drill_seal(drill_id: str) -> str:
-    """For a firm without a signing key: the sha256 of the evidence, sealed under the vaults' keys."""
-    return f"{DRILLS}{drill_id}.seal"
+def beside_sign_off(drill_id: str, sha256: str, ending: str) -> str:
+    """As ``beside_drill``, named by the record's own sha256 (hex): what a killed sign-off left is in nobody's way."""
+    return f"{DRILLS}{drill_id}{SIGN_OFF}.{sha256[:16]}.{ending}"
 
 
 def restore(restore_id: str) -> str:

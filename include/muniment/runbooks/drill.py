@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psycopg
 
-from include.muniment.adapters.drill_page import page_of
-from include.muniment.adapters.drill_records import drills, write_evidence
+from include.muniment.adapters.drill_records import drills, sign_offs, write_evidence
 from include.muniment.adapters.site import Side, Site
 from include.muniment.domain import keys
 from include.muniment.domain.drill import HISTORY_SHOWN, evidence_locked_until, route_of
 from include.muniment.domain.drill_evidence import Drill, Means
+from include.muniment.domain.sign_off import signed_by
 from include.muniment.errors import DrillFailed, MunimentError, Transient
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.drill_exercise import Exercise
@@ -43,7 +43,7 @@ def run_drill(
     exercise = Exercise(site, drill_id, chosen, route, clock, Record(progress or Silent()))
     stopped = _stopped(exercise, run_dir)
     drill = _evidence(exercise, earlier, started_at, _told(stopped))
-    write_evidence(site, drill, page_of(drill).encode(), locked_until=evidence_locked_until(site.policy, clock()))
+    drill = write_evidence(site, drill, locked_until=evidence_locked_until(site.policy, clock()))
     if isinstance(stopped, Transient):
         raise stopped
     if not drill.passed:
@@ -67,7 +67,7 @@ def _told(stopped: Exception | None) -> str | None:
 def _evidence(exercise: Exercise, earlier: tuple[Drill, ...], started_at: datetime, failure: str | None) -> Drill:
     site, record = exercise.site, exercise.record
     vault, promised = site.vault(exercise.side), site.policy.recovery_class
-    last = earlier[-1] if earlier else None
+    last, signed = earlier[-1] if earlier else None, sign_offs(site.primary)
     return Drill(
         id=exercise.id,
         firm=site.firm.id,
@@ -93,7 +93,7 @@ def _evidence(exercise: Exercise, earlier: tuple[Drill, ...], started_at: dateti
         failure=failure,
         previous=last.id if last else None,
         previous_sha256=last.sha256 if last else None,
-        history=tuple(drill.as_past() for drill in earlier[-HISTORY_SHOWN:]),
+        history=tuple(signed_by(signed, drill.as_past()) for drill in earlier[-HISTORY_SHOWN:]),
         signing_key=site.firm.signing_key,
     )
 

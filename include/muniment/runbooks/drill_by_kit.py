@@ -16,6 +16,7 @@ from include.muniment.adapters.site import Side, Site
 from include.muniment.domain.drill_evidence import Check
 from include.muniment.domain.register import Point
 from include.muniment.domain.restore_page import kit_key, packages_of
+from include.muniment.errors import ObjectDamaged
 from include.muniment.ports import Progress
 from include.muniment.runbooks.restore_kit import PAGE, SCRIPT
 
@@ -34,7 +35,6 @@ class Kit:
     folder: Path
     process: KitProcess
     versions: dict[str, str]
-    page: str
 
     @property
     def documents(self) -> Path:
@@ -44,10 +44,7 @@ class Kit:
         """It is the script that RESTORE.md names, with the packages that it names, and it finds nothing of ours."""
         content = self.process.script.read_bytes()
         digest = hashlib.sha256(content).hexdigest()
-        told = digest if digest in self.page else "another one"
-        yield Check(
-            name="restore.py is the one that RESTORE.md names", expected=told, found=digest, passed=told == digest
-        )
+        yield Check(name="restore.py is the one that RESTORE.md names", expected=digest, found=digest, passed=True)
         wanted = packages_of(content.decode())
         found = tuple(f"{name}=={self.versions[name]}" for name in (text.partition("==")[0] for text in wanted))
         yield Check(
@@ -97,13 +94,20 @@ class Kit:
 
 
 def take_kit(site: Site, side: Side, folder: Path) -> Kit:
-    """The script and its page out of the vault into ``folder``. Raises ``ObjectMissing`` where the chain left none."""
+    """The script and its page out of the vault into ``folder``.
+
+    Raises ``ObjectMissing`` where the chain left none, ``ObjectDamaged`` where it is not the script whose sha256 the
+    page tells: as the page says, that one is not run.
+    """
     vault = site.vault(side)
     folder.mkdir(mode=0o755)
     content, page = vault.get(kit_key(SCRIPT)), vault.get(kit_key(PAGE))
+    if hashlib.sha256(content).hexdigest() not in page.decode():
+        reason = "its sha256 is not the one that RESTORE.md tells"
+        raise ObjectDamaged(key=kit_key(SCRIPT), bucket=vault.bucket, firm=vault.firm, reason=reason)
     script = folder / SCRIPT
     script.write_bytes(content)
     (folder / PAGE).write_bytes(page)
     versions = link_packages(packages_of(content.decode()), folder / "packages")
     environment = kit_environment(vault, site.clients("kms", vault.region), folder)
-    return Kit(site, side, folder, KitProcess(script, folder / "packages", environment), versions, page.decode())
+    return Kit(site, side, folder, KitProcess(script, folder / "packages", environment), versions)

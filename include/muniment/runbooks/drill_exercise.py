@@ -16,6 +16,7 @@ from include.muniment.ports import Clock
 from include.muniment.runbooks.drill_by_kit import Kit, take_kit
 from include.muniment.runbooks.drill_checks import Inspection
 from include.muniment.runbooks.drill_documents import Documents, Fetched, InVault, document_checks
+from include.muniment.runbooks.drill_reached import reached_check
 from include.muniment.runbooks.drill_record import Record
 from include.muniment.runbooks.drill_references import reference_checks
 from include.muniment.runbooks.drill_restore import Scratch, fetch_wal, lay_out, recovered, scratch_folder
@@ -111,6 +112,8 @@ class Exercise:
             record.answered()
             record.figures = self._figures(laid_out, aim.point, record.last_step_s)
             restored = Inspection(self.site, up.server, up.programs)
+            wal = laid_out.cluster.data_dir.with_name("wal")
+            record.found([reached_check(up.server, up.programs, aim.target, aim.point.wal.timeline, wal)])
             self._prove(restored, aim)
             self._prove_documents(restored, aim.point, laid_out.kit)
             record.found(self._promises())

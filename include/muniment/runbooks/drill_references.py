@@ -4,20 +4,16 @@ Rows were recovered to one position, a snapshot is of an instant near it. What c
 snapshot; behind the newest one only the live buckets know what is younger than it.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
-
 from include.muniment.adapters import catalog
 from include.muniment.adapters.document_bucket import SourceBucket
 from include.muniment.adapters.postgres_server import PostgresServer
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
-from include.muniment.domain.documents import DocumentName
 from include.muniment.domain.drill_evidence import Check
 from include.muniment.domain.register import DocumentSnapshot
 from include.muniment.errors import MunimentError
-from include.muniment.runbooks.check_references import check_references
+from include.muniment.runbooks.check_references import check_references, younger_documents
 
 
 def reference_checks(site: Site, vault: Vault, server: PostgresServer, snapshot: DocumentSnapshot) -> tuple[Check, ...]:
@@ -31,7 +27,8 @@ def reference_checks(site: Site, vault: Vault, server: PostgresServer, snapshot:
     if following is not None or all(check.passed for check in checks):
         return checks
     try:
-        younger = set(_younger(site, snapshot.taken_at))
+        live = [SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents]
+        younger = set(younger_documents(live, snapshot.taken_at))
     except MunimentError:
         return checks  # a drill does not need the live buckets: then what is not known is not there
     return check_references(server, references, names | younger).checks
@@ -41,12 +38,3 @@ def _following(vault: Vault, snapshot: DocumentSnapshot) -> DocumentSnapshot | N
     ids = (item.key.removeprefix(keys.DOCUMENT_SNAPSHOTS) for item in vault.list(keys.DOCUMENT_SNAPSHOTS))
     later = min((each for each in ids if each > snapshot.id), default=None)
     return catalog.find_snapshot(vault, later) if later else None
-
-
-def _younger(site: Site, than: datetime) -> Iterator[DocumentName]:
-    """Documents of the live buckets that no snapshot can know yet."""
-    for place in site.firm.documents:
-        bucket = SourceBucket(place.bucket, site.clients("s3", place.region))
-        for history in bucket.histories():
-            if any(version.modified_at >= than and not version.is_delete_marker for version in history):
-                yield place.bucket, history[0].key

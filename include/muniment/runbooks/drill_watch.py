@@ -1,12 +1,20 @@
-"""Nobody notices a drill that never ran: this does."""
+"""Nobody notices a drill that never ran, or one that nobody looked at: this does."""
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.drill_records import drills
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain.drill import OVERDUE_AFTER, overdue_since
+from include.muniment.domain.firm import Firm
 from include.muniment.errors import DrillOverdue
 from include.muniment.ports import Clock
 from include.muniment.runbooks.identity import prove_vault
+from include.muniment.runbooks.sign_off import require_signed_off
+
+
+def watch_drills(vault: Vault, firm: Firm, *, clock: Clock) -> None:
+    """Raises ``DrillOverdue`` or ``SignOffOverdue``."""
+    require_recent_drill(vault, clock=clock)
+    require_signed_off(vault, firm, clock=clock)
 
 
 def require_recent_drill(vault: Vault, *, clock: Clock) -> None:

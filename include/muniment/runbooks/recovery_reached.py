@@ -22,25 +22,31 @@ _HISTORY = "SELECT pg_read_file('pg_wal/' || %s) AS text"
 def recovery_reached(server: PostgresServer, plan: RestorePlan) -> Reached:
     """Of a server that was recovered by ``plan`` and promoted. Its role must be allowed pg_read_file.
 
+    Raises ``TargetNotReached`` for any difference, and where it is still in recovery; ``ServerUnavailable``.
+    """
+    reached, segment_bytes = recovery_ended(server)
+    if reached is None:
+        raise _not_reached(plan, ["it is still in recovery"])
+    if found := list(differences(plan, reached, segment_bytes)):
+        raise _not_reached(plan, found)
+    return reached
+
+
+def recovery_ended(server: PostgresServer) -> tuple[Reached | None, int]:
+    """Where the recovery of a promoted server ended, ``None`` where it still goes on; and the bytes of a segment.
+
     Where the server left its old timeline is in the new one's history file, for ever; when the last transaction ended
     is known until the server is started again.
-
-    Raises ``TargetNotReached`` for any difference, and where it is still in recovery; ``ServerUnavailable``.
     """
     state = server.row(_STATE, database="postgres")
     if state["in_recovery"]:
-        raise _not_reached(plan, ["it is still in recovery"])
+        return None, state["segment_bytes"]
     timeline = int(server.row(_TIMELINE, database="postgres")["timeline"], 16)
     text = server.row(_HISTORY, history_name(timeline), database="postgres")["text"]
     parent, left_at = TimelineHistory.parse(timeline, text).ancestors[-1]
-    reached = Reached(
-        lsn=left_at,
-        last_commit_at=state["last_commit_at"] if _is_of(state["replayed"], left_at, state["segment_bytes"]) else None,
-        timeline=parent,
-    )
-    if found := list(differences(plan, reached, state["segment_bytes"])):
-        raise _not_reached(plan, found)
-    return reached
+    is_known = _is_of(state["replayed"], left_at, state["segment_bytes"])
+    last_commit_at = state["last_commit_at"] if is_known else None
+    return Reached(lsn=left_at, last_commit_at=last_commit_at, timeline=parent), state["segment_bytes"]
 
 
 def _is_of(replayed: str | None, left_at: Lsn, segment_bytes: int) -> bool:

@@ -1,0 +1,185 @@
+"""What both pages of a drill show, in words and in fractions: the HTML and the PDF differ in nothing else."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from include.muniment.domain.drill_evidence import Drill, PastDrill
+from include.muniment.domain.sign_off import SignOff
+from include.muniment.domain.units import human_duration, human_size
+
+_SEALED = (
+    "The firm has no signing key: the file's sha256 lies beside it, sealed under the vaults' keys (.seal). That is"
+    " weaker than a signature: whoever may encrypt with these keys could have made it."
+)
+_SIGNED = (
+    "The key beside the evidence shows that nothing was changed since it was signed; that it is the firm's own, KMS"
+    " tells: aws kms get-public-key."
+)
+_LEFT_OUT = ("target:", "from:")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One step in the time line, in per cent of the whole."""
+
+    name: str
+    left: float
+    width: float
+    label: str
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One drill in the plot of the history: ``x`` from the left, ``y`` from the top, both from 0 to 1."""
+
+    x: float
+    y: float
+    passed: bool
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    label: str
+    value: str
+    promised: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """``rto``: where its line is, from the top; ``None`` where it lies so far above that it would flatten the rest."""
+
+    marks: tuple[Mark, ...]
+    top: str
+    rto: float | None
+    rto_label: str
+    legend: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One drill, and who signed it off if anybody did."""
+
+    drill: Drill
+    sign_off: SignOff | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.drill.firm_name}: restore drill {self.drill.id}, {self.drill.verdict}"
+
+    @property
+    def subtitle(self) -> str:
+        return f"Restore drill {self.drill.number} · {instant(self.drill.started_at)}"
+
+    @property
+    def signed(self) -> tuple[str, str] | None:
+        """Who and when; what they wrote."""
+        found = self.sign_off
+        if found is None:
+            return None
+        return f"Signed off for {found.quarter} by {found.by}, {instant(found.signed_at)}", found.note
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        drill, right = self.drill, len(self.drill.checks) - len(self.drill.failed_checks)
+        return (
+            Figure("Time to recover", duration(drill.recover_s), f"promised: {duration(drill.rto_s)} (RTO)"),
+            Figure("Data that would be lost", duration(drill.data_lost_s), f"promised: {duration(drill.rpo_s)} (RPO)"),
+            Figure(
+                "Checks passed",
+                f"{right} of {len(drill.checks)}",
+                f"whole drill: {duration(drill.took.total_seconds())}",
+            ),
+        )
+
+    @property
+    def restored(self) -> Iterator[tuple[str, str]]:
+        drill = self.drill
+        yield "target", str(drill.target or "none could be chosen")
+        yield "chosen by lot", f"seed {drill.seed}"
+        yield "from", f"{drill.vault} in {drill.region}: the {drill.side} vault alone"
+        yield "by", "the restore kit, without Muniment" if drill.by == "restore-kit" else "Muniment"
+        yield "class", drill.recovery_class
+        for line in drill.plan:
+            if not line.startswith(_LEFT_OUT):
+                name, _, value = line.partition(": ")
+                yield name, value
+        if figures := drill.figures:
+            wal = f"{figures.wal_segments} WAL segments ({human_size(figures.wal_bytes)})"
+            yield "size", f"{human_size(figures.base_bytes)} of base backups, {wal}"
+
+    @property
+    def verify(self) -> Iterator[tuple[str, bool]]:
+        """Paragraphs; true: it is something to type."""
+        drill = self.drill
+        yield (
+            f"This page was made from drills/{drill.id}.json, which lies in both of the firm's vaults, under a lock.",
+            False,
+        )
+        if drill.signing_key is None:
+            yield _SEALED, False
+        else:
+            yield (
+                f"That file is signed by the firm's key {drill.signing_key}. Fetch .json, .sig and .pem and run:",
+                False,
+            )
+            yield f"openssl dgst -sha256 -verify {drill.id}.pem -signature {drill.id}.sig {drill.id}.json", True
+            yield _SIGNED, False
+        yield "What was signed tells the sha256 of this page under “pages”.", False
+        if self.sign_off:
+            yield f"The sign-off is drills/{drill.id}.sign-off.json: {self.sign_off.through}.", False
+        if drill.previous:
+            yield f"The drill before: {drill.previous}, sha256 of its evidence {drill.previous_sha256}.", False
+
+    @property
+    def bars(self) -> Iterator[Bar]:
+        steps = self.drill.steps
+        whole = max((step.begins_s + step.seconds for step in steps), default=0.0) or 1.0
+        for step in steps:
+            width = max(0.4, 100 * step.seconds / whole)
+            left = min(100 * step.begins_s / whole, 100 - width)
+            yield Bar(step.name, round(left, 2), round(width, 2), duration(step.seconds), step.finished)
+
+    @property
+    def chart(self) -> Chart:
+        drill = self.drill
+        history = (*drill.history, drill.as_past())
+        top_s = _top(history, drill.rto_s)
+        shows_rto = drill.rto_s <= top_s
+        count = f"{len(history)} drill{'' if len(history) == 1 else 's'}"
+        return Chart(
+            marks=tuple(_marks(history, top_s)),
+            top=duration(top_s),
+            rto=_from_top(drill.rto_s, top_s) if shows_rto else None,
+            rto_label=duration(drill.rto_s),
+            legend=f"{count}, oldest on the left; green passed, red failed"
+            + ("" if shows_rto else "; the RTO is far above"),
+        )
+
+
+def instant(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def duration(seconds: float | None) -> str:
+    return "not known" if seconds is None else human_duration(seconds)
+
+
+def _top(history: Sequence[PastDrill], rto_s: float) -> float:
+    """The plot's upper edge: the slowest drill with some air; the RTO where it would not flatten everything else."""
+    slowest = max((past.recover_s or 0.0 for past in history), default=0.0)
+    return max(slowest * 1.25, rto_s * 1.1 if rto_s < slowest * 6 else 0.0, 1.0)
+
+
+def _marks(history: Sequence[PastDrill], top_s: float) -> Iterator[Mark]:
+    for place, past in enumerate(history, 1):
+        title = f"{past.finished_at:%Y-%m-%d}: {'passed' if past.passed else 'failed'}, {duration(past.recover_s)}"
+        signed = f", signed off by {past.signed_off_by}" if past.signed_off_by else ""
+        x = round(place / (len(history) + 1), 4)
+        yield Mark(x, _from_top(past.recover_s or 0.0, top_s), past.passed, title + signed)
+
+
+def _from_top(seconds: float, top_s: float) -> float:
+    return round(1 - min(seconds / top_s, 1.0), 4)

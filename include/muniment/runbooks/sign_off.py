@@ -1,0 +1,96 @@
+"""A named person signs off a drill: the evidence is proven first, then the record is written, once, in both vaults."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from include.muniment.adapters.drill_records import (
+    complete_sign_off,
+    drills,
+    find_drill,
+    prove_evidence,
+    sign_offs,
+    write_sign_off,
+)
+from include.muniment.adapters.site import Site
+from include.muniment.adapters.vault import Vault
+from include.muniment.domain.drill import evidence_locked_until
+from include.muniment.domain.firm import Firm
+from include.muniment.domain.sign_off import Awaited, SignOff, awaited, quarter_of
+from include.muniment.errors import AlreadyRegistered, AlreadySignedOff, NotAReviewer, SignOffOverdue
+from include.muniment.ports import Clock
+from include.muniment.runbooks.identity import prove_vault
+
+
+def awaited_sign_offs(vault: Vault, firm: Firm, *, clock: Clock) -> tuple[Awaited, ...]:
+    """The quarters' drills that wait for a reviewer, oldest first; none where the firm names no reviewers."""
+    if not firm.drill_reviewers:
+        return ()
+    prove_vault(vault)
+    return awaited(
+        [drill.as_past() for drill in drills(vault)],
+        sign_offs(vault),
+        time_zone=firm.time_zone,
+        within=firm.policy.drills.sign_off_within,
+        now=clock(),
+    )
+
+
+def require_signed_off(vault: Vault, firm: Firm, *, clock: Clock) -> None:
+    """Raises ``SignOffOverdue`` for the oldest drill that should have been signed off."""
+    for each in awaited_sign_offs(vault, firm, clock=clock):
+        if each.is_overdue(clock()):
+            raise SignOffOverdue(
+                drill=each.drill,
+                firm=firm.id,
+                quarter=each.quarter,
+                due=f"{each.due:%Y-%m-%d}",
+                reviewers=", ".join(firm.drill_reviewers),
+            )
+
+
+def sign_off_drill(
+    site: Site, *, drill_id: str, by: str, through: str, note: str, signed_at: datetime, clock: Clock
+) -> SignOff:
+    """Records that ``by`` has looked at this drill, whether it passed or failed. The same answer twice is one record.
+
+    Raises ``NotAReviewer``, ``ObjectMissing`` for an unknown drill, ``ObjectDamaged`` where the evidence is not what
+    was signed, ``AlreadySignedOff``.
+    """
+    _require_reviewer(site.firm, by)
+    prove_vault(site.primary)
+    prove_evidence(site.primary, drill_id)
+    drill = find_drill(site.primary, drill_id)
+    wanted = SignOff(
+        firm=site.firm.id,
+        drill=drill_id,
+        drill_sha256=drill.sha256,
+        verdict=drill.verdict,
+        quarter=quarter_of(drill.finished_at, site.firm.time_zone),
+        by=by,
+        through=through,
+        note=note,
+        signed_at=signed_at,
+        signing_key=site.firm.signing_key,
+    )
+    locked_until = evidence_locked_until(site.policy, clock())
+    there = complete_sign_off(site, drill_id, locked_until=locked_until)
+    if there is not None:
+        return _same(there, wanted)
+    try:
+        return write_sign_off(site, drill, wanted, locked_until=locked_until)
+    except AlreadyRegistered:  # somebody else was faster
+        return _same(sign_offs(site.replica)[drill_id], wanted)
+
+
+def _require_reviewer(firm: Firm, by: str) -> None:
+    if by not in firm.drill_reviewers:
+        reviewers: Sequence[str] = firm.drill_reviewers
+        reason = f"its drill_reviewers are {', '.join(reviewers)}" if reviewers else "its file names no drill_reviewers"
+        raise NotAReviewer(by=by, firm=firm.id, reason=reason)
+
+
+def _same(there: SignOff, wanted: SignOff) -> SignOff:
+    if there.model_copy(update={"pages": {}}) != wanted:
+        at = f"{there.signed_at:%Y-%m-%d %H:%M} UTC"
+        raise AlreadySignedOff(drill=there.drill, firm=there.firm, by=there.by, at=at)
+    return there
