@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from include.muniment.adapters.site import Site
 FAILURE_KEY, JOURNAL_KEY = "failure", "journal"
+_DOCUMENTS = (
+    "documents in the live buckets are as they were: `muniment documents {firm} --at {at} --in-place` brings back"
+)
 _PAGE_COLUMNS = 84  # what Airflow's page shows of code without scrolling
 
 
@@ -69,9 +72,9 @@ class Plan(RestoreStep):
     """Decides what comes back, before anything is fetched; the plan is shown, kept, approved and executed."""
 
     def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.drill_restore import scratch_root
         from include.muniment.runbooks.plan_restore import plan_restore
         from include.muniment.runbooks.stage_restore import staging_place
-        from muniment_airflow.staging import staging_root
 
         request = request_in(night)
         plan = plan_restore(
@@ -79,7 +82,7 @@ class Plan(RestoreStep):
             site.firm,
             request.target,
             side=request.side,
-            into=staging_place(staging_root(), site.firm.id, utc_now()),
+            into=staging_place(scratch_root(), site.firm.id, utc_now()),
             clock=utc_now,
             replaces=site.firm.cluster.live.data_directory if request.where == "live" else None,
         )
@@ -181,6 +184,8 @@ class CutOver(RestoreStep):
         finally:
             if journal := find_cut_over(site, wanted.id):
                 night.context["ti"].xcom_push(key=JOURNAL_KEY, value=journal.to_json().decode())
+        if plan.documents is not None:
+            night.progress.note(_DOCUMENTS.format(firm=plan.firm, at=f"{plan.documents.at:%Y-%m-%dT%H:%M:%SZ}"))
         return {"live_at": new_id(done.steps[-1].ended_at or utc_now()), "set_aside": str(done.aside)}
 
 

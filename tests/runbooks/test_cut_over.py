@@ -1,18 +1,27 @@
 """A staged restore takes the live cluster's place, on real servers: proven, archived from its beginning, and undone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from include.muniment.adapters.cut_over_journal import journals
+from include.muniment.adapters.live_host import LiveServer
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.wal_archive import WalArchive
+from include.muniment.domain.approval import Approval
+from include.muniment.domain.cut_over import Safety
 from include.muniment.domain.isolation import ROLE
-from include.muniment.runbooks.cut_over import cut_over
+from include.muniment.domain.register import new_id
+from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.errors import LiveNotReplaceable, Refused, WentBack
+from include.muniment.ports import utc_now
+from include.muniment.runbooks.back_up_around import back_up_around
+from include.muniment.runbooks.cut_over import cut_over, release, roll_back
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.cut_overs import staged_firm, write
-from tests.fixtures.sites import SiteFactory
+from tests.fixtures.cut_overs import Staged, own, staged_firm, with_live, write
+from tests.fixtures.sites import SiteFactory, with_firm
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -42,3 +51,84 @@ def test_the_restored_cluster_serves_and_archives_from_its_timelines_first_segme
     assert settings["cluster_name"] == ""
     assert (settings["restore_command"], settings["recovery_target_timeline"]) == ("", "latest")
     assert [journal.outcome for journal in journals(world.live.data_dir)] == ["live"]
+
+
+@pytest.fixture
+def world(
+    cluster_factory: ClusterFactory, site_factory: SiteFactory, programs17: PostgresPrograms, tmp_path: Path
+) -> Staged:
+    return staged_firm(cluster_factory, site_factory, programs17, tmp_path)
+
+
+def test_what_is_refused_touches_nothing(world: Staged, cluster_factory: ClusterFactory) -> None:
+    other = cluster_factory(world.live.programs, start=False)
+    at, order = world.stage(), world.order()
+    own = order.approval.model_copy(update={"by": "engineer"})
+    stranger = order.approval.model_copy(update={"by": "mallory"})
+    elsewhere = with_live(world.site, other)
+    wrong = replace(at, site=elsewhere, live=LiveServer(other.data_dir, other.programs))
+    unnamed = replace(at, site=with_firm(world.site, cluster=elsewhere.firm.cluster))
+    foreign = order.plan.model_copy(update={"firm": "somebody-else"})
+    for place, asked, reason in (
+        (at, replace(order, approval=own), "engineer asked for it: somebody else has to approve"),
+        (at, replace(order, approval=stranger), "mallory is not one of restore.approvers (lead, partner)"),
+        (at, replace(order, asked_by="lead"), "lead asked for it: somebody else has to approve"),
+        (at, replace(order, plan=order.plan.model_copy(update={"target": "immediate"})), "lead approved another plan"),
+        (at, replace(order, passed=False), "its checks did not pass"),
+        (at, world.order(plan=foreign, approval=own_yes(foreign)), "it is of firm somebody-else"),
+        (at, replace(order, safety=Safety()), "no safety backup of it has been registered since the plan was made"),
+        (at, replace(order, safety=Safety(point="20261101T000000000Z")), "no safety backup of it has been registered"),
+        (wrong, order, f"it is cluster {other.system_identifier()}, the firm's is {world.live.system_identifier()}"),
+        (unnamed, order, f"the firm's file names {other.data_dir} in cluster.live"),
+    ):
+        with pytest.raises(Refused) as refused:
+            cut_over(place, asked)
+        assert reason in refused.value.what
+    assert world.serves == "old"
+    assert world.staged.is_running
+    assert journals(world.live.data_dir) == []
+
+
+def own_yes(plan: RestorePlan) -> Approval:
+    return Approval(by="lead", at=utc_now(), plan_sha256=plan.sha256)
+
+
+def test_where_the_restored_one_does_not_start_the_old_one_serves_again(world: Staged, tmp_path: Path) -> None:
+    """The host's own command fails once, as a systemd unit would that knows another data directory."""
+    programs, place = world.live.programs, world.live.data_dir
+    start = " ".join(programs.argv("pg_ctl", "start", "-D", place, "-w", "-s", "-l", tmp_path / "log"))
+    script = tmp_path / "start.sh"
+    script.write_text(f"#!/bin/sh\n[ -e {tmp_path}/failed ] || {{ touch {tmp_path}/failed; exit 1; }}\nexec {start}\n")
+    script.chmod(0o755)
+    live = LiveServer(place, programs, (str(script),))
+    with pytest.raises(WentBack) as back:
+        cut_over(world.stage(live), world.order())
+    assert "went back at step 'start': start.sh ended with status 1" in back.value.what
+    assert world.serves == "old"
+    assert world.staged.data_dir.exists()
+    world.staged.start_again()
+
+
+def test_the_old_cluster_is_released_after_a_full_backup_and_not_before(
+    cluster_factory: ClusterFactory, site_factory: SiteFactory, programs17: PostgresPrograms, tmp_path: Path
+) -> None:
+    """With a tablespace: the new one's lies below the old one's folder, and the old one's files alone go."""
+    ssd = tmp_path / "ssd"
+    ssd.mkdir()
+    own(ssd)
+    statements = (f"CREATE TABLESPACE ssd LOCATION '{ssd}'", "CREATE TABLE dockets (entry text) TABLESPACE ssd")
+    world = staged_firm(cluster_factory, site_factory, programs17, tmp_path, *statements)
+    at, order = world.stage(), world.order()
+    done = cut_over(at, order)
+    assert list(ssd.glob("PG_*"))
+    assert list((ssd / f"restored-{order.id}").glob("PG_*"))
+    with pytest.raises(LiveNotReplaceable, match="no full backup of the restored cluster is registered yet"):
+        release(at, order.id)
+    back_up_around(world.site, point_id=new_id(utc_now()), run="test", full=True, clock=utc_now)
+    assert release(at, order.id).outcome == "released"
+    assert not done.aside.exists()
+    assert not list(ssd.glob("PG_*"))
+    write(world.live, "INSERT INTO dockets VALUES ('kept'); CHECKPOINT")
+    assert world.serves == "new"
+    with pytest.raises(LiveNotReplaceable, match=f"cut-over {order.id} is released"):
+        roll_back(at, order.id, why="too late")
