@@ -1,13 +1,17 @@
 """One matter, from a staged server back into the live one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.domain.matter import BeforeImages, MatterPlan
+from include.muniment.domain.secret import Secret
 from include.muniment.errors import (
+    AccessDenied,
     InvalidConfiguration,
     LedgerOutOfBalance,
     LiveRowsChanged,
@@ -22,7 +26,7 @@ from include.muniment.ports import utc_now
 from include.muniment.runbooks.plan_matter import MatterRequest, plan_matter
 from include.muniment.runbooks.restore_matter import restore_matter, undo_matter
 from include.muniment.runbooks.write_rows import counts
-from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.runbooks.matters import ENGINEER, LEAD, LONG_KEY, Pair, World, approval, firm, make_pair
 
 GONE = """
@@ -227,8 +231,10 @@ def test_half_a_transfer_is_refused_and_nothing_of_it_stays(world: World) -> Non
     there = world.everything(world.pair.live)
     with pytest.raises(LedgerOutOfBalance) as refused:
         restored(world, plan)
-    assert refused.value.what == (
-        "the ledger of firm acme does not balance after the restore: ledger is 500, transfers is 1"
+    assert str(refused.value) == (
+        "the ledger of firm acme does not balance after the restore: ledger is 500, transfers is 1\n"
+        "KEPT: every live row: nothing was written\n"
+        "HINT: choose the rows of whole transfers, or let a link in matters.links lead to their other half."
     )
     assert world.everything(world.pair.live) == there
     restored(world, planned(world))
@@ -320,9 +326,11 @@ def test_a_trigger_that_sets_other_values_is_refused_and_can_be_off_while_the_ro
     assert "office.notes has triggers: touch" in plan.notes
     with pytest.raises(RowsRefused) as refused:
         restored(world, plan)
-    assert refused.value.what == (
+    assert str(refused.value) == (
         f"database {world.name} of firm acme refuses the restored rows:"
-        ' a trigger sets other values in office.notes ["1", "10"]: body'
+        ' a trigger sets other values in office.notes ["1", "10"]: body\n'
+        "KEPT: every live row: nothing was written\n"
+        "HINT: choose other rows with `--only`, or plan it with `--without-triggers` where a trigger is against it."
     )
     restored(world, planned(world, triggers="disabled"))
     assert world.everything(world.pair.live) == before
@@ -393,3 +401,36 @@ def test_documents_that_the_rows_name(world: World) -> None:
     plan = plan_matter(firm(), request, staged=world.staged, live=world.live, clock=utc_now, documents=plan_documents)
     assert asked == [("a.pdf", "s3://acme-documents/c.pdf")]
     assert plan.notes[-1] == "none of the 2 documents that its rows name was there at that instant"
+
+
+def test_the_role_of_docs_iam_is_enough_to_write_a_matter_back(world: World) -> None:
+    script = (ROOT / "docs" / "iam" / "postgres-restore-role.sql").read_text().replace(":'password'", "'only for now'")
+    world.on_live(script)
+    told = make_conninfo(
+        world.live.conninfo.reveal(), user="muniment_restore", passfile="/dev/null", password="only for now"
+    )
+    role = replace(world.live, conninfo=Secret(told))
+    try:
+        before = world.everything(world.pair.live)
+        world.on_live(GONE)
+        world.on_live(
+            "ALTER TABLE office.notes ENABLE ROW LEVEL SECURITY; ALTER TABLE office.notes FORCE ROW LEVEL SECURITY"
+        )
+        plan = plan_matter(firm(), MatterRequest("M-1", ENGINEER), staged=world.staged, live=role, clock=utc_now)
+        restore_matter(firm(), plan, approval=approval(plan), staged=world.staged, live=role, keep=lambda _: None)
+        now = world.everything(world.pair.live)
+        assert {**now, "office.people": []} == {**before, "office.people": []}
+    finally:
+        world.on_live("DROP OWNED BY muniment_restore; DROP ROLE muniment_restore")
+
+
+def test_a_role_that_may_not_write_is_told_so(world: World) -> None:
+    world.on_live(LIVED + "CREATE ROLE reader LOGIN PASSWORD 'x'; GRANT pg_read_all_data TO reader")
+    told = make_conninfo(world.live.conninfo.reveal(), user="reader", passfile="/dev/null", password="x")
+    role = replace(world.live, conninfo=Secret(told))
+    try:
+        plan = planned(world)
+        with pytest.raises(AccessDenied, match="denied a restore on database firm: permission denied for table"):
+            restore_matter(firm(), plan, approval=approval(plan), staged=world.staged, live=role, keep=lambda _: None)
+    finally:
+        world.on_live("DROP ROLE reader")
