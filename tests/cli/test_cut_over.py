@@ -39,8 +39,7 @@ def test_an_engineer_sees_what_went_live_and_takes_it_back(
 
     back = muniment("roll-back", firm, "--why", "the wrong night")
     assert back.returncode == 0, back.stderr
-    assert back.stdout.splitlines()[-1] == (
-        f"cut-over {order.id}: the old cluster is in {world.live.data_dir}; the restored one, in {world.staged.data_dir}"
-    )
+    places = f"the old cluster is in {world.live.data_dir}; the restored one, in {world.staged.data_dir}"
+    assert back.stdout.splitlines()[-1] == f"cut-over {order.id}: {places}"
     assert world.serves == "old"
     assert "gone back" in muniment("status", firm).stdout
