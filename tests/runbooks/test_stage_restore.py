@@ -18,6 +18,7 @@ import pytest
 from include.demo.cloud import Cloud
 from include.demo.documents import Paper
 from include.muniment.adapters import catalog, installed, processes
+from include.muniment.adapters.document_bucket import SourceBucket
 from include.muniment.adapters.installed import require_extensions
 from include.muniment.adapters.isolation import IsolatedCluster
 from include.muniment.adapters.local_cluster import LocalCluster
@@ -43,7 +44,7 @@ from include.muniment.ports import utc_now
 from include.muniment.runbooks import staging_checks
 from include.muniment.runbooks.nightly import run_chain
 from include.muniment.runbooks.plan_restore import plan_restore
-from include.muniment.runbooks.stage_restore import stage_restore, staging_place
+from include.muniment.runbooks.stage_restore import Beside, stage_restore, staging_place
 from include.muniment.runbooks.staging import clear_expired, destroy, extend, find_staging, stagings
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
@@ -52,6 +53,7 @@ from tests.runbooks.sources import Desk
 
 pytestmark = pytest.mark.timeout(240)
 STRANGE = ("../../etc/passwd", "Matters/Álvarez v. Müller/北京.txt", "a/" + "x" * 1022, "a", "CON", "tab\there")
+TONIGHT = "filed tonight.txt"
 POLICY: dict[str, Any] = {
     "document_references": (DocumentReference(table="public.filed", column="storage_key"),),
     "drills": DrillsPolicy(documents_opened=5),
@@ -61,7 +63,7 @@ POLICY: dict[str, Any] = {
 def firm_with_a_night(
     cloud: Cloud, site_factory: SiteFactory, cluster: LocalCluster, folder: Path, **policy: Any
 ) -> Site:
-    """Rows that name documents, strange keys among them, a subscription that is enabled, one night, and a row since."""
+    """Rows that name documents, strange keys among them, one night, and a row with its document since."""
     site = site_factory(cluster, **{**POLICY, **policy})
     archive_with(cluster, f"{muniment_script(site, folder)} wal push %p")
     desk = Desk(cloud, site)
@@ -76,8 +78,9 @@ def firm_with_a_night(
         for key in (*STRANGE, *(paper.key for paper in papers)):
             session.execute("INSERT INTO filed VALUES (%s)", (key,))
     run_chain(site, point_id=new_id(utc_now()), run="test", clock=utc_now)
+    desk.put(TONIGHT, b"younger than the snapshot")
     with psycopg.connect(cluster.conninfo(), autocommit=True) as session:
-        session.execute("INSERT INTO filed VALUES (NULL)")
+        session.execute("INSERT INTO filed VALUES (NULL), (%s)", (TONIGHT,))
         session.execute("SELECT pg_switch_wal()")
         eventually(
             lambda: (
@@ -143,9 +146,10 @@ def ask(staging: Staging, statement: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_staging_answers_holds_the_documents_of_its_instant_and_says_what_it_is(site: Site, root: Path) -> None:
-    staging = stage(site, root)
+    live = {place.bucket: SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents}
+    staging = stage(site, root, beside=Beside(live=live))
     folder = find_staging(root, staging.id)
-    assert ask(staging, "SELECT count(*) FROM filed WHERE storage_key IS NULL") == [(1,)]
+    assert ask(staging, f"SELECT count(*) FROM filed WHERE storage_key = '{TONIGHT}'") == [(1,)]
     assert ask(staging, "SHOW cluster_name") == [(f"muniment staging {site.firm.id} latest",)]
     assert eventually(lambda: ask(staging, "SHOW muniment.staging") == [(staging.banner,)])
     assert staging.banner.endswith(f"until {staging.expires_at:%Y-%m-%d %H:%M} UTC")
@@ -157,9 +161,13 @@ def test_a_staging_answers_holds_the_documents_of_its_instant_and_says_what_it_i
     assert staging.reached_at
     assert staging.made_at - staging.reached_at < timedelta(hours=1)
     assert staging.passed
+    assert staging.documents
+    younger = f"1 documents of the live buckets that came after {staging.documents.at:%Y-%m-%d %H:%M:%S} UTC"
     assert {check.name: check.found for check in staging.checks} == {
-        "documents named by public.filed.storage_key": "10 of 10 rows",
-        "documents that no row names": f"1 of 11; '{site.firm.documents[0].bucket}/filed by nobody.txt'",
+        "documents named by public.filed.storage_key": f"11 of 11 rows; counted with {younger}",
+        "documents that no row names": (
+            f"1 of 12; '{site.firm.documents[0].bucket}/filed by nobody.txt'; counted with {younger}"
+        ),
         "PDF files opened": "2 of 2",
         "DOCX files opened": "2 of 2",
     }
@@ -178,7 +186,7 @@ def test_it_is_extended_and_destroys_itself_when_its_time_is_over(site17: Site, 
     staging = stage(site17, root, ttl=timedelta(hours=1), documents=False)
     folder = find_staging(root, staging.id)
     assert staging.documents is None
-    assert [check.name for check in staging.checks][:1] == ["documents named by public.filed.storage_key"]
+    assert [check.found for check in staging.failed_checks] == [f"10 of 11 rows; not '{TONIGHT}'"]
     later = staging.expires_at + timedelta(hours=1)
     assert stagings(root) == [staging]
     longer = extend(folder, later)
@@ -197,6 +205,7 @@ def test_staged_again_the_same_plan_is_what_is_there_and_a_point_is_exact(site17
     staging = stage_restore(site17.primary, site17.firm, plan, clock=utc_now)
     assert staging.plan == plan.sha256
     assert ask(staging, "SELECT count(*) FROM filed WHERE storage_key IS NULL") == [(0,)]
+    assert staging.passed
     assert stage_restore(site17.primary, site17.firm, plan, clock=utc_now) == staging
 
 

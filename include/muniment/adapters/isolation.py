@@ -39,7 +39,9 @@ _PAUSE_S = 0.1
 _RELOAD_TIMEOUT_S = 60.0
 _LOG_TAIL_CHARS = 2000
 _NO_SUCH_ROLE = re.compile(r'role "postgres" (does not exist|is not permitted to log in)')
-_CONTROL = re.compile(r"^(max_prepared_xacts|max_locks_per_xact) setting:\s+(\d+)$", re.MULTILINE)
+_CONTROL = re.compile(
+    r"^(max_prepared_xacts|max_locks_per_xact|track_commit_timestamp) setting:\s+(\w+)$", re.MULTILINE
+)
 _NAMES = {"max_prepared_xacts": "max_prepared_transactions", "max_locks_per_xact": "max_locks_per_transaction"}
 
 
@@ -110,7 +112,7 @@ class IsolatedCluster(LocalCluster):
 
     def _isolated(self) -> Settings:
         said = self.programs.run("pg_controldata", self.data_dir).stdout
-        control = {_NAMES[name]: int(value) for name, value in _CONTROL.findall(said)}
+        control = {_NAMES.get(name, name): value for name, value in _CONTROL.findall(said)}
         return isolated_settings(
             folder=self.folder, data_dir=self.data_dir, major=self.programs.major, banner=self.banner, control=control
         )

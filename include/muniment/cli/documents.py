@@ -15,6 +15,7 @@ from include.muniment.cli.session import Session, firm_argument, json_option, sh
 from include.muniment.ports import utc_now
 
 if TYPE_CHECKING:
+    from include.muniment.adapters.document_bucket import SourceBucket
     from include.muniment.adapters.vault import Vault
     from include.muniment.domain.document_recovery import DocumentRestorePlan, PlannedDocument
 
@@ -124,7 +125,7 @@ def _plan(session: Session, vault: "Vault", asked: dict[str, Any]) -> "DocumentR
         bucket=asked["bucket"],
         selection=selection,
         at=_instant(vault, at),
-        live=None if asked["without_live"] else _live(session, vault.firm),
+        live=None if asked["without_live"] else live_buckets(session, vault.firm),
     )
 
 
@@ -136,7 +137,8 @@ def _instant(vault: "Vault", at: "datetime | str") -> datetime | None:
     return None if at == "latest" else catalog.find_snapshot(vault, at).taken_at
 
 
-def _live(session: Session, firm_id: str) -> dict[str, Any]:
+def live_buckets(session: Session, firm_id: str) -> "dict[str, SourceBucket]":
+    """The firm's document buckets by name. Nothing is connected yet."""
     from include.muniment.adapters.document_bucket import SourceBucket
     from include.muniment.adapters.logins import find_login
 
@@ -157,7 +159,7 @@ def _carry_out(session: Session, vault: "Vault", plan: "DocumentRestorePlan", as
         return {"links": [{**asdict(link), "expires_at": link.expires_at.isoformat()} for link in links]}
     with shown_progress() as progress:
         if asked["in_place"]:
-            live = _live(session, vault.firm)
+            live = live_buckets(session, vault.firm)
             return {
                 "restored": [asdict(each) for each in run.restore_in_place(vault, plan, live=live, progress=progress)]
             }

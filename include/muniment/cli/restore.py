@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from include.muniment.cli.documents import Lasting
+from include.muniment.cli.documents import Lasting, live_buckets
 from include.muniment.cli.output import say_json
 from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
 from include.muniment.cli.staging import say_staging, staging_as_plain
@@ -190,13 +190,13 @@ def _stage(
     as_json: bool,
     how: dict[str, Any],
 ) -> None:
-    from include.muniment.runbooks.stage_restore import stage_restore
+    from include.muniment.runbooks.stage_restore import Beside, stage_restore
 
     staged = stage_restore(
         vault,
         session.firm(plan.firm),
         plan,
-        other=other,
+        beside=Beside(other, live_buckets(session, plan.firm)),
         ttl=how["ttl"],
         documents=not how["without_documents"],
         clock=utc_now,

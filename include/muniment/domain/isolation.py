@@ -72,7 +72,7 @@ _SINCE: Mapping[int, Settings] = {
 _AT_LEAST = {"max_prepared_transactions": 100, "max_locks_per_transaction": 128}
 
 
-def isolated_settings(*, folder: Path, data_dir: Path, major: int, banner: str, control: Mapping[str, int]) -> Settings:
+def isolated_settings(*, folder: Path, data_dir: Path, major: int, banner: str, control: Mapping[str, str]) -> Settings:
     """``folder`` holds our configuration files; ``control`` is pg_control's, by the settings' own names."""
     settings: Settings = {
         # First: where it reads what follows.
@@ -83,7 +83,9 @@ def isolated_settings(*, folder: Path, data_dir: Path, major: int, banner: str, 
         "external_pid_file": str(folder / "postgres.pid"),
         "cluster_name": banner,
         **_SILENT,
-        **{name: max(least, control.get(name, 0)) for name, least in _AT_LEAST.items()},
+        **{name: max(least, int(control.get(name, 0))) for name, least in _AT_LEAST.items()},
+        # Off, it would throw away what the copy remembers.
+        "track_commit_timestamp": control.get("track_commit_timestamp", "off"),
     }
     for since, more in _SINCE.items():
         if major >= since:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 from psycopg import sql
 
+from include.muniment.adapters.document_bucket import SourceBucket
 from include.muniment.adapters.postgres_server import PostgresServer
 from include.muniment.domain.document_references import Reconciliation, check_name
 from include.muniment.domain.documents import DocumentName
@@ -34,6 +36,14 @@ def check_references(
     both = Reconciliation(documents)
     checks = [_compared(server, reference, both) for reference in references]
     return References((*checks, both.unnamed()) if checks else (), frozenset(both.named))
+
+
+def younger_documents(buckets: Iterable[SourceBucket], than: datetime) -> Iterator[DocumentName]:
+    """Documents of the live buckets that no snapshot before ``than`` can know."""
+    for bucket in buckets:
+        for history in bucket.histories():
+            if any(version.modified_at >= than and not version.is_delete_marker for version in history):
+                yield history[0].name
 
 
 def _compared(server: PostgresServer, reference: DocumentReference, both: Reconciliation) -> Check:

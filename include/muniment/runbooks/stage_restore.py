@@ -32,6 +32,7 @@ from include.muniment.errors import NoSuchStaging, Permanent, TargetNotEmpty
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.recovery_reached import recovery_reached
 from include.muniment.runbooks.restore_cluster import restore_cluster
+from include.muniment.runbooks.restore_documents import LiveBuckets
 from include.muniment.runbooks.staged_documents import both_ways, plan_of, stage_documents
 from include.muniment.runbooks.staging import clear_expired, start_keeper
 from include.muniment.runbooks.staging_checks import require_stageable
@@ -60,21 +61,30 @@ class _Steps:
         self.progress.note(f"{name}: {seconds:.1f} s")
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Whoever may be asked beside the plan's own vault, and may be gone: the other one, where an object is missing or
+    damaged; the live document buckets, where a row is younger than the last snapshot."""
+
+    other: Vault | None = None
+    live: LiveBuckets | None = None
+
+
 def stage_restore(
     vault: Vault,
     firm: Firm,
     plan: RestorePlan,
     *,
     clock: Clock,
-    other: Vault | None = None,
+    beside: Beside | None = None,
     ttl: timedelta | None = None,
     documents: bool = True,
     progress: Progress | None = None,
 ) -> Staging:
     """Executes ``plan``, made for a place of ``staging_place``, and leaves a server. Staged already, it is returned.
 
-    ``other`` helps out where an object is missing or damaged in ``vault``; ``ttl`` is the policy's where none is given;
-    without ``documents`` rows are still compared with what the snapshots tell. Checks that fail are in the result.
+    ``ttl`` is the policy's where none is given. Without ``documents`` none is fetched, and rows are still compared with
+    what the snapshots tell. Checks that fail are in the result.
     Raises ``NoSuchStaging`` for another place, what ``require_stageable`` and ``restore_cluster`` raise,
     ``StagingBusy`` and ``ProgramFailed``.
     """
@@ -88,9 +98,8 @@ def stage_restore(
         _begin(folder, plan)
         start_keeper(folder)
         try:
-            staging = _Stager(vault, other, firm, plan, folder, _Steps(progress or Silent()), clock).run(
-                ttl or firm.policy.staging.ttl, documents=documents
-            )
+            stager = _Stager(vault, beside or Beside(), firm, plan, folder, _Steps(progress or Silent()), clock)
+            staging = stager.run(ttl or firm.policy.staging.ttl, documents=documents)
         except BaseException as error:
             folder.end_server()
             if isinstance(error, Permanent):
@@ -123,7 +132,7 @@ def _begin(folder: StagingFolder, plan: RestorePlan) -> None:
 @dataclass(frozen=True, slots=True)
 class _Stager:
     vault: Vault
-    other: Vault | None
+    beside: Beside
     firm: Firm
     plan: RestorePlan
     folder: StagingFolder
@@ -153,7 +162,7 @@ class _Stager:
             restore_cluster(
                 self.vault,
                 self.plan,
-                other=self.other,
+                other=self.beside.other,
                 programs=programs,
                 restore_command=shlex.split(copy_from(self.folder.wal)),
                 delta=True,
@@ -161,7 +170,7 @@ class _Stager:
             )
         with self.steps.step("fetch WAL"):
             backup = self._backup()
-            vaults = [self.vault, *([self.other] if self.other else [])]
+            vaults = [self.vault, *([self.beside.other] if self.beside.other else [])]
             fetch_wal_beside(vaults, backup.system_identifier, self._span(backup), self.folder.wal, self.steps.progress)
         return self.folder.server(programs, self.plan)
 
@@ -185,7 +194,7 @@ class _Stager:
             into = self.folder.documents if fetch else None
             staged = stage_documents(self.vault, found, into, self.steps.progress) if into else None
         with self.steps.step("rows and documents"):
-            return staged, tuple(both_ways(self.firm, server, found, into))
+            return staged, tuple(both_ways(self.firm, server, found, into, self.beside.live))
 
     def _record(
         self,

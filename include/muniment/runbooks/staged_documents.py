@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from include.muniment.domain.register import DocumentVersion
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.safe_names import MANIFEST
 from include.muniment.domain.staging import StagedDocuments
+from include.muniment.errors import MunimentError
 from include.muniment.ports import Progress
-from include.muniment.runbooks.check_references import check_references
+from include.muniment.runbooks.check_references import References, check_references, younger_documents
 from include.muniment.runbooks.drill_documents import opened_checks
-from include.muniment.runbooks.restore_documents import plan_document_restore, restore_into_folder
+from include.muniment.runbooks.restore_documents import LiveBuckets, plan_document_restore, restore_into_folder
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,38 @@ def stage_documents(vault: Vault, found: DocumentRestorePlan, into: Path, progre
     )
 
 
-def both_ways(firm: Firm, server: PostgresServer, found: DocumentRestorePlan, folder: Path | None) -> Iterator[Check]:
+def both_ways(
+    firm: Firm, server: PostgresServer, found: DocumentRestorePlan, folder: Path | None, live: LiveBuckets | None
+) -> Iterator[Check]:
     """Every row's document is there, and a sample of those that rows name opens. ``folder``: where they lie, if so.
 
-    Where no reference is configured, the sample is one of all documents.
+    Rows may be younger than the last snapshot: then the ``live`` buckets are asked, where they can be. Where no
+    reference is configured, the sample is one of all documents.
     """
     versions = [planned.version for planned in found.documents]
-    references = check_references(server, firm.policy.document_references, [(v.bucket, v.key) for v in versions])
-    yield from references.checks
+    names = {(version.bucket, version.key) for version in versions}
+    references = check_references(server, firm.policy.document_references, names)
+    yield from references.checks if live is None else _with_younger(firm, server, references, names, found.at, live)
     if folder is not None:
         named = [v for v in versions if not references.checks or (v.bucket, v.key) in references.named]
         yield from opened_checks(InFolder(folder), named, sample=firm.policy.drills.documents_opened, seed=len(named))
+
+
+def _with_younger(
+    firm: Firm,
+    server: PostgresServer,
+    references: References,
+    names: set[DocumentName],
+    at: datetime,
+    live: LiveBuckets,
+) -> tuple[Check, ...]:
+    """A live bucket that is gone, or not ours to read, changes nothing: then what is not known is not there."""
+    if all(check.passed for check in references.checks):
+        return references.checks
+    try:
+        younger = set(younger_documents(live.values(), at)) - names
+    except MunimentError:
+        return references.checks
+    again = check_references(server, firm.policy.document_references, names | younger)
+    told = f"; counted with {len(younger)} documents of the live buckets that came after {at:%Y-%m-%d %H:%M:%S} UTC"
+    return tuple(check.model_copy(update={"found": check.found + told}) for check in again.checks)
