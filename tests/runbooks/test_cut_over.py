@@ -1,5 +1,6 @@
 """A staged restore takes the live cluster's place, on real servers: proven, archived from its beginning, and undone."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_around import back_up_around
 from include.muniment.runbooks.cut_over import cut_over, release, roll_back
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.cut_overs import Staged, own, staged_firm, with_live, write
+from tests.fixtures.cut_overs import WAIVED, Staged, own, staged_firm, with_live, write
 from tests.fixtures.sites import SiteFactory, with_firm
 
 pytestmark = pytest.mark.timeout(240)
@@ -132,3 +133,26 @@ def test_the_old_cluster_is_released_after_a_full_backup_and_not_before(
     assert world.serves == "new"
     with pytest.raises(LiveNotReplaceable, match=f"cut-over {order.id} is released"):
         roll_back(at, order.id, why="too late")
+
+
+def test_a_lost_disk_is_replaced_with_the_settings_that_the_backup_has(world: Staged) -> None:
+    """Nothing is there to be backed up, set aside or gone back to; somebody has said so."""
+    world.live.kill()
+    shutil.rmtree(world.live.data_dir)
+    at, order = world.stage(), world.order()
+    done = cut_over(at, order)
+    assert (done.had_live, done.outcome, done.safety) == (False, "live", WAIVED)
+    assert world.serves == "new"
+    with psycopg.connect(world.site.postgres.conninfo.reveal()) as session:
+        assert session.execute("SHOW archive_command").fetchone()[0].endswith("wal push %p")  # type: ignore[index]
+        assert session.execute("SHOW restore_command").fetchone() == ("",)
+
+
+def test_a_live_server_that_does_not_start_any_more_is_kept_as_it_lies(world: Staged) -> None:
+    """No backup of it can be taken: the cold copy that is set aside is what there is."""
+    world.live.kill()
+    (world.live.data_dir / "global" / "pg_filenode.map").write_bytes(b"\0" * 524)
+    done = cut_over(world.stage(), world.order())
+    assert (done.was_running, done.outcome) == (False, "live")
+    assert (done.aside / "global" / "pg_filenode.map").read_bytes() == b"\0" * 524
+    assert world.serves == "new"
