@@ -40,10 +40,11 @@ def firm(site17: Site, cloud: Cloud) -> Site:
     return with_firm(with_signing_key(cloud, site17), drill_reviewers=("marlow", "lead"))
 
 
-def drilled(site: Site) -> Drill:
+def drilled(site: Site, **changes: Any) -> Drill:
+    told: dict[str, Any] = {"finished_at": utc_now(), **changes}
     found = drill(
         id=new_id(utc_now()), firm=site.firm.id, checks=drill().checks, signing_key=site.firm.signing_key,
-        started_at=utc_now() - timedelta(minutes=1), finished_at=utc_now(), vault=site.primary.bucket,
+        started_at=utc_now() - timedelta(minutes=1), vault=site.primary.bucket, **told,
     )  # fmt: skip
     return write_evidence(site, found, locked_until=utc_now() + timedelta(minutes=1))
 

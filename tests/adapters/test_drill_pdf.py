@@ -1,0 +1,78 @@
+"""The PDF of a drill says what the page says, word for word, and is the same bytes for the same evidence."""
+
+import io
+from datetime import timedelta
+
+import pypdf
+
+from include.muniment.adapters.drill_pdf import pdf_of
+from include.muniment.domain.drill_evidence import Check, Drill, PastDrill
+from include.muniment.domain.sign_off import SignOff
+from tests.adapters.test_drill_page import NOW, drill
+
+
+def words(pdf: bytes) -> str:
+    """Without the places where a long word may break."""
+    pages = pypdf.PdfReader(io.BytesIO(pdf)).pages
+    text = " ".join(page.extract_text() for page in pages)
+    return " ".join(text.replace("\N{ZERO WIDTH SPACE}", "").split())
+
+
+def sign_off(found: Drill) -> SignOff:
+    return SignOff(
+        firm="alder", drill=found.id, drill_sha256=found.sha256, verdict="failed", quarter="2026-Q4", by="marlow",
+        through="a test", note="Seen, *with* #care and $5.", signed_at=NOW,
+    )  # fmt: skip
+
+
+def test_it_says_what_the_page_says() -> None:
+    said = words(pdf_of(drill(signing_key="arn:aws:kms:us-east-1:111122223333:key/k")))
+    for text in (
+        "Alder & Söhne",
+        "failed",
+        "1 min 40 s",
+        "promised: 2 h 00 min (RTO)",
+        "not known",
+        "alder-replica in us-west-2: the replica vault alone",
+        "base backups a, b",
+        "rows of <b> 1 <script>2 failed",
+        "1 drill, oldest on the left",
+        "openssl dgst -sha256 -verify 20261120T170000000Z.pem",
+    ):
+        assert text in said
+
+
+def test_nothing_in_the_evidence_is_markup() -> None:
+    """typst's own signs, in every place that a firm or its data can fill."""
+    signs = '#panic("no") *bold* _it_ $x^2$ `code` <label> @ref \\ = Heading // comment'
+    odd = drill(firm_name=signs, failure=signs, checks=(Check(name=signs, expected=signs, found=signs, passed=False),))
+    assert words(pdf_of(odd)).count("@ref \\ = Heading // comment") >= 5
+
+
+def test_the_sign_off_is_on_it() -> None:
+    said = words(pdf_of(drill(), sign_off(drill())))
+    assert "Signed off for 2026-Q4 by marlow, 2026-11-20 17:00:00 UTC" in said
+    assert "Seen, *with* #care and $5." in said
+
+
+def test_the_same_evidence_is_the_same_bytes_and_an_archives_pdf() -> None:
+    past = PastDrill(id="p", finished_at=NOW, side="primary", passed=True, recover_s=50, data_lost_s=1)
+    found = drill(history=(past,) * 24)
+    pdf = pdf_of(found)
+    assert pdf == pdf_of(found)
+    assert pdf != pdf_of(found.model_copy(update={"finished_at": NOW + timedelta(seconds=1)}))
+    told = pypdf.PdfReader(io.BytesIO(pdf))
+    assert told.xmp_metadata
+    assert b"<pdfaid:part>2</pdfaid:part>" in told.xmp_metadata.stream.get_data()
+    assert told.metadata
+    assert told.metadata.title == f"{found.firm_name}: restore drill {found.id}, failed"
+
+
+def test_words_that_no_line_holds_and_a_drill_that_came_to_nothing() -> None:
+    digest = "0123456789abcdef" * 4
+    check = Check(name=digest, expected=digest, found=f"s3://bucket/{'x' * 1000}", passed=True)
+    assert words(pdf_of(drill(checks=(check,)))).replace(" ", "").count(digest) == 2
+    nothing = drill(target=None, checks=(), steps=(), recover_s=None, failure="the vault <is> empty", plan=())
+    said = words(pdf_of(nothing))
+    assert "the vault <is> empty" in said
+    assert "It did not come to a check." in said
