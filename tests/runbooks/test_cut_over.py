@@ -16,10 +16,11 @@ from include.muniment.domain.cut_over import Safety
 from include.muniment.domain.isolation import ROLE
 from include.muniment.domain.register import new_id
 from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.errors import LiveNotReplaceable, Refused, WentBack
+from include.muniment.errors import LiveNotReplaceable, OtherMachine, Refused, WentBack
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_around import back_up_around
 from include.muniment.runbooks.cut_over import cut_over, release, roll_back
+from include.muniment.runbooks.take_live import require_this_machine
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import WAIVED, Staged, own, staged_firm, with_live, write
 from tests.fixtures.sites import SiteFactory, with_firm
@@ -85,6 +86,8 @@ def test_what_is_refused_touches_nothing(world: Staged, cluster_factory: Cluster
         with pytest.raises(Refused) as refused:
             cut_over(place, asked)
         assert reason in refused.value.what
+    with pytest.raises(OtherMachine, match="was staged on elsewhere, this task runs on"):
+        require_this_machine(world.site, "elsewhere")
     assert world.serves == "old"
     assert world.staged.is_running
     assert journals(world.live.data_dir) == []

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from include.muniment.domain.approval import Request, Waiver
 from include.muniment.domain.drill_evidence import DrillSide
 from include.muniment.domain.firm import Firm
 from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.units import parse_duration
+from include.muniment.domain.units import format_duration, parse_duration
 
 SHORTEST, LONGEST = timedelta(minutes=10), timedelta(days=30)
 
@@ -56,12 +56,25 @@ def _faults(form: Mapping[str, Any], firm: Firm, asked_by: str | None) -> Iterat
     yield from _about_live(form, firm, asked_by)
 
 
+def _lasting(text: str) -> timedelta:
+    """What cannot be read has a fault of its own."""
+    try:
+        return cast("timedelta", parse_duration(text))
+    except ValueError:
+        return LONGEST
+
+
 def _about_live(form: Mapping[str, Any], firm: Firm, asked_by: str | None) -> Iterator[tuple[str, str]]:
     waives, reason = form["waive_safety_backup"], (form["reason"] or "").strip()
     if form["where"] != "live":
         if waives:
             yield "waive_safety_backup", "staging replaces nothing: there is no safety backup to waive"
         return
+    if _lasting(form["ttl"]) < firm.restore.answer_within:
+        yield (
+            "ttl",
+            f"it would be gone before restore.answer_within is over: {format_duration(firm.restore.answer_within)}",
+        )
     if waives and not reason:
         yield "reason", "whoever waives the safety backup says why"
     if firm.cluster.live.data_directory is None:
