@@ -36,11 +36,23 @@ def test_what_a_killed_drill_left_is_removed_by_the_next(tmp_path: Path, program
     held.send_signal(signal.SIGKILL)
     held.wait()
     held.stdout.close()
+    script = subprocess.Popen(["sleep", "600"], cwd=_made(left / "kit"))
+    by_kit = LocalCluster(_made(left / "kit" / "cluster") / "data", programs17)
+    by_kit.create(sync=False)
+    by_kit.start()
+    assert by_kit.is_running
     with scratch_folder(tmp_path, "alder-2", "20261120T083000125Z"):
         assert left.exists()
     with scratch_folder(tmp_path, "alder", "20261120T083000126Z") as own:
         assert set(tmp_path.iterdir()) == {own.root}
+    assert script.wait() == -signal.SIGKILL
+    assert not by_kit.is_running
     assert pid
     stat = Path(f"/proc/{pid}/stat")
     assert not stat.exists() or " Z " in stat.read_text()  # ended, where nobody has reaped it yet
     assert list(tmp_path.iterdir()) == []
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

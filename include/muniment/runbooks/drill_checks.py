@@ -1,6 +1,7 @@
 """What a drill asks of a cluster that was restored: is it whole, does it answer, are the numbers right?"""
 
 import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ from include.muniment.ports import Clock
 from include.muniment.runbooks.control_totals import read_control_totals
 
 READ_TIMEOUT_S = 6 * 3600.0
+_SAID_CHARS = 2000
 _DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"
 _AMCHECK = "SELECT count(*) AS n FROM pg_available_extensions WHERE name = 'amcheck'"
 _EXTENSIONS = (
@@ -114,13 +116,23 @@ class Inspection:
         env, dsn = self._environment(database), f"dbname={database}"
         try:
             if self._has_amcheck:
-                arguments = ["--install-missing", "--heapallindexed", "--database", database]
-                self.programs.run("pg_amcheck", *arguments, timeout_s=READ_TIMEOUT_S, env=env)
+                self._amcheck(database, env)
             else:
                 self.programs.run("pg_dump", "--file=/dev/null", dsn, timeout_s=READ_TIMEOUT_S, env=env)
         except (ProgramFailed, ProgramMissing) as failure:
             return f"{database}: {failure.what}"
         return None
+
+    def _amcheck(self, database: str, env: Mapping[str, str]) -> None:
+        """What it finds it says on stdout, where other programs have their results."""
+        argv = self.programs.argv("pg_amcheck", "--install-missing", "--heapallindexed", "--database", database)
+        done = subprocess.run(
+            argv, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            timeout=READ_TIMEOUT_S, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            said = done.stdout.strip()[:_SAID_CHARS]
+            raise ProgramFailed(program="pg_amcheck", status=f"status {done.returncode}", stderr=said)
 
     def _environment(self, database: str) -> Mapping[str, str]:
         """libpq's variables: an argument list is everybody's to read."""

@@ -93,7 +93,7 @@ class Exercise:
     def _by_kit(self, aim: Aim, scratch: Scratch) -> LaidOut:
         record, point = self.record, aim.point
         with record.step("take the restore kit out of the vault"):
-            kit = take_kit(self.site, self.side, scratch.root / "kit")
+            kit = take_kit(self.site, self.side, scratch.kit)
             record.found(kit.checks())
         with record.step("restore kit: fetch base backups and WAL"):
             kit.fetch_cluster(point, record.progress)

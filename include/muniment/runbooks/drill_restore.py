@@ -7,13 +7,14 @@ import fcntl
 import os
 import shlex
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.muniment.adapters import catalog
+from include.muniment.adapters import catalog, processes
 from include.muniment.adapters.isolation import IsolatedCluster
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.postgres_server import PostgresServer
@@ -42,6 +43,20 @@ class Scratch:
     @property
     def data_dir(self) -> Path:
         return self.root / "data"
+
+    @property
+    def kit(self) -> Path:
+        return self.root / "kit"
+
+    @property
+    def data_dirs(self) -> tuple[Path, ...]:
+        """By Muniment, by the restore kit."""
+        return self.data_dir, self.kit / "cluster" / "data"
+
+    @property
+    def kit_works_in(self) -> tuple[Path, ...]:
+        """Its script, and what its finish.sh runs: programs of their own, which outlive a drill that is killed."""
+        return self.kit, self.kit / "cluster"
 
     @property
     def in_use(self) -> Path:
@@ -96,7 +111,10 @@ def clear_abandoned(run_dir: Path, firm: str) -> None:
     """Ends and removes what drills of this firm left on this machine when their process was killed."""
     for scratch in map(Scratch, run_dir.glob(f"drill-{firm}-[0-9]*")):
         if scratch.is_abandoned:
-            LocalCluster(scratch.data_dir, PostgresPrograms.find()).kill()
+            for data_dir in scratch.data_dirs:
+                LocalCluster(data_dir, PostgresPrograms.find()).kill()
+            for folder in scratch.kit_works_in:
+                processes.send(processes.working_in(folder), signal.SIGKILL)
             shutil.rmtree(scratch.root)
 
 
