@@ -199,7 +199,7 @@ def _lose_and_restore(stack: Stack, show: Show, points: Mapping[str, Point]) -> 
     show.title("A server is lost")
     with show.phase(f"{firm_id}: its cluster is killed and its disk wiped"):
         night.lose_the_server(stack, firm_id)
-    with show.phase(f"{firm_id}: restored from its vault into an empty folder, and recovered"):
+    with show.phase(f"{firm_id}: restored from its vault into staging, documents too, and compared"):
         compared = night.restore(stack, firm_id, point)
     show.comparison(stack.registry[firm_id], point, compared)
     differing = [one.name for one in compared if not one.matches]

@@ -1,35 +1,29 @@
 """The story that the demonstration tells: last night, a working day, tonight through Airflow, and a lost server."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-import psycopg
-
 from include.demo import documents, practice
-from include.demo.server import muniment
 from include.demo.stack import Stack
-from include.demo.world import demo_programs
 from include.muniment.adapters import catalog
-from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.logins import find_login
 from include.muniment.adapters.site import Site, build_vault
+from include.muniment.adapters.staging_records import StagingFolder
 from include.muniment.domain.firm import Firm
 from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import ControlTotals, Point, new_id
 from include.muniment.domain.secret import Secret
-from include.muniment.errors import ProgramFailed
-from include.muniment.ports import Clock, utc_now
+from include.muniment.domain.staging import Staging
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.control_totals import read_control_totals
 from include.muniment.runbooks.create_vaults import create_vaults
 from include.muniment.runbooks.nightly import run_chain
 from include.muniment.runbooks.plan_restore import plan_restore
-from include.muniment.runbooks.restore_cluster import restore_cluster
-
-_RECOVERY_TIMEOUT_S = 120
+from include.muniment.runbooks.stage_restore import stage_restore, staging_place
+from include.muniment.runbooks.staging import destroy
 
 
 def last_night(stack: Stack) -> None:
@@ -82,51 +76,33 @@ class Comparison:
 
 
 def restore(stack: Stack, firm_id: str, point: Point) -> list[Comparison]:
-    """From the vault alone, into an empty folder, up to the instant of the point's control totals.
+    """From the vault alone, staged up to the instant of the point's control totals, with the documents of that night.
 
     With docs/iam/restore.json: whoever restores cannot write.
     """
-    settings = stack.settings_for(firm_id, "restore")
     firm = stack.registry[firm_id]
-    vault = build_vault(firm, "primary", find_login(firm.aws_connection, settings).clients())
-    into = stack.world.root / "restored" / firm_id / "data"
-    into.parent.mkdir(parents=True)
-    fetch = [*muniment(firm_id, settings, stack.world.registry), "wal", "fetch", "%f", "%p"]
+    login = find_login(firm.aws_connection, stack.settings_for(firm_id, "restore"))
+    vault = build_vault(firm, "primary", login.clients())
+    into = staging_place(stack.world.root / "restored", firm_id, utc_now())
     target = RecoveryTarget("point", point.id)
     plan = plan_restore(vault, firm, target, side="primary", into=into, clock=utc_now)
-    restore_cluster(vault, plan, programs=demo_programs(), restore_command=fetch)
-    cluster = LocalCluster(into, demo_programs())
-    # Passwords are in the cluster; the file that knows one is beside it.
-    shutil.copy(stack.clusters[firm_id].passfile, cluster.passfile)
-    cluster.start()
+    staging = stage_restore(vault, firm, plan, clock=utc_now)
     try:
-        _wait_until_recovered(cluster)
-        return list(_compare(stack.site(firm_id), cluster, point.control_totals, utc_now))
+        return list(_compare(stack.site(firm_id), staging, point.control_totals))
     finally:
-        cluster.stop("immediate")
+        destroy(StagingFolder(into.parent))
 
 
-def _wait_until_recovered(cluster: LocalCluster) -> None:
-    """It accepts connections as soon as it is consistent, while it still replays."""
-    deadline = time.monotonic() + _RECOVERY_TIMEOUT_S
-    while cluster.is_running and time.monotonic() < deadline:
-        with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
-            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
-        if row == (False,):
-            return
-        time.sleep(0.1)
-    said = cluster.log_path.read_text(errors="replace")[-2000:].strip()
-    raise ProgramFailed(program="postgres", status="no end of recovery", stderr=said)
-
-
-def _compare(site: Site, cluster: LocalCluster, totals: ControlTotals, clock: Clock) -> Iterator[Comparison]:
-    """Read by the same runbook, from the restored cluster."""
-    restored = replace(site, postgres=replace(site.postgres, conninfo=Secret(cluster.conninfo())))
-    found = read_control_totals(restored, clock=clock)
+def _compare(site: Site, staging: Staging, totals: ControlTotals) -> Iterator[Comparison]:
+    """Read by the same runbook, from the restored cluster; and what rows and documents say of each other."""
+    conninfo = Secret(staging.connection.conninfo)
+    found = read_control_totals(replace(site, postgres=replace(site.postgres, conninfo=conninfo)), clock=utc_now)
     for name, count in totals.counts.items():
         yield Comparison(f"{name}, rows", f"{count:,}", f"{found.counts[name]:,}")
     for name, total in totals.sums.items():
         yield Comparison(name, _money(total), _money(found.sums[name]))
+    for check in staging.checks:
+        yield Comparison(check.name, check.found if check.passed else check.expected, check.found)
 
 
 def _money(cents: str) -> str:
