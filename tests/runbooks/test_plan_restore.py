@@ -13,6 +13,7 @@ from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.wal import MAGIC_OF_MAJOR, Lsn, WalSegment
 from include.muniment.errors import NothingToRestore, ObjectMissing, ProgramMissing, TargetUnreachable
 from include.muniment.ports import utc_now
+from include.muniment.runbooks import read_wal
 from include.muniment.runbooks.plan_restore import plan_restore
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
@@ -184,3 +185,18 @@ def test_an_unknown_point_and_an_empty_vault(firm: Archived, tmp_path: Path) -> 
     firm.point(full=True)
     with pytest.raises(ObjectMissing, match=r"points/20200101T000000000Z\.json is missing"):
         plan(firm, "20200101T000000000Z", tmp_path)
+
+
+def test_wal_is_read_a_few_segments_at_a_time(firm: Archived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_wal, "LONGEST_RUN_BYTES", 2 * 2**20)
+    firm.point(full=True)
+    instants = []
+    for number in range(7):
+        firm.write(number)
+        instants.append(sql(firm.cluster, "SELECT clock_timestamp()"))
+        firm.switch()
+    read = [plan(firm, at.isoformat(), tmp_path).reaches_at for at in instants[:-1]]
+    assert all(found is not None and found < at for found, at in zip(read, instants, strict=False))
+    assert read == sorted(set(read))  # type: ignore[type-var]
+    firm.verify()
+    assert [plan(firm, at.isoformat(), tmp_path).reaches_at for at in instants[:-1]] == read
