@@ -11,9 +11,12 @@ import psycopg
 import pytest
 
 from include.muniment.adapters import no_outbound
+from include.muniment.adapters.asleep import what_sleeps
 from include.muniment.adapters.isolation import IsolatedCluster
 from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.postgres_server import PostgresServer
 from include.muniment.adapters.programs import PostgresPrograms, run_program
+from include.muniment.domain.secret import Secret
 from include.muniment.errors import ProgramFailed
 from tests.fixtures.clusters import ClusterFactory
 
@@ -195,6 +198,12 @@ def test_a_foreign_table_of_productions_reaches_nobody(scene: Scene, run_dir: Pa
     ask(scene.staged, "CREATE FOREIGN TABLE remote_orders (id int) SERVER billing OPTIONS (table_name 'orders')")
     with pytest.raises(psycopg.errors.SqlclientUnableToEstablishSqlconnection, match="Permission denied"):
         ask(scene.staged, "SELECT * FROM remote_orders")
+
+
+def test_what_production_does_by_itself_is_told(scene: Scene) -> None:
+    told = what_sleeps(PostgresServer("acme", Secret(scene.staged.conninfo())))
+    assert "subscription billing of database postgres" in told
+    assert all(" of database postgres" in line for line in told)
 
 
 def test_it_says_what_it_is(scene: Scene) -> None:

@@ -40,7 +40,7 @@ from include.muniment.errors import (
     StagingBusy,
     WrongVault,
 )
-from include.muniment.ports import utc_now
+from include.muniment.ports import Silent, utc_now
 from include.muniment.runbooks import staging_checks
 from include.muniment.runbooks.nightly import run_chain
 from include.muniment.runbooks.plan_restore import plan_restore
@@ -207,6 +207,43 @@ def test_staged_again_the_same_plan_is_what_is_there_and_a_point_is_exact(site17
     assert ask(staging, "SELECT count(*) FROM filed WHERE storage_key IS NULL") == [(0,)]
     assert staging.passed
     assert stage_restore(site17.primary, site17.firm, plan, clock=utc_now) == staging
+
+
+class Noted(Silent):
+    def __init__(self) -> None:
+        self.noted: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.noted.append(text)
+
+
+def test_wal_that_one_vault_lacks_or_has_damaged_comes_from_the_other(site17: Site, root: Path, cloud: Cloud) -> None:
+    point, plan, noted = catalog.latest_point(site17.primary), plan_for(site17, root), Noted()
+    s3, bucket = cloud.client("s3", site17.primary.region), site17.primary.bucket
+    missing, damaged = (
+        keys.wal(point.system_identifier, name) for name in (point.wal.first_segment, point.wal.last_segment)
+    )
+    assert missing != damaged
+    spoiled = {missing: s3.delete_object(Bucket=bucket, Key=missing)["VersionId"]}
+    spoiled[damaged] = s3.put_object(Bucket=bucket, Key=damaged, Body=b"rot")["VersionId"]
+    try:
+        staging = stage_restore(
+            site17.primary,
+            site17.firm,
+            plan,
+            clock=utc_now,
+            beside=Beside(other=site17.replica),
+            documents=False,
+            progress=noted,
+        )
+    finally:
+        for key, version in spoiled.items():
+            s3.delete_object(Bucket=bucket, Key=key, VersionId=version, BypassGovernanceRetention=True)
+    assert ask(staging, "SELECT count(*) FROM filed") == [(12,)]
+    told = {line.split(":")[0] for line in noted.noted if "was taken from" in line}
+    assert told == {
+        f"{name} was taken from {site17.replica.bucket}" for name in (point.wal.first_segment, point.wal.last_segment)
+    }
 
 
 def test_where_the_keeper_is_gone_the_next_staging_clears_what_is_over(site17: Site, root: Path) -> None:
