@@ -5,7 +5,19 @@ import sys
 
 from rich.console import Console
 
-NAMES = ("full_backup", "incremental", "restore", "wal", "documents", "one_document", "dag_parse")
+NAMES = (
+    "full_backup",
+    "incremental",
+    "restore",
+    "delta",
+    "replay",
+    "wal",
+    "documents",
+    "one_document",
+    "matter",
+    "drill",
+    "dag_parse",
+)
 
 
 def main(names: list[str]) -> None:

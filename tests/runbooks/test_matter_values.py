@@ -1,14 +1,21 @@
 """Every type of value, and everything that foreign keys can be, through each PostgreSQL and back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
+import yaml
 
+from include.demo import practice
+from include.demo.practice import Practice, create_database, fill
 from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.domain.document_recovery import DocumentRestorePlan
 from include.muniment.domain.matter import MatterPlan
-from include.muniment.errors import TablesNotRestorable
-from tests.fixtures.clusters import ClusterFactory
-from tests.runbooks.matters import LONG_KEY, Pair, World, make_pair
+from include.muniment.errors import NoSuchDocument, TablesNotRestorable
+from include.muniment.ports import utc_now
+from include.muniment.runbooks.plan_matter import MatterRequest, plan_matter
+from tests.bench.matter import DELETED
+from tests.fixtures.clusters import ROOT, ClusterFactory
+from tests.runbooks.matters import ENGINEER, LONG_KEY, Pair, World, firm, make_pair
 from tests.runbooks.test_restore_matter import GONE, planned, restored
 
 
@@ -73,6 +80,39 @@ def test_a_ring_that_nothing_can_break_is_refused_by_the_plan(pair: Pair) -> Non
     world.on_live(OUT_OF_IT)
     with pytest.raises(TablesNotRestorable, match="rows name each other in a ring, by columns that are never NULL"):
         planned(world, policy=PLAIN)
+
+
+def test_a_matter_of_the_demonstrations_firm_under_its_own_policy(pair: Pair) -> None:
+    """Embeddings too: vector where the server has it. The links of the policy lead to both halves of a transfer."""
+    told = yaml.safe_load((ROOT / "include" / "policies" / "enterprise.yaml").read_text())
+    policy = {name: told[name] for name in ("matters", "drills", "document_references")}
+    policy["matters"]["shared"] = []
+    for cluster in (pair.live, pair.staged):
+        create_database(cluster.conninfo())
+        fill(cluster.conninfo(practice.DATABASE), Practice("hudson", scale=0.05))
+    world = World(pair, practice.DATABASE)
+    before = world.everything(pair.live)
+    ((matter, number),) = world.on_live(
+        "SELECT m.id, m.number FROM practice.matters m JOIN practice.trust_accounts a ON a.matter_id = m.id"
+        " JOIN practice.documents d ON d.matter_id = m.id WHERE d.storage_key IS NOT NULL"
+        " AND EXISTS (SELECT FROM practice.ledger_entries e WHERE e.trust_account_id = a.id) LIMIT 1"
+    )
+    world.on_live(DELETED.format(id=matter))
+    asked: list[str] = []
+
+    def documents(names: Sequence[str]) -> DocumentRestorePlan:
+        asked.extend(names)
+        raise NoSuchDocument(firm="acme", selection="", at="")
+
+    request = MatterRequest(number, ENGINEER)
+    plan = plan_matter(
+        firm(**policy), request, staged=world.staged, live=world.live, clock=utc_now, documents=documents
+    )
+    assert {row.table for row in plan.rows} >= {"practice.matters", "practice.documents", "practice.ledger_entries"}
+    assert not [row for row in plan.rows if row.change != "deleted"]
+    assert asked
+    restored(world, plan, **policy)
+    assert world.everything(pair.live) == before
 
 
 PARTITIONED = """

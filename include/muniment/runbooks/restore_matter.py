@@ -39,6 +39,7 @@ def restore_matter(
     with writing(firm, live, plan.database) as session:
         tables = MatterTables.of(firm, catalogue, session.reader.catalogue)
         _require_then(plan, tables, then)
+        session.require_balance("before")
         now = _live_rows(plan, tables, session)
         sets = RowSets(then, now, frozenset(then))
         return session.carry_out(tables.writes(sets, [row.row_id for row in plan.chosen]), _header(plan), keep)
@@ -54,6 +55,7 @@ def undo_matter(
     before = {row.row_id: row.before for row in images.rows if row.before is not None}
     with writing(firm, live, images.database) as session:
         catalogue = session.reader.catalogue
+        session.require_balance("before")
         now = session.reader.by_key([row.row_id for row in images.rows])
         _require_same(f"restore {images.plan}", live_digests(catalogue, left), live_digests(catalogue, now), "live")
         return session.carry_out(RowWrites(now, before), images.model_copy(update={"rows": ()}), keep)

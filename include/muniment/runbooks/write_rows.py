@@ -32,9 +32,9 @@ class WriteSession:
     def carry_out(self, writes: RowWrites, header: BeforeImages, keep: Keep) -> BeforeImages:
         """``header`` says what is restored; what comes back has the rows too, and was kept.
 
+        The ledgers were read before, while nothing was locked yet: that takes its time.
         Raises ``LedgerOutOfBalance``, ``RowsRefused`` and, through ``writing``, what PostgreSQL refuses.
         """
-        self.require_balance("before")
         writer = RowWriter(self.reader)
         tables = sorted({name for name, _ in writes.before.keys() | writes.after.keys()})
         with writer.without_triggers(tables) if header.triggers == "disabled" else nullcontext():
