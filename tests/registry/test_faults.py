@@ -145,6 +145,18 @@ IN_A_FIRM: dict[str, tuple[Change, str]] = {
         put("policy.tier", "starter"),
         "policy.tier: a firm overrides values, not the tier's name: write `tier` at the top",
     ),
+    "a server that is started and never stopped": (
+        put("cluster.live", {"data_directory": "/srv/live", "start": ["systemctl", "start", "postgresql"]}),
+        "cluster.live.stop: start and stop belong together: whoever starts the server knows how it ends",
+    ),
+    "a queue of nowhere": (
+        put("cluster.live", {"queue": "acme-db"}),
+        "cluster.live.data_directory: is missing: without it no restore of this firm goes live",
+    ),
+    "a data directory that is not a whole path": (
+        put("cluster.live", {"data_directory": "main/"}),
+        "cluster.live.data_directory: 'main/' is not an absolute path, without a slash at its end",
+    ),
     "a replica beside the primary": (
         lambda values: values["vaults"]["replica"].update(region="us-east-1", kms_key=key_arn(2)),
         "vaults.replica.region: 'us-east-1' is the primary's region: losing it would lose both vaults",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from include.muniment.domain.firm import DocumentBucket, NightlyWindow, Policy, VaultPlace, Vaults
+from include.muniment.domain.firm import DocumentBucket, LiveHost, NightlyWindow, Policy, VaultPlace, Vaults
 from include.muniment.domain.units import format_clock, format_duration
 
 
@@ -34,6 +34,14 @@ def _window(window: NightlyWindow) -> Iterator[Contradiction]:
         yield Contradiction(
             "nightly_window", f"it ends at {end}, before it starts at {start}: start and end are of the same day"
         )
+
+
+def live_contradictions(live: LiveHost) -> Iterator[Contradiction]:
+    if bool(live.start) != bool(live.stop):
+        missing = "stop" if live.start else "start"
+        yield Contradiction(missing, "start and stop belong together: whoever starts the server knows how it ends")
+    if live.data_directory is None and (live.start or live.stop or live.queue):
+        yield Contradiction("data_directory", "is missing: without it no restore of this firm goes live")
 
 
 def vaults_contradictions(vaults: Vaults) -> Iterator[Contradiction]:

@@ -10,6 +10,7 @@ from include.muniment.domain.firm import DocumentBucket, Firm, Policy, VaultPlac
 from include.muniment.domain.firm_rules import (
     Contradiction,
     bucket_contradictions,
+    live_contradictions,
     policy_contradictions,
     vaults_contradictions,
 )
@@ -108,6 +109,8 @@ def _rules(name: str, firm: Firm | None, values: dict[str, Any]) -> list[Fault]:
         faults += _contradictions(name, "policy", policy_contradictions(policy))
     if vaults:
         faults += _contradictions(name, "vaults", vaults_contradictions(vaults))
+    if firm:
+        faults += _contradictions(name, "cluster.live", live_contradictions(firm.cluster.live))
     places = _places(vaults)
     return faults + _contradictions(name, "", bucket_contradictions(places, _documents(firm, values)))
 
