@@ -1,6 +1,7 @@
 """A firm's document bucket: real PDF and DOCX files under keys as people make them, and what a day does to them."""
 
 import io
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -76,7 +77,17 @@ def _word(title: str, paragraphs: list[str]) -> bytes:
         word.add_paragraph(paragraph)
     file = io.BytesIO()
     word.save(file)
-    return file.getvalue()
+    return _dated(file)
+
+
+def _dated(file: io.BytesIO) -> bytes:
+    """The same text gives the same bytes: each member of a zip bears the time at which it was written."""
+    dated = io.BytesIO()
+    with zipfile.ZipFile(file) as parts, zipfile.ZipFile(dated, "w") as same:
+        for part in parts.infolist():
+            member = zipfile.ZipInfo(part.filename, _WRITTEN.timetuple()[:6])
+            same.writestr(member, parts.read(part), zipfile.ZIP_DEFLATED)
+    return dated.getvalue()
 
 
 def create_bucket(s3: S3Client, bucket: str, region: str) -> None:

@@ -1,6 +1,7 @@
 """The demo firms' documents open in the programs that people have, and a day changes some of them."""
 
 import io
+import time
 from uuid import uuid4
 
 import docx
@@ -31,7 +32,9 @@ def test_a_new_edition_has_the_same_key_and_other_bytes(paper: Paper) -> None:
     newer = Paper(paper.firm, paper.number, edition=2)
     assert newer.key == paper.key
     assert newer.body() != paper.body()
-    assert Paper(paper.firm, paper.number).body() == paper.body()
+    first = paper.body()
+    time.sleep(2.1)  # a zip dates its members in steps of two seconds
+    assert Paper(paper.firm, paper.number).body() == first
 
 
 def test_keys_are_as_people_make_them() -> None:
