@@ -105,6 +105,20 @@ def _without_names(answer: dict[str, dict[str, object]]) -> dict[str, object]:
     return {**answer, "plan": {**answer["plan"], "live_rows": {}, "documents": None}}
 
 
+def test_values_are_shown_to_whoever_asks_and_are_in_no_plan(office: Office, tmp_path: Path) -> None:
+    office.world.on_live(LIVED)
+    plan = tmp_path / "plan.json"
+    shown = office("matter", "M-1", "--values", "--plan", plan)
+    assert shown.code == 0, shown.err
+    assert "  body: 'caf\u00e9\\ttab\\\\N' → 'rewritten'" in shown.out
+    assert "  path: — → 'new'" in shown.out
+    assert "rewritten" not in plan.read_text()
+    values = json.loads(office("matter", "M-1", "--values", "--json").out)["values"]
+    changed = next(row for row in values if row["table"] == "office.notes" and row["key"] == ["1", "1"])
+    assert set(changed) <= keys_listed("matter")
+    assert changed["live"] == {"body": "rewritten", "facts": "{}"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from include.muniment.domain.document_recovery import DocumentRestorePlan
     from include.muniment.domain.matter import BeforeImages, MatterPlan
 
+LONGEST_VALUE = 80
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -42,6 +43,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--exactly", is_flag=True, help="As it was and nothing else: what was added since is removed.")
 @click.option("--without-triggers", is_flag=True, help="The live tables' triggers are off while it is written.")
 @click.option("--without-documents", is_flag=True, help="Rows alone.")
+@click.option("--values", is_flag=True, help="Show what the rows hold, then and now. The plan never has it.")
 @plan_options
 @click.option("--undo", "undo_path", type=_FILE, help="Take back what a restore wrote: the file that it kept.")
 @click.option("--keep", "keep_path", type=_FILE, help="Where what is overwritten is kept. Default: beside the plan.")
@@ -56,7 +58,7 @@ def matter(session: Session, /, firm_id: str, matter_id: str, side: Any, *, as_j
     balances before and after. What it overwrites is kept in a file of its own, so that it can be undone.
 
     \b
-    What became of it?   muniment matter hudson 2026-00417 --staged 20261121T083000123Z
+    What became of it?   muniment matter hudson 2026-00417 --staged 20261121T083000123Z --values
     Plan it:             muniment matter hudson 2026-00417 --staged 20261121T083000123Z --plan plan.json
     Two rows only:       … --only practice.notes:17 --only practice.notes:18 --plan plan.json
     Do it:               … --apply plan.json --approved-by lead
@@ -71,11 +73,15 @@ def matter(session: Session, /, firm_id: str, matter_id: str, side: Any, *, as_j
     plan = _plan(session, servers, side, matter_id, asked)
     if asked["plan_path"]:
         write_new(asked["plan_path"], plan)
+    shown = _values(servers, plan) if asked["values"] else []
     if as_json:
-        say_json({"firm": firm_id, "plan": json.loads(plan.to_json()), "sha256": plan.sha256})
+        told = {"firm": firm_id, "plan": json.loads(plan.to_json()), "sha256": plan.sha256}
+        say_json(told | ({"values": shown} if asked["values"] else {}))
         return
     for line in plan.lines():
         click.echo(line)
+    for row in shown:
+        _show(row)
     click.echo(f"plan {plan.sha256[:12]}: nothing was written")
 
 
@@ -98,6 +104,30 @@ def _plan(session: Session, servers: Servers, side: Any, matter_id: str, asked: 
     return plan_matter(
         servers.firm, request, staged=servers.staged, live=servers.live, clock=utc_now, documents=documents
     )
+
+
+def _values(servers: Servers, plan: "MatterPlan") -> list[dict[str, Any]]:
+    from include.muniment.runbooks.plan_matter import show_values
+
+    found = show_values(plan, staged=servers.staged, live=servers.live)
+    return [{"table": each.row.table, "key": each.row.key, "then": each.then, "live": each.live} for each in found]
+
+
+def _show(row: dict[str, Any]) -> None:
+    click.echo(f"{row['table']} {' '.join(row['key'])!r}")
+    for column in dict.fromkeys((*row["then"], *row["live"])):
+        then, live = (_shown(row[side], column) for side in ("then", "live"))
+        click.echo(f"  {column}: {then} → {live}")
+
+
+def _shown(values: dict[str, str | None], column: str) -> str:
+    """One line, whatever the value holds."""
+    if column not in values:
+        return "—"
+    value = values[column]
+    if value is None:
+        return "NULL"
+    return repr(value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…")
 
 
 def _instant(session: Session, servers: Servers, side: Any, asked: dict[str, Any]) -> datetime | None:

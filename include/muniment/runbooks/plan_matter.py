@@ -90,6 +90,33 @@ def live_digests(catalogue: Catalogue, rows: Rows) -> dict[str, dict[str, str]]:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownRow:
+    """Values of one row of a plan, for whoever may see them: of a changed one the columns that differ."""
+
+    row: PlannedRow
+    then: Row
+    live: Row
+
+
+def show_values(plan: MatterPlan, *, staged: PostgresServer, live: PostgresServer) -> Iterator[ShownRow]:
+    """What the plan does not hold, read from both servers now. Kept nowhere."""
+    with reading(staged) as then_reader, reading(live) as live_reader:
+        row_ids = [row.row_id for row in plan.rows]
+        then, now = (
+            reader.by_key(row_id for row_id in row_ids if row_id[0] in reader.catalogue.tables)
+            for reader in (then_reader, live_reader)
+        )
+    for row in plan.rows:
+        was, there = then.get(row.row_id, {}), now.get(row.row_id, {})
+        columns = row.columns or tuple(dict.fromkeys((*was, *there)))
+        yield ShownRow(
+            row,
+            {column: was[column] for column in columns if column in was},
+            {column: there[column] for column in columns if column in there},
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """Both sides of one matter, and what their tables allow."""
 
