@@ -186,17 +186,20 @@ class World:
         return self.on_live(query), self.on_staged(query)
 
     def everything(self, cluster: LocalCluster) -> dict[str, list[str]]:
-        """Every row of every table, as text."""
-        tables = _run(
-            cluster,
-            self.name,
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-            " WHERE schemaname !~ '^(pg_|information_schema)'",
-        )
-        return {
-            table: [row for (row,) in _run(cluster, self.name, f"SELECT t::text FROM {table} t ORDER BY 1")]
-            for (table,) in sorted(tables)
-        }
+        return rows_of(cluster, self.name)
+
+
+def rows_of(cluster: LocalCluster, database: str) -> dict[str, list[str]]:
+    """Every row of every table, as text."""
+    tables = _run(
+        cluster,
+        database,
+        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)'",
+    )
+    return {
+        table: [row for (row,) in _run(cluster, database, f"SELECT t::text FROM {table} t ORDER BY 1")]
+        for (table,) in sorted(tables)
+    }
 
 
 def _run(cluster: LocalCluster, database: str, statements: str) -> list[Any]:
