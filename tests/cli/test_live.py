@@ -264,7 +264,7 @@ def test_a_target_that_cannot_be_reached_ends_with_4_and_names_what_can(live: Li
     [
         (("--to", "2026-11-20T08:00"), "has no time zone: write 2026-11-20T08:00Z"),
         (("--to", "yesterday", "--plan"), "'yesterday' is no target: latest, immediate"),
-        ((), "name a folder with --into, or look at the plan alone with --plan"),
+        ((), "name a folder with --into, stage it with --stage, or look at the plan alone with --plan"),
     ],
 )
 def test_restore_is_used_wrongly(live: Live, arguments: tuple[str, ...], what: str) -> None:

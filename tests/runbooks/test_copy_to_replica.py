@@ -9,10 +9,12 @@ from include.demo.cloud import Cloud
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.domain import keys
-from include.muniment.domain.register import Backup, CopyProof
+from include.muniment.domain.register import Backup, CopyProof, new_id
+from include.muniment.domain.wal_facts import SegmentFacts, VerifiedWal
 from include.muniment.errors import AccessDenied, AnotherRunIsActive, ObjectDamaged, ObjectMissing
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
+from include.muniment.runbooks.verify_wal_files import known_facts
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.runbooks.denials import denied_from
@@ -80,6 +82,18 @@ def test_the_next_night_moves_only_what_is_new(site: Site, nights: Nights) -> No
     # 3 chunks, manifest, register; 3 segments; new.pdf; snapshot; configuration
     assert proof.objects_copied == 5 + 3 + 1 + 1 + 1
     assert everything(site, "replica") == everything(site)
+
+
+def test_what_is_known_of_the_wal_goes_too(site: Site, nights: Nights) -> None:
+    """Whoever plans a restore with the primary region dead need not read every segment."""
+    backup = nights.take(NIGHT)
+    system = backup.system_identifier
+    facts = (SegmentFacts(name="000000010000000000000005", ended=1, newest_at=NIGHT, last_at=NIGHT),)
+    ledger = VerifiedWal(firm=site.firm.id, system_identifier=system, verified_at=NIGHT, files=(), facts=facts)
+    site.primary.put_register(keys.verified_wal(system, new_id(NIGHT)), ledger, locked_until=None)
+    copy(site, backup)
+    assert known_facts(site.replica, system) == known_facts(site.primary, system) == {facts[0].name: facts[0]}
+    assert copy(site, backup).objects_copied == 0
 
 
 def test_new_wal_goes_too_and_a_failed_night_leaves_no_hole(site: Site, nights: Nights) -> None:

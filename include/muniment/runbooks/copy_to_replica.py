@@ -79,6 +79,14 @@ def bring_wal(copy: VaultCopy, backup: Backup, locked_until: datetime, progress:
     wanted = list(_wal_wanted(copy.source, need, backup, locked_until, proven_through))
     with progress.step("wal", len(wanted), "segments") as step:
         copy.bring(wanted, there, step)
+    _bring_ledgers(copy, backup, locked_until)
+
+
+def _bring_ledgers(copy: VaultCopy, backup: Backup, locked_until: datetime) -> None:
+    """What they tell of each segment spares whoever plans a restore from the replica the reading of all of them."""
+    prefix = keys.verified_wal_prefix(backup.system_identifier)
+    wanted = [Wanted(found.key, found.size_bytes, locked_until, proven=True) for found in copy.source.list(prefix)]
+    copy.bring(wanted, sizes_under(copy.target, prefix), Silent())
 
 
 def _wal_wanted(
