@@ -173,6 +173,16 @@ IN_A_FIRM: dict[str, tuple[Change, str]] = {
         put("vaults.replica.bucket", "acme-vault-use1"),
         "vaults.replica.bucket: bucket 'acme-vault-use1' is named by vaults.primary.bucket as well",
     ),
+    "a link whose columns are no pairs": (
+        lambda values: values.update(
+            policy={
+                "matters": {
+                    "links": [{"table": "a.b", "columns": ["c"], "references": "d.e", "referenced_columns": ["f", "g"]}]
+                }
+            }
+        ),
+        "policy.matters.links[0].referenced_columns: 2 for 1 columns: each column names one of them",
+    ),
     "a retention under the window": (
         lambda values: values.update(policy={"retention": "10 days", "point_in_time_window": "14 days"}),
         "policy.retention: 10 days is shorter than point_in_time_window, which it must feed: 14 days",

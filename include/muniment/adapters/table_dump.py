@@ -69,13 +69,14 @@ def pipe(
             )
         said.seek(0)
         # The reader's end first: a dump whose reader has gone only says that its pipe broke.
-        for program, status, text in (
-            ("pg_restore", restored.returncode, restored.stderr),
-            ("pg_dump", dumping.returncode, said.read()),
-        ):
-            if status != 0:
-                stderr = text.decode(errors="replace").strip()[-_STDERR_TAIL_CHARS:]
-                raise ProgramFailed(program=program, status=f"status {status}", stderr=stderr)
+        _require("pg_restore", restored.returncode, restored.stderr)
+        _require("pg_dump", dumping.returncode, said.read())
+
+
+def _require(program: str, status: int, said: bytes) -> None:
+    if status != 0:
+        stderr = said.decode(errors="replace").strip()[-_STDERR_TAIL_CHARS:]
+        raise ProgramFailed(program=program, status=f"status {status}", stderr=stderr)
 
 
 def _with(variables: Mapping[str, str]) -> dict[str, str]:

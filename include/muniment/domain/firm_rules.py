@@ -5,7 +5,15 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from include.muniment.domain.firm import DocumentBucket, LiveHost, NightlyWindow, Policy, VaultPlace, Vaults
+from include.muniment.domain.firm import (
+    DocumentBucket,
+    LiveHost,
+    MattersPolicy,
+    NightlyWindow,
+    Policy,
+    VaultPlace,
+    Vaults,
+)
 from include.muniment.domain.units import format_clock, format_duration
 
 
@@ -16,6 +24,7 @@ class Contradiction(NamedTuple):
 
 def policy_contradictions(policy: Policy) -> Iterator[Contradiction]:
     yield from _window(policy.nightly_window)
+    yield from _matters(policy.matters)
     kept = format_duration(policy.retention)
     if policy.retention < policy.point_in_time_window:
         window = format_duration(policy.point_in_time_window)
@@ -26,6 +35,17 @@ def policy_contradictions(policy: Policy) -> Iterator[Contradiction]:
             "retention",
             f"{kept} is shorter than a chain of base_backups.chain_limit, which it must feed: {nights} days",
         )
+
+
+def _matters(matters: MattersPolicy) -> Iterator[Contradiction]:
+    if matters.table is None and (matters.links or matters.shared):
+        yield Contradiction("matters.table", "is missing: which table has a row for each matter?")
+    for number, link in enumerate(matters.links):
+        if len(link.columns) != len(link.referenced_columns) or not link.columns:
+            yield Contradiction(
+                f"matters.links[{number}].referenced_columns",
+                f"{len(link.referenced_columns)} for {len(link.columns)} columns: each column names one of them",
+            )
 
 
 def _window(window: NightlyWindow) -> Iterator[Contradiction]:

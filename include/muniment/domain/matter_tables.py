@@ -117,8 +117,6 @@ def _faults(policy: MattersPolicy, catalogue: Catalogue, where: str) -> Iterator
         path = f"matters.links[{number}]"
         yield from _lacking(path, link.table, link.columns, catalogue, where)
         yield from _lacking(path, link.references, link.referenced_columns, catalogue, where)
-        if len(link.columns) != len(link.referenced_columns) or not link.columns:
-            yield f"policy.{path}: columns and referenced_columns are pairs: as many of the one as of the other"
     for name in policy.shared:
         yield from _lacking("matters.shared", name, (), catalogue, where)
 

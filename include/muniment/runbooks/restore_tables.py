@@ -5,7 +5,7 @@ restore bring that schema over: in one transaction, touching nothing that is the
 in place.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -74,15 +74,7 @@ def restore_tables(
         chosen = selection.of(catalogue)
         schemas = {schema: stamped(schema, "restored", stamp) for schema in sorted({each.schema for each in chosen})}
         with _copied(connection, catalogue, chosen, schemas, with_structure=with_structure) as rows:
-            named = [f"--schema={_pattern(schema)}" for schema in schemas.values()]
-            plain = ["--no-owner", "--no-privileges", "--no-security-labels", "--no-publications"]
-            pipe(
-                programs_of(staged),
-                (staged, staged.database),
-                [*plain, *named],
-                (live, live.database),
-                [*plain, "--single-transaction", "--exit-on-error"],
-            )
+            _bring_over(staged, live, schemas.values())
     return TablesBeside(
         live.database,
         {
@@ -90,6 +82,14 @@ def restore_tables(
             for each in chosen
         },
     )
+
+
+def _bring_over(staged: PostgresServer, live: PostgresServer, schemas: Iterable[str]) -> None:
+    """Owned by whoever restores, and open to nobody else: the copies hold what the tables' own rights guarded."""
+    plain = ["--no-owner", "--no-privileges", "--no-security-labels", "--no-publications"]
+    dump = [*plain, *(f"--schema={_pattern(schema)}" for schema in schemas)]
+    restore = [*plain, "--single-transaction", "--exit-on-error"]
+    pipe(programs_of(staged), (staged, staged.database), dump, (live, live.database), restore)
 
 
 @contextmanager
