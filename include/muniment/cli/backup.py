@@ -1,13 +1,10 @@
 """``muniment backup FIRM``: the whole nightly chain."""
 
-import getpass
-import socket
-
 import click
 
-from include.muniment.cli.output import say_json, say_table
-from include.muniment.cli.points import COLUMNS, as_plain, row
-from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress
+from include.muniment.cli.output import as_plain, say_json, say_table
+from include.muniment.cli.points import COLUMNS, row
+from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress, typed_by
 from include.muniment.ports import utc_now
 
 
@@ -40,7 +37,7 @@ def backup(
         point = run_chain(
             site,
             point_id=point_id,
-            run=_who(),
+            run=typed_by("muniment backup"),
             full=full,
             accept_shrink=accept_shrink,
             clock=utc_now,
@@ -50,8 +47,3 @@ def backup(
         say_json({"point": as_plain(point)})
         return
     say_table(COLUMNS, [row(point)])
-
-
-def _who() -> str:
-    """What the point's register says of where it came from."""
-    return f"muniment backup by {getpass.getuser()} on {socket.gethostname()}"

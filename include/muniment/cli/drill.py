@@ -1,11 +1,10 @@
 """``muniment drill FIRM`` and ``muniment drills FIRM``."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from include.muniment.cli.output import say_json, say_table, when
+from include.muniment.cli.output import as_plain, say_json, say_table, when
 from include.muniment.cli.session import SIDES, Session, firm_argument, json_option, shown_progress, side_option
 from include.muniment.ports import utc_now
 
@@ -108,15 +107,9 @@ def _told(
     return {
         "drills": [as_plain(each) for each in found],
         "overdue_since": due.isoformat() if due else None,
-        "sign_offs": [each.model_dump(mode="json") for each in signed.values()],
+        "sign_offs": [as_plain(each) for each in signed.values()],
         "awaited": [{"drill": one.drill, "quarter": one.quarter, "due": one.due.isoformat()} for one in waiting],
     }
-
-
-def as_plain(found: "Drill") -> dict[str, Any]:
-    """As the vault holds it: docs/drills.md names the fields."""
-    plain: dict[str, Any] = json.loads(found.to_json())
-    return plain
 
 
 def _row(found: "Drill", signed: "Mapping[str, SignOff]") -> tuple[str, ...]:

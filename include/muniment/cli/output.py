@@ -4,9 +4,12 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from include.muniment.domain.register import Document
 
 # Wide enough that a table in a file or a pipe is never folded.
 _PIPE_WIDTH = 240
@@ -14,6 +17,12 @@ _PIPE_WIDTH = 240
 
 def say_json(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def as_plain(document: "Document") -> dict[str, Any]:
+    """A register as the vault holds it: docs/vault-format.md and docs/drills.md name the fields."""
+    plain: dict[str, Any] = json.loads(document.to_json())
+    return plain
 
 
 def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -1,11 +1,10 @@
 """``muniment points FIRM``: what can be restored."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from include.muniment.cli.output import lasting, say_json, say_table, size, when
+from include.muniment.cli.output import as_plain, lasting, say_json, say_table, size, when
 from include.muniment.cli.session import Session, firm_argument, json_option, side_option
 
 if TYPE_CHECKING:
@@ -50,12 +49,6 @@ def points(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
         return
     say_table(COLUMNS, [row(point) for point in found])
     click.echo(f"{len(found)} recovery points in {vault.bucket}")
-
-
-def as_plain(point: "Point") -> dict[str, Any]:
-    """As the vault holds it: docs/vault-format.md names the fields."""
-    plain: dict[str, Any] = json.loads(point.to_json())
-    return plain
 
 
 def row(point: "Point") -> tuple[str, ...]:

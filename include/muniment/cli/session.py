@@ -1,5 +1,7 @@
 """What every command is given: where the registry and the connections are."""
 
+import getpass
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +50,11 @@ class Session:
 
         firm = self.firm(firm_id)
         return build_vault(firm, side, find_login(firm.aws_connection, self.settings).clients())
+
+
+def typed_by(command: str) -> str:
+    """What a record says of where it came from."""
+    return f"{command} by {getpass.getuser()} on {socket.gethostname()}"
 
 
 @contextmanager

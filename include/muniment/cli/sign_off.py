@@ -1,12 +1,9 @@
 """``muniment sign-off FIRM DRILL``."""
 
-import getpass
-import socket
-
 import click
 
-from include.muniment.cli.output import say_json, when
-from include.muniment.cli.session import Session, firm_argument, json_option
+from include.muniment.cli.output import as_plain, say_json, when
+from include.muniment.cli.session import Session, firm_argument, json_option, typed_by
 from include.muniment.ports import utc_now
 
 
@@ -32,13 +29,13 @@ def sign_off(session: Session, firm_id: str, drill_id: str, by: str, note: str, 
         session.site(firm_id),
         drill_id=drill_id,
         by=by,
-        through=f"muniment sign-off by {getpass.getuser()} on {socket.gethostname()}",
+        through=typed_by("muniment sign-off"),
         note=note,
         signed_at=utc_now(),
         clock=utc_now,
     )
     if as_json:
-        say_json({"sign_off": done.model_dump(mode="json")})
+        say_json({"sign_off": as_plain(done)})
         return
     click.echo(
         f"drill {done.drill} ({done.verdict}) signed off for {done.quarter} by {done.by}, {when(done.signed_at)}"
