@@ -1,5 +1,6 @@
 """A restored copy of a cluster that does everything a copy must not: archive, subscribe, call others, run programs."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from include.muniment.adapters.asleep import what_sleeps
 from include.muniment.adapters.isolation import IsolatedCluster
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.adapters.programs import PostgresPrograms, run_program
+from include.muniment.adapters.programs import PostgresPrograms, as_unprivileged, run_program
 from include.muniment.domain.secret import Secret
 from include.muniment.errors import ProgramFailed
 from tests.fixtures.clusters import ClusterFactory
@@ -276,3 +277,11 @@ def test_a_program_behind_the_filter_still_talks_to_its_children() -> None:
     script = "import socket; a, b = socket.socketpair(); a.send(b'yes'); print(b.recv(3).decode())"
     done = run_program(["python3", no_outbound.__file__, "python3", "-c", script], timeout_s=30)
     assert done.stdout == "yes\n"
+
+
+def test_the_filter_needs_no_rights(scene: Scene) -> None:
+    """As the user that servers run as; the same call goes through without it."""
+    script = f"import socket; socket.create_connection(('127.0.0.1', {scene.elsewhere.port}))"
+    run_program(as_unprivileged([sys.executable, "-c", script]), timeout_s=30)
+    with pytest.raises(ProgramFailed, match="PermissionError"):
+        run_program(as_unprivileged([sys.executable, no_outbound.__file__, sys.executable, "-c", script]), timeout_s=30)

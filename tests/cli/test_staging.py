@@ -63,7 +63,7 @@ def test_a_staging_from_its_plan_to_its_end(run: Run, tmp_path: Path) -> None:
     assert f'{staged["id"]}: psql "{staged["conninfo"]}"' in done.stdout
     assert "1 documents of " in done.stdout
     assert f"`muniment staging extend {staged['id']} --ttl 24h`" in done.stdout
-    assert staged["passed"] is True
+    assert (staged["passed"], staged["running"]) == (True, True)
     assert not any("password=" in text for text in (done.stdout, done.stderr, str(staged)))
     until = datetime.fromisoformat(staged["expires_at"]) - datetime.fromisoformat(staged["made_at"])
     assert until == timedelta(hours=2)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from include.muniment.adapters import processes
+from include.muniment.adapters.data_directory import postmaster_of
 from include.muniment.adapters.isolation import IsolatedCluster
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
@@ -71,6 +73,12 @@ class StagingFolder:
 
     def server(self, programs: PostgresPrograms, plan: RestorePlan) -> IsolatedCluster:
         return IsolatedCluster(self.data_dir, programs, banner=name_of(plan.firm, plan.target))
+
+    @property
+    def is_running(self) -> bool:
+        """Not where the machine was started anew since."""
+        pid = postmaster_of(self.data_dir)
+        return pid is not None and processes.runs_in(pid, self.data_dir)
 
     def end_server(self) -> None:
         """Whatever postmaster works in this folder; any version's program can tell and end it."""

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,7 @@ from include.muniment.ports import utc_now
 if TYPE_CHECKING:
     from include.muniment.domain.staging import Staging
 
-COLUMNS = ("staging", "firm", "target", "reached", "until", "checks>", "port>")
+COLUMNS = ("staging", "firm", "target", "reached", "until", "checks>", "server")
 
 
 @click.group(short_help="Restored clusters on this machine: list, extend, destroy.")
@@ -89,7 +90,13 @@ def destroy(staging_id: str, *, as_json: bool) -> None:
 def staging_as_plain(staged: "Staging") -> dict[str, Any]:
     """``staging.json``, and what follows from it."""
     plain: dict[str, Any] = json.loads(staged.to_json())
-    return {**plain, "conninfo": staged.connection.conninfo, "passed": staged.passed}
+    return {**plain, "conninfo": staged.connection.conninfo, "passed": staged.passed, "running": _is_running(staged)}
+
+
+def _is_running(staged: "Staging") -> bool:
+    from include.muniment.adapters.staging_records import StagingFolder
+
+    return StagingFolder(Path(staged.data_directory).parent).is_running
 
 
 def say_staging(staged: "Staging") -> None:
@@ -114,5 +121,5 @@ def _row(staged: "Staging") -> tuple[str, ...]:
         when(staged.reached_at) if staged.reached_at else str(staged.reached_lsn or "—"),
         when(staged.expires_at),
         f"{len(staged.checks) - len(staged.failed_checks)}/{len(staged.checks)}",
-        str(staged.connection.port),
+        f"port {staged.connection.port}" if _is_running(staged) else "does not run",
     )
