@@ -1,5 +1,6 @@
 """What a restore would bring back, decided from one vault before anything is fetched."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.wal import MAGIC_OF_MAJOR, Lsn, WalSegment
 from include.muniment.errors import NothingToRestore, ObjectMissing, ProgramMissing, TargetUnreachable
 from include.muniment.ports import utc_now
-from include.muniment.runbooks import read_wal
+from include.muniment.runbooks import find_stop, read_wal
 from include.muniment.runbooks.plan_restore import plan_restore
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
@@ -96,6 +97,17 @@ def test_a_hole_is_refused_with_the_nearest_on_both_sides(firm: Archived, cloud:
         plan(firm, str(Lsn(behind.offset_bytes - 100)), tmp_path)
     assert plan(firm, first.id, tmp_path).point == first.id
     assert plan(firm, "latest", tmp_path).point == second.id
+
+
+def test_an_idle_firms_nights_are_no_hole(firm: Archived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find_stop, "_CLOCKS_DIFFER", timedelta(0))
+    firm.point(full=True)
+    firm.write(1)
+    at = sql(firm.cluster, "SELECT clock_timestamp()")
+    firm.point(full=True)
+    with pytest.raises(TargetUnreachable, match="no transaction ended later, so PostgreSQL could not"):
+        plan(firm, at.isoformat(), tmp_path)
+    assert plan(firm, "latest", tmp_path).left_out[0].startswith("transactions that ended behind LSN")
 
 
 def test_latest_does_not_end_at_a_hole_in_silence(firm: Archived, cloud: Cloud, tmp_path: Path) -> None:

@@ -36,11 +36,11 @@ class Told(Silent):
 def firm(
     cluster_factory: ClusterFactory,
     site_factory: SiteFactory,
-    programs: PostgresPrograms,
+    programs17: PostgresPrograms,
     run_dir: Path,
     tmp_path: Path,
 ) -> Archived:
-    firm = archived_firm(cluster_factory, site_factory, programs, run_dir / f"wal-{tmp_path.name}")
+    firm = archived_firm(cluster_factory, site_factory, programs17, run_dir / f"wal-{tmp_path.name}")
     rows(firm.cluster, "CREATE TABLE matter (id int)")
     firm.switch()
     return firm

@@ -117,7 +117,7 @@ class StopFinder:
         return newest > at if newest is not None else base.backup.started_at > at
 
     def _never_younger(self, last: WalSegment, later: Base | None) -> Unreachable:
-        if later is not None or last.number < max(self._present):
+        if last.number < max(self._present):
             return Unreachable(f"the archive has a hole that begins at {last.end}, and it lies in there", last, later)
         return Unreachable("no transaction ended later, so PostgreSQL could not tell where to stop", last)
 
