@@ -1,0 +1,92 @@
+"""`<firm>__drill_sign_off` on a real Airflow: only a reviewer's answer counts, and it ends up in both vaults."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from include.demo.cloud import Cloud
+from include.muniment.adapters.drill_records import prove_sign_off, sign_offs
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import Site
+from tests.fixtures.airflow import register
+from tests.fixtures.real_airflow import RealAirflow, real_airflow
+from tests.fixtures.sites import site_env, with_firm
+from tests.runbooks.signing import with_signing_key
+from tests.runbooks.test_sign_off import drilled
+
+pytestmark = pytest.mark.timeout(600)
+
+DAG_FILE = """
+# Airflow looks for the words dag and airflow.
+from include.muniment.registry import load_firm
+from muniment_airflow.sign_off_dag import drill_sign_off_dag
+dag = drill_sign_off_dag(load_firm(None, {firm!r}))
+"""
+NOTE = "Seen with the managing partner."
+
+
+@pytest.fixture
+def firm(site17: Site, cloud: Cloud) -> Site:
+    return with_firm(with_signing_key(cloud, site17), drill_reviewers=("lead",), time_zone="UTC")
+
+
+@pytest.fixture
+def running(firm: Site, run_dir: Path, programs17: PostgresPrograms) -> Iterator[RealAirflow]:
+    folder = run_dir / "sign-off-airflow"
+    dags, registry = folder / "dags", folder / "registry"
+    for made in (dags, registry / "firms", registry / "policies"):
+        made.mkdir(parents=True)
+    (dags / "sign_off.py").write_text(DAG_FILE.format(firm=firm.firm.id))
+    register(registry, firm.firm)
+    with real_airflow(folder, programs=programs17, dags=dags, registry=registry, environment=site_env(firm)) as running:
+        running.api._post("/api/v2/pools", {"name": "muniment_light", "slots": 8})
+        running.await_dag(f"{firm.firm.id}__drill_sign_off")
+        yield running
+
+
+def test_the_reviewers_word_goes_on_the_record_and_nobody_elses(firm: Site, running: RealAirflow) -> None:
+    waiting = drilled(firm, finished_at=datetime(2026, 6, 20, tzinfo=UTC))
+    dag = f"/api/v2/dags/{firm.firm.id}__drill_sign_off/dagRuns"
+
+    def begin() -> str:
+        return str(running.signed_in("engineer")._post(dag, {"logical_date": None, "conf": {}})["dag_run_id"])
+
+    def task(run: str, name: str) -> dict[str, Any]:
+        return dict(running.api._get(f"{dag}/{run}/taskInstances/{name}"))
+
+    def answer(run: str, user: str) -> int:
+        body = {"chosen_options": ["Sign off"], "params_input": {"note": NOTE}}
+        try:
+            running.signed_in(user).patch(f"{dag}/{run}/taskInstances/ask_reviewer/-1/hitlDetails", body)
+        except httpx.HTTPStatusError as refused:
+            return refused.response.status_code
+        return 200
+
+    def recorded(run: str) -> bool:
+        """An answer in the first moments can get lost in Airflow; then it is asked again."""
+        if task(run, "ask_reviewer")["state"] == "awaiting_input":
+            assert answer(run, "lead") in {200, 409}
+        return running.api._get(f"{dag}/{run}")["state"] in {"success", "failed"}
+
+    run = begin()
+    running.eventually("the question", lambda: task(run, "ask_reviewer")["state"] == "awaiting_input")
+    asked = running.api._get(f"{dag}/{run}/taskInstances/ask_reviewer/-1/hitlDetails")
+    assert "of 2026-Q2" in asked["subject"]
+    assert f"drills/{waiting.id}.pdf" in asked["body"]
+    assert answer(run, "engineer") == answer(run, "admin") == 403
+    assert not sign_offs(firm.primary)
+    running.eventually("the sign-off", lambda: recorded(run))
+    assert running.api._get(f"{dag}/{run}")["state"] == "success"
+    record = sign_offs(firm.replica)[waiting.id]
+    assert (record.by, record.note, record.quarter) == ("lead", NOTE, "2026-Q2")
+    assert record.through == f"Airflow, {firm.firm.id}__drill_sign_off/{run}"
+    for vault in firm.vaults:
+        prove_sign_off(vault, waiting.id)
+
+    again = begin()
+    running.eventually("the second run's end", lambda: running.api._get(f"{dag}/{again}")["state"] == "success")
+    assert [task(again, name)["state"] for name in ("find_drill", "ask_reviewer", "record_sign_off")] == ["skipped"] * 3
