@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -62,8 +63,10 @@ def muniment(site: Site, cluster: LocalCluster, plan: RestorePlan) -> Sample:
     return sample
 
 
-def prepared_pgbackrest(cluster: LocalCluster, folder: Path) -> Runner | None:
-    """A repository with one full backup; ``None`` where pgBackRest is not installed."""
+def prepared_pgbackrest(
+    cluster: LocalCluster, folder: Path, fill: Callable[[Path], None] | None = None
+) -> Runner | None:
+    """A repository with one full backup; ``None`` where pgBackRest is not installed. ``fill`` makes it ``--delta``."""
     if not shutil.which("pgbackrest"):
         return None
     config, into = folder / "pgbackrest.conf", folder / "theirs"
@@ -75,15 +78,24 @@ def prepared_pgbackrest(cluster: LocalCluster, folder: Path) -> Runner | None:
 
     def restore() -> Sample:
         shutil.rmtree(into, ignore_errors=True)
-        into.mkdir(mode=0o700)
-        return timed([*pgbackrest, f"--pg1-path={into}", "restore"], env, into)
+        if fill is None:
+            into.mkdir(mode=0o700)
+        else:
+            fill(into)
+        return timed([*pgbackrest, f"--pg1-path={into}", *(["--delta"] if fill else []), "restore"], env, into)
 
     return restore
 
 
-def show(console: Console, samples: dict[str, list[Sample]], runners: dict[str, Runner | None], size: int) -> None:
+def show(
+    console: Console,
+    samples: dict[str, list[Sample]],
+    runners: dict[str, Runner | None],
+    size: int,
+    what: str = "restore",
+) -> None:
     load = f"{ROUNDS} rounds in turns, medians; load {os.getloadavg()[0]:.1f} on {CORES} cores"
-    table = Table(title=f"restore of {human_size(size)}: {load}")
+    table = Table(title=f"{what} of {human_size(size)}: {load}")
     for heading in ("", "time", "muniment is", "goal"):
         table.add_column(heading, justify="left" if not heading else "right")
     for name in runners:

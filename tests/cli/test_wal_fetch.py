@@ -15,6 +15,7 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.replicate_wal import replicate_wal
+from include.muniment.runbooks.restore_cluster import fetch_command
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal
@@ -112,11 +113,47 @@ def test_the_other_vault_helps_out(copied: Copied) -> None:
     copied.delete(copied.store, names[1])
     target = copied.copy.data_dir / "pg_wal" / "RECOVERYXLOG"
     done = copied.fetch(names[1], target)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"muniment wal fetch {names[1]}: taken from {copied.site.replica.bucket}: "
+        f"object {copied.store.key(names[1])} is missing from {copied.site.primary.bucket}\n",
+    )
     assert target.read_bytes() == WalArchive(copied.site.replica, copied.store.system_identifier).read(names[1])
     target.unlink()
     done = copied.fetch(names[1], target, "--from=replica")
     assert (done.returncode, done.stderr, target.exists()) == (0, "", True)
+
+
+def test_a_recovery_is_helped_by_the_other_vault_and_the_servers_log_says_so(copied: Copied) -> None:
+    names = switch_wal(copied.cluster, 6)
+    copied.archive_all()
+    replicate_wal(copied.site, clock=utc_now)
+    copied.delete(copied.store, names[1])
+    damaged = copied.store.key(names[4])
+    body = copied.site.primary.get(damaged)
+    copied.cloud.client("s3").put_object(Bucket=copied.site.primary.bucket, Key=damaged, Body=body[:-1] + b"?")
+    copied.recover()
+    eventually(lambda: sql(copied.copy, "SELECT NOT pg_is_in_recovery()"))
+    assert sql(copied.copy, "SELECT count(*) FROM docket") == 600
+    log = copied.copy.log_path.read_text()
+    for name in (names[1], names[4]):
+        assert f"muniment wal fetch {name}: taken from " in log
+
+
+def test_what_was_fetched_ahead_is_taken_without_python(copied: Copied) -> None:
+    """restore_command as a restore writes it, with nothing on the path but mv."""
+    names = switch_wal(copied.cluster, 1)
+    spool = copied.copy.data_dir.with_name("copy.muniment-wal") / copied.site.firm.id / "fetched"
+    spool.mkdir(parents=True)
+    content = (copied.cluster.data_dir / "pg_wal" / names[0]).read_bytes()
+    (spool / names[0]).write_bytes(content)
+    command = fetch_command(copied.site.firm.id, "primary").replace("%f", names[0]).replace("%p", "pg_wal/RECOVERYXLOG")
+    done = subprocess.run(
+        ["/bin/sh", "-c", command.replace("|| exec", "|| exit 9; exit 0;")], cwd=copied.copy.data_dir, check=False
+    )
+    assert done.returncode == 0
+    assert (copied.copy.data_dir / "pg_wal" / "RECOVERYXLOG").read_bytes() == content
+    assert not (spool / names[0]).exists()
 
 
 def test_exit_codes_tell_the_end_of_the_archive_from_a_failure(copied: Copied) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 # An acknowledgement is used within seconds; one that is older was left by a run whose server has moved on.
 _FRESH_S = 900
+SUBSTITUTED = ".from-the-other-vault"
 
 
 class WalSpool:
@@ -53,18 +54,20 @@ class WalSpool:
     def need(self, name: str) -> str:
         """Asks the prefetcher for a file; its answer bears the token that is returned."""
         token = f"{os.getpid()}-{time.monotonic_ns()}"
-        self._tell(f"need {name} {token}")
+        self._tell(f"{name} {token}")
         return token
-
-    def took(self, name: str) -> None:
-        """Tells the prefetcher how far recovery has come."""
-        self._tell(f"took {name} -")
 
     def _tell(self, text: str) -> None:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = self.root / f".wanted.{os.getpid()}"
         unfinished.write_text(text)
         unfinished.rename(self.wanted)
+
+    def ready(self, name: str) -> Path | None:
+        """The fetched file. One out of the other vault has a name that restore_command does not know: ``wal fetch``
+        takes it, and says so in the server's log."""
+        places = (self.fetched / name, self.fetched / f"{name}{SUBSTITUTED}")
+        return next((place for place in places if place.exists()), None)
 
     def answer(self, outcome: str, token: str) -> Path:
         """The prefetcher's empty file that says ``absent`` or ``failed`` to one request."""

@@ -43,7 +43,6 @@ def main(arguments: list[str]) -> int:
     name, target = request.positional[0], Path(request.positional[1])
     spool = WalSpool.of_cluster(request.firm)
     if take_fetched(spool, name, target):
-        spool.took(name)
         return 0
     is_prefetching = spool.is_prefetching()
     token = spool.need(name)
@@ -73,9 +72,11 @@ def await_answer(spool: WalSpool, name: str, target: Path, token: str) -> int | 
 
 def take_fetched(spool: WalSpool, name: str, target: Path) -> bool:
     """Moves the file from the spool to ``target`` when it is there and right."""
-    here = spool.fetched / name
-    if not here.exists() or not _is_sound(here, name):
+    here = spool.ready(name)
+    if here is None or not _is_sound(here, name):
         return False
+    if here.name != name:
+        print(f"muniment wal fetch {name}: taken from the other vault; prefetch.log says why", file=sys.stderr)
     try:
         here.rename(target)
     except OSError:  # the spool lies on another file system

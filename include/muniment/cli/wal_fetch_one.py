@@ -15,13 +15,16 @@ from include.muniment.runbooks.fetch_wal import WalFetcher, open_fetcher, write_
 def fetch_one(firm_id: str, side: str, name: str, target: Path) -> int:
     """The exit code: 0, or 1 where the archive is proven to end before ``name``, or one that stops recovery."""
     try:
-        content = fetcher_of(firm_id, side).read(name)
+        fetcher = fetcher_of(firm_id, side)
+        content = fetcher.read(name)
     except MunimentError as error:
         print(f"muniment wal fetch {name}: {error}", file=sys.stderr)
         return STOP_RECOVERY
     if content is None:
         return NOT_IN_THE_ARCHIVE
     write_whole(content, target)
+    if name in fetcher.substituted:
+        print(f"muniment wal fetch {name}: {fetcher.substituted[name]}", file=sys.stderr)
     return 0
 
 

@@ -1,7 +1,7 @@
 """Hands one WAL file to a recovery: from the vault that was chosen, or from the other one where that fails."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from include.muniment.adapters.vault import StoredObject, Vault
@@ -20,6 +20,8 @@ class WalFetcher:
 
     home: WalArchive
     other: WalArchive
+    substituted: dict[str, str] = field(default_factory=dict)
+    """File → why it was taken from the other vault."""
 
     def read(self, name: str) -> bytes | None:
         """The plain file, ``None`` where the archive ends before it.
@@ -30,15 +32,25 @@ class WalFetcher:
             return self.home.read(name)
         except MunimentError as error:
             first = error
+        content = self._of_other(name, first)
+        if content is None:
+            self._prove_end(name)
+        else:
+            self.substituted[name] = f"taken from {self.other.vault.bucket}: {first.what}"
+        return content
+
+    def _of_other(self, name: str, first: MunimentError) -> bytes | None:
+        """``None`` where both vaults agree that there is no such file."""
         try:
             return self.other.read(name)
         except ObjectMissing:
             if not isinstance(first, ObjectMissing):
                 raise first from None
         except MunimentError as second:
-            if not isinstance(first, ObjectMissing) or not isinstance(second, Transient):
-                raise first if not isinstance(first, ObjectMissing) else second from first
-        self._prove_end(name)
+            if not isinstance(first, ObjectMissing):
+                raise first from second
+            if not isinstance(second, Transient):
+                raise second from first
         return None
 
     def _prove_end(self, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from include.muniment.adapters import processes
 from include.muniment.adapters.data_directory import is_in_production, is_in_recovery, postmaster_of
-from include.muniment.adapters.wal_spool import WalSpool
+from include.muniment.adapters.wal_spool import SUBSTITUTED, WalSpool
 from include.muniment.domain.wal import WalSegment, is_segment
 from include.muniment.errors import MunimentError
 from include.muniment.runbooks.fetch_wal import WalFetcher, write_whole
@@ -54,6 +54,9 @@ class Prefetcher:
             if told != heard:
                 heard, asked_at = told, time.monotonic()
                 self._hear(pool, *told.split())
+            if taken := self._taken():
+                asked_at = time.monotonic()
+                self._move_to(taken)
             self._keep_ahead(pool)
             time.sleep(_LOOK_EVERY_S)
 
@@ -65,12 +68,20 @@ class Prefetcher:
         is_alive = postmaster is not None and processes.runs_in(postmaster, self.data_dir)
         return is_alive and time.monotonic() - asked_at < _IDLE_LIMIT_S
 
-    def _hear(self, pool: ThreadPoolExecutor, verb: str, name: str, token: str) -> None:
+    def _hear(self, pool: ThreadPoolExecutor, name: str, token: str) -> None:
         if is_segment(name):
-            self.position = name
-            self._drop_behind(name)
-        if verb == "need":
-            self._start(pool, name).add_done_callback(partial(self._answer, token))
+            self._move_to(name)
+        self._start(pool, name).add_done_callback(partial(self._answer, token))
+
+    def _taken(self) -> str | None:
+        """The last segment that recovery has moved out of the spool by itself, without asking."""
+        ready = (name for name, future in self.under_way.items() if future.done() and future.result() == "fetched")
+        taken = [name for name in ready if is_segment(name) and self.spool.ready(name) is None]
+        return max((name for name in taken if name > self.position), default=None)
+
+    def _move_to(self, name: str) -> None:
+        self.position = name
+        self._drop_behind(name)
 
     def _answer(self, token: str, future: Future[Outcome]) -> None:
         if not future.cancelled() and future.result() != "fetched":
@@ -92,7 +103,7 @@ class Prefetcher:
     def _start(self, pool: ThreadPoolExecutor, name: str) -> Future[Outcome]:
         """Begins to fetch, unless it is being fetched or lies ready."""
         known = self.under_way.get(name)
-        if known is None or (known.done() and not (self.spool.fetched / name).exists()):
+        if known is None or (known.done() and self.spool.ready(name) is None):
             known = self.under_way[name] = pool.submit(self._fetch, name)
         return known
 
@@ -107,7 +118,10 @@ class Prefetcher:
             return "absent"
         if is_segment(name):
             self.segment_bytes = len(content)
-        write_whole(content, self.spool.fetched / name)
+        reason = self.fetcher.substituted.get(name)
+        if reason:
+            print(f"{name}: {reason}", flush=True)
+        write_whole(content, self.spool.fetched / (f"{name}{SUBSTITUTED}" if reason else name))
         return "fetched"
 
     def _drop_behind(self, wanted: str) -> None:
@@ -117,5 +131,6 @@ class Prefetcher:
             if future.done() and (is_behind or future.result() != "fetched"):
                 del self.under_way[name]
         for left in self.spool.fetched.glob("[0-9A-F]*"):
-            if is_segment(left.name) and (left.name < wanted or left.name[:8] != wanted[:8]):
+            name = left.name.removesuffix(SUBSTITUTED)
+            if is_segment(name) and (name < wanted or name[:8] != wanted[:8]):
                 left.unlink(missing_ok=True)

@@ -79,28 +79,28 @@ def restore_cluster(
             write_journal(into, journal)
             _set_aside_control(layout)
             _put_together(source, chain, layout, programs, progress, delta=journal.delta)
-            _configure(layout, plan, restore_command or fetch_command(plan.firm, plan.side))
+            command = command_text(restore_command) if restore_command else fetch_command(plan.firm, plan.side)
+            _configure(layout, plan, command)
             file_systems.sync(layout.roots)  # everything is on disk before anyone is told that it is restored
             write_journal(into, journal.model_copy(update={"state": "complete"}))
     _complete(layout)
     return RestoredCluster(plan, into, layout.tablespaces, source.substitutions)
 
 
-def fetch_command(firm: str, side: Side) -> list[str]:
-    """``restore_command`` as an argument list; PostgreSQL replaces ``%f`` and ``%p``."""
-    return [
-        sys.executable,
-        "-m",
-        "include.muniment.cli.entry",
-        "wal",
-        "fetch",
-        "%f",
-        "%p",
-        "--firm",
-        firm,
-        "--from",
-        side,
-    ]
+def fetch_command(firm: str, side: Side) -> str:
+    """``restore_command``: ``wal fetch``, unless its prefetcher has the file ready.
+
+    PostgreSQL replaces ``%f`` and ``%p`` and asks a shell. A replay of hundreds of segments would wait longer for
+    Python's starts than for the segments; the prefetcher has checked what it leaves in the spool.
+    """
+    entry = [sys.executable, "-m", "include.muniment.cli.entry", "wal", "fetch", "%f", "%p"]
+    fetch = command_text([*entry, "--firm", firm, "--from", side])
+    return f'mv "${{MUNIMENT_SPOOL:-$(pwd -P).muniment-wal}}/{firm}/fetched/%f" %p 2>/dev/null || exec {fetch}'
+
+
+def command_text(argv: Sequence[str]) -> str:
+    """Quoted for a shell, ``%f`` and ``%p`` left to PostgreSQL."""
+    return shlex.join(argv).replace("'%f'", "%f").replace("'%p'", "%p")
 
 
 def _prove_plan(vault: Vault, plan: RestorePlan) -> None:
@@ -156,11 +156,10 @@ def _put_together(
         combine(source, chain, layout, programs, progress=progress, lender=layout if delta else None)
 
 
-def _configure(layout: Layout, plan: RestorePlan, restore_command: Sequence[str]) -> None:
+def _configure(layout: Layout, plan: RestorePlan, restore_command: str) -> None:
     """postgresql.auto.conf wins over postgresql.conf, whatever the firm's server had there."""
-    command = shlex.join(restore_command).replace("'%f'", "%f").replace("'%p'", "%p")
     with (layout.folder / "postgresql.auto.conf").open("a") as settings:
-        settings.write(settings_file(plan.settings, command))
+        settings.write(settings_file(plan.settings, restore_command))
     (layout.folder / "standby.signal").unlink(missing_ok=True)
     (layout.folder / "recovery.signal").touch()
 
