@@ -29,6 +29,7 @@ from include.muniment.runbooks.restore_database import plan_swap, restore_databa
 from include.muniment.runbooks.restore_tables import TablesBeside, TableSelection, restore_tables
 from tests.fixtures.clusters import ClusterFactory
 from tests.runbooks.matters import DATABASE, ENGINEER, LEAD, Pair, World, approval, firm, make_pair
+from tests.runbooks.test_matter_values import LOGGED, PARTITIONED
 
 NOTES = TableSelection(("office.notes", "office.attachments"))
 
@@ -198,6 +199,23 @@ def test_a_replacement_that_breaks_the_ledger_leaves_nothing_of_it(world: World)
     assert world.everything(world.pair.live) == there
 
 
+def test_partitions_and_names_that_need_quotes_beside_and_in_place(pair: Pair) -> None:
+    world = pair.database(PARTITIONED, LOGGED)
+    before = world.everything(pair.live)
+    world.on_live('DELETE FROM office.seen; UPDATE office."My Logs" SET "it\'s" = \'changed\'')
+    logs = TableSelection(('office."My Logs"', "office.seen"))
+    place, rows = beside(world, logs).tables['office."My Logs"']
+    assert (rows, world.on_live(f'SELECT "it\'s" FROM {place} ORDER BY 1')) == (2, [("a",), ("b",)])
+    forget(world, place.split(".")[0])
+    policy: dict[str, Any] = {"matters": {}, "drills": {}}
+    plan = plan_replacement(
+        firm(**policy), logs, staged=world.staged, live=world.live, requested_by=ENGINEER, clock=utc_now
+    )
+    done = replace_tables(firm(**policy), plan, approval=approval(plan), staged=world.staged, live=world.live)
+    forget(world, done["office"])
+    assert world.everything(pair.live) == before
+
+
 # Databases.
 
 
@@ -236,6 +254,19 @@ def test_a_database_comes_back_beside_the_live_one_with_its_settings_and_rights(
     assert library.on_live("SELECT count(*) FROM office.books") == [(0,)]
     with pytest.raises(InvalidConfiguration, match="the staged cluster has no database libary"):
         restore_database(firm(), "libary", staged=library.staged, live=library.live, clock=utc_now)
+
+
+def test_a_database_of_another_locale_keeps_it(library: World) -> None:
+    """ICU's, and from PostgreSQL 17 on, whose wheel has no ICU, the built-in provider's."""
+    builtin = library.pair.live.programs.major >= 17
+    provider = "builtin BUILTIN_LOCALE 'C.UTF-8'" if builtin else "icu ICU_LOCALE 'sv'"
+    for cluster in (library.pair.live, library.pair.staged):
+        with psycopg.connect(cluster.conninfo("template1"), autocommit=True) as connection:
+            statement = f"CREATE DATABASE library_of_words TEMPLATE template0 LOCALE_PROVIDER {provider} LC_COLLATE 'C'"
+            connection.execute(statement.encode())
+    done = restore_database(firm(), "library_of_words", staged=library.staged, live=library.live, clock=utc_now)
+    told = "SELECT datlocprovider::text, datcollate FROM pg_database WHERE datname = current_database()"
+    assert World(library.pair, done.name).on_live(told) == [("b" if builtin else "i", "C")]
 
 
 def swap_plan(library: World) -> DatabasePlan:
