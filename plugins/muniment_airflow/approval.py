@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.muniment.domain.approval import APPROVE, Answer, Request, approved, refusal
+from include.muniment.domain.approval import APPROVE, Answer, Approval, Request, approved, refusal, still_holds
 from include.muniment.errors import NotApproved
+from include.muniment.ports import utc_now
+from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.firms import registered_firm
+from muniment_airflow.operators import point_id
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from include.muniment.adapters.site import Site
 
 NOT_APPROVED_KEY = "not_approved"
 
@@ -19,8 +24,9 @@ NOT_APPROVED_KEY = "not_approved"
 class ApproveRestore(ApprovalOperator):
     """Parks until somebody else than who asked has answered. Only an approval lets the run go on.
 
-    An answer within the first moments can get lost in Airflow 3.3 (the scheduler takes the parked task for a failed
-    one): then it is asked again, and what was answered first counts for nothing.
+    An answer within the first moments can get lost in Airflow 3.3: the scheduler takes the task for a failed one,
+    before or after it has resumed, and starts it again. An approval goes into the vaults the moment it is taken, where
+    whoever comes again finds it. Where it was lost before that, it is asked for again.
     """
 
     template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "target", "plan_sha256")
@@ -39,6 +45,8 @@ class ApproveRestore(ApprovalOperator):
         if objection := request.objection():
             self._refuse(context, objection)
         if context["ti"].try_number > 1:
+            if given := self._given_before(context, request):
+                return given
             self.log.warning("asked for the %s. time: an answer came too soon and was lost", context["ti"].try_number)
         self.assigned_users = [{"id": user, "name": user} for user in request.may_answer]
         return super().execute(context)
@@ -57,7 +65,31 @@ class ApproveRestore(ApprovalOperator):
         if reason := refusal(request, answer):
             self._refuse(context, reason)
         self.log.info("%s by %s", APPROVE, answer.names[0])
-        return {"approval": approved(request, answer).model_dump_json(), "times_asked": context["ti"].try_number}
+        return self._take(context, approved(request, answer))
+
+    def _take(self, context: "Context", approval: Approval) -> dict[str, Any]:
+        from include.muniment.adapters.restore_records import write_approval
+
+        with errors_as_airflow():
+            site = self._site()
+            until = utc_now() + site.policy.audit_log
+            taken = write_approval(site, point_id(context), approval, locked_until=until)
+        return {"approval": taken.model_dump_json(), "times_asked": context["ti"].try_number}
+
+    def _given_before(self, context: "Context", request: Request) -> dict[str, Any] | None:
+        from include.muniment.adapters.restore_records import find_approval
+
+        with errors_as_airflow():
+            given = find_approval(self._site(), point_id(context), request.plan_sha256)
+        if given is None or still_holds(given, request) is not None:
+            return None
+        self.log.info("%s by %s at %s, before this task was started again", APPROVE, given.by, given.at)
+        return {"approval": given.model_dump_json(), "times_asked": context["ti"].try_number}
+
+    def _site(self) -> "Site":
+        from muniment_airflow.hooks import firm_site
+
+        return firm_site(registered_firm(self.firm_id), application=f"muniment {self.task_id}"[:63])
 
     def _request(self, context: "Context") -> Request:
         return request_of(context, self.firm_id, self.plan_sha256)

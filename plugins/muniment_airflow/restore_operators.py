@@ -143,7 +143,7 @@ class SafetyBackup(RestoreStep):
             return {"safety": Safety(waiver=waiver).model_dump_json()}
         point = back_up_around(
             site,
-            point_id=new_id(approval_in(night).at),
+            point_id=new_id(approval_in(site, night).at),
             run=night.run,
             full=False,
             clock=utc_now,
@@ -152,13 +152,15 @@ class SafetyBackup(RestoreStep):
         return {"safety": Safety(point=point.id).model_dump_json()}
 
 
-def approval_in(night: Night) -> Approval:
-    """Raises ``NotApproved`` where nobody has: whatever state the tasks before are in."""
-    answer = said(night, "approve", "approval")
-    if answer is None:
-        plan = plan_in(night)
+def approval_in(site: "Site", night: Night) -> Approval:
+    """As it was registered. Raises ``NotApproved`` where it was not, whatever state the tasks before are in."""
+    from include.muniment.adapters.restore_records import find_approval
+
+    plan = plan_in(night)
+    approval = find_approval(site, night.point, plan.sha256)
+    if approval is None:
         raise NotApproved(firm=plan.firm, target=plan.target, reason="nobody has approved it")
-    return Approval.from_json(answer.encode())
+    return approval
 
 
 class CutOver(RestoreStep):
@@ -167,7 +169,7 @@ class CutOver(RestoreStep):
     def work(self, site: "Site", night: Night) -> Result:
         from include.muniment.runbooks.take_live import Takeover, find_cut_over, take_live
 
-        plan, approval = plan_in(night), approval_in(night)
+        plan, approval = plan_in(night), approval_in(site, night)
         request = request_of(night.context, site.firm.id, plan.sha256)
         if reason := still_holds(approval, request):
             raise NotApproved(firm=plan.firm, target=plan.target, reason=reason)

@@ -9,10 +9,14 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from muniment_airflow.approval import ApproveRestore
 
+from include.muniment.adapters.restore_records import find_approval, records
+from include.muniment.adapters.site import Site
 from include.muniment.domain.approval import Approval
 from include.muniment.domain.firm import RestoreRules
+from include.muniment.domain.register import new_id
 from tests.fixtures.airflow import register
 from tests.fixtures.firms import paper_firm
+from tests.fixtures.sites import site_env
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -34,7 +38,7 @@ class Told(SimpleNamespace):
 
 
 def context(asked_by: str | None = "engineer", where: str = "live") -> Any:
-    run = SimpleNamespace(triggering_user_name=asked_by)
+    run = SimpleNamespace(triggering_user_name=asked_by, run_after=AT)
     return {"params": {"where": where}, "dag_run": run, "ti": Told(), "task_instance": Told()}
 
 
@@ -43,10 +47,29 @@ def event(user: str | None, chosen: str = "Approve") -> dict[str, Any]:
     return {"chosen_options": [chosen], "params_input": {}, "responded_at": AT, "responded_by_user": by}
 
 
-def test_another_person_of_the_list_lets_it_go_on(step: ApproveRestore) -> None:
+@pytest.fixture
+def known(site17: Site, registry_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    approvers = RestoreRules(approvers=("lead", "partner", "engineer"))
+    register(registry_folder, site17.firm.model_copy(update={"restore": approvers}))
+    for name, value in site_env(site17).items():
+        monkeypatch.setenv(name, value)
+    return site17
+
+
+def test_another_person_of_the_list_lets_it_go_on_and_the_first_answer_counts(known: Site) -> None:
+    """Registered when it is taken: a task that Airflow starts again finds it, and so does whoever needs it later."""
+    step = ApproveRestore(task_id="approve", firm_id=known.firm.id, target="latest", plan_sha256=PLAN, subject="?")
     said = step.execute_complete(context(), event("lead"))
-    assert Approval.from_json(said["approval"].encode()) == Approval(by="lead", at=AT, plan_sha256=PLAN)
-    assert said["times_asked"] == 1
+    given = Approval(by="lead", at=AT, plan_sha256=PLAN)
+    assert (Approval.from_json(said["approval"].encode()), said["times_asked"]) == (given, 1)
+    assert find_approval(known, new_id(AT), PLAN) == given
+    again = context()
+    again["ti"].try_number = 2
+    assert Approval.from_json(step.execute(again)["approval"].encode()) == given
+    later = step.execute_complete(context(), event("partner"))
+    assert Approval.from_json(later["approval"].encode()) == given
+    assert find_approval(known, new_id(AT), "cd" * 32) is None
+    assert records(known.primary) == ()
 
 
 @pytest.mark.parametrize(

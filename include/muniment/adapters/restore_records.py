@@ -5,6 +5,7 @@ from datetime import datetime
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
+from include.muniment.domain.approval import Approval
 from include.muniment.domain.restore_record import RestoreRecord
 from include.muniment.errors import ObjectMissing
 
@@ -24,8 +25,27 @@ def find_record(vault: Vault, restore_id: str) -> RestoreRecord:
 
 def records(vault: Vault) -> tuple[RestoreRecord, ...]:
     """Oldest first."""
-    names = (item.key.removeprefix(keys.RESTORES).removesuffix(".json") for item in vault.list(keys.RESTORES))
-    return tuple(find_record(vault, name) for name in names)
+    found = (item.key for item in vault.list(keys.RESTORES) if not item.key.endswith(keys.APPROVAL))
+    return tuple(RestoreRecord.from_json(vault.get(key)) for key in found)
+
+
+def write_approval(site: Site, restore_id: str, approval: Approval, *, locked_until: datetime) -> Approval:
+    """Into both vaults, at the moment it is given. The first one counts: who else answers gets that one back."""
+    approval = find_approval(site, restore_id, approval.plan_sha256) or approval
+    for vault in (site.replica, site.primary):
+        key = keys.restore_approval(restore_id, approval.plan_sha256)
+        vault.put_register(key, approval, locked_until=locked_until)
+    return approval
+
+
+def find_approval(site: Site, restore_id: str, plan_sha256: str) -> Approval | None:
+    """From either vault: what a killed run wrote into one of them was given all the same."""
+    for vault in (site.replica, site.primary):
+        try:
+            return Approval.from_json(vault.get(keys.restore_approval(restore_id, plan_sha256)))
+        except ObjectMissing:
+            continue
+    return None
 
 
 def _begun(site: Site, restore_id: str) -> RestoreRecord | None:

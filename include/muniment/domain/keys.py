@@ -16,6 +16,7 @@ VERIFIED = "audit/verified/"
 DRILLS = "drills/"
 SIGN_OFF = ".sign-off"
 RESTORES = "restores/"
+APPROVAL = ".approval.json"
 EXPIRED = "audit/expired/"
 RESTORE_KIT = "restore-kit/"
 
@@ -84,6 +85,11 @@ def beside_sign_off(drill_id: str, sha256: str, ending: str) -> str:
 
 def restore(restore_id: str) -> str:
     return f"{RESTORES}{restore_id}.json"
+
+
+def restore_approval(restore_id: str, plan_sha256: str) -> str:
+    """A run that is cleared may make another plan, which wants an approval of its own."""
+    return f"{RESTORES}{restore_id}.{plan_sha256[:16]}{APPROVAL}"
 
 
 def document_snapshot(snapshot_id: str) -> str:
