@@ -17,6 +17,7 @@ from include.muniment.runbooks.restore_cluster import restore_cluster
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal
+from tests.runbooks.restores import prove_whole
 from tests.runbooks.stored import back_up, plan_for
 
 pytestmark = [
@@ -42,12 +43,16 @@ def fill(disk: Path) -> None:
         (disk / "more").write_bytes(bytes(8192))
 
 
-def test_a_restore_that_fills_its_disk_says_so(site17: Site, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restore_that_fills_its_disk_says_so_and_goes_on_when_there_is_space(
+    site17: Site, small_disk: Path, monkeypatch: pytest.MonkeyPatch, programs17: PostgresPrograms
+) -> None:
     """Somebody else took the space after it had been looked at."""
     plan = plan_for(site17.primary, back_up(site17, new_id(utc_now())), small_disk / "data")
     monkeypatch.setattr(runbook, "_require_space", lambda *_: None)
     with pytest.raises(DiskFull, match=rf"no space left in {small_disk}/data: \d+ bytes needed, \d+ there"):
         restore_cluster(site17.primary, plan)
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    prove_whole(restore_cluster(site17.primary, plan), programs17)
 
 
 def test_too_little_space_is_refused_before_the_first_byte(site17: Site, small_disk: Path) -> None:

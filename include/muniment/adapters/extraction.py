@@ -4,9 +4,7 @@ A chunk flows through a buffer of ``BLOCK_BYTES``, from its message into the fil
 many chunks as there are workers.
 """
 
-import errno
 import os
-import shutil
 import tarfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +22,7 @@ from include.muniment.domain.layout import Layout
 from include.muniment.domain.manifest import ManifestFile, path_of
 from include.muniment.domain.placement import TAR_BLOCK_BYTES, ArchiveIndex, Header, Piece
 from include.muniment.domain.register import Backup, Chunk
-from include.muniment.errors import DiskFull, MemberOutside, ObjectDamaged
+from include.muniment.errors import MemberOutside, ObjectDamaged
 from include.muniment.ports import Step
 
 # Stays in a core's cache from decompression to the write: larger ones are slower.
@@ -43,7 +41,7 @@ def extract_backup(
 ) -> None:
     """Writes the ``wanted`` files, each checked against its checksum on the way; fetches only chunks that hold some.
 
-    Raises ``ObjectDamaged``, ``ObjectMissing``, ``DiskFull``, ``MemberOutside``.
+    Raises ``ObjectDamaged``, ``ObjectMissing``, ``MemberOutside``, and ``OSError`` where the disk is full.
     """
     indexes = [ArchiveIndex(archive) for archive in backup.archives]
     _make_folders(layout, indexes)
@@ -118,11 +116,6 @@ class Extraction:
                 content.end(chunk.size_bytes)
         except _WrongLength as wrong:
             raise self._damaged(chunk.key, f"it holds {wrong}, its register says {chunk.size_bytes} bytes") from None
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            free = shutil.disk_usage(self._layout.folder).free
-            raise DiskFull(place=self._layout.folder, needed=chunk.size_bytes, free=free) from error
         self._step.advance(chunk.size_bytes)
 
     def _take_part(self, index: ArchiveIndex, chunk: Chunk, part: Header | Piece, content: "_Content") -> None:

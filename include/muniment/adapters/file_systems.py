@@ -1,12 +1,28 @@
 """What the operating system offers beyond Python's own ``os``."""
 
 import ctypes
+import errno
 import fcntl
 import os
+import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
+
+from include.muniment.errors import DiskFull
+
+
+@contextmanager
+def room_in(place: Path, needed_bytes: int) -> Iterator[None]:
+    """Raises ``DiskFull`` where something in it finds no space."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise DiskFull(place=place, needed=needed_bytes, free=shutil.disk_usage(place).free) from error
 
 
 def sync(folders: Iterable[Path]) -> None:

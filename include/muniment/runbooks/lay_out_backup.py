@@ -32,8 +32,8 @@ def lay_out(
 ) -> None:
     """Fetches what is not there whole. ``replace`` removes what does not belong; ``lender`` has files to copy from.
 
-    ``pg_control`` has its unfinished name afterwards. Raises ``ObjectDamaged``, ``ObjectMissing``, ``DiskFull``,
-    ``MemberOutside``.
+    ``pg_control`` has its unfinished name afterwards. Raises ``ObjectDamaged``, ``ObjectMissing``, ``MemberOutside``,
+    and ``OSError`` where the disk is full.
     """
     manifest, content = read_manifest(source, backup)
     files = {path: file for path, file in manifest.files.items() if path != TABLESPACE_MAP}

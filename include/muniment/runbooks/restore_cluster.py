@@ -75,7 +75,7 @@ def restore_cluster(
     layout = layout_of(into, chain[-1], delta=journal.delta)
     if journal.state == "begun":
         _require_space(layout, chain)
-        with held(into):
+        with held(into), file_systems.room_in(into, plan.space_needed_bytes):
             write_journal(into, journal)
             _set_aside_control(layout)
             _put_together(source, chain, layout, programs, progress, delta=journal.delta)
