@@ -20,11 +20,12 @@ from include.muniment.adapters.site import Site
 from include.muniment.domain import keys
 from include.muniment.domain.drill import choose_target
 from include.muniment.domain.drill_evidence import Check, Drill
-from include.muniment.domain.firm import ControlTotalsPolicy, DrillsPolicy, RecoveryClass
+from include.muniment.domain.firm import ControlTotalsPolicy, DocumentReference, DrillsPolicy, RecoveryClass
 from include.muniment.domain.register import new_id
 from include.muniment.errors import DrillFailed, ObjectDamaged
 from include.muniment.ports import Silent, utc_now
 from include.muniment.runbooks.drill import run_drill
+from include.muniment.runbooks.drill_references import reference_checks
 from include.muniment.runbooks.nightly import run_chain
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory, with_firm
@@ -37,6 +38,7 @@ BALANCED = {"trust": "SELECT coalesce(sum(amount), 0) FROM ledger"}
 POLICY: dict[str, Any] = {
     "control_totals": ControlTotalsPolicy(tables=("public.ledger",), sums={"trust": "public.ledger.amount"}),
     "drills": DrillsPolicy(balances=BALANCED, smoke_queries={"entries are kept": "SELECT count(*) > 1 FROM ledger"}),
+    "document_references": (DocumentReference(table="public.papers", column="key"),),
 }
 
 
@@ -71,6 +73,8 @@ def site17(
 def practised(cloud: Cloud, site_factory: SiteFactory, cluster: LocalCluster, folder: Path) -> Site:
     """Two nights, work before, between and after them, and four documents."""
     write(cluster, "CREATE TABLE ledger (amount numeric(14,2))")
+    write(cluster, "CREATE TABLE papers (key text)")
+    write(cluster, "CREATE TABLE letters AS SELECT 'nowhere.pdf' AS key")
     transfer(cluster, "12.34")
     site = with_signing_key(cloud, site_factory(cluster, **POLICY))
     archive_with(cluster, f"{muniment_script(site, folder)} wal push %p")
@@ -78,6 +82,7 @@ def practised(cloud: Cloud, site_factory: SiteFactory, cluster: LocalCluster, fo
     for number in range(4):
         paper = Paper("alder", number)
         desk.put(paper.key, paper.body())
+        write(cluster, f"INSERT INTO papers VALUES ('{paper.key}')")
     for _ in range(2):
         run_chain(site, point_id=new_id(utc_now()), run="test", clock=utc_now)
         for _ in range(20):
@@ -139,6 +144,8 @@ def test_drills_pass_and_leave_nothing_but_evidence(site: Site, tmp_path: Path) 
     ):
         assert at_point[name].passed
     assert at_point["PDF files opened"].found == at_point["DOCX files opened"].found == "2 of 2"
+    assert at_point["documents named by public.papers.key"].found == "4 of 4 rows"
+    assert at_point["documents that no row names"].found == "0 of 4"
     assert first.recover_s
     assert first.data_lost_s is not None
     assert first.figures
@@ -222,6 +229,22 @@ def test_the_command_drills_and_lists_what_it_has_proven(site17: Site, tmp_path:
     assert list(scratch.iterdir()) == []
 
 
+def test_a_row_is_held_against_what_was_filed_around_its_instant(site17: Site, cloud: Cloud) -> None:
+    """Behind the newest snapshot there is only the live bucket, and a drill does without it where it is not there."""
+    paper = Paper("alder", 99)
+    Desk(cloud, site17).put(paper.key, paper.body())
+    with site17.postgres.connect() as session:
+        session.execute("INSERT INTO papers VALUES (%s)", [paper.key])
+    snapshot = catalog.find_snapshot(site17.primary, catalog.latest_point(site17.primary).documents)
+    (named, _) = reference_checks(site17, site17.primary, site17.postgres, snapshot)
+    assert (named.passed, named.found) == (True, "5 of 5 rows")
+    gone = site17.firm.documents[0].model_copy(update={"bucket": f"{site17.firm.id}-gone"})
+    (named, _) = reference_checks(with_firm(site17, documents=(gone,)), site17.primary, site17.postgres, snapshot)
+    assert (named.passed, named.found) == (False, f"4 of 5 rows; not {paper.key!r}")
+    with site17.postgres.connect() as session:
+        session.execute("DELETE FROM papers WHERE key = %s", [paper.key])
+
+
 def test_evidence_that_was_changed_is_noticed_without_a_signing_key_too(
     site17: Site, cloud: Cloud, tmp_path: Path
 ) -> None:
@@ -247,6 +270,7 @@ def test_what_is_wrong_is_found(site17: Site, cloud: Cloud, tmp_path: Path) -> N
             "recovery_class": RecoveryClass.model_construct(
                 name="am-law-100", rpo=timedelta(minutes=5), rto=timedelta(milliseconds=1)
             ),
+            "document_references": (DocumentReference(table="public.letters", column="key"),),
         }
     )
     lost = catalog.find_snapshot(site17.primary, catalog.latest_point(site17.primary).documents).documents[0]
@@ -266,6 +290,7 @@ def test_what_is_wrong_is_found(site17: Site, cloud: Cloud, tmp_path: Path) -> N
         "it is a lie",
         "no such table",
         "objects of the documents",
+        "documents named by public.letters.key",
         "time to recover (RTO)",
     }
     assert lost.key in by_name(found)["objects of the documents"].found
