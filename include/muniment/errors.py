@@ -376,7 +376,7 @@ class LedgerOutOfBalance(Refused):
 
     text = "the ledger of firm {firm} does not balance {when} the restore: {balances}"
     kept = "every live row: nothing was written"
-    hint = "choose the rows of whole transfers, or let a link in matters.links lead to their other half."
+    hint = "choose the rows of whole transfers, or let matters.links lead to their other half; plan it with `--mend-ledger` where what was lost is why it does not balance before."
 
 
 class TablesNotRestorable(Refused):

@@ -234,7 +234,8 @@ def test_half_a_transfer_is_refused_and_nothing_of_it_stays(world: World) -> Non
     assert str(refused.value) == (
         "the ledger of firm acme does not balance after the restore: ledger is 500, transfers is 1\n"
         "KEPT: every live row: nothing was written\n"
-        "HINT: choose the rows of whole transfers, or let a link in matters.links lead to their other half."
+        "HINT: choose the rows of whole transfers, or let matters.links lead to their other half;"
+        " plan it with `--mend-ledger` where what was lost is why it does not balance before."
     )
     assert world.everything(world.pair.live) == there
     restored(world, planned(world))
@@ -244,6 +245,20 @@ def test_a_ledger_that_does_not_balance_before_is_not_touched(world: World) -> N
     world.on_live(LIVED + "INSERT INTO office.entries (transfer_id, account_id, cents) VALUES (8, 100, 1);")
     with pytest.raises(LedgerOutOfBalance, match="before the restore: ledger is 1, transfers is 1"):
         restored(world, planned(world))
+
+
+def test_a_ledger_is_mended_where_the_plan_says_so_and_what_was_lost_is_why(world: World) -> None:
+    before = world.everything(world.pair.live)
+    world.on_live("DELETE FROM office.entries WHERE cents = 500")
+    with pytest.raises(LedgerOutOfBalance, match="before the restore"):
+        restored(world, planned(world))
+    plan = planned(world, mends_ledger=True)
+    assert "ledgers that must balance after, and do not have to before: ledger, transfers" in list(plan.lines())
+    restored(world, plan)
+    assert world.everything(world.pair.live) == before
+    world.on_live("DELETE FROM office.entries WHERE cents IN (500, 70)")
+    with pytest.raises(LedgerOutOfBalance, match="after the restore: ledger is -70"):
+        restored(world, planned(world, mends_ledger=True))
 
 
 def test_a_matter_that_never_existed(world: World) -> None:

@@ -42,6 +42,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--only", multiple=True, metavar="TABLE:KEY", help="Only this row, and what it cannot do without.")
 @click.option("--exactly", is_flag=True, help="As it was and nothing else: what was added since is removed.")
 @click.option("--without-triggers", is_flag=True, help="The live tables' triggers are off while it is written.")
+@click.option("--mend-ledger", is_flag=True, help="The ledger is out of balance now, and this puts it right.")
 @click.option("--without-documents", is_flag=True, help="Rows alone.")
 @click.option("--values", is_flag=True, help="Show what the rows hold, then and now. The plan never has it.")
 @plan_options
@@ -97,6 +98,7 @@ def _plan(session: Session, servers: Servers, side: Any, matter_id: str, asked: 
         only=asked["only"],
         exactly=asked["exactly"],
         triggers="disabled" if asked["without_triggers"] else "fire",
+        mends_ledger=asked["mend_ledger"],
     )
     documents = None
     if at is not None and not asked["without_documents"]:

@@ -94,6 +94,8 @@ class MatterPlan(Document):
     triggers: Triggers = "fire"
     balances: tuple[str, ...] = ()
     """The registry's ledgers that must balance before and after."""
+    mends_ledger: bool = False
+    """They may be out of balance before; after it they are not."""
     notes: tuple[str, ...] = ()
     """What whoever approves should know, a sentence each."""
     documents: DocumentRestorePlan | None = None
@@ -118,7 +120,8 @@ class MatterPlan(Document):
         if self.documents is not None:
             found = ", ".join(f"{number} {name}" for name, number in self.documents.counts().items() if number)
             yield f"documents: {len(self.documents.documents)} at {self.documents.at:%Y-%m-%d %H:%M:%S} UTC: {found}"
-        yield f"ledgers that must balance before and after: {', '.join(self.balances) or 'none in the registry'}"
+        when = "after, and do not have to before" if self.mends_ledger else "before and after"
+        yield f"ledgers that must balance {when}: {', '.join(self.balances) or 'none in the registry'}"
         yield f"triggers of the live tables: {'they fire' if self.triggers == 'fire' else 'off while this is written'}"
         yield from self.notes
 

@@ -28,7 +28,7 @@ type PlanDocuments = Callable[[Sequence[str]], DocumentRestorePlan]
 class MatterRequest:
     """What is asked for. ``only``: rows as ``table:key``; without any all that was deleted or changed since.
 
-    ``exactly``: what was added since goes as well.
+    ``exactly``: what was added since goes as well. ``mends_ledger``: what is lost is why the ledgers do not balance.
     """
 
     matter: str
@@ -38,6 +38,7 @@ class MatterRequest:
     only: tuple[str, ...] = ()
     exactly: bool = False
     triggers: Triggers = "fire"
+    mends_ledger: bool = False
 
 
 def plan_matter(
@@ -75,6 +76,7 @@ def plan_matter(
         live_rows=live_digests(now.catalogue, found.sets.now),
         triggers=request.triggers,
         balances=tuple(firm.policy.drills.balances),
+        mends_ledger=request.mends_ledger,
         notes=(*found.notes(chosen), *notes),
         documents=planned,
     )

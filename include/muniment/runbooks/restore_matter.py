@@ -39,7 +39,8 @@ def restore_matter(
     with writing(firm, live, plan.database) as session:
         tables = MatterTables.of(firm, catalogue, session.reader.catalogue)
         _require_then(plan, tables, then)
-        session.require_balance("before")
+        if not plan.mends_ledger:
+            session.require_balance("before")
         now = _live_rows(plan, tables, session)
         sets = RowSets(then, now, frozenset(then))
         return session.carry_out(tables.writes(sets, [row.row_id for row in plan.chosen]), _header(plan), keep)
