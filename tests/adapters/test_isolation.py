@@ -1,5 +1,6 @@
 """A restored copy of a cluster that does everything a copy must not: archive, subscribe, call others, run programs."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -285,3 +286,12 @@ def test_the_filter_needs_no_rights(scene: Scene) -> None:
     run_program(as_unprivileged([sys.executable, "-c", script]), timeout_s=30)
     with pytest.raises(ProgramFailed, match="PermissionError"):
         run_program(as_unprivileged([sys.executable, no_outbound.__file__, sys.executable, "-c", script]), timeout_s=30)
+
+
+def test_no_credential_of_a_workers_environment_reaches_it() -> None:
+    worker = {"AIRFLOW_CONN_ACME_AWS": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter2", "PATH": os.environ["PATH"]}
+    said = run_program(
+        ["env", "-i", *(f"{k}={v}" for k, v in worker.items()), sys.executable, no_outbound.__file__, "env"],
+        timeout_s=30,
+    )
+    assert said.stdout == f"PATH={os.environ['PATH']}\n"

@@ -3,6 +3,7 @@
 A filter of the kernel's (seccomp) refuses connect(2), messages with an address of their own, and io_uring, which would
 go round it. Listening and accepting stay as they are. It holds for whatever the program starts in turn, cannot be taken
 off, and needs neither root nor a namespace, so it works in a container as well. ADR 10 tells why this and nothing else.
+Nor does the program get our environment, where a worker keeps credentials.
 
 One file of the standard library alone: PostgreSQL starts through it, and waits for it.
 """
@@ -29,6 +30,9 @@ _CALLING = {"x86_64": (42, 46, 307, 425), "aarch64": (203, 211, 269, 425)}
 """connect, sendmsg, sendmmsg, io_uring_setup"""
 _SENDTO = {"x86_64": 44, "aarch64": 206}
 """send(3) is sendto(2) without an address, and allowed."""
+
+
+_KEPT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "MUNIMENT_PG_BIN", "PATH", "PYTHONPATH", "TMPDIR", "TZ")
 
 
 def filter_for(machine: str) -> bytes:
@@ -75,4 +79,4 @@ def _prctl(*arguments: object) -> None:
 
 if __name__ == "__main__":
     refuse_outbound()
-    os.execvp(sys.argv[1], sys.argv[1:])
+    os.execvpe(sys.argv[1], sys.argv[1:], {name: os.environ[name] for name in _KEPT if name in os.environ})
