@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
+from include.muniment.domain.wal import WalSegment
+
 type Clock = Callable[[], datetime]
 """Tells the present instant, aware and in UTC. Only a runbook's caller owns one; pure rules get ``now``."""
 
@@ -12,6 +14,18 @@ type Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """The clock of every caller that has no other."""
     return datetime.now(UTC)
+
+
+class WalSource(Protocol):
+    """WAL of one cluster: one vault's archive, or what two vaults hold together."""
+
+    def read(self, name: str) -> bytes:
+        """The plain file, found to be what was pushed."""
+        ...
+
+    def written_at(self, segment: WalSegment) -> datetime:
+        """When the server wrote to this segment last: no commit in it is younger."""
+        ...
 
 
 type Unit = Literal["bytes", "objects", "segments"]

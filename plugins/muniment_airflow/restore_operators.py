@@ -85,6 +85,7 @@ class Plan(RestoreStep):
             into=staging_place(scratch_root(), site.firm.id, utc_now()),
             clock=utc_now,
             replaces=site.firm.cluster.live.data_directory if request.where == "live" else None,
+            other=site.replica if request.side == "primary" else site.primary,
         )
         for line in plan_lines(plan):
             night.progress.note(line)

@@ -11,6 +11,7 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import Point
 from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.domain.restore_text import plan_lines
 from include.muniment.domain.wal import MAGIC_OF_MAJOR, Lsn, WalSegment
 from include.muniment.errors import NothingToRestore, ObjectMissing, ProgramMissing, TargetUnreachable
 from include.muniment.ports import utc_now
@@ -212,3 +213,30 @@ def test_wal_is_read_a_few_segments_at_a_time(firm: Archived, tmp_path: Path, mo
     assert read == sorted(set(read))  # type: ignore[type-var]
     firm.verify()
     assert [plan(firm, at.isoformat(), tmp_path).reaches_at for at in instants[:-1]] == read
+
+
+def test_a_segment_that_one_vault_lacks_is_lent_by_the_other(firm: Archived, cloud: Cloud, tmp_path: Path) -> None:
+    firm.point(full=True)
+    firm.write(1)
+    missing = WalSegment.ending(firm.switch(), 1, 2**20)
+    firm.write(2)
+    firm.switch()
+    firm.copy_to_replica(without="audit/")
+    whole = plan(firm, "latest", tmp_path)
+    assert whole.replay.lent_segments == 0
+    firm.delete(cloud, missing.name)
+    with pytest.raises(TargetUnreachable):
+        plan(firm, "latest", tmp_path)
+    lent = plan_restore(
+        firm.site.primary,
+        firm.site.firm,
+        RecoveryTarget.parse("latest"),
+        side="primary",
+        into=tmp_path / "data",
+        clock=utc_now,
+        other=firm.site.replica,
+    )
+    assert (lent.replay.lent_segments, lent.vault) == (1, firm.site.primary.bucket)
+    own = {"id", "made_at", "replay", "space_there_bytes"}
+    assert lent.model_dump(exclude=own) == whole.model_dump(exclude=own)
+    assert "1 of them are not in this vault and come from the other one" in "\n".join(plan_lines(lent))

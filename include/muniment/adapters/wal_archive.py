@@ -46,7 +46,7 @@ class WalArchive:
     def archive(self, names: Iterable[str], segment_bytes: int) -> Archive:
         """``names`` as values; the history files among them are read."""
         names = list(names)
-        histories = [self._history(name) for name in names if is_history(name)]
+        histories = [self.history(name) for name in names if is_history(name)]
         return Archive.of(names, histories, segment_bytes)
 
     def written_at(self, segment: WalSegment) -> datetime:
@@ -57,7 +57,8 @@ class WalArchive:
         told = (there.metadata or {}).get(WRITTEN_AT)
         return datetime.fromisoformat(told) if told else there.modified_at
 
-    def _history(self, name: str) -> TimelineHistory:
+    def history(self, name: str) -> TimelineHistory:
+        """Of a history file. Raises ``ObjectMissing`` or ``ObjectDamaged``."""
         content = self.vault.get_sealed(self.key(name))
         try:
             return TimelineHistory.parse(int(name[:8], 16), content.decode())

@@ -95,9 +95,9 @@ def restore(
     vault, other = session.vault(firm_id, side), session.vault(firm_id, "replica" if side == "primary" else "primary")
     with shown_progress() as progress:
         if how["stage"]:
-            plan = _staging_plan(session, vault, side, target, progress)
+            plan = _staging_plan(session, vault, other, side, target, progress)
         else:
-            plan = _folder_plan(session, vault, side, target, into, progress, needed=not how["only_plan"])
+            plan = _folder_plan(session, vault, other, side, target, into, progress, needed=not how["only_plan"])
         _say_plan(plan, only=how["only_plan"], as_json=as_json)
         if how["only_plan"]:
             return
@@ -110,6 +110,7 @@ def restore(
 def _folder_plan(
     session: Session,
     vault: "Vault",
+    other: "Vault",
     side: "Side",
     target: "RecoveryTarget",
     into: Path | None,
@@ -128,11 +129,13 @@ def _folder_plan(
     plan = unfinished_plan(place, vault.firm, side, str(target))
     if plan is not None:
         progress.note(f"the restore that was begun with plan {plan.id} goes on")
-    return plan or plan_restore(vault, session.firm(vault.firm), target, side=side, into=place, clock=utc_now)
+    return plan or plan_restore(
+        vault, session.firm(vault.firm), target, side=side, into=place, clock=utc_now, other=other
+    )
 
 
 def _staging_plan(
-    session: Session, vault: "Vault", side: "Side", target: "RecoveryTarget", progress: "Progress"
+    session: Session, vault: "Vault", other: "Vault", side: "Side", target: "RecoveryTarget", progress: "Progress"
 ) -> "RestorePlan":
     from include.muniment.runbooks.drill_restore import scratch_root
     from include.muniment.runbooks.plan_restore import plan_restore
@@ -144,7 +147,7 @@ def _staging_plan(
         progress.note(f"the staging that was begun with plan {plan.id} goes on")
         return plan
     into = staging_place(scratch_root(), vault.firm, utc_now())
-    return plan_restore(vault, session.firm(vault.firm), target, side=side, into=into, clock=utc_now)
+    return plan_restore(vault, session.firm(vault.firm), target, side=side, into=into, clock=utc_now, other=other)
 
 
 def _say_plan(plan: "RestorePlan", *, only: bool, as_json: bool) -> None:

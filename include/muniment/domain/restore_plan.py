@@ -18,6 +18,8 @@ class WalToReplay(Document):
     wal: WalRange
     segments: int
     stored_bytes: int
+    lent_segments: int = 0
+    """Of these, how many the plan's vault lacks and the other one has."""
 
 
 class DocumentsToRestore(Document):

@@ -38,6 +38,8 @@ def _rows(plan: RestorePlan) -> Iterator[tuple[str, str]]:
     replay = plan.replay
     segments = "segment" if replay.segments == 1 else "segments"
     yield "WAL", f"{replay.segments:,} {segments} ({human_size(replay.stored_bytes)})"
+    if replay.lent_segments:
+        yield "", f"{replay.lent_segments:,} of them are not in this vault and come from the other one"
     yield "", f"{replay.wal.first_segment} to {replay.wal.last_segment}, timeline {plan.timeline}"
     yield "documents", _documents(plan.documents)
     yield "configuration", f"of {plan.config}"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.drill_records import drills
+from include.muniment.adapters.either_archive import EitherArchive
 from include.muniment.adapters.site import Side
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
@@ -21,7 +22,7 @@ from include.muniment.domain.restore_choice import Base, Choice, Instant, Restor
 from include.muniment.domain.restore_estimate import estimate_s
 from include.muniment.domain.restore_plan import RestorePlan, WalToReplay
 from include.muniment.domain.restore_text import left_out, left_out_of_documents
-from include.muniment.errors import NothingToRestore, ProgramMissing, TargetUnreachable
+from include.muniment.errors import Damaged, NothingToRestore, ProgramMissing, TargetUnreachable
 from include.muniment.ports import Clock
 from include.muniment.runbooks.documents_of_plan import FoundDocuments, documents_by, documents_of_point
 from include.muniment.runbooks.find_stop import StopFinder
@@ -41,15 +42,17 @@ def plan_restore(
     into: Path,
     clock: Clock,
     replaces: str | None = None,
+    other: Vault | None = None,
 ) -> RestorePlan:
-    """Raises ``WrongVault``, ``NothingToRestore``, ``ObjectMissing`` for an unknown point, and ``TargetUnreachable``.
+    """``other`` is asked only where ``vault`` lacks WAL that leads there, or has it damaged; it need not answer.
+
+    Raises ``WrongVault``, ``NothingToRestore``, ``ObjectMissing`` for an unknown point, and ``TargetUnreachable``.
 
     ``ProgramMissing`` where a time, a transaction or a name has to be looked up in WAL of a PostgreSQL that is not
     installed here; the other targets are then planned without being looked up.
     """
     now = clock()
-    stock = _take_stock(vault)
-    found = _find(stock, target)
+    stock, found = _look_up(vault, other, target)
     choice, documents = found.choice, _documents(stock, target, found)
     chain, replay = choice.base.chain, _replay(stock, choice)
     fetch_bytes = sum(backup.stored_bytes for backup in chain)
@@ -87,7 +90,9 @@ class _Stock:
     """What one vault holds of one firm."""
 
     vault: Vault
-    store: WalArchive
+    store: EitherArchive
+    own: frozenset[str]
+    """Names of files that no other vault has to lend."""
     files: dict[str, StoredObject]
     restorable: Restorable
 
@@ -101,15 +106,27 @@ class _Found:
     at: datetime
 
 
-def _take_stock(vault: Vault) -> _Stock:
+def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple[_Stock, _Found]:
+    stock = _take_stock(vault, None)
+    try:
+        return stock, _find(stock, target)
+    except (TargetUnreachable, Damaged):
+        if other is None:
+            raise
+    both = _take_stock(vault, other)
+    return both, _find(both, target)
+
+
+def _take_stock(vault: Vault, other: Vault | None) -> _Stock:
     mark = prove_vault(vault)
-    store = WalArchive(vault, mark.system_identifier)
-    files = dict(store.files())
+    home = WalArchive(vault, mark.system_identifier)
+    store = EitherArchive(home, WalArchive(other, mark.system_identifier) if other else None)
+    own, files = frozenset(home.files()), dict(store.files())
     bases = _bases(vault, mark.system_identifier)
     if not bases:
         raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
     archive = store.archive(files, bases[0].backup.wal_segment_bytes)
-    return _Stock(vault, store, files, Restorable(bases, archive))
+    return _Stock(vault, store, own, files, Restorable(bases, archive))
 
 
 def _bases(vault: Vault, system_identifier: int) -> tuple[Base, ...]:
@@ -124,7 +141,7 @@ def _bases(vault: Vault, system_identifier: int) -> tuple[Base, ...]:
 
 def _find(stock: _Stock, target: RecoveryTarget) -> _Found:
     point = catalog.find_point(stock.vault, target.value) if target.kind == "point" else None
-    known = known_facts(stock.vault, stock.store.system_identifier)
+    known = known_facts(stock.vault, stock.store.home.system_identifier)
     with open_reader(stock.store, stock.restorable.archive) as reader:
         finder = StopFinder(stock.restorable, WalSearch(reader, known), point)
         try:
@@ -193,6 +210,7 @@ def _replay(stock: _Stock, choice: Choice) -> WalToReplay:
         wal=WalRange(timeline=last.timeline, first_segment=first.name, last_segment=last.name, through_lsn=last.end),
         segments=len(choice.segments),
         stored_bytes=sum(stock.files[segment.name].size_bytes for segment in choice.segments),
+        lent_segments=sum(segment.name not in stock.own for segment in choice.segments),
     )
 
 

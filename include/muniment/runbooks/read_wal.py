@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.adapters.wal_dump import WalDump
 from include.muniment.domain.archive import Archive
 from include.muniment.domain.wal import MAGIC_OF_MAJOR, SegmentHeader, WalSegment
 from include.muniment.domain.wal_facts import SegmentFacts
+from include.muniment.ports import WalSource
 from include.muniment.runbooks.push_wal import workers_for
 
 # What lies in the scratch folder at once while many are read: 16 of the usual segments.
@@ -24,7 +24,7 @@ LONGEST_RUN_BYTES = 256 * 2**20
 class WalReader:
     """Make it with ``open_reader``. Methods raise ``ObjectMissing``, ``ObjectDamaged`` or ``WalSegmentInvalid``."""
 
-    store: WalArchive
+    store: WalSource
     archive: Archive
     folder: Path
     pool: ThreadPoolExecutor
@@ -77,7 +77,7 @@ class WalReader:
 
 
 @contextmanager
-def open_reader(store: WalArchive, archive: Archive) -> Iterator[WalReader]:
+def open_reader(store: WalSource, archive: Archive) -> Iterator[WalReader]:
     """Its scratch folder goes with it."""
     folder = Path(tempfile.mkdtemp(prefix="muniment-wal-"))
     pool = ThreadPoolExecutor(workers_for(archive.segment_bytes), "wal")

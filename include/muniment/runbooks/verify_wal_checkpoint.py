@@ -13,7 +13,7 @@ from include.muniment.domain.archive import Archive, effective_rpo_s, holes_betw
 from include.muniment.domain.register import Backup, RecoveryWindow, WalProof, WalRange
 from include.muniment.domain.wal import WalSegment, history_name
 from include.muniment.errors import WalGap, WalNotYetArchived
-from include.muniment.ports import Clock, Progress, Silent
+from include.muniment.ports import Clock, Progress, Silent, WalSource
 from include.muniment.runbooks.identity import prove_identity
 from include.muniment.runbooks.verify_wal_files import verify_new_files
 
@@ -104,7 +104,7 @@ class _Arrival:
         )
 
 
-def windows_of(store: WalArchive, archive: Archive, backups: Iterable[Backup]) -> tuple[RecoveryWindow, ...]:
+def windows_of(store: WalSource, archive: Archive, backups: Iterable[Backup]) -> tuple[RecoveryWindow, ...]:
     """Every interval that can be restored from this vault; between two of them lies a hole."""
     found = reaches(backups, archive)
     return recovery_windows(found, {reach.last: store.written_at(reach.last) for reach in found})
