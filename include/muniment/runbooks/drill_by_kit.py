@@ -18,7 +18,7 @@ from include.muniment.domain.register import Point
 from include.muniment.domain.restore_page import kit_key, packages_of
 from include.muniment.errors import ObjectDamaged
 from include.muniment.ports import Progress
-from include.muniment.runbooks.restore_kit import PAGE, SCRIPT
+from include.muniment.runbooks.restore_kit import KIT, PAGE, SCRIPT
 
 FINISH_TIMEOUT_S = 6 * 3600.0
 OURS = ("include", "muniment_airflow", "airflow")
@@ -96,15 +96,19 @@ class Kit:
 def take_kit(site: Site, side: Side, folder: Path) -> Kit:
     """The script and its page out of the vault into ``folder``.
 
-    Raises ``ObjectMissing`` where the chain left none, ``ObjectDamaged`` where it is not the script whose sha256 the
-    page tells: as the page says, that one is not run.
+    Raises ``ObjectMissing`` where the chain left none, ``ObjectDamaged`` where it is another script than this release's
+    or than the page tells. Whoever may write to the vault may write there, and it would run here with the firm's
+    credentials: nothing is run but what we know.
     """
     vault = site.vault(side)
     folder.mkdir(mode=0o755)
     content, page = vault.get(kit_key(SCRIPT)), vault.get(kit_key(PAGE))
-    if hashlib.sha256(content).hexdigest() not in page.decode():
-        reason = "its sha256 is not the one that RESTORE.md tells"
+    if content != (KIT / SCRIPT).read_bytes():
+        reason = "it is not this release's script, which the nightly chain puts there; it is not run"
         raise ObjectDamaged(key=kit_key(SCRIPT), bucket=vault.bucket, firm=vault.firm, reason=reason)
+    if hashlib.sha256(content).hexdigest() not in page.decode():
+        reason = "it does not tell the script's sha256, by which an engineer knows it"
+        raise ObjectDamaged(key=kit_key(PAGE), bucket=vault.bucket, firm=vault.firm, reason=reason)
     script = folder / SCRIPT
     script.write_bytes(content)
     (folder / PAGE).write_bytes(page)
