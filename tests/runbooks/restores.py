@@ -114,9 +114,13 @@ class Intruder:
     spoilt: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
 
     def damage(self, vault: Vault, key: str) -> None:
-        body = bytearray(self._remember(vault, key))
+        body = bytearray(vault.get(key))
         body[len(body) // 2] ^= 1
-        self.cloud.client("s3", vault.region).put_object(Bucket=vault.bucket, Key=key, Body=bytes(body))
+        self.write(vault, key, bytes(body))
+
+    def write(self, vault: Vault, key: str, body: bytes) -> None:
+        self._remember(vault, key)
+        self.cloud.client("s3", vault.region).put_object(Bucket=vault.bucket, Key=key, Body=body)
 
     def remove(self, vault: Vault, key: str) -> None:
         self._remember(vault, key)
@@ -126,8 +130,10 @@ class Intruder:
         for (region, bucket, key), body in self.spoilt.items():
             self.cloud.client("s3", region).put_object(Bucket=bucket, Key=key, Body=body)
 
-    def _remember(self, vault: Vault, key: str) -> bytes:
-        return self.spoilt.setdefault((vault.region, vault.bucket, key), vault.get(key))
+    def _remember(self, vault: Vault, key: str) -> None:
+        place = (vault.region, vault.bucket, key)
+        if place not in self.spoilt:
+            self.spoilt[place] = vault.get(key)
 
 
 def substitution(key: str, vault: Vault, other: Vault, reason: str) -> Substitution:

@@ -1,5 +1,6 @@
 """An object that one vault lacks or has damaged comes out of the other, and is named."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from include.demo.cloud import Cloud
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.vault import Vault
+from include.muniment.domain import keys
 from include.muniment.errors import ObjectArchived, ObjectDamaged, ObjectMissing
 from include.muniment.ports import Silent
 from tests.fixtures.clusters import ClusterFactory
@@ -105,6 +107,25 @@ def test_whatever_home_answers_the_other_vault_is_asked(
     restored = stored.restore(plan, home, other=stored.site.replica)
     prove_whole(restored, programs17)
     assert [each.key for each in restored.substitutions] == [key]
+
+
+def test_bytes_that_the_register_knows_and_the_manifest_does_not_are_damage(
+    stored: Stored, intruder: Intruder, tmp_path: Path
+) -> None:
+    """Whoever can write and seal could forge a chunk and its register; PostgreSQL's own checksum still tells."""
+    vault, backup = stored.site.primary, stored.backup(stored.full)
+    forged = backup.archives[0].chunks[3]
+    content = bytearray(vault.get_sealed(forged.key))
+    content[-5000] ^= 1
+    body = vault.seal(forged.key, bytes(content))
+    register = keys.backup_register(backup.id)
+    text = vault.get(register).replace(forged.sha256.encode(), hashlib.sha256(body).hexdigest().encode())
+    intruder.write(vault, forged.key, body)
+    intruder.write(vault, register, text)
+    with pytest.raises(ObjectDamaged) as damaged:
+        stored.restore(stored.plan(stored.full, tmp_path / "data"), other=stored.site.replica)
+    assert damaged.value.facts["key"].startswith(f"base/{backup.id}/base/"), "a large file lies in several"
+    assert damaged.value.what.endswith(", which it holds a part of, is not what PostgreSQL's manifest says")
 
 
 class Notes:

@@ -136,7 +136,9 @@ class Extraction:
             self._checked.add(file.path)
             del self._sums[file.path]
         if told.total() != file.crc32c:
-            raise self._damaged(chunk.key, f"{file.path} in it is not what PostgreSQL's manifest says")
+            raise self._damaged(
+                chunk.key, f"{file.path}, which it holds a part of, is not what PostgreSQL's manifest says"
+            )
 
     def prove_complete(self) -> None:
         """A register whose chunks leave something out would leave a hole in a file."""
