@@ -1,0 +1,250 @@
+"""`<firm>__restore` on a real Airflow, with a real firm: from the form to the live cluster, and what stops it."""
+
+import json
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import message_from_string
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.restore_records import find_record
+from include.muniment.adapters.site import Site
+from include.muniment.adapters.staging_records import staging_folders
+from include.muniment.domain.firm import Contact, Notifier
+from include.muniment.domain.register import new_id
+from include.muniment.domain.restore_record import RestoreRecord
+from include.muniment.ports import utc_now
+from include.muniment.runbooks.nightly import run_chain
+from tests.fixtures.airflow import register
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.cut_overs import AFTER, BEFORE, own_port, with_live, write
+from tests.fixtures.on_call import SMTP, _MailSession
+from tests.fixtures.real_airflow import RealAirflow, real_airflow
+from tests.fixtures.sites import SiteFactory, site_env, with_firm
+from tests.fixtures.wal import archive_with, muniment_script
+
+pytestmark = pytest.mark.timeout(600)
+
+DAG_FILE = """
+# Airflow looks for the words dag and airflow.
+from include.muniment.registry import load_firm
+from muniment_airflow.restore_dag import restore_dag
+dag = restore_dag(load_firm(None, {firm!r}))
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """``target`` is an instant after ``BEFORE`` was filed and before ``AFTER`` was."""
+
+    running: RealAirflow
+    site: Site
+    live: LocalCluster
+    mails: list[str]
+    target: str
+
+    @property
+    def dag(self) -> str:
+        return f"{self.site.firm.id}__restore"
+
+    def ask(self, user: str = "engineer", **form: Any) -> str:
+        body = {"logical_date": None, "conf": form}
+        run = self.running.signed_in(user)._post(f"/api/v2/dags/{self.dag}/dagRuns", body)
+        return str(run["dag_run_id"])
+
+    def get(self, run_id: str, rest: str = "") -> Any:
+        return self.running.api._get(f"/api/v2/dags/{self.dag}/dagRuns/{run_id}{rest}")
+
+    def task(self, run_id: str, task_id: str) -> dict[str, Any]:
+        return dict(self.get(run_id, f"/taskInstances/{task_id}"))
+
+    def eventually(self, what: str, look: Callable[[], bool]) -> None:
+        """An API server that has no time to answer says nothing about what was asked."""
+
+        def found() -> bool:
+            try:
+                return look()
+            except httpx.TransportError:
+                return False
+
+        self.running.eventually(what, found)
+
+    def await_task(self, run_id: str, task_id: str, state: str) -> None:
+        def reached() -> bool:
+            now = self.task(run_id, task_id)["state"]
+            assert now not in {"failed", "upstream_failed"} - {state}, self.log(run_id)
+            return bool(now == state)
+
+        self.eventually(f"{task_id} {state}", reached)
+
+    def await_end(self, run_id: str) -> str:
+        """The run's state, once its record is kept as well."""
+
+        def ended() -> bool:
+            over = self.get(run_id)["state"] in {"success", "failed"}
+            return over and self.task(run_id, "keep_record")["state"] in {"success", "failed", "upstream_failed"}
+
+        self.eventually(f"the end of {run_id}", ended)
+        return str(self.get(run_id)["state"])
+
+    def answer(self, run_id: str, user: str, *chosen: str) -> int:
+        """The status of the answer."""
+        path = f"/api/v2/dags/{self.dag}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+        body = {"chosen_options": list(chosen), "params_input": {"comment": "as agreed"}}
+        try:
+            self.running.signed_in(user).patch(path, body)
+        except httpx.HTTPStatusError as refused:
+            return refused.response.status_code
+        return 200
+
+    def record(self, run_id: str) -> RestoreRecord:
+        kept = self.get(run_id, "/taskInstances/keep_record/xcomEntries/return_value")["value"]
+        kept = json.loads(kept) if isinstance(kept, str) else kept
+        assert find_record(self.site.replica, kept["record"]) == find_record(self.site.primary, kept["record"])
+        return find_record(self.site.primary, kept["record"])
+
+    def log(self, run_id: str) -> str:
+        """Of every task that has run."""
+        ran = [each for each in self.running.api.tasks({self.dag: run_id}) if each.try_number > 0]
+        return "\n".join(self.running.api.log(self.dag, run_id, each.task_id, each.try_number) for each in ran)
+
+    def titles(self) -> list[str]:
+        with psycopg.connect(self.site.postgres.conninfo.reveal()) as session:
+            return [row[0] for row in session.execute("SELECT title FROM matters ORDER BY id")]
+
+
+@contextmanager
+def mail_server() -> Iterator[tuple[list[str], str]]:
+    """What it got, and ``AIRFLOW_CONN_SMTP_DEFAULT``."""
+    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _MailSession)
+    server.mails = mails = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    host, port = server.server_address[:2]
+    extra = {"disable_ssl": True, "disable_tls": True, "from_email": "muniment@example.com", "retry_limit": 1}
+    yield mails, json.dumps({"conn_type": "smtp", "host": host, "port": port, "extra": extra})
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def live(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> LocalCluster:
+    return own_port(module_cluster_factory(programs17, start=False))
+
+
+@pytest.fixture(scope="module")
+def site(live: LocalCluster, site_factory: SiteFactory, run_dir: Path) -> Site:
+    """One recovery point, and WAL behind it."""
+    folder = run_dir / "restore-dag"
+    folder.mkdir()
+    site = with_live(site_factory(live), live)
+    told_by = (Notifier(notifier=SMTP, arguments={"to": ["dana@firm.example"]}),)
+    on_call = (Notifier(notifier=SMTP, arguments={"to": ["oncall@example.com"]}),)
+    site = with_firm(site, contact=Contact(name="Dana Okafor", told_by=told_by), on_call=on_call)
+    archive_with(live, f"{muniment_script(site, folder)} wal push %p")
+    write(live, f"CREATE TABLE matters (id int, title text); INSERT INTO matters VALUES (1, '{BEFORE}')")
+    run_chain(site, point_id=new_id(utc_now()), run="test", full=True, clock=utc_now)
+    return site
+
+
+@pytest.fixture(scope="module")
+def world(site: Site, live: LocalCluster, run_dir: Path, programs17: PostgresPrograms) -> Iterator[World]:
+    folder, scratch = run_dir / "restore-airflow", run_dir / "restore-staging"
+    dags, registry = folder / "dags", folder / "registry"
+    for made in (dags, registry / "firms", registry / "policies", scratch):
+        made.mkdir(parents=True)
+    scratch.chmod(0o755)
+    (dags / "restore.py").write_text(DAG_FILE.format(firm=site.firm.id))
+    rules = {"approvers": ["lead", "engineer"], "answer_within": "1 minute"}
+    register(registry, site.firm, restore=rules, policy={"control_totals": {"tables": ["public.matters"]}})
+    with mail_server() as (mails, smtp):
+        env = {**site_env(site), "AIRFLOW_CONN_SMTP_DEFAULT": smtp, "MUNIMENT_SCRATCH": str(scratch)}
+        with real_airflow(folder, programs=programs17, dags=dags, registry=registry, environment=env) as running:
+            for pool in ("muniment_light", "muniment_restore"):
+                running.api._post("/api/v2/pools", {"name": pool, "slots": 8})
+            running.await_dag(f"{site.firm.id}__restore")
+            yield World(running, site, live, mails, _file_after(live))
+    for staging in staging_folders(scratch):
+        staging.remove()
+
+
+def _file_after(live: LocalCluster) -> str:
+    """The position between the two, in a segment that is archived."""
+    with psycopg.connect(live.conninfo(), autocommit=True) as session:
+        session.execute("INSERT INTO matters VALUES (0, 'a draft')")
+        session.execute("DELETE FROM matters WHERE id = 0")
+        row = session.execute("SELECT pg_current_wal_lsn()::text").fetchone()
+        assert row is not None
+        session.execute("INSERT INTO matters VALUES (2, %s)", [AFTER])
+        session.execute("SELECT pg_switch_wal()")
+    return str(row[0])
+
+
+def approve_at_once(world: World, run_id: str) -> None:
+    """An answer in the first moments can get lost in Airflow; then it is asked again."""
+    for asked in range(1, 5):
+        world.await_task(run_id, "approve", "awaiting_input")
+        assert world.answer(run_id, "lead", "Approve") == 200
+
+        def settled(asked: int = asked) -> bool:
+            now = world.task(run_id, "approve")
+            went_on = world.task(run_id, "safety_backup")["state"] in {"running", "success"}
+            return went_on or (now["state"] == "awaiting_input" and now["try_number"] > asked)
+
+        world.eventually("the approval", settled)
+        if world.task(run_id, "approve")["state"] != "awaiting_input":
+            return
+    pytest.fail("the answer was lost four times")
+
+
+def test_from_the_form_to_the_live_cluster(world: World) -> None:
+    """And beside it one that nobody answers, one that asks for what nobody defined, and one in another firm's name."""
+    unanswered = world.ask(to="latest", where="live", documents=False)
+    misspelt = world.ask(too="latest")
+    with pytest.raises(httpx.HTTPStatusError, match="400"):
+        world.ask(firm="somebody-else")
+    world.await_task(unanswered, "approve", "awaiting_input")
+    run = world.ask(to=world.target, where="live", documents=False)
+    assert world.answer(unanswered, "engineer", "Approve") == 403  # who asked
+    assert world.answer(unanswered, "admin", "Approve") == 403  # not on the list
+    detail = world.get(unanswered, "/taskInstances/approve/-1/hitlDetails")
+    assert f"{world.site.firm.id} to latest" in detail["body"]
+    assert detail["subject"] == f"Replace the live cluster of {world.site.firm.name} by its restore to latest?"
+
+    approve_at_once(world, run)
+    assert world.answer(run, "lead", "Reject") == 409
+    assert world.await_end(run) == "success", world.log(run)
+    assert world.titles() == [BEFORE]
+    record = world.record(run)
+    assert (record.end, record.asked_by) == ("live", "engineer")
+    assert record.times_asked >= 1
+    assert record.approval is not None
+    assert (record.approval.by, record.approval.comment) == ("lead", "as agreed")
+    assert record.plan is not None
+    assert record.approval.plan_sha256 == record.plan_sha256 == record.plan.sha256
+    assert record.safety is not None
+    assert record.safety.point is not None
+    assert record.full_backup is not None
+    assert record.contact == f"Dana Okafor: told by {SMTP}"
+    assert [step.name for step in record.steps][-2:] == ["start", "prove"]
+    [letter] = [mail for mail in map(message_from_string, world.mails) if mail["To"] == "dana@firm.example"]
+    assert letter["Subject"] == f"{world.site.firm.name}: your data was restored"
+
+    assert world.await_end(misspelt) == "failed"
+    assert "was triggered with too; the parameters are documents, firm, reason, side, to" in world.log(misspelt)
+    assert world.await_end(unanswered) == "failed"
+    refused = world.record(unanswered)
+    assert (refused.end, refused.not_approved) == ("not approved", "nobody answered in time")
+    assert world.task(unanswered, "cut_over")["state"] == "upstream_failed"
+    told = [mail["Subject"] for mail in map(message_from_string, world.mails) if mail["To"] == "oncall@example.com"]
+    assert sorted(subject.split(": ")[1] for subject in told) == ["approve failed", "validate failed"]
