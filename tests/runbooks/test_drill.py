@@ -219,12 +219,18 @@ def test_the_command_drills_and_lists_what_it_has_proven(site17: Site, tmp_path:
         return answer
 
     scratch = tmp_path / "scratch"
-    script = muniment_script(site17, tmp_path, MUNIMENT_SCRATCH=str(scratch))
+    reviewed = with_firm(site17, drill_reviewers=("marlow",))
+    script = muniment_script(reviewed, tmp_path, MUNIMENT_SCRATCH=str(scratch))
     one = said("drill", site17.firm.id, "--from", "replica", "--seed", "3")["drill"]
     assert (one["side"], one["seed"], one["failure"]) == ("replica", 3, None)
     listed = said("drills", site17.firm.id)
     assert listed["drills"][-1] == one
     assert listed["overdue_since"] is None
+    assert listed["sign_offs"] == []
+    signed = said("sign-off", site17.firm.id, one["id"], "--by", "marlow", "--note", "Seen.")["sign_off"]
+    assert (signed["drill"], signed["by"], signed["note"]) == (one["id"], "marlow", "Seen.")
+    assert signed["through"].startswith("muniment sign-off by ")
+    assert said("drills", site17.firm.id)["sign_offs"] == [signed]
     assert list(scratch.iterdir()) == []
 
 
