@@ -204,7 +204,7 @@ def test_wal_is_read_a_few_segments_at_a_time(firm: Archived, tmp_path: Path, mo
     monkeypatch.setattr(read_wal, "LONGEST_RUN_BYTES", 2 * 2**20)
     firm.point(full=True)
     instants = []
-    for number in range(7):
+    for number in range(4):
         firm.write(number)
         instants.append(sql(firm.cluster, "SELECT clock_timestamp()"))
         firm.switch()
