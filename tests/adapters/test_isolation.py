@@ -268,6 +268,16 @@ def test_a_recovery_that_misses_its_target_tells_what_the_server_said(
     assert not staged.is_running
 
 
+def test_where_the_filter_cannot_be_set_no_server_starts(
+    cluster_factory: ClusterFactory, programs17: PostgresPrograms, run_dir: Path
+) -> None:
+    staged = copy_of(cluster_factory(programs17), run_dir / f"staging-{uuid4().hex[:8]}")
+    staged.launcher = (sys.executable, "-c", "raise OSError('seccomp is not allowed here')")
+    with pytest.raises(ProgramFailed, match="seccomp is not allowed here"):
+        staged.recover({}, "/bin/false")
+    assert not staged.is_running
+
+
 def test_a_machine_that_the_filter_does_not_know_is_an_error() -> None:
     assert len(no_outbound.filter_for("aarch64")) % 8 == 0
     with pytest.raises(KeyError):

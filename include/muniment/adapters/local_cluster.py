@@ -70,7 +70,8 @@ class LocalCluster:
             # Without a log file the server would inherit our pipes, and we would wait for their end for ever.
             self._pg_ctl("start", "--log", self.log_path, "--options", options, timeout_s=timeout_s)
         except ProgramFailed as failure:
-            raise ProgramFailed(**{**failure.facts, "program": "pg_ctl", "stderr": self._log_tail()}) from failure
+            said = self._log_tail() or failure.facts["stderr"]  # without a log, the server was never begun
+            raise ProgramFailed(**{**failure.facts, "program": "pg_ctl", "stderr": said}) from failure
 
     def stop(self, mode: StopMode = "fast", timeout_s: float = 60) -> None:
         """Stop and wait until it has; nothing to do where it does not run."""
