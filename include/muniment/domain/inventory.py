@@ -22,7 +22,7 @@ _PREFIXES: dict[Kind, str] = {
     "document": keys.DOCUMENT_OBJECTS,
 }
 PREFIXES = tuple(_PREFIXES.values())
-"""All that retention ever looks at: firm.json, restore-kit/, holds/, drills/, restores/ and audit/ are not its business."""
+"""All that retention ever looks at: firm.json, restore-kit/, holds/, drills/, restores/ and audit/ are not its own."""
 
 
 @dataclass(frozen=True, slots=True)
