@@ -29,7 +29,8 @@ class AirflowApi:
     def __init__(self, url: str, user: str, password: Secret) -> None:
         self.url = url
         # The environment may name a proxy, which knows nothing of this machine's own ports.
-        self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        # On a busy machine the API server is slow to answer, which is no fault.
+        self._http = httpx.Client(base_url=self.url, timeout=120, trust_env=False)
         self._user, self._password = user, password
 
     def is_healthy(self) -> bool:

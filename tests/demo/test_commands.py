@@ -73,7 +73,7 @@ def test_up_stays_up_and_down_leaves_nothing(folder: Path) -> None:
     (url,) = re.findall(r"Airflow is at (http://127\.0\.0\.1:\d+)", up.stdout)
     (password,) = re.findall(r"admin +(\S+)", up.stdout)
     login = {"username": "admin", "password": password}
-    assert httpx.post(f"{url}/auth/token", json=login, trust_env=False).status_code == 201
+    assert httpx.post(f"{url}/auth/token", json=login, trust_env=False, timeout=60).status_code == 201
 
     again = run("up", folder, "--firms", "1")
     assert again.returncode == 0, again.stderr[-3000:]
