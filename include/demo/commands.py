@@ -121,6 +121,7 @@ def _write_env(world: World) -> None:
     lines = {
         "MUNIMENT_REGISTRY": world.registry,
         "MUNIMENT_SETTINGS": world.settings,
+        "MUNIMENT_SCRATCH": world.scratch,
         "PATH": f"{Path(sys.executable).parent}:$PATH",
     }
     (world.root / "env").write_text("".join(f'export {name}="{value}"\n' for name, value in lines.items()))

@@ -180,6 +180,8 @@ def _commands(firm_id: str) -> Iterator[str]:
     yield f"muniment check {firm_id}"
     yield f"muniment backup {firm_id}"
     yield f"muniment verify {firm_id} --deep"
+    yield f"muniment restore {firm_id} --plan"
+    yield f"muniment restore {firm_id} --stage --ttl 1h"
 
 
 def _point_cells(firm: Firm, point: Point, seconds: float | None, *, wide: bool) -> Iterator[str | Text]:

@@ -82,8 +82,12 @@ class Stack:
             )
             self.passwords = {user: Secret(secrets.token_urlsafe(9)) for user in USERS}
             write_passwords(self.world.airflow, self.passwords)
-            home = {"HOME": str(self.world.airflow), "MUNIMENT_SETTINGS": str(self.world.settings)}
-            self.airflow = LocalAirflow(self.world.airflow, {**environment, **home}, self.world.remember_session)
+            own = {
+                "HOME": str(self.world.airflow),
+                "MUNIMENT_SETTINGS": str(self.world.settings),
+                "MUNIMENT_SCRATCH": str(self.world.scratch),
+            }
+            self.airflow = LocalAirflow(self.world.airflow, {**environment, **own}, self.world.remember_session)
             self.airflow.migrate()
 
     def _make_cloud(self, files: list[firms.FirmFile]) -> None:

@@ -64,6 +64,11 @@ class World:
         return self.root / "cloud"
 
     @property
+    def scratch(self) -> Path:
+        """Where drills restore and stagings stand."""
+        return self.root / "scratch"
+
+    @property
     def metadata(self) -> Path:
         return self.root / "metadata" / "data"
 
@@ -114,7 +119,7 @@ class World:
         """An empty folder; whatever an earlier demonstration left there is ended and removed."""
         self.stop()
         self.remove()
-        self.root.mkdir(parents=True)
+        self.scratch.mkdir(parents=True)
         self._mark.touch()
 
     def remove(self) -> None:

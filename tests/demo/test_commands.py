@@ -66,6 +66,14 @@ def test_the_demonstration_ends_with_a_restore_that_matches_and_leaves_nothing(f
     assert not folder.exists()
 
 
+def shell(folder: Path, command: str) -> str:
+    """What a person gets who follows what `make up` says."""
+    commands = f". {folder}/env && {command}"
+    done = subprocess.run(["sh", "-c", commands], cwd=PROJECT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.timeout(MOST_S + 60)
 def test_up_stays_up_and_down_leaves_nothing(folder: Path) -> None:
     up = run("up", folder, "--firms", "1")
@@ -79,12 +87,9 @@ def test_up_stays_up_and_down_leaves_nothing(folder: Path) -> None:
     assert again.returncode == 0, again.stderr[-3000:]
     assert url in again.stdout
 
-    commands = f". {folder}/env && muniment points harbor-lane"
-    points = subprocess.run(
-        ["sh", "-c", commands], cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert points.returncode == 0, points.stderr
-    assert "full" in points.stdout
+    assert "full" in shell(folder, "muniment points harbor-lane")
+    assert "4 checks, 0 failed" in shell(folder, "muniment restore harbor-lane --stage --ttl 10m")
+    assert "muniment_staging" in shell(folder, "muniment staging list")
 
     down = run("down", folder)
     assert down.returncode == 0, down.stderr[-3000:]
