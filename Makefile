@@ -21,7 +21,7 @@ check: venv ## style, types and the direction of imports
 	.venv/bin/lint-imports
 
 test: venv ## every test; the last line is pytest's own
-	@.venv/bin/pytest -n $(TEST_WORKERS) --dist loadfile
+	@.venv/bin/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 demo: venv ## a cloud, PostgreSQL clusters and FIRMS law firms; back up, destroy, restore, prove
 	@$(PYTHON) -m include.demo demo --firms $(FIRMS)

@@ -1,4 +1,6 @@
-"""Lists the fixtures; each lives in the file that its name says."""
+"""Lists the fixtures, each of which lives in the file that its name says; and the order that the files run in."""
+
+import pytest
 
 pytest_plugins = [
     "tests.fixtures.cloud",
@@ -8,3 +10,26 @@ pytest_plugins = [
     "tests.fixtures.airflow",
     "tests.fixtures.on_call",
 ]
+
+# Several workers take a file each, the next one that nobody has: what takes minutes first, or all wait for it at last.
+_LONGEST_FIRST = (
+    "demo/test_commands",
+    "dags/test_restore_dag",
+    "runbooks/test_drill.",
+    "faults/test_killed_",
+    "faults/",
+    "dags/",
+    "cli/",
+    "runbooks/",
+    "restore_kit/",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _rank(item.nodeid.removeprefix("tests/")))
+
+
+def _rank(name: str) -> int:
+    found = (rank for rank, start in enumerate(_LONGEST_FIRST) if name.startswith(start))
+    return next(found, len(_LONGEST_FIRST))

@@ -39,6 +39,13 @@ STORE_CONFIG = Config(
     s3={"addressing_style": "path"},
 )
 
+HASTY_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 2},
+    connect_timeout=3,
+    read_timeout=15,
+)
+"""Over the other, for a vault that only helps out: when its whole region is away, a restore must not wait for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -59,17 +66,15 @@ class Login:
         parts = {**parts, "password": self.password.reveal(), **options}
         return Secret(make_conninfo(**{key: value for key, value in parts.items() if value}))
 
-    def clients(self) -> Clients:
+    def clients(self, *, hasty: bool = False) -> Clients:
         """boto3 clients with this login's key, or with the role that ``extra.role_arn`` names."""
-        session, one_at_a_time = _session(self), threading.Lock()
+        session, one_at_a_time, config = _session(self), threading.Lock(), _config(self, hasty=hasty)
 
         @functools.cache
         def client(service: str, region: str) -> Any:
             # A session reads each service's description once, and is not thread-safe as its clients are.
             with one_at_a_time:
-                return session.client(
-                    service, region_name=region, endpoint_url=_endpoint(self, service), config=_config(self)
-                )
+                return session.client(service, region_name=region, endpoint_url=_endpoint(self, service), config=config)
 
         return client
 
@@ -103,9 +108,10 @@ class Login:
         )
 
 
-def _config(login: Login) -> Config:
+def _config(login: Login, *, hasty: bool) -> Config:
     """``extra.config_kwargs``, as Airflow's AWS connections have it, over our own."""
-    return STORE_CONFIG.merge(Config(**login.extra.get("config_kwargs", {})))
+    own = STORE_CONFIG.merge(HASTY_CONFIG) if hasty else STORE_CONFIG
+    return own.merge(Config(**login.extra.get("config_kwargs", {})))
 
 
 def _endpoint(login: Login, service: str) -> str | None:

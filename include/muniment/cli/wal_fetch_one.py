@@ -30,11 +30,11 @@ def fetch_one(firm_id: str, side: str, name: str, target: Path) -> int:
 
 def fetcher_of(firm_id: str, side: str) -> WalFetcher:
     firm = load_firm(None, firm_id)
-    clients = find_login(firm.aws_connection).clients()
+    login = find_login(firm.aws_connection)
     home: Side = "replica" if side == "replica" else "primary"
     other: Side = "primary" if side == "replica" else "replica"
     return open_fetcher(
-        build_vault(firm, home, clients),
-        build_vault(firm, other, clients),
+        build_vault(firm, home, login.clients()),
+        build_vault(firm, other, login.clients(hasty=True)),
         data_directory_belongs_to=system_identifier_of(Path.cwd()),
     )

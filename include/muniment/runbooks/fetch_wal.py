@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
@@ -15,13 +16,15 @@ from include.muniment.runbooks.identity import prove_vault
 class WalFetcher:
     """``home`` decides what is in the archive and what is not; ``other`` helps out where home lacks or damages a file.
 
-    A dead region is answered by choosing the other vault as home, not by taking its word against a silent one's.
+    A dead region is answered by choosing the other vault as home, not by taking its word against a silent one's. An
+    other that did not answer once is not asked again: each file that is not there would wait for it.
     """
 
     home: WalArchive
     other: WalArchive
     substituted: dict[str, str] = field(default_factory=dict)
     """File → why it was taken from the other vault."""
+    other_is_away: Event = field(default_factory=Event)
 
     def read(self, name: str) -> bytes | None:
         """The plain file, ``None`` where the archive ends before it.
@@ -40,7 +43,9 @@ class WalFetcher:
         return content
 
     def _of_other(self, name: str, first: MunimentError) -> bytes | None:
-        """``None`` where both vaults agree that there is no such file."""
+        """``None`` where home has no such file, and the other has none either or does not answer."""
+        if self.other_is_away.is_set() and isinstance(first, ObjectMissing):
+            return None
         try:
             return self.other.read(name)
         except ObjectMissing:
@@ -51,6 +56,7 @@ class WalFetcher:
                 raise first from second
             if not isinstance(second, Transient):
                 raise second from first
+            self.other_is_away.set()
         return None
 
     def _prove_end(self, name: str) -> None:
