@@ -69,16 +69,20 @@ class Copied:
 
 @pytest.fixture
 def copied(
-    site_factory: SiteFactory, cluster_factory: ClusterFactory, programs: PostgresPrograms, tmp_path: Path, cloud: Cloud
+    site_factory: SiteFactory,
+    cluster_factory: ClusterFactory,
+    programs17: PostgresPrograms,
+    tmp_path: Path,
+    cloud: Cloud,
 ) -> Iterator[Copied]:
-    cluster = cluster_factory(programs, archive_command="/bin/false", wal_segment_size_mb=1)
+    cluster = cluster_factory(programs17, archive_command="/bin/false", wal_segment_size_mb=1)
     site = site_factory(cluster)
     folder = cluster.data_dir.with_name("copy")
     script = muniment_script(site, tmp_path)
     archive_with(cluster, f"{script} wal push %p")
-    programs.run("pg_basebackup", "-d", cluster.conninfo(), "-D", folder, "-X", "none", "-c", "fast", "--no-sync")
+    programs17.run("pg_basebackup", "-d", cluster.conninfo(), "-D", folder, "-X", "none", "-c", "fast", "--no-sync")
     (folder / "postgresql.auto.conf").write_text("")
-    copy = LocalCluster(folder, programs)
+    copy = LocalCluster(folder, programs17)
     shutil.copy(cluster.passfile, copy.passfile)
     store = WalArchive(site.primary, int(cluster.system_identifier()))
     yield Copied(site, cluster, copy, script, store, cloud)

@@ -52,9 +52,13 @@ class Noted(Silent):
 
 @pytest.fixture
 def site(
-    cloud: Cloud, site_factory: SiteFactory, cluster_factory: ClusterFactory, programs: PostgresPrograms, tmp_path: Path
+    cloud: Cloud,
+    site_factory: SiteFactory,
+    cluster_factory: ClusterFactory,
+    programs17: PostgresPrograms,
+    tmp_path: Path,
 ) -> Site:
-    return practised(cloud, site_factory, cluster_factory(programs, wal_segment_size_mb=1), tmp_path)
+    return practised(cloud, site_factory, cluster_factory(programs17, wal_segment_size_mb=1), tmp_path)
 
 
 @pytest.fixture(scope="module")

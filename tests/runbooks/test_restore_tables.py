@@ -35,8 +35,8 @@ NOTES = TableSelection(("office.notes", "office.attachments"))
 
 
 @pytest.fixture(scope="module")
-def pair(module_cluster_factory: ClusterFactory, programs: PostgresPrograms) -> Iterator[Pair]:
-    yield from make_pair(module_cluster_factory, programs)
+def pair(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Iterator[Pair]:
+    yield from make_pair(module_cluster_factory, programs17)
 
 
 @pytest.fixture
