@@ -1,5 +1,6 @@
 """The restore kit as an engineer runs it: a Python without Muniment and Airflow, an empty folder, no settings."""
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -50,11 +51,15 @@ def kit_python() -> Path:
     packages = packages_of((KIT / SCRIPT).read_text())
     name = hashlib.sha256(f"{sys.version}{packages}".encode()).hexdigest()[:12]
     folder = ROOT / ".muniment" / "restore-kit" / name
-    if not (folder / "whole").exists():
-        lock = ROOT / "tests" / "requirements.txt"
-        _uv("venv", "--clear", "--python", sys.executable, folder)
-        _uv("pip", "install", "--python", folder / "bin" / "python", "--constraint", lock, *packages)
-        (folder / "whole").touch()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as one_at_a_time:
+        # Several of pytest's workers want it in the same moment.
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        if not (folder / "whole").exists():
+            constraints = ROOT / "tests" / "requirements.txt"
+            _uv("venv", "--clear", "--python", sys.executable, folder)
+            _uv("pip", "install", "--python", folder / "bin" / "python", "--constraint", constraints, *packages)
+            (folder / "whole").touch()
     return folder / "bin" / "python"
 
 
