@@ -1,7 +1,7 @@
 # Everything a person types. `make` alone says what there is.
 FIRMS ?= 3
 # Tests mostly wait for servers: more of them than cores. Each worker has servers of its own.
-TEST_WORKERS ?= 4
+TEST_WORKERS ?= 5
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.12 --no-header --no-annotate pyproject.toml
 
