@@ -26,8 +26,11 @@ def airflow_env(
     metadata_conn: str,
     registry_root: Path,
     parallelism: int = 4,
+    keeps_schedules: bool = True,
 ) -> dict[str, str]:
     """To be laid over ``os.environ`` for every Airflow process. ``registry_root`` holds ``firms/`` and ``policies/``.
+
+    ``keeps_schedules=False``: nothing runs but what is triggered.
 
     ``airflow db migrate`` runs first and alone: it writes airflow.cfg with the keys that the others share.
     """
@@ -35,6 +38,7 @@ def airflow_env(
     return {
         **_places(home, project_root, registry_root),
         **_pace(parallelism),
+        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": str(keeps_schedules),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_conn,
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -65,6 +69,8 @@ def _pace(parallelism: int) -> dict[str, str]:
     return {
         "AIRFLOW__CORE__PARALLELISM": str(parallelism),
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # On a busy machine the API server takes longer than the 5 seconds after which a task loses its try.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "2",

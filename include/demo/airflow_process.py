@@ -14,7 +14,7 @@ from include.demo.sessions import end_sessions
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.errors import ProgramFailed
 
-_MIGRATE_TIMEOUT_S = 180
+_MIGRATE_TIMEOUT_S = 600
 _LOG_TAIL_CHARS = 3000
 
 

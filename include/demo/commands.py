@@ -21,8 +21,8 @@ from include.muniment.domain.secret import Secret
 from include.muniment.errors import DemonstrationFailed
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_READY_TIMEOUT_S = 180
-_NIGHT_TIMEOUT_S = 1800
+_READY_TIMEOUT_S = 600
+_NIGHT_TIMEOUT_S = 3600
 _POLL_S = 0.7
 # Left alone for a day, `make up` should not fill the disk.
 _SLOW_S = 5
@@ -34,7 +34,7 @@ def demo(world: World, count: int) -> None:
     """Everything from nothing, tonight's run through Airflow, a lost server, and an end that leaves nothing running."""
     show, began = Show(), time.monotonic()
     with world.locked(), _stopped_at_the_end(world, show):
-        stack = _set_the_stage(world, count, show)
+        stack = _set_the_stage(world, count, show, keeps_schedules=False)
         writer = start_writer(world)
         seconds = _tonight(stack, show)
         if (status := stop_writer(writer)) != 0:
@@ -74,15 +74,15 @@ def down(world: World) -> None:
 
 
 def _bring_up(world: World, count: int, show: Show) -> None:
-    _set_the_stage(world, count, show)
+    _set_the_stage(world, count, show, keeps_schedules=True)
     _write_env(world)
     start_writer(world, pause_s=_SLOW_S)
 
 
-def _set_the_stage(world: World, count: int, show: Show) -> Stack:
+def _set_the_stage(world: World, count: int, show: Show, *, keeps_schedules: bool) -> Stack:
     """Firms at work with last night behind them, and an Airflow that knows them."""
     show.title(f"{count} law firms, from nothing")
-    stack = Stack(world, show.phase)
+    stack = Stack(world, show.phase, keeps_schedules)
     stack.start(count)
     with ThreadPoolExecutor(1) as pool:
         airflow = pool.submit(_start_airflow, stack, show)

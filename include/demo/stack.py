@@ -40,6 +40,8 @@ class Stack:
 
     world: World
     phase: Phase
+    keeps_schedules: bool = True
+    """False: at some hours Airflow would start a night, a drill and a dozen WAL runs beside the story."""
     cloud: Cloud = field(init=False)
     airflow: LocalAirflow = field(init=False)
     airflow_port: int = field(default_factory=free_port)
@@ -79,6 +81,7 @@ class Stack:
                 port=self.airflow_port,
                 metadata_conn=create_metadata(metadata),
                 registry_root=self.world.registry,
+                keeps_schedules=self.keeps_schedules,
             )
             self.passwords = {user: Secret(secrets.token_urlsafe(9)) for user in USERS}
             write_passwords(self.world.airflow, self.passwords)

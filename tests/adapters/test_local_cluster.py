@@ -129,7 +129,7 @@ def test_archive_command_passes_where_only_root_enters(
     script.write_text("import shutil, sys, boto3; shutil.copy(*sys.argv[1:])")
     cluster = cluster_factory(programs, archive_command=f"{sys.executable} {script} %p {closed}/%f")
     segment = one(cluster, "select pg_walfile_name(pg_switch_wal())")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not (archived := closed / str(segment)).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert archived.stat().st_uid != 0, "written by the server's user"

@@ -61,7 +61,7 @@ def in_a_shell(*arguments: str | Path, env: dict[str, str] | None = None) -> End
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=720,
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)

@@ -12,7 +12,7 @@ from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import staged_firm
 from tests.fixtures.sites import SiteFactory
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(720)
 
 
 def test_an_engineer_sees_what_went_live_and_takes_it_back(
@@ -23,7 +23,7 @@ def test_an_engineer_sees_what_went_live_and_takes_it_back(
 
     def muniment(*words: str) -> subprocess.CompletedProcess[str]:
         argv = [str(tmp_path / "muniment.sh"), "live", *words]
-        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=360)
 
     nothing = muniment("release", firm)
     assert nothing.returncode == 4

@@ -21,7 +21,7 @@ from tests.fixtures.sites import SiteFactory, site_env
 from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, switch_wal
 from tests.runbooks.sources import Desk
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(720)
 POINT_FIELDS = {
     "format", "id", "firm", "run", "taken_at", "registered_at", "system_identifier", "chain", "kind", "size_bytes",
     "stored_bytes", "wal", "windows", "effective_rpo_s", "documents", "document_count", "document_bytes", "config",

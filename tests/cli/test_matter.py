@@ -22,7 +22,7 @@ from tests.runbooks.matters import BALANCES, DATABASE, ENGINEER, LEAD, MATTERS, 
 from tests.runbooks.sources import Desk
 from tests.runbooks.test_restore_matter import GONE
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(720)
 
 
 def test_a_matter_is_lost_and_comes_back_out_of_a_staging_with_its_documents(

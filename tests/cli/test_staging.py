@@ -20,7 +20,7 @@ from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script
 from tests.runbooks.sources import Desk
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(720)
 
 type Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -55,7 +55,7 @@ class Copied:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=360,
         )
 
     def delete(self, site_store: WalArchive, name: str) -> None:
@@ -88,7 +88,7 @@ def copied(
     yield Copied(site, cluster, copy, script, store, cloud)
     copy.kill()
     spool = folder.with_name("copy.muniment-wal")
-    eventually(lambda: not list(spool.glob("*/fetched/*")), timeout_s=10)
+    eventually(lambda: not list(spool.glob("*/fetched/*")), timeout_s=30)
 
 
 def test_a_copy_is_recovered_to_the_end_of_the_archive(copied: Copied) -> None:

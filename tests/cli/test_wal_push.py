@@ -34,7 +34,7 @@ class Firm:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=360,
         )
 
     def stored(self) -> list[str]:

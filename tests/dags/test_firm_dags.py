@@ -211,7 +211,7 @@ def test_parsing_touches_no_connection_no_network_and_no_driver(files: Files, ai
         env=env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -99,7 +99,7 @@ def test_settings_stand_in_the_lists_and_loading_them_again_overwrites(running: 
     assert get("/api/v2/variables/a")["value"] == "1"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_when_a_worker_is_killed_the_run_tells_on_call(running: RealAirflow, settings: Path, mails: list[str]) -> None:
     load_settings(settings, running.api.patch)
     pid_file = _pid_file(running.folder)

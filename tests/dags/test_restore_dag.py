@@ -32,7 +32,7 @@ from tests.fixtures.real_airflow import RealAirflow, real_airflow
 from tests.fixtures.sites import SiteFactory, site_env, with_firm
 from tests.fixtures.wal import archive_with, muniment_script
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 DAG_FILE = """
 # Airflow looks for the words dag and airflow.

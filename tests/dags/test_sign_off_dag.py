@@ -18,7 +18,7 @@ from tests.fixtures.sites import site_env, with_firm
 from tests.runbooks.signing import with_signing_key
 from tests.runbooks.test_sign_off import drilled
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 DAG_FILE = """
 # Airflow looks for the words dag and airflow.

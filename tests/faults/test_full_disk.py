@@ -21,7 +21,7 @@ from tests.runbooks.restores import prove_whole
 from tests.runbooks.stored import back_up, plan_for
 
 pytestmark = [
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(360),
     pytest.mark.skipif(os.geteuid() != 0, reason="this machine lets only root mount a small file system"),
 ]
 
@@ -75,5 +75,5 @@ def test_wal_is_archived_without_room_for_a_single_note(
     fill(small_disk)
     archive_with(cluster, f"{muniment_script(site, tmp_path, MUNIMENT_SPOOL=str(small_disk / 'spool'))} wal push %p")
     names = switch_wal(cluster, 3)
-    eventually(lambda: set(names) <= set(status_files(cluster, "done")), timeout_s=60)
+    eventually(lambda: set(names) <= set(status_files(cluster, "done")), timeout_s=180)
     assert sql(cluster, "SELECT last_archived_wal FROM pg_stat_archiver") == names[-1]

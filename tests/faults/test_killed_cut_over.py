@@ -22,7 +22,7 @@ from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import Portable, Staged, staged_firm
 from tests.fixtures.sites import SiteFactory
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(1200)
 
 FORWARD: tuple[Step, ...] = (
     "read control totals",

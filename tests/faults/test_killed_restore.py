@@ -18,7 +18,7 @@ from tests.fixtures.sites import LOGINS, SiteFactory
 from tests.runbooks.restores import ROWS, Stored, chunks_asked_for, prove_whole, serving, stored_firm
 from tests.runbooks.stored import restore_from, rows
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(540)
 
 RESTORE, COMBINE = "include.muniment.runbooks.restore_cluster", "include.muniment.runbooks.combine_chain"
 EXTRACTION = "include.muniment.adapters.extraction"
@@ -52,7 +52,7 @@ def killed_at(step: tuple[str, str, int], stored: Stored, plan: RestorePlan, fol
     aws = LOGINS[stored.site.firm.id]["aws"]
     told.write_bytes(pickle.dumps((stored.site.firm, aws, plan, restore_from(stored.wal), delta)))
     argv = [sys.executable, "-m", "tests.faults.restorer", str(told), *map(str, step)]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=360)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

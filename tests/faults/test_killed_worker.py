@@ -25,7 +25,7 @@ from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(540)
 
 
 @dataclass(frozen=True)

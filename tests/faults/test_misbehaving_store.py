@@ -20,7 +20,7 @@ from tests.fixtures.faults import Fault, FaultProxy
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(720)
 # A worker's own limits are 60 s and five attempts: too long for a test that waits until they are used up.
 IMPATIENT = {"read_timeout": 2, "retries": {"mode": "standard", "total_max_attempts": 3}}
 PARTS = ("/base/", "/wal/", "/documents/", "/config/", "/points/", "firm.json")

@@ -21,7 +21,7 @@ from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import PRIMARY_REGION, SiteFactory, login_env
 from tests.fixtures.wal import MUNIMENT, archive_with, eventually, muniment_script, sql, status_files, write_registry
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 DEED = b"%PDF-1.4 the deed of Rivermouth Mill"
 
 
@@ -74,7 +74,7 @@ def started(programs17: PostgresPrograms, run_dir: Path, site: Site) -> Iterator
 
 
 def muniment(*arguments: str | Path) -> str:
-    return run_program([str(MUNIMENT), *map(str, arguments)], timeout_s=120, env=dict(os.environ)).stdout
+    return run_program([str(MUNIMENT), *map(str, arguments)], timeout_s=360, env=dict(os.environ)).stdout
 
 
 @pytest.mark.usefixtures("without_the_region")
@@ -85,8 +85,8 @@ def test_database_and_documents_come_back_from_the_other_region_alone(
     access = started.data_dir.with_name("pg_hba.conf")
     access.write_text("host all all 127.0.0.1/32 trust\n")
     access.chmod(0o644)
-    started.start(enforced={"hba_file": str(access)}, timeout_s=120)
-    eventually(lambda: _rows(started) == 1001, timeout_s=60)
+    started.start(enforced={"hba_file": str(access)}, timeout_s=360)
+    eventually(lambda: _rows(started) == 1001, timeout_s=180)
 
     documents = tmp_path / "documents"
     how = ("--from", "replica", "--without-live", "--prefix", "", "--at", "latest", "--into", documents)

@@ -30,7 +30,7 @@ class Kit:
             env=self._env(who),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=360,
             check=False,
         )
         assert done.returncode == expect, f"{done.returncode}: {done.stdout}\n{done.stderr}"
@@ -64,4 +64,4 @@ def kit_python() -> Path:
 
 
 def _uv(*args: str | Path) -> None:
-    subprocess.run([UV, "--quiet", *args], check=True, timeout=240, env={**os.environ, "UV_LINK_MODE": "copy"})
+    subprocess.run([UV, "--quiet", *args], check=True, timeout=720, env={**os.environ, "UV_LINK_MODE": "copy"})

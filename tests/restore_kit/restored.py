@@ -16,7 +16,7 @@ def finish(restored: LocalCluster, into: Path) -> None:
     for path in (into, *into.rglob("*")):
         restored._hand_over(path)
     argv = as_unprivileged(["sh", str(into / "finish.sh"), str(restored.programs.bin_dir)])
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=360, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pg_ctl" in done.stdout
 

@@ -21,7 +21,7 @@ from tests.fixtures.wal import archive_with, muniment_script
 from tests.restore_kit.kit import Kit
 from tests.restore_kit.restored import finish, start_and_ask
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(720)
 KEYS = ("Wills & Trusts/Müller.pdf", "../../etc/passwd", "a", "a/b", "A", "x" * 1024, "nul", "con:1", "folder/")
 
 

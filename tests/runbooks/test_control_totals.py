@@ -18,7 +18,7 @@ from include.muniment.runbooks.control_totals import read_control_totals
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, make_policy, with_firm
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 TRUST = ControlTotalsPolicy(tables=("public.ledger", "public.Matters"), sums={"trust": "public.ledger.amount"})
 
 

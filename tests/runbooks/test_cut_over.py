@@ -25,7 +25,7 @@ from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import WAIVED, Staged, own, staged_firm, with_live, write
 from tests.fixtures.sites import SiteFactory, with_firm
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(720)
 
 
 def test_the_restored_cluster_serves_and_archives_from_its_timelines_first_segment(

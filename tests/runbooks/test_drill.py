@@ -33,7 +33,7 @@ from tests.fixtures.wal import archive_with, muniment_script
 from tests.runbooks.signing import with_signing_key
 from tests.runbooks.sources import Desk
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(720)
 BALANCED = {"trust": "SELECT coalesce(sum(amount), 0) FROM ledger"}
 POLICY: dict[str, Any] = {
     "control_totals": ControlTotalsPolicy(tables=("public.ledger",), sums={"trust": "public.ledger.amount"}),

@@ -26,7 +26,7 @@ from tests.fixtures.sites import SiteFactory
 from tests.runbooks.denials import denied_from
 from tests.runbooks.nights import Nights, copy_proof, wal_proof
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(540)
 KINDS = (keys.POINTS, keys.BASE, keys.WAL, keys.DOCUMENT_OBJECTS, keys.DOCUMENT_SNAPSHOTS, keys.CONFIGS)
 CHANGES = frozenset({"PutObject", "DeleteObject"})
 # The policy keeps ten days; nights lie further back than the grace, so that only reasons decide.

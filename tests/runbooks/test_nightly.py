@@ -21,7 +21,7 @@ from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(720)
 TOTALS = ControlTotalsPolicy(tables=("public.ledger",), sums={"trust": "public.ledger.amount"})
 
 

@@ -22,7 +22,7 @@ from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import sql
 from tests.runbooks.archived import Archived, archived_firm
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from tests.fixtures.wal import eventually, sql
 from tests.runbooks.archived import Archived, archived_firm
 from tests.runbooks.stored import rows
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(540)
 SEGMENT_BYTES = 2**20
 
 

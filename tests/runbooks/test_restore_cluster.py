@@ -23,7 +23,7 @@ from tests.runbooks.stored import archive_to, back_up, plan_for, restore_from, r
 
 type Start = Callable[[RestoredCluster, PostgresPrograms], LocalCluster]
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.runbooks.restores import Intruder, Stored, prove_whole, stored_firm, 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 
 
 @pytest.fixture(scope="module")

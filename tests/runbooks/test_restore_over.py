@@ -14,7 +14,7 @@ from tests.fixtures.sites import SiteFactory
 from tests.runbooks.restores import ROWS, Stored, chunks_asked_for, prove_whole, serving, stored_firm
 from tests.runbooks.stored import rows
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(540)
 
 
 @pytest.fixture(scope="module")

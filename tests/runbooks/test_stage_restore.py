@@ -51,7 +51,7 @@ from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script
 from tests.runbooks.sources import Desk
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(720)
 STRANGE = ("../../etc/passwd", "Matters/Álvarez v. Müller/北京.txt", "a/" + "x" * 1022, "a", "CON", "tab\there")
 TONIGHT = "filed tonight.txt"
 POLICY: dict[str, Any] = {
@@ -196,7 +196,7 @@ def test_it_is_extended_and_destroys_itself_when_its_time_is_over(site17: Site, 
     postmaster = IsolatedCluster(folder.data_dir, PostgresPrograms.find(17)).pid
     assert postmaster
     extend(folder, utc_now())
-    eventually(lambda: not folder.path.exists(), timeout_s=60)
+    eventually(lambda: not folder.path.exists(), timeout_s=180)
     assert not processes.runs_in(postmaster, folder.data_dir)
 
 

@@ -15,7 +15,7 @@ from include.muniment.ports import utc_now
 from include.muniment.runbooks.verify_firm import Fault, verify_vault
 from tests.runbooks.stored import back_up
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 type Damage = Callable[[Cloud, Vault, str], None]
 
 

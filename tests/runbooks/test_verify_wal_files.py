@@ -18,7 +18,7 @@ from tests.fixtures.sites import SiteFactory
 from tests.runbooks.archived import Archived, archived_firm, commit_over_a_boundary
 from tests.runbooks.stored import rows
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(360)
 SEGMENT_BYTES = 2**20
 
 
