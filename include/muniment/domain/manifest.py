@@ -7,7 +7,7 @@ asked for another.
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -84,6 +84,18 @@ def path_of(archive: Archive, name: str) -> str:
     return name if archive.tablespace is None else f"pg_tblspc/{archive.tablespace.oid}/{name}"
 
 
+def without(content: bytes, paths: Collection[str]) -> bytes:
+    """The manifest of the same backup when the files at ``paths`` are gone, in PostgreSQL's own form.
+
+    Its checksum is the last line's, of all bytes before that line.
+    """
+    told = json.loads(content)
+    told["Files"] = [entry for entry in told["Files"] if _path(entry) not in paths]
+    del told["Manifest-Checksum"]
+    body = json.dumps(told, indent=0, ensure_ascii=False).removesuffix("\n}").encode() + b",\n"
+    return body + b'%s: "%s"}\n' % (_LAST_LINE, hashlib.sha256(body).hexdigest().encode())
+
+
 def _prove_own_checksum(content: bytes) -> None:
     """It is the last line's, of all bytes before that line."""
     begin = content.rfind(_LAST_LINE)
@@ -96,9 +108,15 @@ def _prove_own_checksum(content: bytes) -> None:
 
 
 def _file(entry: Mapping[str, Any]) -> ManifestFile:
-    path = entry["Path"] if "Path" in entry else bytes.fromhex(entry["Encoded-Path"]).decode(errors="backslashreplace")
+    path = _path(entry)
     if entry["Checksum-Algorithm"] != "CRC32C":
         message = f"the checksum of {path} is {entry['Checksum-Algorithm']}, not CRC32C"
         raise ValueError(message)
     # PostgreSQL writes the number as it lies in memory.
     return ManifestFile(path, entry["Size"], int.from_bytes(bytes.fromhex(entry["Checksum"]), sys.byteorder))
+
+
+def _path(entry: Mapping[str, Any]) -> str:
+    if "Path" in entry:
+        return str(entry["Path"])
+    return bytes.fromhex(entry["Encoded-Path"]).decode(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""A full backup and its increments, put together by pg_combinebackup."""
+"""A full backup and its increments, put together by pg_combinebackup, less the visibility maps that may be stale."""
 
 import shutil
 from pathlib import Path
@@ -7,10 +7,12 @@ from include.muniment.adapters import file_systems
 from include.muniment.adapters.either_vault import EitherVault
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.restore_journal import FOLDER
+from include.muniment.domain.combined_maps import files_of_maps, untrusted_maps
 from include.muniment.domain.layout import CONTROL, UNFINISHED_CONTROL, Layout
+from include.muniment.domain.manifest import Manifest, without
 from include.muniment.domain.register import Backup
 from include.muniment.ports import Progress
-from include.muniment.runbooks.lay_out_backup import finish, lay_out
+from include.muniment.runbooks.lay_out_backup import MANIFEST, finish, lay_out
 
 COMBINE_TIMEOUT_S = 6 * 3600.0
 
@@ -36,10 +38,11 @@ def combine(
         lay_out(source, backup, part, progress=progress, lender=lender if backup is chain[0] else None)
         finish(part)
     _empty(layout)
-    _run(layout, parts, room, programs)
+    _run(layout, chain, parts, programs)
 
 
-def _run(layout: Layout, parts: list[Layout], room: Path, programs: PostgresPrograms) -> None:
+def _run(layout: Layout, chain: tuple[Backup, ...], parts: list[Layout], programs: PostgresPrograms) -> None:
+    room = layout.folder / FOLDER
     combined = room / "combined"
     if combined.exists():
         shutil.rmtree(combined)
@@ -48,7 +51,18 @@ def _run(layout: Layout, parts: list[Layout], room: Path, programs: PostgresProg
     arguments += ["-o", str(combined), "--no-sync", *file_systems.copy_option(room, programs.major)]
     arguments += [f"--tablespace-mapping={spaces[oid]}={place}" for oid, place in layout.tablespaces.items()]
     programs.run("pg_combinebackup", *arguments, timeout_s=COMBINE_TIMEOUT_S)
+    _remove_untrusted_maps(chain, Layout(combined, layout.tablespaces))
     _hand_over(combined, layout)
+
+
+def _remove_untrusted_maps(chain: tuple[Backup, ...], combined: Layout) -> None:
+    """No server has started on them yet. The manifest, which a drill verifies, loses them with the folder."""
+    manifest = combined.folder / MANIFEST
+    content = manifest.read_bytes()
+    gone = files_of_maps(Manifest.parse(content).files, untrusted_maps(chain))
+    for path in gone:
+        combined.place(path).unlink()
+    manifest.write_bytes(without(content, gone))
 
 
 def _hand_over(combined: Path, layout: Layout) -> None:

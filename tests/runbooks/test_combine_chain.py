@@ -1,0 +1,90 @@
+"""A chain that is put together answers as the cluster did, by index as by heap: PostgreSQL's own maps do not prove it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from include.muniment.adapters import catalog
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import Site
+from include.muniment.domain.combined_maps import untrusted_maps
+from include.muniment.domain.register import Point
+from include.muniment.runbooks.restore_cluster import restore_cluster
+from tests.fixtures.answers import index_only_count, sequential_count
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.sites import SiteFactory
+from tests.runbooks.restores import prove_whole, serving
+from tests.runbooks.stored import archive_to, back_up, plan_for, restore_from, rows
+
+pytestmark = pytest.mark.timeout(360)
+ROWS = 2250
+DELETED = 6
+
+
+@pytest.fixture
+def wal_folder(tmp_path: Path, run_dir: Path) -> Path:
+    return run_dir / f"wal-{tmp_path.name}"
+
+
+@pytest.fixture
+def source(cluster_factory: ClusterFactory, programs17: PostgresPrograms, wal_folder: Path) -> LocalCluster:
+    """One table in the data directory and one in a tablespace, all of their pages marked as visible to everybody."""
+    cluster = cluster_factory(programs17, archive_command=archive_to(wal_folder))
+    place = cluster.data_dir.with_name("archive room")
+    place.mkdir()
+    cluster._hand_over(place)
+    rows(cluster, f"CREATE TABLESPACE archive_room LOCATION '{place}'")
+    for name, space in (("matter", "pg_default"), ("closed", "archive_room")):
+        rows(cluster, f"CREATE TABLE {name} (id int) TABLESPACE {space}")
+        rows(cluster, f"INSERT INTO {name} SELECT generate_series(1, {ROWS})")
+        rows(cluster, f"CREATE UNIQUE INDEX ON {name} (id)")
+        rows(cluster, f"VACUUM (ANALYZE) {name}")
+    return cluster
+
+
+@pytest.fixture
+def site(site_factory: SiteFactory, source: LocalCluster) -> Site:
+    return site_factory(source)
+
+
+@pytest.fixture
+def point(site: Site, source: LocalCluster) -> Point:
+    """A full backup, six rows deleted of each table, an increment."""
+    back_up(site, "20261120T080000000Z")
+    for name in ("matter", "closed"):
+        rows(source, f"DELETE FROM {name} WHERE id <= {DELETED}")
+    return back_up(site, "20261121T080000000Z")
+
+
+@pytest.fixture
+def restored(
+    site: Site, point: Point, run_dir: Path, programs17: PostgresPrograms, wal_folder: Path
+) -> Iterator[LocalCluster]:
+    plan = plan_for(site.primary, point, run_dir / site.firm.id / "data")
+    found = restore_cluster(site.primary, plan, programs=programs17, restore_command=restore_from(wal_folder))
+    prove_whole(found, programs17)
+    with serving(found, programs17) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize("table", ["matter", "closed"])
+def test_what_was_deleted_before_an_increment_is_not_counted_after_a_restore(
+    restored: LocalCluster, table: str
+) -> None:
+    assert sequential_count(restored, table) == ROWS - DELETED
+    assert index_only_count(restored, table) == ROWS - DELETED
+
+
+def test_every_map_that_an_increment_sent_in_part_is_known_from_the_registers(
+    site: Site, source: LocalCluster, point: Point
+) -> None:
+    maps = untrusted_maps(tuple(catalog.find_backup(site.primary, backup) for backup in point.chain))
+    named = {
+        str(path)
+        for (path,) in rows(
+            source, "SELECT pg_relation_filepath(oid) || '_vm' FROM pg_class WHERE relname IN ('matter', 'closed')"
+        )
+    }
+    assert named <= maps
