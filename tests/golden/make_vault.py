@@ -1,4 +1,4 @@
-"""How vault-1 was made: two real nights of a real PostgreSQL 17, sealed under a key that everybody may know.
+"""How these vaults were made: two real nights of a real PostgreSQL 17.9, sealed under a key that everybody may know.
 
 ``python -m tests.golden.make_vault FOLDER`` writes a vault of today's format. The ones that are kept here are **never
 made anew**: they are what earlier versions wrote, and every later version has to read them. A new format gets a new
@@ -54,8 +54,12 @@ SMALLER = (
     "DELETE FROM pg_ts_config_map",
     "CREATE TABLE trust_ledger (matter text, amount numeric(14,2))",
     "CREATE TABLE settings AS SELECT 'letterhead' AS name, 'Ash & Alder' AS value",
+    "CREATE TABLE closed_matter (id int PRIMARY KEY)",
+    "INSERT INTO closed_matter SELECT generate_series(1, 2250)",
     "INSERT INTO trust_ledger SELECT '2026-' || n, n * 1.25 FROM generate_series(1, 200) n",
     "VACUUM FULL",
+    # All pages are visible to everybody from here on: see two_nights.
+    "VACUUM (ANALYZE) closed_matter",
     "CHECKPOINT",
 )
 
@@ -151,6 +155,8 @@ def two_nights(cloud: Cloud, cluster: LocalCluster, site: Site) -> None:
     run_chain(site, point_id=new_id(utc_now()), run="golden", clock=utc_now)
     with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
         connection.execute("INSERT INTO trust_ledger VALUES ('2026-0114', 2500.00)")
+        # PostgreSQL 17.9 does not name the visibility map's block in the WAL: the increment lacks it (docs/adr/0018).
+        connection.execute("DELETE FROM closed_matter WHERE id <= 6")
     run_chain(site, point_id=new_id(utc_now()), run="golden", clock=utc_now)
 
 

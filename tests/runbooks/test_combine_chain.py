@@ -1,4 +1,4 @@
-"""A chain that is put together answers as the cluster did, by index as by heap: PostgreSQL's own maps do not prove it."""
+"""A chain that was put together answers as the cluster did, by an index alone as by reading every row."""
 
 from collections.abc import Iterator
 from pathlib import Path
