@@ -101,7 +101,7 @@ def test_a_hole_is_refused_with_the_nearest_on_both_sides(firm: Archived, cloud:
 
 
 def test_an_idle_firms_nights_are_no_hole(firm: Archived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find_stop, "_CLOCKS_DIFFER", timedelta(0))
+    monkeypatch.setattr(find_stop, "CLOCKS_DIFFER", timedelta(0))
     firm.point(full=True)
     firm.write(1)
     at = sql(firm.cluster, "SELECT clock_timestamp()")

@@ -1,23 +1,41 @@
 """What is registered in a vault: the JSON documents that make base backups and recovery points exist.
 
-Everything is ordered by id, which is by time. Half-made backups (no ``backup.json``) do not show.
+Everything is ordered by what was measured (``Measured``), never by its id. Half-made backups (no ``backup.json``) do
+not show.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
 
-from include.muniment.adapters.vault import Vault
+from pydantic_core import from_json
+
+from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.domain import keys
-from include.muniment.domain.register import Backup, DocumentSnapshot, Point
+from include.muniment.domain.register import (
+    CLOCKS_DIFFER,
+    Backup,
+    DocumentSnapshot,
+    Measured,
+    Point,
+    SnapshotHead,
+)
 from include.muniment.errors import NothingToRestore, ObjectMissing
 
 # Registers are read one request each; this many are under way at once.
 READS_AT_ONCE = 8
+# Of a snapshot's JSON, what comes before its documents is far shorter.
+_HEAD_BYTES = 4096
+
+
+class _Ordered(Protocol):
+    @property
+    def measured(self) -> Measured: ...
 
 
 def registered_backups(vault: Vault) -> tuple[Backup, ...]:
     """Every registered base backup, oldest first."""
-    return tuple(_read_all(list(backup_ids(vault)), lambda backup_id: read_backup(vault, backup_id)))
+    return _oldest_first(_read_all(list(backup_ids(vault)), lambda backup_id: read_backup(vault, backup_id)))
 
 
 def find_backup(vault: Vault, backup_id: str) -> Backup:
@@ -27,23 +45,18 @@ def find_backup(vault: Vault, backup_id: str) -> Backup:
 
 def read_backup(vault: Vault, backup_id: str) -> Backup | None:
     """``None`` where its chunks may be there but nothing registers them."""
-    try:
-        return find_backup(vault, backup_id)
-    except ObjectMissing:
-        return None
+    return _unless_missing(lambda: find_backup(vault, backup_id))
 
 
 def backup_ids(vault: Vault) -> Iterator[str]:
-    """Ids of every base backup that has any object, registered or not, oldest first."""
+    """Ids of every base backup that has any object, registered or not, in no order that means anything."""
     return vault.list_folders(keys.BASE)
 
 
 def latest_backups(vault: Vault) -> Iterator[Backup]:
-    """Registered backups, newest first, each read only when it is asked for."""
-    for backup_id in reversed(list(backup_ids(vault))):
-        found = read_backup(vault, backup_id)
-        if found is not None:
-            yield found
+    """Registered backups, newest first, each read only when it may be the next: a register can have megabytes."""
+    registers = _read_all(map(keys.backup_register, backup_ids(vault)), vault.head)
+    return _newest_first(registers, lambda key: _unless_missing(lambda: Backup.from_json(vault.get(key))))
 
 
 def chain_of(vault: Vault, backup: Backup) -> tuple[Backup, ...]:
@@ -59,7 +72,7 @@ def chain_of(vault: Vault, backup: Backup) -> tuple[Backup, ...]:
 
 def points(vault: Vault) -> tuple[Point, ...]:
     """Every recovery point, oldest first."""
-    return tuple(_read_all([item.key for item in vault.list(keys.POINTS)], lambda key: _read_point(vault, key)))
+    return _oldest_first(_read_all([item.key for item in vault.list(keys.POINTS)], lambda key: _point_at(vault, key)))
 
 
 def find_point(vault: Vault, point_id: str) -> Point:
@@ -67,12 +80,22 @@ def find_point(vault: Vault, point_id: str) -> Point:
     return Point.from_json(vault.get(keys.point(point_id)))
 
 
+def read_point(vault: Vault, point_id: str) -> Point | None:
+    """``None`` where it is not registered."""
+    return _point_at(vault, keys.point(point_id))
+
+
+def latest_points(vault: Vault) -> Iterator[Point]:
+    """Newest first, each read only when it may be the next."""
+    return _newest_first(vault.list(keys.POINTS), lambda key: _point_at(vault, key))
+
+
 def latest_point(vault: Vault) -> Point:
     """Raises ``NothingToRestore`` where there is none."""
-    newest = max((item.key for item in vault.list(keys.POINTS)), default=None)
+    newest = next(latest_points(vault), None)
     if newest is None:
         raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
-    return Point.from_json(vault.get(newest))
+    return newest
 
 
 def find_snapshot(vault: Vault, snapshot_id: str) -> DocumentSnapshot:
@@ -80,18 +103,63 @@ def find_snapshot(vault: Vault, snapshot_id: str) -> DocumentSnapshot:
     return DocumentSnapshot.from_json(vault.get_sealed(keys.document_snapshot(snapshot_id)))
 
 
+def snapshot_head(vault: Vault, snapshot_id: str) -> SnapshotHead:
+    """In one short request, however many documents it names. Raises ``ObjectMissing``."""
+    return _head_at(vault, keys.document_snapshot(snapshot_id))
+
+
+def latest_snapshots(vault: Vault) -> Iterator[SnapshotHead]:
+    """Newest first, without their documents, each read only when it may be the next."""
+    listed = vault.list(keys.DOCUMENT_SNAPSHOTS)
+    return _newest_first(listed, lambda key: _unless_missing(lambda: _head_at(vault, key)))
+
+
 def latest_snapshot(vault: Vault) -> DocumentSnapshot | None:
-    """By the time at which S3 stored it: an id is as wrong as the clock of the worker that made it."""
-    newest = max(vault.list(keys.DOCUMENT_SNAPSHOTS), key=lambda item: (item.modified_at, item.key), default=None)
-    return find_snapshot(vault, newest.key.removeprefix(keys.DOCUMENT_SNAPSHOTS)) if newest else None
+    newest = next(latest_snapshots(vault), None)
+    return find_snapshot(vault, newest.id) if newest else None
 
 
-def _read_point(vault: Vault, key: str) -> Point | None:
-    """``None`` where it was deleted after it had been listed."""
+def _point_at(vault: Vault, key: str) -> Point | None:
+    return _unless_missing(lambda: Point.from_json(vault.get(key)))
+
+
+def _head_at(vault: Vault, key: str) -> SnapshotHead:
+    """Its documents come last in the JSON, which may therefore end anywhere in them."""
+    start = vault.get_sealed_start(key)[:_HEAD_BYTES].decode(errors="ignore")
+    told = from_json(start, allow_partial=True)
+    return SnapshotHead.model_validate({name: told[name] for name in SnapshotHead.model_fields if name in told})
+
+
+def _unless_missing[T](read: Callable[[], T]) -> T | None:
+    """``None`` for what was deleted after it had been listed, too."""
     try:
-        return Point.from_json(vault.get(key))
+        return read()
     except ObjectMissing:
         return None
+
+
+def _oldest_first[T: _Ordered](items: Iterable[T]) -> tuple[T, ...]:
+    return tuple(sorted(items, key=lambda each: each.measured))
+
+
+def _newest_first[T: _Ordered](listed: Iterable[StoredObject], read: Callable[[str], T | None]) -> Iterator[T]:
+    """Nothing is measured after S3 has stored it: what was stored before the newest one known was taken is older.
+
+    So a vault that was filled night after night is read no further back than it is asked for, and one that was filled
+    in any other order (a replica made anew, a run that was late) is read as far as it must be.
+    """
+    unread = sorted(listed, key=lambda item: item.modified_at)
+    known: tuple[T, ...] = ()
+    while unread or known:
+        since = known[-1].measured[0] - CLOCKS_DIFFER if known else unread[-1].modified_at
+        candidates = []
+        while unread and unread[-1].modified_at >= since:
+            candidates.append(unread.pop().key)
+        if candidates:
+            known = _oldest_first((*known, *_read_all(candidates, read)))
+        else:
+            yield known[-1]
+            known = known[:-1]
 
 
 def _read_all[T](names: Iterable[str], read: Callable[[str], T | None]) -> Iterator[T]:

@@ -1,23 +1,12 @@
-"""Finds the snapshots that tell what was there at an instant. Few are read: each may name a million documents."""
+"""Finds the snapshots that tell what was there at an instant; reads two at most: each may name a million documents."""
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
 from datetime import datetime
-
-from pydantic import AwareDatetime, BaseModel
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
 from include.muniment.domain.document_recovery import Cover, covers
-from include.muniment.domain.register import DocumentSnapshot
+from include.muniment.domain.register import SnapshotHead
 from include.muniment.errors import NoSnapshotCovers, NothingToRestore
-
-
-class _TakenAt(BaseModel):
-    """A snapshot's instant, read without its documents."""
-
-    taken_at: AwareDatetime
 
 
 def find_cover(vault: Vault, at: datetime | None) -> Cover:
@@ -25,43 +14,53 @@ def find_cover(vault: Vault, at: datetime | None) -> Cover:
 
     Raises ``NothingToRestore``, or ``NoSnapshotCovers`` with the nearest on both sides.
     """
-    listed = sorted(vault.list(keys.DOCUMENT_SNAPSHOTS), key=lambda item: item.key)
-    names = [item.key.removeprefix(keys.DOCUMENT_SNAPSHOTS) for item in listed]
-    if not names:
-        raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
     if at is None:
-        newest = catalog.find_snapshot(vault, names[-1])
+        newest = catalog.latest_snapshot(vault)
+        if newest is None:
+            raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
         return Cover(newest.taken_at, newest)
-    # S3 stored each after its instant: whatever it had by ``at`` is not later.
-    behind = sum(item.modified_at <= at for item in listed)
-    return _cover(vault, names, _first_after(names, behind, at, lambda name: _taken_at(vault, name)), at)
-
-
-def _taken_at(vault: Vault, name: str) -> datetime:
-    return _TakenAt.model_validate_json(vault.get_sealed(keys.document_snapshot(name))).taken_at
-
-
-def _first_after(names: Sequence[str], low: int, at: datetime, taken_at: Callable[[str], datetime]) -> int:
-    """Mostly the very next one. In a replica, where S3's dates are the copies', a few steps that grow."""
-    high, step = low, 1
-    while high < len(names) and taken_at(names[high]) <= at:
-        low, high, step = high + 1, high + step, step * 2
-    return bisect_right(names, at, low, min(high, len(names)), key=taken_at)
-
-
-def _cover(vault: Vault, names: Sequence[str], first_after: int, at: datetime) -> Cover:
-    base = catalog.find_snapshot(vault, names[first_after - 1]) if first_after else None
-    if base is not None and base.taken_at == at:
-        return Cover(at, base)
-    following = catalog.find_snapshot(vault, names[first_after]) if first_after < len(names) else None
-    if base is None or not covers(base, following, at):
+    before, after = neighbours(vault, at)
+    if before is None and after is None:
+        raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
+    if before is None or not covers(before, after, at):
         raise NoSnapshotCovers(
-            firm=vault.firm, bucket=vault.bucket, at=_when(at), before=_named(base), after=_named(following)
+            firm=vault.firm, bucket=vault.bucket, at=_when(at), before=_named(before), after=_named(after)
         )
-    return Cover(at, base, following)
+    return _read(vault, before, after, at)
 
 
-def _named(snapshot: DocumentSnapshot | None) -> str:
+def nearest_cover(vault: Vault, at: datetime) -> Cover | None:
+    """As ``find_cover``; where no two snapshots tell of ``at``, the last one before it, at its own instant."""
+    before, after = neighbours(vault, at)
+    if before is None:
+        return None
+    return _read(vault, before, after, at if covers(before, after, at) else before.taken_at)
+
+
+def cover_by(vault: Vault, snapshot_id: str, at: datetime) -> Cover:
+    """What a plan has found, found again: without a look at any other snapshot where ``at`` is its own instant."""
+    named = catalog.snapshot_head(vault, snapshot_id)
+    return _read(vault, named, None, at) if named.taken_at == at else find_cover(vault, at)
+
+
+def neighbours(vault: Vault, at: datetime) -> tuple[SnapshotHead | None, SnapshotHead | None]:
+    """The newest snapshot at or before ``at``, and the oldest one after it."""
+    after = None
+    for head in catalog.latest_snapshots(vault):
+        if head.taken_at <= at:
+            return head, after
+        after = head
+    return None, after
+
+
+def _read(vault: Vault, before: SnapshotHead, after: SnapshotHead | None, at: datetime) -> Cover:
+    base = catalog.find_snapshot(vault, before.id)
+    if after is None or before.taken_at == at:
+        return Cover(at, base)
+    return Cover(at, base, catalog.find_snapshot(vault, after.id))
+
+
+def _named(snapshot: SnapshotHead | None) -> str:
     return f"{snapshot.id} of {_when(snapshot.taken_at)}" if snapshot else "none"
 
 

@@ -134,7 +134,7 @@ def _instant(vault: "Vault", at: "datetime | str") -> datetime | None:
 
     if isinstance(at, datetime):
         return at
-    return None if at == "latest" else catalog.find_snapshot(vault, at).taken_at
+    return None if at == "latest" else catalog.snapshot_head(vault, at).taken_at
 
 
 def live_buckets(session: Session, firm_id: str) -> "dict[str, SourceBucket]":

@@ -139,7 +139,7 @@ def _instant(session: Session, servers: Servers, side: Any, asked: dict[str, Any
     if at is None or isinstance(at, datetime):
         return at
     vault = session.vault(servers.firm.id, side)
-    newest = catalog.latest_snapshot(vault) if at == "latest" else catalog.find_snapshot(vault, at)
+    newest = next(catalog.latest_snapshots(vault), None) if at == "latest" else catalog.snapshot_head(vault, at)
     return newest.taken_at if newest else None
 
 

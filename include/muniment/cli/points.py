@@ -43,7 +43,7 @@ def points(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
 
     vault = session.vault(firm_id, side)
     prove_vault(vault)
-    found = sorted(catalog.points(vault), key=lambda point: point.id)
+    found = catalog.points(vault)
     if as_json:
         say_json({"firm": firm_id, "vault": vault.bucket, "points": [as_plain(point) for point in found]})
         return

@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, ConfigDict
 from pydantic.dataclasses import dataclass as document_dataclass
 
 from include.muniment.domain.documents import UNVERSIONED, DocumentName, SourceVersion
-from include.muniment.domain.register import Document, DocumentSnapshot, DocumentVersion
+from include.muniment.domain.register import Document, DocumentSnapshot, DocumentVersion, SnapshotHead
 
 type Change = Literal["unchanged", "changed", "deleted", "unknown"]
 type Histories = Mapping[DocumentName, Sequence[SourceVersion]]
@@ -134,7 +134,7 @@ class Recalled:
     certain: bool = True
 
 
-def covers(base: DocumentSnapshot | None, following: DocumentSnapshot | None, at: datetime) -> bool:
+def covers(base: SnapshotHead | None, following: SnapshotHead | None, at: datetime) -> bool:
     """Whether the two say what was there at ``at``. A night between them that expired took what it knew with it."""
     if base is None or base.taken_at > at:
         return False

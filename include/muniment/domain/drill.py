@@ -49,7 +49,7 @@ def choose_target(points: Sequence[Point], *, window: timedelta, now: datetime, 
     between two neighbours, as far back as the point-in-time ``window`` reaches.
     """
     chance = random.Random(seed)
-    ordered = sorted(points, key=lambda point: (point.taken_at, point.id))
+    ordered = sorted(points, key=lambda point: point.measured)
     gaps = list(_gaps(ordered, now - window)) if window else []
     # Numbers that were read on a busy server are nobody's exactly: they bracket others.
     exact = [point for point in ordered if point.control_totals.exact] or ordered[-1:]

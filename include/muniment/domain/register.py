@@ -5,7 +5,7 @@ same fields for whoever writes another reader. Times are aware UTC datetimes, si
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
@@ -14,6 +14,15 @@ from pydantic.dataclasses import dataclass
 from include.muniment.domain.wal import Lsn
 
 FORMAT = 1
+
+CLOCKS_DIFFER = timedelta(hours=1)
+"""By how much the clocks may differ whose times meet in one vault: a worker's, a database server's, S3's."""
+
+type Measured = tuple[datetime, Lsn, str]
+"""What points, backups and snapshots are ordered by: when, at which position, and the id where both are the same.
+
+An id alone tells no order: a scheduled run that starts late is named after the hour that it was due at.
+"""
 
 LsnText = Annotated[
     Lsn,
@@ -115,6 +124,10 @@ class Backup(Document):
         return sum(archive.size_bytes for archive in self.archives)
 
     @property
+    def measured(self) -> Measured:
+        return self.finished_at, self.stop_lsn, self.id
+
+    @property
     def stored_bytes(self) -> int:
         return self.manifest.stored_bytes + sum(c.stored_bytes for a in self.archives for c in a.chunks)
 
@@ -149,14 +162,23 @@ class DeletedDocument(Document):
     deleted_at: AwareDatetime
 
 
-class DocumentSnapshot(Document):
-    """Every document version that was current at ``taken_at``, and what was deleted since the snapshot before."""
+class SnapshotHead(Document):
+    """What a snapshot's first bytes tell, without its documents."""
 
     format: Literal[1] = 1
     id: str
     firm: str
     taken_at: AwareDatetime
     previous: str | None = None
+
+    @property
+    def measured(self) -> Measured:
+        return self.taken_at, Lsn(0), self.id
+
+
+class DocumentSnapshot(SnapshotHead):
+    """Every document version that was current at ``taken_at``, and what was deleted since the snapshot before."""
+
     documents: tuple[DocumentVersion, ...]
     superseded: tuple[DocumentVersion, ...] = ()
     """Versions that came after ``previous`` and were overwritten or deleted before ``taken_at``."""
@@ -256,6 +278,10 @@ class Point(Document):
     def backup(self) -> str:
         return self.chain[-1]
 
+    @property
+    def measured(self) -> Measured:
+        return self.taken_at, self.control_totals.lsn, self.id
+
 
 class Hold(Document):
     """``holds/<id>.json``: a legal hold. While this object exists, nothing that it covers is deleted."""
@@ -274,5 +300,5 @@ class Hold(Document):
 
 
 def new_id(now: datetime) -> str:
-    """Ids sort by time: ``20261120T083000123Z`` (UTC, milliseconds)."""
+    """Named after an instant, ``20261120T083000123Z`` (UTC, milliseconds), for people: nothing is ordered by it."""
     return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"

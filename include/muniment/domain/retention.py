@@ -80,7 +80,7 @@ class _View:
     @cached_property
     def points(self) -> tuple[Point, ...]:
         """Oldest first."""
-        return tuple(sorted(self.inventory.points, key=lambda point: (point.taken_at, point.id)))
+        return tuple(sorted(self.inventory.points, key=lambda point: point.measured))
 
     @cached_property
     def wal_files(self) -> list[tuple[Group, WalFile]]:
@@ -200,7 +200,7 @@ def _keep_chains(view: _View, reasons: _Reasons) -> None:
 
 def _keep_parents(view: _View, reasons: _Reasons) -> None:
     """A registered backup that stays for another reason must stay whole: its parents with it, newest first."""
-    for backup in sorted(view.inventory.backups.values(), key=lambda each: each.id, reverse=True):
+    for backup in sorted(view.inventory.backups.values(), key=lambda each: each.stop, reverse=True):
         if backup.parent and reasons.keeps("backup", backup.id) and not reasons.keeps("backup", backup.parent):
             reasons.keep("backup", backup.parent, f"parent of {backup.id}")
 
@@ -296,5 +296,5 @@ def _name(hold: Hold) -> str:
 
 
 def _named(points: Iterable[str]) -> str:
-    first, *others = sorted(points)
+    first, *others = points
     return f"recovery points {first} to {others[-1]}" if others else f"recovery point {first}"

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 from include.muniment.adapters.base_backup_stream import (
     BackupEnd,
@@ -11,7 +12,7 @@ from include.muniment.adapters.base_backup_stream import (
     IncrementalRefused,
     open_base_backup,
 )
-from include.muniment.adapters.catalog import chain_of, latest_backups
+from include.muniment.adapters.catalog import chain_of, latest_backups, read_backup, read_point
 from include.muniment.adapters.chunk_writer import ChunkWriter, writing
 from include.muniment.adapters.cluster_state import read_server_state
 from include.muniment.adapters.site import Site
@@ -19,7 +20,7 @@ from include.muniment.adapters.vault import Vault
 from include.muniment.domain import backup_plan, keys
 from include.muniment.domain.backup_plan import BackupPlan, ServerState, plan_backup
 from include.muniment.domain.register import Archive, Backup, StoredFile, new_id
-from include.muniment.domain.retention import chain_locked_until
+from include.muniment.domain.retention import GRACE, chain_locked_until
 from include.muniment.errors import ObjectDamaged, ObjectMissing
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.identity import prove_identity
@@ -58,7 +59,7 @@ def back_up_cluster(
     progress = progress or Silent()
     prove_identity(site)
     with site.postgres.exclusively():
-        done = _registered_for(site.primary, point_id)
+        done = _registered_for(site.primary, point_id, clock())
         if done is not None:
             progress.note(f"{done.kind} base backup {done.id} of point {point_id} is registered already")
             return done
@@ -67,14 +68,13 @@ def back_up_cluster(
         return _back_up(site, point_id, plan, server, clock, progress)
 
 
-def _registered_for(vault: Vault, point_id: str) -> Backup | None:
-    """A backup is never older than its point, and ids sort by time: the search ends at the first older one."""
-    for backup in latest_backups(vault):
-        if backup.point == point_id:
-            return backup
-        if backup.id < point_id:
-            return None
-    return None
+def _registered_for(vault: Vault, point_id: str, now: datetime) -> Backup | None:
+    """As the point names it; where that is not registered yet, among the backups that runs may still be waiting for."""
+    point = read_point(vault, point_id)
+    if point is not None and (backup := read_backup(vault, point.backup)):
+        return backup
+    recent = takewhile(lambda backup: backup.finished_at > now - GRACE, latest_backups(vault))
+    return next((backup for backup in recent if backup.point == point_id), None)
 
 
 def _plan(site: Site, server: ServerState, now: datetime) -> BackupPlan:

@@ -18,7 +18,7 @@ from include.muniment.domain.closure import WalNeed, segment_number
 from include.muniment.domain.inventory import BackupFacts, WalFile
 from include.muniment.domain.register import Backup, Chunk, CopyProof, StoredFile
 from include.muniment.domain.retention import chain_locked_until
-from include.muniment.errors import NothingToRestore, ObjectMissing
+from include.muniment.errors import ObjectMissing
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.identity import prove_identity
 
@@ -105,13 +105,9 @@ def _wal_wanted(
 
 def _proven_through(replica: Vault, backup: Backup) -> int | None:
     """Up to which segment (by number) the replica's newest point of this cluster says that its WAL was read back."""
-    try:
-        newest = catalog.latest_point(replica)
-    except NothingToRestore:
-        return None
-    if newest.system_identifier != backup.system_identifier:
-        return None
-    return segment_number(newest.wal.last_segment, backup.wal_segment_bytes)
+    own = (point for point in catalog.latest_points(replica) if point.system_identifier == backup.system_identifier)
+    newest = next(own, None)
+    return segment_number(newest.wal.last_segment, backup.wal_segment_bytes) if newest else None
 
 
 def _bring_documents(copy: VaultCopy, snapshot_id: str, locked_until: datetime, progress: Progress) -> None:

@@ -6,10 +6,10 @@ snapshot; behind the newest one only the live buckets know what is younger than 
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.document_bucket import SourceBucket
+from include.muniment.adapters.document_cover import neighbours
 from include.muniment.adapters.postgres_server import PostgresServer
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
 from include.muniment.domain.drill_evidence import Check
 from include.muniment.domain.register import DocumentSnapshot
 from include.muniment.errors import MunimentError
@@ -20,7 +20,8 @@ def reference_checks(site: Site, vault: Vault, server: PostgresServer, snapshot:
     """``server`` was recovered to a position between ``snapshot`` and the one after it."""
     references = site.policy.document_references
     names = {(version.bucket, version.key) for version in snapshot.documents}
-    following = _following(vault, snapshot)
+    _, later = neighbours(vault, snapshot.taken_at)
+    following = catalog.find_snapshot(vault, later.id) if later else None
     if following is not None:
         names |= {(version.bucket, version.key) for version in following.versions}
     checks = check_references(server, references, names).checks
@@ -32,9 +33,3 @@ def reference_checks(site: Site, vault: Vault, server: PostgresServer, snapshot:
     except MunimentError:
         return checks  # a drill does not need the live buckets: then what is not known is not there
     return check_references(server, references, names | younger).checks
-
-
-def _following(vault: Vault, snapshot: DocumentSnapshot) -> DocumentSnapshot | None:
-    ids = (item.key.removeprefix(keys.DOCUMENT_SNAPSHOTS) for item in vault.list(keys.DOCUMENT_SNAPSHOTS))
-    later = min((each for each in ids if each > snapshot.id), default=None)
-    return catalog.find_snapshot(vault, later) if later else None

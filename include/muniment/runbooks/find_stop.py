@@ -7,18 +7,16 @@ where that record never comes, recovery fails. Source: ``src/backend/access/tran
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from include.muniment.domain.recovery_target import Kind, RecoveryTarget
-from include.muniment.domain.register import Point
+from include.muniment.domain.register import CLOCKS_DIFFER, Point
 from include.muniment.domain.restore_choice import Base, Choice, Instant, Restorable, Stop, Unreachable
 from include.muniment.domain.wal import Lsn, WalSegment
 from include.muniment.domain.wal_facts import WalRecord
 from include.muniment.runbooks.search_wal import WalSearch
 
-# By how much the clock of the worker that took a backup may differ from its server's.
-_CLOCKS_DIFFER = timedelta(hours=1)
 _NO_WAL = "the archive holds no WAL"
 
 type Found = Choice | Unreachable
@@ -56,7 +54,7 @@ class StopFinder:
                 return self.restorable.consistent()
             case "point" if self.point is not None:
                 lsn, line = self.point.control_totals.lsn, self.point.wal.timeline
-                return self.restorable.choose(Stop(lsn, lsn, _byte_behind(lsn), _before(lsn), line, is_exact=False))
+                return self._own.choose(Stop(lsn, lsn, _byte_behind(lsn), _before(lsn), line, is_exact=False))
             case "lsn":
                 lsn = Lsn.parse(target.value)
                 return self.restorable.choose(Stop(lsn, lsn, _byte_behind(lsn), target.settings(), is_exact=False))
@@ -83,7 +81,13 @@ class StopFinder:
         record = self.search.first_at(lsn, self.restorable.path(line))
         if record is None:
             return self.restorable.why_not(lsn, line)
-        return self.restorable.choose(Stop(record.start, record.start, record.end, _before(lsn), line))
+        return self._own.choose(Stop(record.start, record.start, record.end, _before(lsn), line))
+
+    @property
+    def _own(self) -> Restorable:
+        """The point's own base backup before all others: another run's may have ended before its totals were read."""
+        bases = sorted(self.restorable.bases, key=lambda base: base.point != self.point)
+        return replace(self.restorable, bases=bases)
 
     def _at_lsn(self, lsn: Lsn, settings: Mapping[str, str]) -> Found:
         present = self.restorable.present
@@ -99,7 +103,7 @@ class StopFinder:
             stretch = self.restorable.stretch(base, self.restorable.present)
             if not stretch:
                 continue
-            if base.backup.finished_at <= at + _CLOCKS_DIFFER or base is self.restorable.bases[-1]:
+            if base.backup.finished_at <= at + CLOCKS_DIFFER or base is self.restorable.bases[-1]:
                 record = self.search.first_younger(at, stretch, base.backup.start_lsn)
                 if record is None:
                     return self._never_younger(stretch[-1], later)

@@ -17,7 +17,7 @@ from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.firm import Firm
 from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import RecoveryWindow, WalRange, new_id
+from include.muniment.domain.register import Point, RecoveryWindow, WalRange, new_id
 from include.muniment.domain.restore_choice import Base, Choice, Instant, Restorable, Unreachable
 from include.muniment.domain.restore_estimate import estimate_s
 from include.muniment.domain.restore_plan import RestorePlan, WalToReplay
@@ -53,7 +53,7 @@ def plan_restore(
     """
     now = clock()
     stock, found = _look_up(vault, other, target)
-    choice, documents = found.choice, _documents(stock, target, found)
+    choice, documents = found.choice, _documents(stock, found)
     chain, replay = choice.base.chain, _replay(stock, choice)
     fetch_bytes = sum(backup.stored_bytes for backup in chain)
     fetch_bytes += documents.documents.size_bytes if documents.documents else 0
@@ -74,7 +74,7 @@ def plan_restore(
         reaches_at=found.last_end,
         replay=replay,
         documents=documents.documents,
-        config=choice.base.point.config,
+        config=(found.point or choice.base.point).config,
         into=str(into),
         replaces=replaces,
         fetch_bytes=fetch_bytes + replay.stored_bytes,
@@ -99,11 +99,15 @@ class _Stock:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """``at`` is the database's instant, for whatever has to match it; ``last_end`` its last transaction's."""
+    """``at`` is the database's instant, for whatever has to match it; ``last_end`` its last transaction's.
+
+    ``point`` is the one that was asked for by its id: its documents and its configuration belong to it.
+    """
 
     choice: Choice
     last_end: datetime | None
     at: datetime
+    point: Point | None
 
 
 def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple[_Stock, _Found]:
@@ -156,7 +160,7 @@ def _find(stock: _Stock, target: RecoveryTarget) -> _Found:
             if isinstance(blind, Unreachable):
                 raise _unreachable(stock, target, blind, None) from None
             choice, last_end = blind, None
-    return _Found(choice, last_end, _instant(stock, target, choice, last_end))
+    return _Found(choice, last_end, _instant(stock, target, choice, last_end), point)
 
 
 def _instant(stock: _Stock, target: RecoveryTarget, choice: Choice, last_end: datetime | None) -> datetime:
@@ -214,9 +218,9 @@ def _replay(stock: _Stock, choice: Choice) -> WalToReplay:
     )
 
 
-def _documents(stock: _Stock, target: RecoveryTarget, found: _Found) -> FoundDocuments:
-    if target.kind == "point":
-        return documents_of_point(stock.vault, catalog.find_point(stock.vault, target.value))
+def _documents(stock: _Stock, found: _Found) -> FoundDocuments:
+    if found.point is not None:
+        return documents_of_point(stock.vault, found.point)
     return documents_by(stock.vault, found.at)
 
 

@@ -4,6 +4,7 @@ The one place where a key is written more than once: RESTORE.md names the newest
 where its bytes change and nobody replaced it since it was looked at; its older versions go after the retention.
 """
 
+from itertools import islice
 from pathlib import Path
 
 from include.muniment.adapters import catalog
@@ -54,10 +55,10 @@ def _page(site: Site, side: Side, needs: ClusterNeeds, script: bytes) -> KitPage
 
 
 def _newest_points(vault: Vault) -> list[Point]:
-    listed = sorted((found.key for found in vault.list(keys.POINTS)), reverse=True)
-    if not listed:
+    points = list(islice(catalog.latest_points(vault), POINTS_SHOWN))
+    if not points:
         raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
-    return [Point.from_json(vault.get(key)) for key in listed[:POINTS_SHOWN]]
+    return points
 
 
 def _forget_old(vault: Vault, site: Site, clock: Clock) -> None:

@@ -21,6 +21,7 @@ from include.muniment.adapters.postgres_server import PostgresServer
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.staging_records import StagingFolder
 from include.muniment.adapters.vault import Vault
+from include.muniment.domain.document_recovery import DocumentRestorePlan
 from include.muniment.domain.drill_evidence import Check, TimedStep
 from include.muniment.domain.firm import Firm
 from include.muniment.domain.register import Backup
@@ -140,6 +141,7 @@ class _Stager:
     clock: Clock
 
     def run(self, ttl: timedelta, *, documents: bool) -> Staging:
+        found = plan_of(self.vault, self.plan)  # first: what cannot be told is refused before anything is fetched
         cluster = self._restored()
         with self.steps.step("recover"):
             cluster.recover(self.plan.settings, copy_from(self.folder.wal))
@@ -148,7 +150,7 @@ class _Stager:
             self.firm.id, Secret(cluster.conninfo()), self.firm.cluster.database, "muniment staging"
         )
         reached = recovery_reached(server, self.plan)
-        staged, checks = self._documents(server, fetch=documents)
+        staged, checks = self._documents(server, found, fetch=documents)
         staging = self._record(cluster, server, staged, checks, ttl).model_copy(
             update={"reached_lsn": reached.lsn, "reached_at": reached.last_commit_at}
         )
@@ -186,11 +188,12 @@ class _Stager:
             first.number, last.number, range(backup.timeline, self.plan.timeline + 1), backup.wal_segment_bytes
         )
 
-    def _documents(self, server: PostgresServer, *, fetch: bool) -> tuple[StagedDocuments | None, Iterable[Check]]:
+    def _documents(
+        self, server: PostgresServer, found: DocumentRestorePlan | None, *, fetch: bool
+    ) -> tuple[StagedDocuments | None, Iterable[Check]]:
+        if found is None:
+            return None, ()
         with self.steps.step("documents"):
-            found = plan_of(self.vault, self.plan)
-            if found is None:
-                return None, ()
             into = self.folder.documents if fetch else None
             staged = stage_documents(self.vault, found, into, self.steps.progress) if into else None
         with self.steps.step("rows and documents"):

@@ -7,9 +7,10 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from include.muniment.adapters.document_cover import cover_by
 from include.muniment.adapters.postgres_server import PostgresServer
 from include.muniment.adapters.vault import Vault
-from include.muniment.domain.document_recovery import DocumentRestorePlan, Selection
+from include.muniment.domain.document_recovery import DocumentRestorePlan, Selection, plan_documents
 from include.muniment.domain.documents import DocumentName
 from include.muniment.domain.drill_evidence import Check
 from include.muniment.domain.firm import Firm
@@ -21,7 +22,7 @@ from include.muniment.errors import MunimentError
 from include.muniment.ports import Progress
 from include.muniment.runbooks.check_references import References, check_references, younger_documents
 from include.muniment.runbooks.drill_documents import opened_checks
-from include.muniment.runbooks.restore_documents import LiveBuckets, plan_document_restore, restore_into_folder
+from include.muniment.runbooks.restore_documents import LiveBuckets, restore_into_folder
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def plan_of(vault: Vault, plan: RestorePlan) -> DocumentRestorePlan | None:
     """All documents at the plan's instant for them; ``None`` where it has none."""
     if plan.documents is None or plan.documents.count == 0:
         return None
-    return plan_document_restore(vault, selection=Selection(), at=plan.documents.at)
+    cover = cover_by(vault, plan.documents.snapshot, plan.documents.at)
+    return plan_documents(cover, Selection(), vault=vault.bucket, live=None)
 
 
 def stage_documents(vault: Vault, found: DocumentRestorePlan, into: Path, progress: Progress) -> StagedDocuments:
