@@ -9,7 +9,11 @@ import pytest
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.postgres_server import PostgresServer
 from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.visibility import has_pg_visibility
+from include.muniment.domain.register import ControlTotals
 from include.muniment.domain.secret import Secret
+from include.muniment.domain.wal import Lsn
+from include.muniment.ports import utc_now
 from include.muniment.runbooks.drill_checks import Inspection
 from tests.fixtures.clusters import ClusterFactory
 
@@ -75,3 +79,54 @@ def test_a_damaged_index_is_found_where_amcheck_is(cluster: LocalCluster) -> Non
     broken = inspection(cluster, cluster.programs).relations()
     assert not broken.passed
     assert "ledger_n_idx" in broken.found
+
+
+def totals(**counts: int) -> ControlTotals:
+    named = {f"public.{table}": count for table, count in counts.items()}
+    return ControlTotals(lsn=Lsn(1), read_at=utc_now(), counts=named, sums={})
+
+
+def make_the_map_stale(cluster: LocalCluster) -> None:
+    """As an increment of PostgreSQL 17.9 leaves it: six rows are gone, and the map is that from before."""
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute("VACUUM (ANALYZE) ledger")
+        (path,) = connection.execute("SELECT pg_relation_filepath('ledger') || '_vm'").fetchone() or ("",)
+        connection.execute("CHECKPOINT")
+        before = (cluster.data_dir / path).read_bytes()
+        connection.execute("DELETE FROM ledger WHERE n <= 6")
+    cluster.stop()
+    (cluster.data_dir / path).write_bytes(before)
+    cluster.start()
+
+
+def test_a_stale_visibility_map_is_found(cluster: LocalCluster) -> None:
+    restored = inspection(cluster, cluster.programs)
+    (whole,) = restored.indexes(totals(ledger=2000))
+    assert (whole.name, whole.passed) == ("public.ledger by its index", True)
+    assert (whole.expected, whole.found) == ("2000 rows, as they are read one by one", "2000 by an index alone")
+    make_the_map_stale(cluster)
+    assert restored.relations().passed  # neither amcheck nor a dump sees it
+    (stale,) = restored.indexes(totals(ledger=2000))
+    assert not stale.passed
+    assert (stale.expected, stale.found) == ("1994 rows, as they are read one by one", "2000 by an index alone")
+
+
+def test_pg_visibility_names_the_relation_and_leaves_nothing(cluster: LocalCluster) -> None:
+    restored = inspection(cluster, cluster.programs)
+    if not has_pg_visibility(restored.server):
+        assert restored.visibility_maps().found == "not asked: pg_visibility is not here"
+        return
+    assert restored.visibility_maps().found == "asked in 1 databases"
+    make_the_map_stale(cluster)
+    found = restored.visibility_maps()
+    assert (found.passed, found.found) == (False, "wrong: postgres: ledger")
+    with psycopg.connect(cluster.conninfo()) as connection:
+        left = "SELECT extname FROM pg_extension UNION SELECT nspname FROM pg_namespace WHERE nspname ~ 'muniment'"
+        assert connection.execute(left).fetchall() == [("plpgsql",)]
+
+
+def test_a_table_without_an_index_is_told(cluster: LocalCluster) -> None:
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute("DROP INDEX ledger_n_idx")
+    (found,) = inspection(cluster, cluster.programs).indexes(totals(ledger=2000, nowhere=1))
+    assert (found.passed, found.found) == (True, "no index of it answers alone")

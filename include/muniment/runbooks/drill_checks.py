@@ -11,6 +11,7 @@ from psycopg import sql
 from include.muniment.adapters.postgres_server import PostgresServer
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
+from include.muniment.adapters.visibility import count_both_ways, has_pg_visibility, wrong_maps
 from include.muniment.domain.drill import balance_check, totals_checks
 from include.muniment.domain.drill_evidence import Check
 from include.muniment.domain.firm import ControlTotalsPolicy
@@ -64,6 +65,31 @@ class Inspection:
             yield Check(name="control totals", expected="all tables", found=missing.what, passed=False)
             return
         yield from totals_checks(found, before, after)
+
+    def indexes(self, before: ControlTotals) -> Iterator[Check]:
+        """A table counted by an index alone has as many rows as it really has: what a stale visibility map breaks."""
+        for table in before.counts:
+            try:
+                found = count_both_ways(self.server, table)
+            except psycopg.errors.UndefinedTable:
+                continue  # totals() has said so
+            told = "no index of it answers alone" if found.by_index is None else f"{found.by_index} by an index alone"
+            yield Check(
+                name=f"{table} by its index",
+                expected=f"{found.by_rows} rows, as they are read one by one",
+                found=told,
+                passed=found.agree,
+            )
+
+    def visibility_maps(self) -> Check:
+        """pg_visibility's own word on each map of each database, where it is on the machine."""
+        name, expected = "visibility maps", "no map says more than is so, where pg_visibility can tell"
+        if not has_pg_visibility(self.server):
+            return Check(name=name, expected=expected, found="not asked: pg_visibility is not here", passed=True)
+        databases = self._databases()
+        faults = [f"{database}: {wrong}" for database in databases for wrong in wrong_maps(self.server, database)]
+        found = f"wrong: {', '.join(faults)}"[:_SAID_CHARS] if faults else f"asked in {len(databases)} databases"
+        return Check(name=name, expected=expected, found=found, passed=not faults)
 
     def _counting(self, wanted: ControlTotalsPolicy) -> Site:
         """What the point counted, whatever the policy counts today; of a sum only the policy knows the column."""

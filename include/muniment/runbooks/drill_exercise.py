@@ -128,6 +128,9 @@ class Exercise:
         with record.step("control totals and ledgers"):
             record.found(restored.totals(aim.point.control_totals, later, self.clock))
             record.found(restored.balances())
+        with record.step("indexes and visibility maps"):
+            record.found(restored.indexes(aim.point.control_totals))
+            record.found([restored.visibility_maps()])
         with record.step("extensions, embeddings and smoke queries"):
             record.found(restored.extensions())
             record.found(restored.vectors())
