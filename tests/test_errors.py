@@ -105,7 +105,7 @@ def test_the_message_of_an_unreachable_target_word_for_word() -> None:
         "  16/B0000100 (2026-11-20 08:00:00.000000 UTC) to 16/B4000000 on timeline 1\n"
         "KEPT: everything; nothing was fetched or written\n"
         "HINT: choose one of the nearest by its LSN, or `latest`, or a recovery point's id, "
-        "or the other vault with `--from`."
+        "or the other vault with `--from`; what another timeline has is asked for with `timeline:N:` before the target."
     )
 
 

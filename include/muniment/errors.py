@@ -279,7 +279,8 @@ class TargetUnreachable(Refused):
     )
     kept = "everything; nothing was fetched or written"
     hint = (
-        "choose one of the nearest by its LSN, or `latest`, or a recovery point's id, or the other vault with `--from`."
+        "choose one of the nearest by its LSN, or `latest`, or a recovery point's id, or the other vault with `--from`;"
+        " what another timeline has is asked for with `timeline:N:` before the target."
     )
 
 

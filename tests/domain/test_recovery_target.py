@@ -23,6 +23,23 @@ def test_a_target_becomes_postgresqls_settings(text: str, settings: dict[str, st
     assert RecoveryTarget.parse(str(target)) == target
 
 
+@pytest.mark.parametrize("text", ["latest", "immediate", "xid:731", "name:a:b", "16/B374D848", "2026-11-20T02:30Z"])
+def test_another_timeline_than_the_one_that_serves(text: str) -> None:
+    target = RecoveryTarget.parse(f"timeline:2:{text}")
+    assert target.timeline == 2
+    assert target.settings() == RecoveryTarget.parse(text).settings()
+    assert RecoveryTarget.parse(str(target)) == target
+    assert str(target).startswith("timeline:2:")
+
+
+@pytest.mark.parametrize(
+    "text", ["timeline:2:20261120T083000123Z", "timeline:2:timeline:1:latest", "timeline:0:latest"]
+)
+def test_a_timeline_goes_before_a_target_that_names_none(text: str) -> None:
+    with pytest.raises(ValueError, match="a timeline goes before a target that names none itself"):
+        RecoveryTarget.parse(text)
+
+
 def test_a_time_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="has no time zone"):
         RecoveryTarget.parse("2026-11-20T02:30:00")

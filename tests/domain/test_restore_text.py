@@ -11,11 +11,11 @@ from include.muniment.domain.reached import Reached, differences
 from include.muniment.domain.register import WalRange
 from include.muniment.domain.restore_choice import Choice, Restorable, Stop
 from include.muniment.domain.restore_estimate import estimate_s
-from include.muniment.domain.restore_plan import DocumentsToRestore, RestorePlan, WalToReplay
+from include.muniment.domain.restore_plan import DocumentsToRestore, OtherTimeline, RestorePlan, WalToReplay
 from include.muniment.domain.restore_text import NEVER_IN_IT, left_out, left_out_of_documents, plan_lines
 from include.muniment.domain.wal import Lsn
 from tests.domain.test_archive import MIB, NOON, archive, lsn, run
-from tests.domain.test_restore_choice import base
+from tests.domain.test_restore_choice import base, written
 
 TRANSACTIONS = "transactions that ended behind LSN 16/B374D848, after 2026-11-20 12:30:01.123456 UTC"
 LAST = datetime(2026, 11, 20, 12, 30, 1, 123456, tzinfo=UTC)
@@ -35,6 +35,8 @@ def plan(**changes: Any) -> RestorePlan:
         "chain": ("20261119T083000123Z", "20261120T083000123Z"),
         "server_version": 170005,
         "timeline": 2,
+        "history": 2,
+        "serving": 2,
         "reaches_lsn": Lsn(0x16B374D848),
         "reaches_at": LAST,
         "replay": WalToReplay(
@@ -73,6 +75,7 @@ def test_a_plan_is_a_page() -> None:
         "               an increment, the last of 1: 20261119T083000123Z + 20261120T083000123Z\n"
         "WAL            1,036 segments (953.7 MiB)\n"
         "               000000010000001600000090 to 0000000200000016000000B3, timeline 2\n"
+        "timeline       2, which serves\n"
         "documents      12,345 (9.3 GiB), as they were at 2026-11-20 12:30:01 UTC, from snapshot 20261120T083000123Z\n"
         "configuration  of 20261120T083000123Z\n"
         "into           /srv/restored\n"
@@ -85,6 +88,16 @@ def test_a_plan_is_a_page() -> None:
         "                 outside of the data directory, such as the server's log and, on Debian, postgresql.conf and\n"
         "                 pg_hba.conf"
     )
+
+
+def test_the_plan_says_which_timeline_it_took_and_that_another_exists() -> None:
+    other = OtherTimeline(timeline=2, seen_at=LAST.replace(microsecond=0))
+    lines = [line[15:] for line in plan_lines(plan(timeline=1, history=1, serving=1, others=(other,)))]
+    taken = lines.index("1, which serves")
+    there = "timeline 2 has more, or something else, until 2026-11-20 12:30:01 UTC: `--to timeline:2:latest`"
+    assert lines[taken + 1] == there
+    asked = [line[15:] for line in plan_lines(plan(serving=1))]
+    assert "2, AS WAS ASKED FOR: the firm's cluster is on timeline 1" in asked
 
 
 def test_what_is_not_known_is_said() -> None:
@@ -110,7 +123,7 @@ def test_what_is_not_known_is_said() -> None:
 def test_what_is_left_out_of_the_database() -> None:
     history = TimelineHistory(2, ((1, lsn(5.5)),))
     held = archive(*run(3, 7), *run(5, 6, timeline=2), histories=(history,))
-    found = Restorable((base("a", 3.1, 3.5),), held)
+    found = Restorable((base("a", 3.1, 3.5),), held, written(1, 2))
     choice = found.choose(Stop(lsn(5.6), lsn(5.6), Lsn(lsn(5.6).offset_bytes + 32)))
     assert isinstance(choice, Choice)
     assert list(left_out(choice, found, LAST)) == [

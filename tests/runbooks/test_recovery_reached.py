@@ -190,9 +190,9 @@ def test_what_only_an_abandoned_timeline_has_is_refused(world: World) -> None:
     with pytest.raises(TargetUnreachable) as refused:
         world.plan(f"xid:{world.abandoned_xid}")
     assert refused.value.facts["reason"] == (
-        f"transaction {world.abandoned_xid} has ended on another timeline, which timeline 2 left before"
+        f"transaction {world.abandoned_xid} has ended on timeline 1, which is not the past of timeline 2"
     )
-    with pytest.raises(TargetUnreachable, match="restore point 'left behind' is on another timeline"):
+    with pytest.raises(TargetUnreachable, match="restore point 'left behind' is on timeline 1"):
         world.plan("name:left behind")
     with pytest.raises(TargetUnreachable, match="no restore point 'after import' is in the WAL that is here"):
         world.plan("name:after import")

@@ -6,7 +6,7 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.approval import Approval
-from include.muniment.domain.restore_record import RestoreRecord
+from include.muniment.domain.restore_record import ContactTold, RestoreRecord, RolledBack
 from include.muniment.errors import ObjectMissing
 
 
@@ -25,8 +25,42 @@ def find_record(vault: Vault, restore_id: str) -> RestoreRecord:
 
 def records(vault: Vault) -> tuple[RestoreRecord, ...]:
     """Oldest first."""
-    found = (item.key for item in vault.list(keys.RESTORES) if not item.key.endswith(keys.APPROVAL))
-    return tuple(RestoreRecord.from_json(vault.get(key)) for key in found)
+    return tuple(RestoreRecord.from_json(vault.get(key)) for key in _keys(vault) if "." not in _restore_id(key))
+
+
+def rolled_back(vault: Vault) -> tuple[RolledBack, ...]:
+    """Every cut-over that was undone, oldest first."""
+    return tuple(RolledBack.from_json(vault.get(key)) for key in _keys(vault) if key.endswith(keys.ROLLED_BACK))
+
+
+def write_rolled_back(vault: Vault, record: RolledBack, *, locked_until: datetime) -> None:
+    """Into one vault: where the other one is out of reach, this one knows all the same."""
+    if vault.head(keys.rolled_back(record.id)) is None:
+        vault.put_register(keys.rolled_back(record.id), record, locked_until=locked_until)
+
+
+def untold(vault: Vault) -> tuple[RolledBack, ...]:
+    """Restores that were live and are undone, and of which nobody has tried to tell the firm's contact."""
+    there = set(_keys(vault))
+    found = (key for key in there if key.endswith(keys.ROLLED_BACK))
+    waiting = (key for key in found if key.removesuffix(keys.ROLLED_BACK) + keys.ROLLED_BACK_TOLD not in there)
+    records = [RolledBack.from_json(vault.get(key)) for key in sorted(waiting)]
+    return tuple(record for record in records if record.was_live)
+
+
+def write_told(site: Site, told: ContactTold, *, locked_until: datetime) -> None:
+    """Into both vaults; who comes later finds that it was done."""
+    for vault in (site.replica, site.primary):
+        if vault.head(keys.rolled_back_told(told.id)) is None:
+            vault.put_register(keys.rolled_back_told(told.id), told, locked_until=locked_until)
+
+
+def _keys(vault: Vault) -> tuple[str, ...]:
+    return tuple(item.key for item in vault.list(keys.RESTORES))
+
+
+def _restore_id(key: str) -> str:
+    return key.removeprefix(keys.RESTORES).removesuffix(".json")
 
 
 def write_approval(site: Site, restore_id: str, approval: Approval, *, locked_until: datetime) -> Approval:

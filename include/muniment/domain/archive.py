@@ -73,6 +73,10 @@ class Archive:
     def holds(self, segment: WalSegment) -> bool:
         return segment.number in self.numbers.get(segment.timeline, frozenset())
 
+    def end(self, timeline: TimelineId) -> Lsn:
+        """Of its newest segment here."""
+        return Lsn((max(self.numbers.get(timeline, ()), default=-1) + 1) * self.segment_bytes)
+
     def previous(self, segment: WalSegment) -> WalSegment | None:
         """The one that recovery reads before it, on its timeline or an ancestor; ``None`` where it is not here."""
         history = self.history(segment.timeline)
@@ -124,12 +128,16 @@ class Archive:
     def timelines_after(self, backup: Backup) -> tuple[TimelineId, ...]:
         """The timeline on which the backup ended and every one that branched off it later."""
         own = backup.stop_timeline
-        descendants = (
-            timeline
-            for timeline, history in sorted(self.histories.items())
-            if (left := history.left_at(own)) is not None and left >= backup.stop_lsn
-        )
-        return (own, *descendants)
+        others = (timeline for timeline in sorted(self.histories) if timeline != own)
+        return (own, *(timeline for timeline in others if self.leads(backup, timeline)))
+
+    def leads(self, backup: Backup, to: TimelineId) -> bool:
+        """Whether the history of timeline ``to`` passes through the end of the backup."""
+        if backup.stop_timeline == to:
+            return True
+        history = self.history(to)
+        left = history.left_at(backup.stop_timeline) if history else None
+        return left is not None and left >= backup.stop_lsn
 
     def _along(self, route: Iterable[Leg]) -> Iterator[WalSegment]:
         for leg in route:
@@ -174,6 +182,16 @@ def reaches(backups: Iterable[Backup], archive: Archive) -> tuple[Reach, ...]:
         for last in ends:
             if last is not None and last.end >= backup.stop_lsn and not _goes_on(last, ends, archive):
                 found.setdefault(last, Reach(backup, last))
+    return tuple(found.values())
+
+
+def reaches_on(backups: Iterable[Backup], archive: Archive, timeline: TimelineId) -> tuple[Reach, ...]:
+    """As ``reaches``, along the history of one timeline alone: what others wrote is not the past of this one."""
+    found: dict[WalSegment, Reach] = {}
+    for backup in sorted(backups, key=lambda each: each.stop_lsn):
+        last = archive.reach(backup.start_lsn, backup.timeline, timeline) if archive.leads(backup, timeline) else None
+        if last is not None and last.end >= backup.stop_lsn:
+            found.setdefault(last, Reach(backup, last))
     return tuple(found.values())
 
 

@@ -17,6 +17,8 @@ DRILLS = "drills/"
 SIGN_OFF = ".sign-off"
 RESTORES = "restores/"
 APPROVAL = ".approval.json"
+ROLLED_BACK = ".rolled-back.json"
+ROLLED_BACK_TOLD = ".rolled-back-told.json"
 EXPIRED = "audit/expired/"
 RESTORE_KIT = "restore-kit/"
 
@@ -90,6 +92,14 @@ def restore(restore_id: str) -> str:
 def restore_approval(restore_id: str, plan_sha256: str) -> str:
     """A run that is cleared may make another plan, which wants an approval of its own."""
     return f"{RESTORES}{restore_id}.{plan_sha256[:16]}{APPROVAL}"
+
+
+def rolled_back(restore_id: str) -> str:
+    return f"{RESTORES}{restore_id}{ROLLED_BACK}"
+
+
+def rolled_back_told(restore_id: str) -> str:
+    return f"{RESTORES}{restore_id}{ROLLED_BACK_TOLD}"
 
 
 def document_snapshot(snapshot_id: str) -> str:

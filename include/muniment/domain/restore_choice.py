@@ -1,7 +1,7 @@
 """Which base backup, timeline and WAL lead to where recovery is to end, decided from what one vault holds.
 
-The newest timeline with WAL in the archive is the firm's present, and its history is what a target is looked up in: a
-position that only an abandoned branch has is not the firm's past. A recovery point alone names its own timeline.
+A target is looked up in the history of the timeline that serves, or of the one that was asked for: a position that only
+another branch has is not its past. A recovery point alone names its own timeline.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,7 @@ from datetime import datetime
 
 from include.muniment.domain.archive import Archive
 from include.muniment.domain.register import Backup, Point
+from include.muniment.domain.timelines import Timelines
 from include.muniment.domain.wal import Lsn, TimelineId, WalSegment
 
 
@@ -67,15 +68,27 @@ class Restorable:
 
     bases: Sequence[Base]
     archive: Archive
+    timelines: Timelines
+    asked: TimelineId | None = None
 
     @property
-    def present(self) -> TimelineId:
-        """The newest timeline that has WAL; the newest base backup's where there is no WAL at all."""
-        return max(self.archive.numbers, default=self.bases[0].backup.stop_timeline if self.bases else 1)
+    def timeline(self) -> TimelineId:
+        """In whose history a target is looked up."""
+        return self.timelines.serving if self.asked is None else self.asked
 
-    @property
-    def earliest(self) -> Base:
-        return min(self.bases, key=lambda base: base.backup.stop_lsn)
+    def leading_to(self, line: TimelineId) -> tuple[Base, ...]:
+        """The base backups, newest first, that lie in the past of this timeline."""
+        return tuple(base for base in self.bases if self.archive.leads(base.backup, line))
+
+    def others(self, line: TimelineId) -> tuple[TimelineId, ...]:
+        """The timelines on which more was written than lies in the past of ``line``, or something else."""
+        history = self.archive.history(line)
+        passed = dict(history.ancestors) if history else {}
+        return tuple(
+            other
+            for other in sorted(self.timelines.seen)
+            if other != line and (other not in passed or self.archive.end(other) > passed[other])
+        )
 
     def path(self, to: TimelineId) -> dict[int, WalSegment]:
         """The segments, by number, through which history leads to the end of timeline ``to``, as far as they are here.
@@ -104,14 +117,14 @@ class Restorable:
         return tuple(self._along(base, last)) if last is not None else ()
 
     def consistent(self) -> Choice | Unreachable:
-        """The end of the newest base backup whose own WAL is there."""
-        for base in self.bases:
+        """The end of the newest base backup in this history whose own WAL is there."""
+        for base in self.leading_to(self.timeline):
             end, timeline = base.backup.stop_lsn, base.backup.stop_timeline
             last = self._ending(end, timeline)
             if self._leads(base, last):
                 stop = Stop(end, end, end, {"recovery_target": "immediate"}, timeline)
                 return Choice(base, timeline, tuple(self._along(base, last)), stop)
-        return Unreachable("the archive has the own WAL of no base backup")
+        return Unreachable(f"the archive has the own WAL of no base backup that leads to timeline {self.timeline}")
 
     def choose(self, stop: Stop) -> Choice | Unreachable:
         """The newest base backup that had ended at ``stop``, and from which no WAL is missing on the way."""
@@ -130,11 +143,15 @@ class Restorable:
     def _why_not(self, position: Lsn, segment: WalSegment) -> Unreachable:
         """Before the first base backup's end, in a hole, or behind the end."""
         line = segment.timeline
-        if position < self.earliest.backup.stop_lsn:
-            return Unreachable("it lies before the end of the first base backup", after=self.earliest)
-        ends = [reached[-1] for base in self.bases if (reached := self.stretch(base, line))]
+        bases = self.leading_to(line)
+        first = min(bases, key=lambda base: base.backup.stop_lsn, default=None)
+        if first is None:
+            return Unreachable(f"no base backup leads to timeline {line}")
+        if position < first.backup.stop_lsn:
+            return Unreachable("it lies before the end of the first base backup", after=first)
+        ends = [reached[-1] for base in bases if (reached := self.stretch(base, line))]
         before = max((end for end in ends if end.number <= segment.number), key=lambda end: end.number, default=None)
-        behind = [base for base in self.bases if base.backup.stop_lsn > position and self.stretch(base, line)]
+        behind = [base for base in bases if base.backup.stop_lsn > position and self.stretch(base, line)]
         after = min(behind, key=lambda base: base.backup.stop_lsn, default=None)
         last = max(self.path(line), default=None)
         if last is None or segment.number > last or (before is not None and before.number == last):
@@ -145,17 +162,23 @@ class Restorable:
         numbers = self.archive.numbers
         others = [line for line in sorted(numbers) if line != segment.timeline and segment.number in numbers[line]]
         if others:
-            return f"only timeline {others[-1]} got that far, and timeline {segment.timeline} left it before"
+            here, other = segment.timeline, others[-1]
+            history = self.archive.history(here)
+            left = history is not None and history.left_at(other) is not None
+            why = f"timeline {here} left it before" if left else f"it is not the past of timeline {here}"
+            return f"only timeline {other} got that far, and {why}"
         return "it lies behind the end of the archive"
 
     def _lines_at(self, lsn: Lsn) -> tuple[TimelineId, ...]:
-        """The timeline on which the present's history has this position, then those whose files may hold it too."""
-        history = self.archive.history(self.present)
+        """The timeline on which this history has the position, then those whose files may hold it too."""
+        history = self.archive.history(self.timeline)
         ancestors = history.ancestors if history else ()
-        return (*(line for line, left_at in ancestors if lsn < left_at), self.present)
+        return (*(line for line, left_at in ancestors if lsn < left_at), self.timeline)
 
     def _leads(self, base: Base, last: WalSegment) -> bool:
         backup = base.backup
+        if not self.archive.leads(backup, last.timeline):
+            return False
         if last.number < self._ending(backup.stop_lsn, backup.stop_timeline).number:
             return False
         return self.archive.missing(backup.start_lsn, backup.timeline, last) == ()

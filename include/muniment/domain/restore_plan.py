@@ -22,6 +22,14 @@ class WalToReplay(Document):
     """Of these, how many the plan's vault lacks and the other one has."""
 
 
+class OtherTimeline(Document):
+    """One that the plan does not follow: something was written there which is not in its past."""
+
+    timeline: int
+    seen_at: AwareDatetime
+    """When the firm's cluster was last on it."""
+
+
 class DocumentsToRestore(Document):
     """Documents of the instant that the database is recovered to, or of the nearest one before it that is known."""
 
@@ -51,6 +59,11 @@ class RestorePlan(Document):
     """Backup ids, the full one first."""
     server_version: int
     timeline: int
+    history: int
+    """In whose history the target was looked up; ``timeline`` is the one in it that has the target."""
+    serving: int
+    """The one that the firm's cluster was on last, as far as this vault knows."""
+    others: tuple[OtherTimeline, ...] = ()
     reaches_lsn: LsnText | None = None
     """Where replay will end, to the byte; ``None`` where no pg_waldump of the cluster's version could tell."""
     reaches_at: AwareDatetime | None = None

@@ -64,6 +64,42 @@ class RestoreRecord(Document):
     finished_at: AwareDatetime
 
 
+class RolledBack(Document):
+    """``restores/<id>.rolled-back.json``: a cut-over was undone, and which timeline the firm's cluster is on since.
+
+    The record of the restore itself is locked as it was written: this one says what became of it.
+    """
+
+    format: Literal[1] = 1
+    id: str
+    """The restore's."""
+    firm: str
+    run: str
+    """Who undid it, and where."""
+    why: str | None
+    was_live: bool
+    """False where it went back by itself, before anybody could have used the restored cluster."""
+    abandoned: int
+    """The restored cluster's timeline."""
+    timeline: int
+    """On which the old cluster goes on."""
+    answers: bool | None = None
+    """Whether somebody connected to the old cluster over the firm's own connection; ``None``: it did not run before."""
+    steps: tuple[RecordedStep, ...] = ()
+    ended_at: AwareDatetime
+
+
+class ContactTold(Document):
+    """``restores/<id>.rolled-back-told.json``: the firm's contact knows of it, or could not be reached."""
+
+    format: Literal[1] = 1
+    id: str
+    firm: str
+    contact: str
+    """Who was told, and how; or that nobody was."""
+    at: AwareDatetime
+
+
 def of_staging(record: RestoreRecord, staging: "Staging") -> RestoreRecord:
     told = {
         "staging": staging.id,
@@ -75,18 +111,19 @@ def of_staging(record: RestoreRecord, staging: "Staging") -> RestoreRecord:
 
 
 def of_cut_over(record: RestoreRecord, journal: CutOver) -> RestoreRecord:
-    steps = tuple(
-        RecordedStep(name=each.step, began_at=each.began_at, ended_at=each.ended_at) for each in journal.steps
-    )
     told = {
         "approval": journal.approval,
         "safety": journal.safety,
-        "steps": (*record.steps, *steps),
+        "steps": (*record.steps, *_steps(journal)),
         "notes": journal.notes,
         "timeline": journal.timeline,
         "set_aside": str(journal.aside) if journal.outcome == "live" and journal.had_live else None,
     }
     return record.model_copy(update=told)
+
+
+def _steps(journal: CutOver) -> tuple[RecordedStep, ...]:
+    return tuple(RecordedStep(name=each.step, began_at=each.began_at, ended_at=each.ended_at) for each in journal.steps)
 
 
 def end_of(*, where: str, staged: bool, journal: CutOver | None, not_approved: str | None) -> End:

@@ -41,6 +41,7 @@ def _rows(plan: RestorePlan) -> Iterator[tuple[str, str]]:
     if replay.lent_segments:
         yield "", f"{replay.lent_segments:,} of them are not in this vault and come from the other one"
     yield "", f"{replay.wal.first_segment} to {replay.wal.last_segment}, timeline {plan.timeline}"
+    yield from _timelines(plan)
     yield "documents", _documents(plan.documents)
     yield "configuration", f"of {plan.config}"
     yield "into", plan.into
@@ -48,6 +49,17 @@ def _rows(plan: RestorePlan) -> Iterator[tuple[str, str]]:
     yield "to fetch", human_size(plan.fetch_bytes)
     yield "space", _space(plan)
     yield "takes about", human_duration(plan.estimate_s) if plan.estimate_s is not None else _UNMEASURED
+
+
+def _timelines(plan: RestorePlan) -> Iterator[tuple[str, str]]:
+    """Which one was taken, and that there are others."""
+    if plan.history == plan.serving:
+        yield "timeline", f"{plan.history}, which serves"
+    else:
+        yield "timeline", f"{plan.history}, AS WAS ASKED FOR: the firm's cluster is on timeline {plan.serving}"
+    for other in plan.others:
+        there = f"timeline {other.timeline} has more, or something else, until {_when(other.seen_at)}"
+        yield "", f"{there}: `--to timeline:{other.timeline}:latest`"
 
 
 _UNMEASURED = "not known: no drill of this firm has passed yet"
@@ -89,8 +101,7 @@ def left_out(choice: Choice, restorable: Restorable, reaches_at: datetime | None
 def _branches(choice: Choice, archive: Archive) -> Iterator[str]:
     history = archive.history(choice.timeline)
     for line, left_at in history.ancestors if history else ():
-        last = max(archive.numbers.get(line, ()), default=-1)
-        if (last + 1) * archive.segment_bytes > left_at.offset_bytes:
+        if archive.end(line) > left_at:
             yield f"what timeline {line} wrote behind LSN {left_at}, where history left it"
     for line in sorted(archive.numbers):
         if line > choice.timeline:

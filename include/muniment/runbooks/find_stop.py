@@ -17,8 +17,6 @@ from include.muniment.domain.wal import Lsn, WalSegment
 from include.muniment.domain.wal_facts import WalRecord
 from include.muniment.runbooks.search_wal import WalSearch
 
-_NO_WAL = "the archive holds no WAL"
-
 type Found = Choice | Unreachable
 
 
@@ -46,9 +44,9 @@ class StopFinder:
         """What listings alone tell: nothing of a time, a transaction or a name."""
         match target.kind:
             case "latest":
-                last = max(self._present.values(), key=lambda each: each.number, default=None)
+                last = max(self._path.values(), key=lambda each: each.number, default=None)
                 if last is None:
-                    return Unreachable(_NO_WAL)
+                    return self._no_wal
                 return self.restorable.choose(Stop(last.end, _byte_before(last.end), last.end, is_exact=False))
             case "immediate":
                 return self.restorable.consistent()
@@ -62,15 +60,19 @@ class StopFinder:
                 return None
 
     @property
-    def _present(self) -> Mapping[int, WalSegment]:
-        return self.restorable.path(self.restorable.present)
+    def _path(self) -> Mapping[int, WalSegment]:
+        return self.restorable.path(self.restorable.timeline)
+
+    @property
+    def _no_wal(self) -> Unreachable:
+        return Unreachable(f"the archive holds no WAL that leads to timeline {self.restorable.timeline}")
 
     def _latest(self) -> Found:
         """The last record that is whole. PostgreSQL is told its position: what is archived later changes nothing."""
-        path = self._present
+        path = self._path
         record = self.search.last_record(path[max(path)]) if path else None
         if record is None:
-            return Unreachable(_NO_WAL)
+            return self._no_wal
         settings = {"recovery_target_lsn": str(record.start), "recovery_target_inclusive": "on"}
         return self.restorable.choose(_behind(record, settings))
 
@@ -90,20 +92,22 @@ class StopFinder:
         return replace(self.restorable, bases=bases)
 
     def _at_lsn(self, lsn: Lsn, settings: Mapping[str, str]) -> Found:
-        present = self.restorable.present
-        if lsn < self.restorable.earliest.backup.stop_lsn:
-            return self.restorable.why_not(lsn, present)
-        record = self.search.first_at(lsn, self._present)
-        return self.restorable.choose(_behind(record, settings)) if record else self.restorable.why_not(lsn, present)
+        line = self.restorable.timeline
+        ends = [base.backup.stop_lsn for base in self.restorable.leading_to(line)]
+        if not ends or lsn < min(ends):
+            return self.restorable.why_not(lsn, line)
+        record = self.search.first_at(lsn, self._path)
+        return self.restorable.choose(_behind(record, settings)) if record else self.restorable.why_not(lsn, line)
 
     def _at_time(self, at: datetime, settings: Mapping[str, str]) -> Found:
         """Newest base backup first: the WAL tells whether the time lies before its end."""
         later: Base | None = None
-        for base in self.restorable.bases:
-            stretch = self.restorable.stretch(base, self.restorable.present)
-            if not stretch:
-                continue
-            if base.backup.finished_at <= at + CLOCKS_DIFFER or base is self.restorable.bases[-1]:
+        line = self.restorable.timeline
+        ways = [
+            (base, way) for base in self.restorable.leading_to(line) if (way := self.restorable.stretch(base, line))
+        ]
+        for base, stretch in ways:
+            if base.backup.finished_at <= at + CLOCKS_DIFFER or base is ways[-1][0]:
                 record = self.search.first_younger(at, stretch, base.backup.start_lsn)
                 if record is None:
                     return self._never_younger(stretch[-1], later)
@@ -117,29 +121,25 @@ class StopFinder:
 
         PostgreSQL would not see them, and silently recover to a later instant than it was asked to.
         """
-        newest = self.search.newest_before(base.backup.start_lsn, self._present)
+        newest = self.search.newest_before(base.backup.start_lsn, self._path)
         return newest > at if newest is not None else base.backup.started_at > at
 
     def _never_younger(self, last: WalSegment, later: Base | None) -> Unreachable:
-        if last.number < max(self._present):
+        if last.number < max(self._path):
             return Unreachable(f"the archive has a hole that begins at {last.end}, and it lies in there", last, later)
         return Unreachable("no transaction ended later, so PostgreSQL could not tell where to stop", last)
 
     def _behind_transaction(self, xid: int, settings: Mapping[str, str]) -> Found:
-        path = list(self._present.values())
-        record = self.search.end_of(xid, path)
+        record = self.search.end_of(xid, list(self._path.values()))
         if record is not None:
             return self.restorable.choose(_behind(record, settings))
-        is_elsewhere = self.search.end_of(xid, self._off(path)) is not None
-        return self._unknown(f"transaction {xid}", "has ended", is_elsewhere=is_elsewhere)
+        return self._unknown(f"transaction {xid}", "has ended", lambda there: self.search.end_of(xid, there))
 
     def _behind_name(self, name: str, settings: Mapping[str, str]) -> Found:
-        path = list(self._present.values())
-        named = self.search.named(name, path)
-        record = self.search.first_at(named[-1], self._present) if named else None
+        named = self.search.named(name, list(self._path.values()))
+        record = self.search.first_at(named[-1], self._path) if named else None
         if record is None:
-            is_elsewhere = bool(self.search.named(name, self._off(path)))
-            return self._unknown(f"restore point {name!r}", "is", is_elsewhere=is_elsewhere)
+            return self._unknown(f"restore point {name!r}", "is", lambda there: self.search.named(name, there))
         choice = self.restorable.choose(_behind(record, settings))
         if isinstance(choice, Unreachable):
             return choice
@@ -149,19 +149,14 @@ class StopFinder:
             return Unreachable(f"there are {len(passed)} restore points {name!r}: choose one by its LSN, {lsns}")
         return choice
 
-    def _unknown(self, what: str, verb: str, *, is_elsewhere: bool) -> Unreachable:
-        present = self.restorable.present
-        if is_elsewhere:
-            return Unreachable(f"{what} {verb} on another timeline, which timeline {present} left before")
+    def _unknown(self, what: str, verb: str, find: Callable[[Sequence[WalSegment]], object]) -> Unreachable:
+        """``find`` looks for it in the segments that are here and not on the way, one timeline after the other."""
+        here, archive, way = self.restorable.timeline, self.restorable.archive, set(self._path.values())
+        for line in sorted(archive.numbers, reverse=True):
+            held = [WalSegment(line, number, archive.segment_bytes) for number in sorted(archive.numbers[line])]
+            if find([segment for segment in held if segment not in way]):
+                return Unreachable(f"{what} {verb} on timeline {line}, which is not the past of timeline {here}")
         return Unreachable(f"no {what} {verb} in the WAL that is here")
-
-    def _off(self, path: Sequence[WalSegment]) -> list[WalSegment]:
-        """What is here and not on the way to the present."""
-        archive = self.restorable.archive
-        there = (
-            WalSegment(line, each, archive.segment_bytes) for line, held in archive.numbers.items() for each in held
-        )
-        return sorted(set(there) - set(path))
 
     def last_end(self, choice: Choice) -> datetime | None:
         """When the last transaction that is replayed ended; ``None`` where none is."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from include.muniment.adapters import catalog
 from include.muniment.adapters.drill_records import drills
 from include.muniment.adapters.either_archive import EitherArchive
+from include.muniment.adapters.restore_records import rolled_back
 from include.muniment.adapters.site import Side
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
@@ -20,8 +21,9 @@ from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import Point, RecoveryWindow, WalRange, new_id
 from include.muniment.domain.restore_choice import Base, Choice, Instant, Restorable, Unreachable
 from include.muniment.domain.restore_estimate import estimate_s
-from include.muniment.domain.restore_plan import RestorePlan, WalToReplay
+from include.muniment.domain.restore_plan import OtherTimeline, RestorePlan, WalToReplay
 from include.muniment.domain.restore_text import left_out, left_out_of_documents
+from include.muniment.domain.wal import TimelineId
 from include.muniment.errors import Damaged, NothingToRestore, ProgramMissing, TargetUnreachable
 from include.muniment.ports import Clock
 from include.muniment.runbooks.documents_of_plan import FoundDocuments, documents_by, documents_of_point
@@ -29,8 +31,8 @@ from include.muniment.runbooks.find_stop import StopFinder
 from include.muniment.runbooks.identity import prove_vault
 from include.muniment.runbooks.read_wal import open_reader
 from include.muniment.runbooks.search_wal import WalSearch
-from include.muniment.runbooks.verify_wal_checkpoint import windows_of
 from include.muniment.runbooks.verify_wal_files import known_facts
+from include.muniment.runbooks.wal_windows import timelines_of, windows_of
 
 
 def plan_restore(
@@ -53,7 +55,8 @@ def plan_restore(
     """
     now = clock()
     stock, found = _look_up(vault, other, target)
-    choice, documents = found.choice, _documents(stock, found)
+    choice, documents, restorable = found.choice, _documents(stock, found), stock.restorable
+    history = choice.timeline if target.kind == "point" else restorable.timeline
     chain, replay = choice.base.chain, _replay(stock, choice)
     fetch_bytes = sum(backup.stored_bytes for backup in chain)
     fetch_bytes += documents.documents.size_bytes if documents.documents else 0
@@ -70,6 +73,9 @@ def plan_restore(
         chain=tuple(backup.id for backup in chain),
         server_version=choice.base.backup.server_version,
         timeline=choice.timeline,
+        history=history,
+        serving=restorable.timelines.serving,
+        others=_others(restorable, history),
         reaches_lsn=choice.stop.position if choice.stop.is_exact else None,
         reaches_at=found.last_end,
         replay=replay,
@@ -111,17 +117,17 @@ class _Found:
 
 
 def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple[_Stock, _Found]:
-    stock = _take_stock(vault, None)
+    stock = _take_stock(vault, None, target)
     try:
         return stock, _find(stock, target)
     except (TargetUnreachable, Damaged):
         if other is None:
             raise
-    both = _take_stock(vault, other)
+    both = _take_stock(vault, other, target)
     return both, _find(both, target)
 
 
-def _take_stock(vault: Vault, other: Vault | None) -> _Stock:
+def _take_stock(vault: Vault, other: Vault | None, target: RecoveryTarget) -> _Stock:
     mark = prove_vault(vault)
     home = WalArchive(vault, mark.system_identifier)
     store = EitherArchive(home, WalArchive(other, mark.system_identifier) if other else None)
@@ -130,7 +136,8 @@ def _take_stock(vault: Vault, other: Vault | None) -> _Stock:
     if not bases:
         raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
     archive = store.archive(files, bases[0].backup.wal_segment_bytes)
-    return _Stock(vault, store, own, files, Restorable(bases, archive))
+    timelines = timelines_of(store, archive, (base.backup for base in bases), rolled_back(vault))
+    return _Stock(vault, store, own, files, Restorable(bases, archive, timelines, target.timeline))
 
 
 def _bases(vault: Vault, system_identifier: int) -> tuple[Base, ...]:
@@ -197,6 +204,11 @@ def _unreachable(
 def _window(window: RecoveryWindow) -> str:
     start, end = Instant(window.start_lsn, window.start_at), Instant(window.end_lsn, window.end_at)
     return f"{start} to {end} on timeline {window.timeline}"
+
+
+def _others(restorable: Restorable, history: TimelineId) -> tuple[OtherTimeline, ...]:
+    seen = restorable.timelines.seen
+    return tuple(OtherTimeline(timeline=line, seen_at=seen[line]) for line in restorable.others(history))
 
 
 def _settings(choice: Choice) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Proves that a base backup's WAL is in the primary vault: complete, continuous and undamaged, up to this minute."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from include.muniment.adapters import catalog
@@ -9,13 +9,14 @@ from include.muniment.adapters.archiver import checkpoint_and_switch, read_archi
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import StoredObject
 from include.muniment.adapters.wal_archive import WalArchive
-from include.muniment.domain.archive import Archive, effective_rpo_s, holes_between, reaches, recovery_windows
-from include.muniment.domain.register import Backup, RecoveryWindow, WalProof, WalRange
+from include.muniment.domain.archive import Archive, effective_rpo_s, holes_between
+from include.muniment.domain.register import Backup, WalProof, WalRange
 from include.muniment.domain.wal import WalSegment, history_name
 from include.muniment.errors import WalGap, WalNotYetArchived
-from include.muniment.ports import Clock, Progress, Silent, WalSource
+from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.identity import prove_identity
 from include.muniment.runbooks.verify_wal_files import verify_new_files
+from include.muniment.runbooks.wal_windows import windows_on
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 2.0
 
@@ -35,7 +36,7 @@ def verify_wal_checkpoint(site: Site, *, backup_id: str, clock: Clock, progress:
         through = checkpoint_and_switch(site.postgres, backup.wal_segment_bytes)
         files, archive = _Arrival(site, store, backup, through).await_all()
         verify_new_files(site, store, files, archive, clock=clock, progress=progress)
-        windows = windows_of(store, archive, catalog.registered_backups(site.primary))
+        windows = windows_on(store, archive, catalog.registered_backups(site.primary), through.timeline)
         for hole in holes_between(windows):
             progress.note(str(hole))
         now = clock()
@@ -102,12 +103,6 @@ class _Arrival:
             waited_s=round(waited_s),
             last_failure=read_archiver(self.site.postgres).last_failure,
         )
-
-
-def windows_of(store: WalSource, archive: Archive, backups: Iterable[Backup]) -> tuple[RecoveryWindow, ...]:
-    """Every interval that can be restored from this vault; between two of them lies a hole."""
-    found = reaches(backups, archive)
-    return recovery_windows(found, {reach.last: store.written_at(reach.last) for reach in found})
 
 
 def _range(backup: Backup, through: WalSegment) -> WalRange:

@@ -15,7 +15,7 @@ from include.muniment.domain.register import Document, LsnText, RecoveryWindow
 from include.muniment.domain.wal import Lsn
 from include.muniment.ports import Clock
 from include.muniment.runbooks.identity import prove_identity, prove_vault
-from include.muniment.runbooks.verify_wal_checkpoint import windows_of
+from include.muniment.runbooks.wal_windows import windows_on
 
 # XLogLongPageHeaderData: where the first record of a fresh segment begins.
 _LONG_HEADER_BYTES = 40
@@ -57,8 +57,8 @@ def wal_status(site: Site, *, clock: Clock) -> WalStatus:
     files = store.files()
     replicated = WalArchive(site.replica, mark.system_identifier).files()
     archive = store.archive(files, state.segment_bytes)
-    windows = windows_of(store, archive, catalog.registered_backups(site.primary))
-    newest = _protected(windows, state)
+    windows = windows_on(store, archive, catalog.registered_backups(site.primary), state.timeline)
+    newest = _protected(windows)
     now = clock()
     return WalStatus(
         firm=site.firm.id,
@@ -85,15 +85,14 @@ def seconds_at_risk(site: Site, vault: Vault, *, clock: Clock) -> float | None:
     state = read_archiver(site.postgres)
     store = WalArchive(vault, prove_vault(vault).system_identifier)
     archive = store.archive(store.files(), state.segment_bytes)
-    newest = _protected(windows_of(store, archive, catalog.registered_backups(vault)), state)
+    newest = _protected(windows_on(store, archive, catalog.registered_backups(vault), state.timeline))
     now = clock()
     return effective_rpo_s(now, _protected_until(newest, state, now)) if newest else None
 
 
-def _protected(windows: Iterable[RecoveryWindow], state: ArchiverState) -> RecoveryWindow | None:
-    """The window that reaches farthest on the live timeline: WAL behind a hole or without a backup is no protection."""
-    live = [window for window in windows if window.timeline == state.timeline]
-    return max(live, key=lambda window: window.end_lsn, default=None)
+def _protected(windows: Iterable[RecoveryWindow]) -> RecoveryWindow | None:
+    """The window that reaches farthest: WAL behind a hole or without a backup is no protection."""
+    return max(windows, key=lambda window: window.end_lsn, default=None)
 
 
 def _protected_until(window: RecoveryWindow, state: ArchiverState, now: datetime) -> datetime:
