@@ -20,6 +20,13 @@ def bucket(cloud: Cloud, kit: Kit) -> str:
     return upload(cloud, "vault-1")
 
 
+@pytest.fixture
+def with_codes(cloud: Cloud, kit: Kit) -> str:
+    """A vault whose registers have authentication codes."""
+    (kit.folder / "key").write_bytes(KEY)
+    return upload(cloud, "vault-3")
+
+
 def fetch(kit: Kit, bucket: str, *more: str, expect: int) -> str:
     local = ("--bucket", bucket, "--region", REGION, "--raw-key", "key", "--raw-key-name", KEY_NAME)
     return kit.run("fetch", *local, *more, who=ROOT_CREDENTIALS, expect=expect).stderr
@@ -100,6 +107,48 @@ def test_what_somebody_deleted_or_overwrote_is_found_in_older_versions(kit: Kit,
     assert "was hidden or overwritten" in said
     told = json.loads((kit.folder / "documents" / "documents.json").read_text())["documents"]
     assert {each["key"] for each in told} == set(DOCUMENTS)
+
+
+def rewritten(cloud: Cloud, bucket: str, key: str, **change: object) -> None:
+    """As somebody would who may write here: JSON that is right in form, and the metadata that was there."""
+    told = cloud.client("s3").head_object(Bucket=bucket, Key=key)["Metadata"]
+    content = json.dumps(json.loads(body(cloud, bucket, key)) | change).encode()
+    cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=content, Metadata=told)
+
+
+@pytest.mark.parametrize("part", ["points/", "base/"])
+def test_a_register_that_somebody_wrote_is_not_believed(kit: Kit, cloud: Cloud, with_codes: str, part: str) -> None:
+    key = [key for key in keys_in(cloud, with_codes, part) if key.endswith(".json")][-1]
+    first = cloud.client("s3").list_object_versions(Bucket=with_codes, Prefix=key)["Versions"][0]["VersionId"]
+    rewritten(cloud, with_codes, key, kind="full")
+    assert f"{key} was hidden or overwritten" in fetch(kit, with_codes, *INTO, expect=0)
+    cloud.client("s3").delete_object(Bucket=with_codes, Key=key, VersionId=first)
+    said = fetch(kit, with_codes, "--into", "again", expect=3)
+    reason = "nothing shows that the firm wrote it, or the key is another one"
+    assert f"{with_codes}/{key} is damaged: {reason}. Try the other vault." in said
+
+
+def test_a_register_without_a_code_is_taken_by_who_says_so(kit: Kit, cloud: Cloud, with_codes: str) -> None:
+    """A bucket that was filled again from a copy on disk has no metadata."""
+    key = keys_in(cloud, with_codes, "points/")[-1]
+    content = body(cloud, with_codes, key)
+    lose(cloud, with_codes, key)
+    cloud.client("s3").put_object(Bucket=with_codes, Key=key, Body=content)
+    assert "nothing shows that the firm wrote it" in fetch(kit, with_codes, *INTO, expect=3)
+    said = fetch(kit, with_codes, "--unproven", *INTO, expect=0)
+    assert f"note: nothing shows that {key} is the firm's; it is taken all the same" in said
+
+
+@pytest.mark.parametrize("change", [{"mac_key": None}, {"firm": "golden-bay"}, {"mac_key": "AAAA"}])
+def test_a_mark_that_was_written_over_takes_no_code_away(
+    kit: Kit, cloud: Cloud, with_codes: str, change: dict[str, object]
+) -> None:
+    rewritten(cloud, with_codes, "firm.json", **change)
+    point = keys_in(cloud, with_codes, "points/")[-1]
+    rewritten(cloud, with_codes, point, kind="full")
+    said = fetch(kit, with_codes, *INTO, expect=0)
+    assert "firm.json was hidden or overwritten" in said
+    assert f"{point} was hidden or overwritten" in said
 
 
 @pytest.mark.parametrize("option", ["--into", "--documents"])

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pydantic_core import from_json
 
+from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.domain import keys
 from include.muniment.domain.register import (
@@ -40,7 +41,7 @@ def registered_backups(vault: Vault) -> tuple[Backup, ...]:
 
 def find_backup(vault: Vault, backup_id: str) -> Backup:
     """Raises ``ObjectMissing`` where no backup of that id is registered."""
-    return Backup.from_json(vault.get(keys.backup_register(backup_id)))
+    return read_register(vault, Backup, keys.backup_register(backup_id))
 
 
 def read_backup(vault: Vault, backup_id: str) -> Backup | None:
@@ -56,7 +57,7 @@ def backup_ids(vault: Vault) -> Iterator[str]:
 def latest_backups(vault: Vault) -> Iterator[Backup]:
     """Registered backups, newest first, each read only when it may be the next: a register can have megabytes."""
     registers = _read_all(map(keys.backup_register, backup_ids(vault)), vault.head)
-    return _newest_first(registers, lambda key: _unless_missing(lambda: Backup.from_json(vault.get(key))))
+    return _newest_first(registers, lambda key: _unless_missing(lambda: read_register(vault, Backup, key)))
 
 
 def chain_of(vault: Vault, backup: Backup) -> tuple[Backup, ...]:
@@ -77,7 +78,7 @@ def points(vault: Vault) -> tuple[Point, ...]:
 
 def find_point(vault: Vault, point_id: str) -> Point:
     """Raises ``ObjectMissing`` where no such point is registered."""
-    return Point.from_json(vault.get(keys.point(point_id)))
+    return read_register(vault, Point, keys.point(point_id))
 
 
 def read_point(vault: Vault, point_id: str) -> Point | None:
@@ -120,7 +121,7 @@ def latest_snapshot(vault: Vault) -> DocumentSnapshot | None:
 
 
 def _point_at(vault: Vault, key: str) -> Point | None:
-    return _unless_missing(lambda: Point.from_json(vault.get(key)))
+    return _unless_missing(lambda: read_register(vault, Point, key))
 
 
 def _head_at(vault: Vault, key: str) -> SnapshotHead:

@@ -229,7 +229,7 @@ class ChunkWriter:
         self._held.send_off(size)
         try:
             message = self._vault.envelope.encrypt_stream(frames, size, self._vault.context(filled.key))
-            sha256 = self._vault.put(filled.key, message, locked_until=self._locked_until)
+            sha256 = self._vault.put_message(filled.key, message, locked_until=self._locked_until)
         finally:
             self._held.release(size)
         return Chunk(

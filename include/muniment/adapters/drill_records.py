@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.drill_page import page_of
 from include.muniment.adapters.drill_pdf import pdf_of
 from include.muniment.adapters.signing import SigningKey, is_signed
@@ -63,7 +64,7 @@ def drill_ids(vault: Vault) -> list[str]:
 
 
 def find_drill(vault: Vault, drill_id: str) -> Drill:
-    return Drill.from_json(vault.get(keys.drill(drill_id)))
+    return read_register(vault, Drill, keys.drill(drill_id))
 
 
 def drills(vault: Vault) -> tuple[Drill, ...]:
@@ -74,7 +75,7 @@ def drills(vault: Vault) -> tuple[Drill, ...]:
 def sign_offs(vault: Vault) -> Mapping[str, SignOff]:
     """Drill id → who signed it off."""
     signed = [name.removesuffix(keys.SIGN_OFF) for name in _names(vault) if name.endswith(keys.SIGN_OFF)]
-    return {drill_id: SignOff.from_json(vault.get(keys.sign_off(drill_id))) for drill_id in signed}
+    return {drill_id: read_register(vault, SignOff, keys.sign_off(drill_id)) for drill_id in signed}
 
 
 def prove_evidence(vault: Vault, drill_id: str, *, public_key: bytes | None = None) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.vault import Plain, Vault
 from include.muniment.domain import keys
 from include.muniment.domain.register import Backup, Document
@@ -38,22 +39,26 @@ class EitherVault:
 
     def backup(self, backup_id: str) -> Backup:
         """Raises ``ObjectMissing`` where neither registers it."""
-        return Backup.from_json(self.get(keys.backup_register(backup_id)))
+        key = keys.backup_register(backup_id)
+        return self._from_either(key, lambda vault: read_register(vault, Backup, key))
 
     def get(self, key: str, *, sha256: str | None = None) -> bytes:
         """The stored bytes. Raises home's error where neither vault has them whole."""
+        return self._from_either(key, lambda vault: vault.get(key, sha256=sha256))
+
+    def _from_either[T](self, key: str, read: Callable[[Vault], T]) -> T:
         try:
-            return self.home.get(key, sha256=sha256)
+            return read(self.home)
         except MunimentError as error:
             if self._other is None:
                 raise
             reason = error
         try:
-            content = self._other.get(key, sha256=sha256)
+            found = read(self._other)
         except MunimentError:
             raise reason from None
         self._substituted(key, self._other.bucket, reason)
-        return content
+        return found
 
     def get_sealed(self, key: str, *, sha256: str | None = None) -> bytes:
         return self.home.unseal(key, self.get(key, sha256=sha256))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.at_once import at_once
+from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
@@ -82,7 +83,7 @@ def _snapshot_id(key: str) -> str | None:
 
 
 def _holds(vault: Vault, versions: Iterable[ObjectVersion]) -> list[Hold]:
-    return [Hold.from_json(vault.get(v.key)) for v in versions if v.is_current and v.key.startswith(keys.HOLDS)]
+    return [read_register(vault, Hold, v.key) for v in versions if v.is_current and v.key.startswith(keys.HOLDS)]
 
 
 def _read_backup(vault: Vault, backup_id: str) -> BackupFacts:

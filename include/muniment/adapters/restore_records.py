@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
@@ -20,17 +21,17 @@ def write_record(site: Site, record: RestoreRecord, *, locked_until: datetime) -
 
 def find_record(vault: Vault, restore_id: str) -> RestoreRecord:
     """Raises ``ObjectMissing``."""
-    return RestoreRecord.from_json(vault.get(keys.restore(restore_id)))
+    return read_register(vault, RestoreRecord, keys.restore(restore_id))
 
 
 def records(vault: Vault) -> tuple[RestoreRecord, ...]:
     """Oldest first."""
-    return tuple(RestoreRecord.from_json(vault.get(key)) for key in _keys(vault) if "." not in _restore_id(key))
+    return tuple(read_register(vault, RestoreRecord, key) for key in _keys(vault) if "." not in _restore_id(key))
 
 
 def rolled_back(vault: Vault) -> tuple[RolledBack, ...]:
     """Every cut-over that was undone, oldest first."""
-    return tuple(RolledBack.from_json(vault.get(key)) for key in _keys(vault) if key.endswith(keys.ROLLED_BACK))
+    return tuple(read_register(vault, RolledBack, key) for key in _keys(vault) if key.endswith(keys.ROLLED_BACK))
 
 
 def write_rolled_back(vault: Vault, record: RolledBack, *, locked_until: datetime) -> None:
@@ -44,7 +45,7 @@ def untold(vault: Vault) -> tuple[RolledBack, ...]:
     there = set(_keys(vault))
     found = (key for key in there if key.endswith(keys.ROLLED_BACK))
     waiting = (key for key in found if key.removesuffix(keys.ROLLED_BACK) + keys.ROLLED_BACK_TOLD not in there)
-    records = [RolledBack.from_json(vault.get(key)) for key in sorted(waiting)]
+    records = [read_register(vault, RolledBack, key) for key in sorted(waiting)]
     return tuple(record for record in records if record.was_live)
 
 
@@ -76,7 +77,7 @@ def find_approval(site: Site, restore_id: str, plan_sha256: str) -> Approval | N
     """From either vault: what a killed run wrote into one of them was given all the same."""
     for vault in (site.replica, site.primary):
         try:
-            return Approval.from_json(vault.get(keys.restore_approval(restore_id, plan_sha256)))
+            return read_register(vault, Approval, keys.restore_approval(restore_id, plan_sha256))
         except ObjectMissing:
             continue
     return None

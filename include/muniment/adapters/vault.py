@@ -8,13 +8,14 @@ import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import zstandard
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
+from include.muniment.adapters.authenticity import KeptKey, code_of
 from include.muniment.adapters.envelope import FRAME_BYTES, Envelope, MessageDamaged
 from include.muniment.adapters.store_errors import store_errors
 from include.muniment.domain.register import Document, StoredFile
@@ -29,7 +30,7 @@ ZSTD_LEVEL = 3
 DELETE_AT_ONCE = 1000  # DeleteObjects' limit
 START_BYTES = 2 * FRAME_BYTES  # a message's header, with its wrapped keys, and its first frame
 
-_read_again = retry(
+read_again = retry(
     retry=retry_if_exception_type(StoreUnavailable),
     stop=stop_after_attempt(4),
     wait=wait_exponential_jitter(multiplier=0.2, max=5),
@@ -69,8 +70,22 @@ class Vault:
     lock_mode: LockMode
     s3: "S3Client"
     envelope: Envelope
+    kept: KeptKey = field(init=False, repr=False, compare=False, default_factory=KeptKey)
 
     def put(
+        self,
+        key: str,
+        body: bytes,
+        *,
+        locked_until: datetime | None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> str:
+        """Stores ``body`` in plain, and beside it its authentication code, as ``put_message`` does."""
+        return self.put_message(
+            key, body, locked_until=locked_until, metadata={**(metadata or {}), **code_of(self, key, body)}
+        )
+
+    def put_message(
         self,
         key: str,
         body: bytes | bytearray,
@@ -78,7 +93,7 @@ class Vault:
         locked_until: datetime | None,
         metadata: Mapping[str, str] | None = None,
     ) -> str:
-        """Stores ``body`` under a key that holds nothing yet and returns its sha256 (hex), which S3 has checked.
+        """Stores what proves itself, under a key that holds nothing yet; returns its sha256 (hex), as S3 checked it.
 
         Raises ``AlreadyRegistered`` where the key holds other bytes; the same bytes are accepted, because a retried
         request may find its own first try.
@@ -103,13 +118,13 @@ class Vault:
         return digest.hexdigest()
 
     def replace(self, key: str, body: bytes) -> bool:
-        """Writes ``body`` over what ``key`` holds, without a lock; False where these bytes are there already.
+        """Writes ``body`` over what ``key`` holds, without a lock; False where it is there already, code and all.
 
         For the restore kit alone. Raises ``AlreadyRegistered`` where somebody else wrote since it was looked at.
         """
-        digest = hashlib.sha256(body)
+        digest, told = hashlib.sha256(body), code_of(self, key, body)
         there = self.head(key)
-        if there is not None and there.sha256 == digest.hexdigest():
+        if there is not None and there.sha256 == digest.hexdigest() and there.metadata == told:
             return False
         unchanged: dict[str, Any] = {"IfMatch": there.etag} if there else {"IfNoneMatch": "*"}
         with store_errors("PutObject", self.bucket, key):
@@ -118,6 +133,7 @@ class Vault:
                 Key=key,
                 Body=body,
                 ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+                Metadata=told,
                 **unchanged,
                 **self.at_rest(),
             )
@@ -148,7 +164,7 @@ class Vault:
     ) -> StoredFile:
         """Stores ``encrypt(zstd(content))``; the encryption context binds it to this firm and key."""
         message = self.seal(key, content, level)
-        sha256 = self.put(key, message, locked_until=locked_until, metadata=metadata)
+        sha256 = self.put_message(key, message, locked_until=locked_until, metadata=metadata)
         return StoredFile(key=key, size_bytes=len(content), stored_bytes=len(message), sha256=sha256)
 
     def seal(self, key: str, content: bytes | bytearray | memoryview, level: int = ZSTD_LEVEL) -> bytes:
@@ -159,17 +175,20 @@ class Vault:
 
     def get(self, key: str, *, sha256: str | None = None) -> bytes:
         """The object's bytes. Raises ``ObjectMissing``, or ``ObjectDamaged`` where ``sha256`` (hex) differs."""
-        body = self._read(key)
+        body, _ = self.read(key)
         if sha256 is not None and hashlib.sha256(body).hexdigest() != sha256:
-            raise ObjectDamaged(
-                key=key, bucket=self.bucket, firm=self.firm, reason="its sha256 is not the registered one"
-            )
+            raise self.damaged(key, "its sha256 is not the registered one")
         return body
 
-    @_read_again
-    def _read(self, key: str, **part: Any) -> bytes:
+    def damaged(self, key: str, reason: object) -> ObjectDamaged:
+        return ObjectDamaged(key=key, bucket=self.bucket, firm=self.firm, reason=reason)
+
+    @read_again
+    def read(self, key: str, **part: Any) -> tuple[bytes, Mapping[str, str]]:
+        """Bytes and metadata."""
         with store_errors("GetObject", self.bucket, key):
-            return self.s3.get_object(Bucket=self.bucket, Key=key, **part)["Body"].read()
+            found = self.s3.get_object(Bucket=self.bucket, Key=key, **part)
+            return found["Body"].read(), found["Metadata"]
 
     def get_sealed(self, key: str, *, sha256: str | None = None) -> bytes:
         return self.unseal(key, self.get(key, sha256=sha256))
@@ -178,16 +197,16 @@ class Vault:
         try:
             return _decompressed(self.envelope.decrypt(message, self.context(key)))
         except (MessageDamaged, zstandard.ZstdError) as error:
-            raise ObjectDamaged(key=key, bucket=self.bucket, firm=self.firm, reason=error) from error
+            raise self.damaged(key, error) from error
 
     def get_sealed_start(self, key: str) -> bytes:
         """The first thousands of bytes of what was sealed, proven by their frame's tag, in one short request."""
-        start = self._read(key, Range=f"bytes=0-{START_BYTES - 1}")
+        start, _ = self.read(key, Range=f"bytes=0-{START_BYTES - 1}")
         try:
             frame = self.envelope.decrypting(start, self.context(key)).read(FRAME_BYTES)
             return zstandard.ZstdDecompressor().decompressobj().decompress(frame)
         except (MessageDamaged, zstandard.ZstdError) as error:
-            raise ObjectDamaged(key=key, bucket=self.bucket, firm=self.firm, reason=error) from error
+            raise self.damaged(key, error) from error
 
     @contextmanager
     def unsealing(self, key: str, message: bytes) -> Iterator["Plain"]:
@@ -200,7 +219,7 @@ class Vault:
             frames = cast("IO[bytes]", source)  # all that zstandard asks of it is read
             yield zstandard.ZstdDecompressor().stream_reader(frames, read_size=FRAME_BYTES, read_across_frames=True)
         except (MessageDamaged, zstandard.ZstdError) as error:
-            raise ObjectDamaged(key=key, bucket=self.bucket, firm=self.firm, reason=error) from error
+            raise self.damaged(key, error) from error
 
     def head(self, key: str) -> StoredObject | None:
         """``None`` where there is no such object."""

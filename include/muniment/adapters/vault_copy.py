@@ -8,7 +8,7 @@ from datetime import datetime
 from include.muniment.adapters.at_once import at_once
 from include.muniment.adapters.server_side_copy import CopySource, copy_object
 from include.muniment.adapters.store_errors import store_errors
-from include.muniment.adapters.vault import StoredObject, Vault
+from include.muniment.adapters.vault import StoredObject, Vault, read_again
 from include.muniment.errors import ObjectDamaged, ObjectMissing
 from include.muniment.ports import Step
 
@@ -96,7 +96,7 @@ class VaultCopy:
     def _compare(self, item: Wanted, found: StoredObject) -> None:
         """By the checksums that S3 keeps; where it has none of the whole object, by reading."""
         expected = item.sha256 or sha256_of(self.source, item.key)
-        if (found.sha256 or _read_sha256(self.target, item.key)) != expected:
+        if (found.sha256 or read_sha256(self.target, item.key)) != expected:
             raise self._damaged(item.key, "its sha256 is not that of the primary's")
 
     def _damaged(self, key: str, reason: str) -> ObjectDamaged:
@@ -108,10 +108,11 @@ def sha256_of(vault: Vault, key: str) -> str:
     found = vault.head(key)
     if found is None:
         raise ObjectMissing(key=key, bucket=vault.bucket)
-    return found.sha256 or _read_sha256(vault, key)
+    return found.sha256 or read_sha256(vault, key)
 
 
-def _read_sha256(vault: Vault, key: str) -> str:
+@read_again
+def read_sha256(vault: Vault, key: str) -> str:
     """In pieces: the objects that have no checksum of the whole are the largest ones."""
     digest = hashlib.sha256()
     with store_errors("GetObject", vault.bucket, key):

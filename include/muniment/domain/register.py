@@ -52,6 +52,8 @@ class FirmMark(Document):
     system_identifier: int
     role: Literal["primary", "replica"]
     created_at: AwareDatetime
+    mac_key: str | None = None
+    """The firm's MAC key as an AWS Encryption SDK message, base64; ``None`` in vaults from before there was one."""
 
 
 class Chunk(Document):
@@ -151,7 +153,8 @@ class DocumentVersion:
     modified_at: AwareDatetime
     object: str
     sha256: str | None = None
-    """As S3 computed it when the copy was made; ``None`` for one copied in parts, of which S3 has no whole checksum."""
+    """As S3 computed it when the copy was made, or as it was read then where S3 keeps none of the whole, which is so
+    for what is copied in parts; ``None`` in snapshots from before it was read."""
     locked_until: AwareDatetime | None = None
     """Object Lock's end in both vaults."""
 

@@ -24,7 +24,9 @@ Ends with 0, or 1 (no access, or a wrong option), 3 (damaged or missing bytes), 
 """
 
 import argparse
+import base64
 import hashlib
+import hmac
 import json
 import logging
 import os
@@ -40,7 +42,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import boto3
 import zstandard
@@ -97,8 +99,10 @@ class Vault:
         kms_key: str | None = None,
         endpoint_url: str | None = None,
         raw_key: tuple[str, str] | None = None,
+        *,
+        takes_unproven: bool = False,
     ) -> None:
-        self.bucket = bucket
+        self.bucket, self.takes_unproven = bucket, takes_unproven
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=2 * WORKERS, connect_timeout=10
         )
@@ -106,12 +110,13 @@ class Vault:
             service, region_name=where, endpoint_url=endpoint_url, config=config
         )
         self.s3 = self._client("s3", region)
-        self.mark = self.register("firm.json")
-        self.firm = str(self.mark["firm"])
+        self.get("firm.json")
         self._sdk = EncryptionSDKClient(
             commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=2
         )
         self._keyring = raw_keyring(*raw_key) if raw_key else self._kms_keyring(kms_key or self.own_key())
+        self.firm, self._mac_key = "", b""
+        self.mark = self.register("firm.json")
 
     def own_key(self) -> str:
         """The vault's KMS key is the one under which S3 keeps firm.json."""
@@ -139,18 +144,26 @@ class Vault:
             yield from (each["VersionId"] for each in page.get("Versions", ()) if each["Key"] == key)
 
     def get(self, key: str, sha256: str | None = None) -> Read:
-        """Bytes and metadata. A key is written once, so older versions are asked where the current one is not right."""
+        """Bytes and metadata."""
+        found = self._first(key, lambda read: is_right(read, sha256))
+        return found or self._raise(key, "its sha256 is not the registered one")
+
+    def _first(self, key: str, is_this_it: Callable[[Read], bool]) -> Read | None:
+        """A key is written once, so older versions are asked where the current one is not right."""
         found = self._read(key)
-        if found is not None and is_right(found, sha256):
+        if found is not None and is_this_it(found):
             return found
         for version in self.versions(key):
             older = self._read(key, VersionId=version)
-            if older is not None and is_right(older, sha256):
+            if older is not None and is_this_it(older):
                 print(f"note: {key} was hidden or overwritten; its version {version} is right", file=sys.stderr)
                 return older
-        if found is None:
+        return None
+
+    def _raise(self, key: str, reason: str) -> NoReturn:
+        if next(self.versions(key), None) is None:
             raise Damaged(f"{self.bucket}/{key} is missing. Try the other vault.")
-        raise Damaged(f"{self.bucket}/{key} is damaged: its sha256 is not the registered one. Try the other vault.")
+        raise Damaged(f"{self.bucket}/{key} is damaged: {reason}. Try the other vault.")
 
     def _read(self, key: str, **version: str) -> Read | None:
         try:
@@ -162,22 +175,55 @@ class Vault:
         return answer["Body"].read(), answer.get("Metadata", {})
 
     def register(self, key: str) -> Register:
-        document: Register = json.loads(self.get(key)[0])
+        """Plain JSON, which its authentication code shows to be the firm's."""
+        is_this_it = self._is_mark if key == "firm.json" else partial(self._is_authentic, key)
+        found = self._first(key, is_this_it)
+        if found is None and self.takes_unproven and (found := self._read(key)):
+            print(f"note: nothing shows that {key} is the firm's; it is taken all the same", file=sys.stderr)
+        document = as_json(
+            (found or self._raise(key, "nothing shows that the firm wrote it, or the key is another one"))[0]
+        )
+        if document is None:
+            raise Damaged(f"{self.bucket}/{key} is damaged: it is no JSON. Try the other vault.")
         if document.get("format") != FORMAT:
             raise Failed(f"{key} has format {document.get('format')}; this script reads format {FORMAT}")
+        if key == "firm.json":
+            self.firm = str(document["firm"])
         return document
+
+    def _is_mark(self, found: Read) -> bool:
+        """firm.json brings the key of all codes, its own too. Without one it is from before there were any, unless
+        somebody wrote it over one that has it."""
+        mark = as_json(found[0])
+        if mark is None:
+            return False
+        if mark.get("mac_key") is None:
+            return len(list(self.versions("firm.json"))) == 1
+        context = {"muniment:firm": str(mark.get("firm")), "muniment:key": "firm.json"}
+        try:
+            self._mac_key = self._opened("firm.json", base64.b64decode(str(mark["mac_key"])), context, is_right=False)
+        except (Damaged, ValueError):
+            return False
+        return self._is_authentic("firm.json", found)
+
+    def _is_authentic(self, key: str, found: Read) -> bool:
+        code = hmac.digest(self._mac_key, f"{key}\0{hashlib.sha256(found[0]).hexdigest()}".encode(), "sha256")
+        return not self._mac_key or hmac.compare_digest(found[1].get("hmac-sha256", ""), code.hex())
 
     def sealed(self, key: str, sha256: str | None = None) -> Read:
         """Plain bytes and metadata of an object that is encrypt(zstd(content))."""
         message, metadata = self.get(key, sha256)
         context = {"muniment:firm": self.firm, "muniment:key": key}
+        return decompressed(key, self._opened(key, message, context, is_right=sha256 is not None)), metadata
+
+    def _opened(self, key: str, message: bytes, context: dict[str, str], *, is_right: bool) -> bytes:
         try:
-            frames, _ = self._sdk.decrypt(source=message, keyring=self._keyring, encryption_context=context)
+            plain, _ = self._sdk.decrypt(source=message, keyring=self._keyring, encryption_context=context)
         except InvalidTag as error:
             raise Damaged(f"{self.bucket}/{key} is damaged: it is not authentic. Try the other vault.") from error
         except AWSEncryptionSDKClientError as error:
-            raise self._unopened(key, error, is_right=sha256 is not None) from error
-        return decompressed(key, frames), metadata
+            raise self._unopened(key, error, is_right=is_right) from error
+        return bytes(plain)
 
     def _unopened(self, key: str, error: BaseException, *, is_right: bool) -> Failed:
         """``is_right``: its sha256 is the registered one, so it is not the object that is wrong."""
@@ -186,6 +232,14 @@ class Vault:
         if is_right or any(word in reason for word in words):
             return Failed(f"the key cannot open {key}: {reason}. Is it this firm's, enabled, and may you kms:Decrypt?")
         return Damaged(f"{self.bucket}/{key} is damaged, or the key is another one: {reason}. Try the other vault.")
+
+
+def as_json(text: bytes) -> Register | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def is_right(found: Read, sha256: str | None) -> bool:
@@ -659,6 +713,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         command.add_argument("--endpoint-url", help="of an S3 that is not Amazon's; KMS is asked there too")
         command.add_argument("--raw-key", help="file with the 32-byte key of a vault without KMS")
         command.add_argument("--raw-key-name", default="local", help="that key's name (default: local)")
+        command.add_argument(
+            "--unproven", action="store_true", help="take registers that nothing shows to be the firm's"
+        )
         if name == "fetch":
             command.add_argument("--point", default="latest", help="id of a recovery point (default: latest)")
             command.add_argument("--into", type=Path, help="empty folder for the database and the configuration")
@@ -669,7 +726,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(asked: argparse.Namespace) -> None:
     raw_key = (asked.raw_key, asked.raw_key_name) if asked.raw_key else None
-    vault = Vault(asked.bucket, asked.region, asked.kms_key, asked.endpoint_url, raw_key)
+    vault = Vault(asked.bucket, asked.region, asked.kms_key, asked.endpoint_url, raw_key, takes_unproven=asked.unproven)
     if asked.command == "list":
         list_points(vault)
         return

@@ -1,6 +1,7 @@
 """The second copy of a point that is registered already: for a replica vault that was lost, made anew or damaged."""
 
 from include.muniment.adapters import catalog
+from include.muniment.adapters.authenticity import get_authentic
 from include.muniment.adapters.site import Site
 from include.muniment.domain import keys
 from include.muniment.domain.register import CopyProof, Point
@@ -31,5 +32,5 @@ def copy_point(
     if site.replica.head(key) is None:
         locked_until = point_locked_until(site.policy, point.registered_at)
         is_over = locked_until <= clock()  # S3 refuses a lock that has ended
-        site.replica.put(key, site.primary.get(key), locked_until=None if is_over else locked_until)
+        site.replica.put(key, get_authentic(site.primary, key), locked_until=None if is_over else locked_until)
     return point, proof

@@ -1,6 +1,9 @@
 """A firm's first run: its two vaults, locked down, and the mark that says whose they are, written last."""
 
+from datetime import datetime
+
 from include.muniment.adapters import vault_bucket
+from include.muniment.adapters.authenticity import mac_key, new_mac_key, put_mark, wrapped
 from include.muniment.adapters.site import Side, Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
@@ -32,7 +35,7 @@ def create_vaults(site: Site, *, clock: Clock, replace_lost: bool = False) -> tu
     for side in (side for side in SIDES if marks[side] is None):
         vault = site.vault(side)
         done += _lock_down(vault)
-        _mark(site, FirmMark(firm=vault.firm, system_identifier=system_identifier, role=side, created_at=clock()))
+        _mark(site, side, system_identifier, clock())
         done.append(f"{vault.bucket}: {keys.FIRM}")
     return tuple(done)
 
@@ -103,9 +106,21 @@ def _lock_down(vault: Vault) -> list[str]:
     return done
 
 
-def _mark(site: Site, mark: FirmMark) -> None:
-    """Two first runs at once: the second one finds the first one's mark, which differs in its time alone."""
+def _mark(site: Site, side: Side, system_identifier: int, now: datetime) -> None:
+    """Two first runs at once: the second one finds the first one's mark, and takes that one's key into the other vault.
+
+    Both vaults have one MAC key, so that what is copied from one to the other is authentic there too.
+    """
+    vault, other = site.vault(side), site.vault("replica" if side == "primary" else "primary")
+    found = mac_key(other) if other.head(keys.FIRM) else new_mac_key()
+    mark = FirmMark(
+        firm=vault.firm,
+        system_identifier=system_identifier,
+        role=side,
+        created_at=now,
+        mac_key=wrapped(vault, found) if found else None,
+    )
     try:
-        site.vault(mark.role).put_register(keys.FIRM, mark, locked_until=None)
+        put_mark(vault, mark)
     except AlreadyRegistered:
-        _prove_mark(site, mark.role, mark.system_identifier)
+        _prove_mark(site, side, system_identifier)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from include.muniment.adapters.authenticity import get_authentic
 from include.muniment.adapters.kit_process import KitProcess, kit_environment, link_packages
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms, run_program
@@ -102,7 +103,7 @@ def take_kit(site: Site, side: Side, folder: Path) -> Kit:
     """
     vault = site.vault(side)
     folder.mkdir(mode=0o755)
-    content, page = vault.get(kit_key(SCRIPT)), vault.get(kit_key(PAGE))
+    content, page = get_authentic(vault, kit_key(SCRIPT)), get_authentic(vault, kit_key(PAGE))
     if content != (KIT / SCRIPT).read_bytes():
         reason = "it is not this release's script, which the nightly chain puts there; it is not run"
         raise ObjectDamaged(key=kit_key(SCRIPT), bucket=vault.bucket, firm=vault.firm, reason=reason)

@@ -1,8 +1,8 @@
 """Right firm first: every runbook proves whose cluster and whose vaults it talks to before it does anything else."""
 
+from include.muniment.adapters.authenticity import read_mark
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
 from include.muniment.domain.register import FirmMark
 from include.muniment.errors import WrongCluster, WrongVault
 
@@ -27,7 +27,7 @@ def prove_vaults(site: Site) -> FirmMark:
 
 
 def prove_vault(vault: Vault) -> FirmMark:
-    mark = FirmMark.from_json(vault.get(keys.FIRM))
+    mark = read_mark(vault)
     if mark.firm != vault.firm:
         raise WrongVault(bucket=vault.bucket, expected=vault.firm, actual=mark.firm)
     return mark

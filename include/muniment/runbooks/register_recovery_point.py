@@ -10,6 +10,7 @@ that is being registered, never one that is going.
 from datetime import datetime
 
 from include.muniment.adapters import catalog
+from include.muniment.adapters.authenticity import get_authentic
 from include.muniment.adapters.cluster_needs import read_cluster_needs
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
@@ -61,7 +62,7 @@ def complete_half_registered(site: Site, *, clock: Clock) -> tuple[str, ...]:
 
 def _complete(site: Site, key: str, now: datetime) -> str:
     """The replica's own bytes: what a later release would write for the same point may differ."""
-    text = site.replica.get(key)
+    text = get_authentic(site.replica, key)
     point = Point.from_json(text)
     locked_until = point_locked_until(site.policy, point.registered_at)
     site.primary.put(key, text, locked_until=locked_until if locked_until > now else None)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
@@ -63,7 +64,7 @@ def _ledgers(vault: Vault, system_identifier: SystemIdentifier) -> Iterator[Veri
     """Oldest first."""
     pages = [found.key for found in vault.list(keys.verified_wal_prefix(system_identifier))]
     with ThreadPoolExecutor(8, "ledger") as pool:
-        yield from pool.map(lambda key: VerifiedWal.from_json(vault.get(key)), pages)
+        yield from pool.map(lambda key: read_register(vault, VerifiedWal, key), pages)
 
 
 def _entry(name: str, found: StoredObject) -> VerifiedObject:

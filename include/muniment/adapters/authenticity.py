@@ -1,0 +1,129 @@
+"""What a vault keeps in plain is what the firm wrote, under that key: made and checked here, for every such object.
+
+The firm's MAC key is drawn once and kept in both vaults' ``firm.json`` as a message that either KMS key opens. One key
+that is opened once a process, and not a message in each register: so a code costs microseconds and no call to KMS, is
+checked whenever a register is read, and is the same however often a try is repeated, in both vaults (docs/adr/0024).
+"""
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from include.muniment.adapters.envelope import MessageDamaged
+from include.muniment.domain import keys, mac
+from include.muniment.domain.register import Document, FirmMark
+from include.muniment.errors import ObjectMissing
+
+if TYPE_CHECKING:
+    from include.muniment.adapters.vault import Vault
+
+
+class KeptKey:
+    """A vault's MAC key once it was opened; that there is none (a vault from before there were any) is kept as well."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.is_known = False
+        self.mac_key: bytes | None = None
+
+
+def read_register[D: Document](vault: "Vault", kind: type[D], key: str) -> D:
+    """Raises ``ObjectMissing`` or ``ObjectDamaged``."""
+    return _parsed(vault, kind, key, get_authentic(vault, key))
+
+
+def get_authentic(vault: "Vault", key: str) -> bytes:
+    """A plain object's bytes. Raises ``ObjectDamaged`` where they are not what the firm wrote under this key.
+
+    In a vault without a MAC key nothing can be told, and what is there is taken; verify says so.
+    """
+    body, metadata = vault.read(key)
+    _prove(vault, mac_key(vault), key, body, metadata)
+    return body
+
+
+def read_mark(vault: "Vault") -> FirmMark:
+    """``firm.json`` as it says itself: who may only push WAL cannot open its key, and has to know whose it is."""
+    return _parsed(vault, FirmMark, keys.FIRM, vault.get(keys.FIRM))
+
+
+def put_mark(vault: "Vault", mark: FirmMark) -> None:
+    """A vault's first object, whose code is made with the key that it brings."""
+    body = mark.to_json()
+    vault.put_message(keys.FIRM, body, locked_until=None, metadata=_code(_opened(vault, mark), keys.FIRM, body))
+
+
+def new_mac_key() -> bytes:
+    return os.urandom(mac.KEY_BYTES)
+
+
+def wrapped(vault: "Vault", mac_key: bytes) -> str:
+    """For its ``firm.json``."""
+    return base64.b64encode(vault.envelope.encrypt(mac_key, vault.context(keys.FIRM))).decode()
+
+
+def code_of(vault: "Vault", key: str, body: bytes) -> dict[str, str]:
+    """As the object's metadata has it."""
+    return _code(mac_key(vault), key, body)
+
+
+def mac_key(vault: "Vault") -> bytes | None:
+    """The firm's, out of ``firm.json``, which is proven with it. ``None`` where the vault has none.
+
+    Raises ``ObjectDamaged`` where ``firm.json`` is not what was written.
+    """
+    kept = vault.kept
+    with kept.lock:
+        if not kept.is_known:
+            try:
+                body, metadata = vault.read(keys.FIRM)
+            except ObjectMissing:
+                return None
+            found = _opened(vault, _parsed(vault, FirmMark, keys.FIRM, body))
+            if found is None:
+                _prove_written_once(vault)
+            _prove(vault, found, keys.FIRM, body, metadata)
+            kept.mac_key, kept.is_known = found, True
+        return kept.mac_key
+
+
+def _opened(vault: "Vault", mark: FirmMark) -> bytes | None:
+    if mark.mac_key is None:
+        return None
+    try:
+        message = base64.b64decode(mark.mac_key, validate=True)
+        return vault.envelope.decrypt(message, vault.context(keys.FIRM))
+    except (ValueError, MessageDamaged) as error:
+        raise vault.damaged(keys.FIRM, f"its MAC key does not open: {error}") from error
+
+
+def _prove_written_once(vault: "Vault") -> None:
+    """Else whoever writes over the mark with one that has no key would have taken all codes away with it."""
+    if sum(version.key == keys.FIRM for version in vault.list_versions(keys.FIRM)) > 1:
+        raise vault.damaged(keys.FIRM, "it has no MAC key, and there is another version of it, which may have one")
+
+
+def _code(mac_key: bytes | None, key: str, body: bytes) -> dict[str, str]:
+    return {mac.METADATA: mac.mac_of(mac_key, key, hashlib.sha256(body).hexdigest())} if mac_key else {}
+
+
+def _prove(vault: "Vault", mac_key: bytes | None, key: str, body: bytes, metadata: Mapping[str, str]) -> None:
+    if mac_key is None:
+        return
+    fault = mac.mac_fault(mac_key, key, hashlib.sha256(body).hexdigest(), metadata.get(mac.METADATA))
+    if fault:
+        raise vault.damaged(key, fault)
+
+
+def _parsed[D: Document](vault: "Vault", kind: type[D], key: str, body: bytes) -> D:
+    try:
+        return kind.from_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the text"
+        raise vault.damaged(key, f"it is no {kind.__name__}: {place}: {first['msg']}") from error
