@@ -1,12 +1,13 @@
 """Brings document versions into the vault, one at a time, and makes sure of each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from include.muniment.adapters.document_bucket import SourceBucket
 from include.muniment.adapters.server_side_copy import ONE_COPY_LIMIT, PART_BYTES, CopySource, copy_object
 from include.muniment.adapters.vault import StoredObject, Vault
+from include.muniment.adapters.vault_copy import read_sha256
 from include.muniment.domain.documents import UNVERSIONED, SourceVersion, ends_too_soon
 from include.muniment.domain.firm import Policy
 from include.muniment.domain.register import DocumentVersion
@@ -25,6 +26,8 @@ class DocumentCopies:
     now: datetime
     one_copy_limit: int = ONE_COPY_LIMIT
     part_bytes: int = PART_BYTES
+    read_back: list[int] = field(default_factory=list)
+    """The sizes of the copies that had to be read, because S3 keeps no SHA-256 of the whole."""
 
     @property
     def locked_until(self) -> datetime | None:
@@ -42,18 +45,17 @@ class DocumentCopies:
                 one_copy_limit=self.one_copy_limit,
                 part_bytes=self.part_bytes,
             )
-            self._compare(version, source, copied)
+            sha256 = self._compared(version, source, copied)
         except ObjectMissing as error:
             raise SourceChanged(key=version.key, bucket=version.bucket) from error
-        return version.copied(copied.sha256, self.locked_until)
+        return version.copied(sha256, self.locked_until)
 
     def recognise(self, version: SourceVersion) -> DocumentVersion:
         """The copy that a killed run left behind: as good as a new one, or damaged."""
         found = self.vault.head(version.object)
         if found is None:
             raise ObjectMissing(key=version.object, bucket=self.vault.bucket)
-        self._compare(version, self._source_of(version), found)
-        entry = version.copied(found.sha256, found.locked_until)
+        entry = version.copied(self._compared(version, self._source_of(version), found), found.locked_until)
         return self.lock(entry) if ends_too_soon(entry.locked_until, self.policy, self.now) else entry
 
     def lock(self, entry: DocumentVersion) -> DocumentVersion:
@@ -69,14 +71,21 @@ class DocumentCopies:
             return CopySource(bucket.name, version.key, version.size_bytes, bucket.s3, etag=version.etag)
         return CopySource(bucket.name, version.key, version.size_bytes, bucket.s3, version.version_id)
 
-    def _compare(self, version: SourceVersion, source: CopySource, copied: StoredObject) -> None:
-        """By size, and by checksum where S3 keeps the same one for both. An ETag proves nothing here: under SSE-KMS, as
-        every object of a vault is, it is no digest of the contents."""
+    def _compared(self, version: SourceVersion, source: CopySource, copied: StoredObject) -> str:
+        """The copy's sha256, compared with the source's where S3 keeps that. An ETag proves nothing here: under
+        SSE-KMS, as every object of a vault is, it is no digest of the contents."""
         if copied.size_bytes != version.size_bytes:
             raise self._damaged(version, f"it has {copied.size_bytes} bytes and not {version.size_bytes} as")
-        expected = source.sha256() if version.has_sha256 and copied.sha256 else None
-        if expected and expected != copied.sha256:
+        sha256 = copied.sha256 or self._read(version)
+        expected = source.sha256() if version.has_sha256 else None
+        if expected and expected != sha256:
             raise self._damaged(version, "its sha256 is not that of")
+        return sha256
+
+    def _read(self, version: SourceVersion) -> str:
+        """Once, when it is new: without a digest nobody could tell later whether a byte of it has changed."""
+        self.read_back.append(version.size_bytes)
+        return read_sha256(self.vault, version.object)
 
     def _damaged(self, version: SourceVersion, what: str) -> ObjectDamaged:
         reason = f"{what} its document {version.bucket}/{version.key}, version {version.version_id}"

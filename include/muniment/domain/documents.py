@@ -45,7 +45,7 @@ class SourceVersion:
         version = f"{UNVERSIONED} {self.etag}" if self.version_id == UNVERSIONED else self.version_id
         return keys.document_object(self.bucket, self.key, version)
 
-    def copied(self, sha256: str | None, locked_until: datetime | None) -> DocumentVersion:
+    def copied(self, sha256: str, locked_until: datetime | None) -> DocumentVersion:
         return DocumentVersion(
             bucket=self.bucket,
             key=self.key,

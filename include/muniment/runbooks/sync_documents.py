@@ -70,6 +70,11 @@ def _sync(site: Site, snapshot_id: str, accept_shrink: bool, progress: Progress)
     plan = plan_sync(state, previous, there, site.policy)
     copies = DocumentCopies(sources, site.primary, site.policy, state.taken_at)
     entries = _carry_out(plan, copies, site.policy.documents.copies_at_once, progress)
+    if copies.read_back:
+        progress.note(
+            "new documents read once, because S3 keeps no SHA-256 of what it copied in parts: "
+            f"{len(copies.read_back):,}, {sum(copies.read_back):,} bytes"
+        )
     if not accept_shrink:
         _refuse_shrunken(site, state, previous)
     snapshot = _snapshot(site.firm.id, snapshot_id, state, previous, plan, entries)
