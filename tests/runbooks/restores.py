@@ -111,29 +111,33 @@ class Intruder:
     """Root of the cloud: does what a vault's rules forbid, and makes it good after the test."""
 
     cloud: Cloud
-    spoilt: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+    spoilt: dict[tuple[str, str, str], tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+    """What was there: bytes and metadata."""
 
     def damage(self, vault: Vault, key: str) -> None:
         body = bytearray(vault.get(key))
         body[len(body) // 2] ^= 1
         self.write(vault, key, bytes(body))
 
-    def write(self, vault: Vault, key: str, body: bytes) -> None:
+    def write(self, vault: Vault, key: str, body: bytes, metadata: dict[str, str] | None = None) -> None:
+        """Beside it stays what was there, where nothing else is given."""
         self._remember(vault, key)
-        self.cloud.client("s3", vault.region).put_object(Bucket=vault.bucket, Key=key, Body=body)
+        told = self.spoilt[vault.region, vault.bucket, key][1] if metadata is None else metadata
+        self.cloud.client("s3", vault.region).put_object(Bucket=vault.bucket, Key=key, Body=body, Metadata=told)
 
     def remove(self, vault: Vault, key: str) -> None:
         self._remember(vault, key)
         self.cloud.client("s3", vault.region).delete_object(Bucket=vault.bucket, Key=key)
 
     def make_good(self) -> None:
-        for (region, bucket, key), body in self.spoilt.items():
-            self.cloud.client("s3", region).put_object(Bucket=bucket, Key=key, Body=body)
+        for (region, bucket, key), (body, metadata) in self.spoilt.items():
+            self.cloud.client("s3", region).put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
 
     def _remember(self, vault: Vault, key: str) -> None:
         place = (vault.region, vault.bucket, key)
         if place not in self.spoilt:
-            self.spoilt[place] = vault.get(key)
+            body, metadata = vault.read(key)
+            self.spoilt[place] = body, dict(metadata)
 
 
 def substitution(key: str, vault: Vault, other: Vault, reason: str) -> Substitution:

@@ -11,6 +11,7 @@ import pytest
 from botocore.config import Config
 
 from include.demo.cloud import Cloud
+from include.muniment.adapters.authenticity import code_of
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
@@ -118,7 +119,7 @@ def test_whatever_home_answers_the_other_vault_is_asked(
 def test_bytes_that_the_register_knows_and_the_manifest_does_not_are_damage(
     stored: Stored, intruder: Intruder, tmp_path: Path
 ) -> None:
-    """Whoever can write and seal could forge a chunk and its register; PostgreSQL's own checksum still tells."""
+    """Whoever can write and open the firm's keys could forge both; PostgreSQL's own checksum still tells."""
     vault, backup = stored.site.primary, stored.backup(stored.full)
     forged = backup.archives[0].chunks[3]
     content = bytearray(vault.get_sealed(forged.key))
@@ -127,7 +128,7 @@ def test_bytes_that_the_register_knows_and_the_manifest_does_not_are_damage(
     register = keys.backup_register(backup.id)
     text = vault.get(register).replace(forged.sha256.encode(), hashlib.sha256(body).hexdigest().encode())
     intruder.write(vault, forged.key, body)
-    intruder.write(vault, register, text)
+    intruder.write(vault, register, text, code_of(vault, register, text))
     with pytest.raises(ObjectDamaged) as damaged:
         stored.restore(stored.plan(stored.full, tmp_path / "data"), other=stored.site.replica)
     assert damaged.value.facts["key"].startswith(f"base/{backup.id}/base/"), "a large file lies in several"
