@@ -9,8 +9,9 @@ from include.muniment.adapters import catalog
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
-from include.muniment.domain.combined_maps import untrusted_maps
+from include.muniment.domain.combined_maps import PAGE_BYTES, blank_map, blank_page, untrusted_maps
 from include.muniment.domain.register import Point
+from include.muniment.errors import ProgramFailed
 from include.muniment.runbooks.restore_cluster import restore_cluster
 from tests.fixtures.answers import index_only_count, sequential_count
 from tests.fixtures.clusters import ClusterFactory
@@ -88,3 +89,30 @@ def test_every_map_that_an_increment_sent_in_part_is_known_from_the_registers(
         )
     }
     assert named <= maps
+
+
+def test_postgresql_finds_the_blank_pages_in_order(
+    cluster_factory: ClusterFactory, programs17: PostgresPrograms
+) -> None:
+    """Their checksums, by its own program. Tried once up to the last page of a file, 131,071; that takes its time."""
+    cluster = cluster_factory(programs17)
+    cluster.stop()
+    place = cluster.data_dir / "base" / "5" / "77777_vm"
+    place.write_bytes(blank_map("base/5/77777_vm", blank_page(0), 300 * PAGE_BYTES))
+    with place.open("r+b") as file:
+        for number in (*(1 << bit for bit in range(9, 15)), 16_383, 20_000):
+            file.seek(number * PAGE_BYTES)
+            file.write(blank_page(number))
+    cluster._hand_over(place)
+    said = programs17.run("pg_checksums", "--check", "--filenode=77777", "-D", cluster.data_dir).stdout
+    assert "Bad checksums:  0" in said
+    place.write_bytes(blank_page(1))
+    with pytest.raises(ProgramFailed, match="checksum verification failed in file"):
+        programs17.run("pg_checksums", "--check", "--filenode=77777", "-D", cluster.data_dir)
+
+
+def test_a_map_of_another_kind_is_made_anew() -> None:
+    header = blank_page(0)[:24]
+    assert blank_map("base/5/1_vm", header[:18] + b"\x04\x40" + header[20:], 2 * PAGE_BYTES) == b""
+    assert blank_map("base/5/1_vm.1", header, 2 * PAGE_BYTES) == b""
+    assert blank_map("base/5/1_vm", b"", 0) == b""

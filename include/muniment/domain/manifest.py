@@ -7,7 +7,7 @@ asked for another.
 import hashlib
 import json
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -84,13 +84,16 @@ def path_of(archive: Archive, name: str) -> str:
     return name if archive.tablespace is None else f"pg_tblspc/{archive.tablespace.oid}/{name}"
 
 
-def without(content: bytes, paths: Collection[str]) -> bytes:
-    """The manifest of the same backup when the files at ``paths`` are gone, in PostgreSQL's own form.
+def amended(content: bytes, files: Iterable[ManifestFile]) -> bytes:
+    """The same manifest, in PostgreSQL's own form, when ``files`` were written anew in a backup that it describes.
 
     Its checksum is the last line's, of all bytes before that line.
     """
-    told = json.loads(content)
-    told["Files"] = [entry for entry in told["Files"] if _path(entry) not in paths]
+    told, anew = json.loads(content), {file.path: file for file in files}
+    for entry in told["Files"]:
+        if file := anew.get(_path(entry)):
+            entry["Size"] = file.size_bytes
+            entry["Checksum"] = file.crc32c.to_bytes(4, sys.byteorder).hex()
     del told["Manifest-Checksum"]
     body = json.dumps(told, indent=0, ensure_ascii=False).removesuffix("\n}").encode() + b",\n"
     return body + b'%s: "%s"}\n' % (_LAST_LINE, hashlib.sha256(body).hexdigest().encode())

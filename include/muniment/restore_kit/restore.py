@@ -33,6 +33,7 @@ import os
 import re
 import shlex
 import shutil
+import struct
 import sys
 import tarfile
 import unicodedata
@@ -67,6 +68,8 @@ Read = tuple[bytes, dict[str, str]]
 WORKERS = 8
 MOST_BYTES = 512 * 2**20  # of plain slices at once; as stored and as decrypted they are there once more
 FORMAT = 1
+PAGE = 8192
+BYTES_A_MAP_PAGE = 32672 * PAGE  # what one page of a visibility map tells of
 WAL_NAME = re.compile(r"[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history")
 MISSING_CODES = {"NoSuchKey", "404", "NoSuchVersion", "MethodNotAllowed"}
 # Names that some file system refuses or reads as something else; "%" itself, so that no two keys become one name.
@@ -555,15 +558,16 @@ sync
 echo "ready. Start it:    $bin/pg_ctl -D '$here/data' -l '$here/server.log' -w -t 3600 start"
 echo "Then look inside:   psql -h $socket -U postgres -l"
 """
-REMOVE_MAPS = """\
+BLANK_MAPS = """\
 # A visibility map that an increment holds in part may be stale (PostgreSQL 17 before 17.12; 18, at least up to 18.6):
-# index-only scans would return deleted rows. Where there is no map PostgreSQL reads the rows, and VACUUM makes it anew.
+# index-only scans would return deleted rows. Where no bit of it is set PostgreSQL reads the rows, and VACUUM sets them.
 for increment in {increments}; do
-    (cd "$increment" && find -L . -name 'INCREMENTAL.*_vm*' -exec sh -c '
+    (cd "$increment" && find -L . -name 'INCREMENTAL.*_vm' -exec sh -c '
         for part; do
-            map=${{part##*INCREMENTAL.}}
-            rm -f "$0/${{part%/*}}/${{map%%.*}}" "$0/${{part%/*}}/${{map%%.*}}".*
-        done' "$here/data" {{}} +)
+            map=$0/data/${{part%/*}}/${{part##*INCREMENTAL.}}
+            if [ -e "$map" ]; then head -c "$(wc -c <"$map")" "$0/blank_map" >"$map"; fi
+            rm -f "$map".[0-9]*
+        done' "$here" {{}} +)
 done"""
 
 
@@ -579,6 +583,8 @@ def write_finish(into: Path, backups: Sequence[Register], folders: Sequence[Path
         combine=combine_command(backups, folders, names),
     )
     (into / "finish.sh").write_text(script)
+    if len(backups) > 1:
+        write_blank_map(into, backups, folders[0])
 
 
 def combine_command(backups: Sequence[Register], folders: Sequence[Path], names: Sequence[str]) -> str:
@@ -590,9 +596,30 @@ def combine_command(backups: Sequence[Register], folders: Sequence[Path], names:
         f'"$here/tablespaces/{oid}"'
         for oid in made
     ]
-    # Without a manifest, which would name the maps that are removed from the result.
+    # Without a manifest: it would tell of the maps as they were.
     combined = f'"$bin/pg_combinebackup" --no-manifest {" ".join(names)} -o data{"".join(mappings)}'
-    return f"{combined}\n{REMOVE_MAPS.format(increments=' '.join(names[1:]))}"
+    return f"{combined}\n{BLANK_MAPS.format(increments=' '.join(names[1:]))}"
+
+
+def write_blank_map(into: Path, backups: Sequence[Register], full: Path) -> None:
+    """A visibility map without a bit, at least as long as the longest of the chain: finish.sh cuts each from it.
+
+    Empty, so that PostgreSQL makes the maps anew from their first block, where pages are not as nearly every server's.
+    """
+    kinds = {first_bytes(path)[18:20] for path in full.rglob("[0-9]*_vm")}
+    bytes_of_tables = sum(archive["size_bytes"] for backup in backups for archive in backup["archives"])
+    pages = 2 + bytes_of_tables // BYTES_A_MAP_PAGE if kinds <= {b"", b"\0\0", b"\x04\x20"} else 0
+    with (into / "blank_map").open("xb") as file:
+        for number in range(pages):
+            # Checksum of an empty page, its number mixed in; then where its free space lies, its size and its version.
+            checksum = (0x0302625D ^ number) % 65535 + 1
+            header = struct.pack("<QHHHHHHI", 0, checksum, 0, 24, PAGE, PAGE, PAGE | 4, 0)
+            file.write(header.ljust(PAGE, b"\0"))
+
+
+def first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(24)
 
 
 # --- documents ---

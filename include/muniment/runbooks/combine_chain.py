@@ -1,15 +1,17 @@
-"""A full backup and its increments, put together by pg_combinebackup, less the visibility maps that may be stale."""
+"""A full backup and its increments, put together by pg_combinebackup, the visibility maps that may be stale blanked."""
 
 import shutil
 from pathlib import Path
+
+from crc32c import crc32c
 
 from include.muniment.adapters import file_systems
 from include.muniment.adapters.either_vault import EitherVault
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.restore_journal import FOLDER
-from include.muniment.domain.combined_maps import files_of_maps, untrusted_maps
+from include.muniment.domain.combined_maps import PAGE_HEADER_BYTES, blank_map, files_of_maps, untrusted_maps
 from include.muniment.domain.layout import CONTROL, UNFINISHED_CONTROL, Layout
-from include.muniment.domain.manifest import Manifest, without
+from include.muniment.domain.manifest import Manifest, ManifestFile, amended
 from include.muniment.domain.register import Backup
 from include.muniment.ports import Progress
 from include.muniment.runbooks.lay_out_backup import MANIFEST, finish, lay_out
@@ -51,18 +53,28 @@ def _run(layout: Layout, chain: tuple[Backup, ...], parts: list[Layout], program
     arguments += ["-o", str(combined), "--no-sync", *file_systems.copy_option(room, programs.major)]
     arguments += [f"--tablespace-mapping={spaces[oid]}={place}" for oid, place in layout.tablespaces.items()]
     programs.run("pg_combinebackup", *arguments, timeout_s=COMBINE_TIMEOUT_S)
-    _remove_untrusted_maps(chain, Layout(combined, layout.tablespaces))
+    _blank_untrusted_maps(chain, Layout(combined, layout.tablespaces))
     _hand_over(combined, layout)
 
 
-def _remove_untrusted_maps(chain: tuple[Backup, ...], combined: Layout) -> None:
-    """No server has started on them yet. The manifest, which a drill verifies, loses them with the folder."""
+def _blank_untrusted_maps(chain: tuple[Backup, ...], combined: Layout) -> None:
+    """No server has started on them yet. The manifest, which a drill verifies, learns of it."""
     manifest = combined.folder / MANIFEST
     content = manifest.read_bytes()
-    gone = files_of_maps(Manifest.parse(content).files, untrusted_maps(chain))
-    for path in gone:
-        combined.place(path).unlink()
-    manifest.write_bytes(without(content, gone))
+    paths = files_of_maps(Manifest.parse(content).files, untrusted_maps(chain))
+    manifest.write_bytes(amended(content, [_blank(path, combined.place(path)) for path in sorted(paths)]))
+
+
+def _blank(path: str, place: Path) -> ManifestFile:
+    """A new file: pg_combinebackup may have made the old one a link to a part's."""
+    mode, size_bytes = place.stat().st_mode, place.stat().st_size
+    with place.open("rb") as file:
+        header = file.read(PAGE_HEADER_BYTES)
+    content = blank_map(path, header, size_bytes)
+    place.unlink()
+    place.write_bytes(content)
+    place.chmod(mode)
+    return ManifestFile(path, len(content), crc32c(content))
 
 
 def _hand_over(combined: Path, layout: Layout) -> None:
