@@ -61,10 +61,10 @@ class World:
         self.current = {key for key in self.current if not key.startswith(f"{name} ")}
         self.current.add(f"{name} {self.now.isoformat()}")
 
-    def night(self, *, full: bool = True, fails: bool = False, wal: int = 3) -> Point | None:
+    def night(self, *, name: str = "", full: bool = True, fails: bool = False, wal: int = 3) -> Point | None:
         """``fails``: after the base backup; nothing of it is registered as a point."""
-        parent = max(self.backups.values(), key=lambda each: each.id, default=None) if not full else None
-        point_id, began = new_id(self.now), self.next_segment
+        parent = max(self.backups.values(), key=lambda each: each.finished_at, default=None) if not full else None
+        point_id, began = name or new_id(self.now), self.next_segment
         backup = self._backup(point_id, parent, began)
         self.push_wal(wal)
         self.now += timedelta(minutes=20)

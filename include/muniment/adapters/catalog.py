@@ -57,7 +57,7 @@ def backup_ids(vault: Vault) -> Iterator[str]:
 def latest_backups(vault: Vault) -> Iterator[Backup]:
     """Registered backups, newest first, each read only when it may be the next: a register can have megabytes."""
     registers = _read_all(map(keys.backup_register, backup_ids(vault)), vault.head)
-    return _newest_first(registers, lambda key: _unless_missing(lambda: read_register(vault, Backup, key)))
+    return newest_first(registers, lambda key: _unless_missing(lambda: read_register(vault, Backup, key)))
 
 
 def chain_of(vault: Vault, backup: Backup) -> tuple[Backup, ...]:
@@ -88,7 +88,7 @@ def read_point(vault: Vault, point_id: str) -> Point | None:
 
 def latest_points(vault: Vault) -> Iterator[Point]:
     """Newest first, each read only when it may be the next."""
-    return _newest_first(vault.list(keys.POINTS), lambda key: _point_at(vault, key))
+    return newest_first(vault.list(keys.POINTS), lambda key: _point_at(vault, key))
 
 
 def latest_point(vault: Vault) -> Point:
@@ -112,7 +112,7 @@ def snapshot_head(vault: Vault, snapshot_id: str) -> SnapshotHead:
 def latest_snapshots(vault: Vault) -> Iterator[SnapshotHead]:
     """Newest first, without their documents, each read only when it may be the next."""
     listed = vault.list(keys.DOCUMENT_SNAPSHOTS)
-    return _newest_first(listed, lambda key: _unless_missing(lambda: _head_at(vault, key)))
+    return newest_first(listed, lambda key: _unless_missing(lambda: _head_at(vault, key)))
 
 
 def latest_snapshot(vault: Vault) -> DocumentSnapshot | None:
@@ -143,7 +143,7 @@ def _oldest_first[T: _Ordered](items: Iterable[T]) -> tuple[T, ...]:
     return tuple(sorted(items, key=lambda each: each.measured))
 
 
-def _newest_first[T: _Ordered](listed: Iterable[StoredObject], read: Callable[[str], T | None]) -> Iterator[T]:
+def newest_first[T: _Ordered](listed: Iterable[StoredObject], read: Callable[[str], T | None]) -> Iterator[T]:
     """Nothing is measured after S3 has stored it: what was stored before the newest one known was taken is older.
 
     So a vault that was filled night after night is read no further back than it is asked for, and one that was filled

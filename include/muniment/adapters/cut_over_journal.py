@@ -29,8 +29,8 @@ def write_journal(journal: CutOver) -> None:
 
 def journals(live: Path) -> list[CutOver]:
     """Oldest first."""
-    found = sorted(live.parent.glob(f"{live.name}.cut-over-[0-9]*.json"))
-    return [CutOver.from_json(path.read_bytes()) for path in found]
+    found = (CutOver.from_json(path.read_bytes()) for path in live.parent.glob(f"{live.name}.cut-over-[0-9]*.json"))
+    return sorted(found, key=lambda journal: (journal.begun_at, journal.id))
 
 
 @contextmanager

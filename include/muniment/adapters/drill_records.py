@@ -59,7 +59,6 @@ def complete_sign_off(site: Site, drill_id: str, *, locked_until: datetime) -> S
 
 
 def drill_ids(vault: Vault) -> list[str]:
-    """Oldest first."""
     return [name for name in _names(vault) if "." not in name]
 
 
@@ -69,7 +68,8 @@ def find_drill(vault: Vault, drill_id: str) -> Drill:
 
 def drills(vault: Vault) -> tuple[Drill, ...]:
     """Every drill of the firm, oldest first."""
-    return tuple(find_drill(vault, drill_id) for drill_id in drill_ids(vault))
+    found = (find_drill(vault, drill_id) for drill_id in drill_ids(vault))
+    return tuple(sorted(found, key=lambda drill: (drill.finished_at, drill.id)))
 
 
 def sign_offs(vault: Vault) -> Mapping[str, SignOff]:

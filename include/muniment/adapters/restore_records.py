@@ -26,7 +26,8 @@ def find_record(vault: Vault, restore_id: str) -> RestoreRecord:
 
 def records(vault: Vault) -> tuple[RestoreRecord, ...]:
     """Oldest first."""
-    return tuple(read_register(vault, RestoreRecord, key) for key in _keys(vault) if "." not in _restore_id(key))
+    found = (read_register(vault, RestoreRecord, key) for key in _keys(vault) if "." not in _restore_id(key))
+    return tuple(sorted(found, key=lambda record: (record.finished_at, record.id)))
 
 
 def rolled_back(vault: Vault) -> tuple[RolledBack, ...]:

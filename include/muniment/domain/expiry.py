@@ -57,8 +57,9 @@ class VaultPlan:
         return self._versions("point")
 
     def registers_going(self) -> tuple[ObjectVersion, ...]:
-        """Newest first: an incremental's register never outlives its parent's."""
-        backups = reversed([verdict.group for verdict in self.going if verdict.group.kind == "backup"])
+        """Last stored first, so that an incremental's register never outlives its parent's, which was there before."""
+        backups = [verdict.group for verdict in self.going if verdict.group.kind == "backup"]
+        backups.sort(key=lambda group: (group.last_at, group.id), reverse=True)
         registers = (version for group in backups for version in group.versions if version.is_register)
         return (*self._versions("snapshot"), *registers)
 

@@ -76,7 +76,7 @@ def awaited(
     """
     done = set(signed)
     by_quarter: dict[str, list[PastDrill]] = {}
-    for drill in sorted(history, key=lambda each: each.id):
+    for drill in sorted(history, key=lambda each: (each.finished_at, each.id)):
         by_quarter.setdefault(quarter_of(drill.finished_at, time_zone), []).append(drill)
     waiting = {quarter: _in_question(drills) for quarter, drills in by_quarter.items()}
     return tuple(

@@ -40,6 +40,7 @@ import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -304,24 +305,37 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], ahead: int =
 
 
 def find_point(vault: Vault, wanted: str) -> Register:
-    ids = [key[len("points/") : -len(".json")] for key in vault.keys("points/")]
-    if not ids:
+    keys = vault.keys("points/")
+    if not keys:
         raise Failed(f"{vault.bucket} has no recovery point. Try the other vault.")
-    point_id = ids[-1] if wanted == "latest" else wanted
-    if point_id not in ids:
+    if wanted == "latest":
+        return points(vault, keys)[-1]
+    if f"points/{wanted}.json" not in keys:
+        ids = [key[len("points/") : -len(".json")] for key in keys]
         raise Failed(f"there is no recovery point {wanted}; there are: {', '.join(ids)}")
-    return vault.register(f"points/{point_id}.json")
+    return vault.register(f"points/{wanted}.json")
+
+
+def points(vault: Vault, keys: Iterable[str]) -> list[Register]:
+    """Oldest first. Not by their names: a run that started late is named after the hour that it was due at."""
+    return sorted(in_order(vault.register, keys), key=measured)
+
+
+def measured(point: Register) -> tuple[datetime, int, str]:
+    high, low = point["control_totals"]["lsn"].split("/")
+    taken_at = datetime.fromisoformat(point["taken_at"].replace("Z", "+00:00"))
+    return taken_at, int(high, 16) << 32 | int(low, 16), point["id"]
 
 
 def list_points(vault: Vault) -> None:
     print(f"{vault.bucket}: {vault.mark['role']} vault of firm {vault.firm}, cluster {vault.mark['system_identifier']}")
-    for key in vault.keys("points/"):
-        point = vault.register(key)
+    keys = vault.keys("points/")
+    for point in points(vault, keys):
         print(
             f"{point['id']}  taken {point['taken_at'][:19]}Z  {point['kind']:11}  chain of {len(point['chain'])}"
             f"  {size(point['size_bytes'])} in this backup  {point['document_count']} documents"
         )
-    registered = {key[len("points/") : -len(".json")] for key in vault.keys("points/")}
+    registered = {key[len("points/") : -len(".json")] for key in keys}
     for key in vault.keys("documents/snapshots/"):
         if key.rpartition("/")[2] not in registered:
             print(f"{key.rpartition('/')[2]}  documents alone: `fetch --documents DIR --point` takes this id")

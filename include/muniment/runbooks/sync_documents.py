@@ -94,8 +94,8 @@ def _look(vault: Vault, sources: Sources, previous: DocumentSnapshot | None) -> 
 
 def next_instant(vault: Vault, sources: Iterable[SourceBucket]) -> datetime:
     """A whole second that has just begun by the clock of every bucket's region. Whatever was stored before this was
-    called is dated before it; nothing that is stored from now on is."""
-    buckets = [*sources] or [SourceBucket(vault.bucket, vault.s3)]
+    called is dated before it; nothing that is stored from now on is, and no snapshot of it in the vault either."""
+    buckets = [*sources, SourceBucket(vault.bucket, vault.s3)]
     instant = max(bucket.clock() for bucket in buckets) + timedelta(seconds=1)
     for bucket in buckets:
         bucket.wait_until(instant)
