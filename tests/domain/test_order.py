@@ -1,4 +1,4 @@
-"""A name decides nothing: points made late, by hand and at a second try are in the order in which they were measured."""
+"""A name decides nothing: points made late, by hand and at a second try are in measured order."""
 
 from datetime import timedelta
 from typing import NamedTuple, cast

@@ -90,6 +90,8 @@ def plan_for(
         chain=point.chain,
         server_version=version,
         timeline=point.wal.timeline,
+        history=point.wal.timeline,
+        serving=point.wal.timeline,
         replay=WalToReplay(wal=point.wal, segments=1, stored_bytes=0),
         config=point.config,
         into=str(into),

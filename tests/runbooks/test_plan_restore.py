@@ -111,6 +111,19 @@ def test_an_idle_firms_nights_are_no_hole(firm: Archived, tmp_path: Path, monkey
     assert plan(firm, "latest", tmp_path).left_out[0].startswith("transactions that ended behind LSN")
 
 
+def test_a_time_before_the_newest_base_backup_of_a_server_that_is_idle_since(firm: Archived, tmp_path: Path) -> None:
+    first = firm.point(full=True)
+    firm.write(1)
+    at = sql(firm.cluster, "SELECT clock_timestamp()")
+    firm.write(2)
+    firm.switch()
+    firm.point(full=True)
+    found = plan(firm, at.isoformat(), tmp_path)
+    assert found.point == first.id
+    assert found.reaches_at is not None
+    assert found.reaches_at < at
+
+
 def test_latest_does_not_end_at_a_hole_in_silence(firm: Archived, cloud: Cloud, tmp_path: Path) -> None:
     firm.point(full=True)
     firm.write(1)

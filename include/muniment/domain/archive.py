@@ -133,11 +133,15 @@ class Archive:
 
     def leads(self, backup: Backup, to: TimelineId) -> bool:
         """Whether the history of timeline ``to`` passes through the end of the backup."""
-        if backup.stop_timeline == to:
+        return self.passes(backup.stop_lsn, backup.stop_timeline, to)
+
+    def passes(self, lsn: Lsn, timeline: TimelineId, to: TimelineId) -> bool:
+        """Whether ``lsn``, as ``timeline`` had it, lies in the history of timeline ``to``."""
+        if timeline == to:
             return True
         history = self.history(to)
-        left = history.left_at(backup.stop_timeline) if history else None
-        return left is not None and left >= backup.stop_lsn
+        left = history.left_at(timeline) if history else None
+        return left is not None and left >= lsn
 
     def _along(self, route: Iterable[Leg]) -> Iterator[WalSegment]:
         for leg in route:

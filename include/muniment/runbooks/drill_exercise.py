@@ -22,6 +22,7 @@ from include.muniment.runbooks.drill_references import reference_checks
 from include.muniment.runbooks.drill_restore import Scratch, fetch_wal, lay_out, recovered, scratch_folder
 from include.muniment.runbooks.identity import prove_vault
 from include.muniment.runbooks.wal_status import seconds_at_risk
+from include.muniment.runbooks.wal_windows import points_of_the_present
 
 VERIFY_TIMEOUT_S = 6 * 3600.0
 
@@ -170,7 +171,7 @@ class Exercise:
         )
 
     def _aim(self) -> Aim:
-        points = {point.id: point for point in catalog.points(self.vault)}
+        points = {point.id: point for point in points_of_the_present(self.vault)}
         window = self.site.policy.point_in_time_window
         target = choose_target(list(points.values()), window=window, now=self.clock(), seed=self.seed)
         if target is None:

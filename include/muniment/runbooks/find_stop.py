@@ -107,11 +107,12 @@ class StopFinder:
             (base, way) for base in self.restorable.leading_to(line) if (way := self.restorable.stretch(base, line))
         ]
         for base, stretch in ways:
-            if base.backup.finished_at <= at + CLOCKS_DIFFER or base is ways[-1][0]:
+            may_lead = base.backup.finished_at <= at + CLOCKS_DIFFER or base is ways[-1][0]
+            if may_lead and not self._is_younger(base, at):
                 record = self.search.first_younger(at, stretch, base.backup.start_lsn)
                 if record is None:
                     return self._never_younger(stretch[-1], later)
-                if record.start >= base.backup.stop_lsn and not self._is_younger(base, at):
+                if record.start >= base.backup.stop_lsn:
                     return self.restorable.choose(Stop(record.start, record.start, record.end, settings))
             later = base
         return Unreachable("it lies before the end of the first base backup", after=later)

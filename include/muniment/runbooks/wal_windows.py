@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 
+from include.muniment.adapters import catalog
+from include.muniment.adapters.restore_records import rolled_back
+from include.muniment.adapters.vault import Vault
+from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.archive import Archive, Reach, reaches, reaches_on, recovery_windows
-from include.muniment.domain.register import Backup, RecoveryWindow
+from include.muniment.domain.register import Backup, Point, RecoveryWindow
 from include.muniment.domain.restore_record import RolledBack
 from include.muniment.domain.timelines import Timelines
 from include.muniment.domain.wal import TimelineId, WalSegment
@@ -23,11 +27,26 @@ def windows_on(
 
 
 def timelines_of(
-    store: WalSource, archive: Archive, backups: Iterable[Backup], rolled_back: Iterable[RolledBack]
+    store: WalSource, archive: Archive, backups: Iterable[Backup], ways_back: Iterable[RolledBack]
 ) -> Timelines:
     """One HEAD request for each timeline in the archive."""
     newest = {line: WalSegment(line, max(held), archive.segment_bytes) for line, held in archive.numbers.items()}
-    return Timelines.of(newest, lambda line: store.written_at(newest[line]), backups, rolled_back)
+    return Timelines.of(newest, lambda line: store.written_at(newest[line]), backups, ways_back)
+
+
+def points_of_the_present(vault: Vault) -> tuple[Point, ...]:
+    """The recovery points, oldest first, that lie in the history of the timeline which serves.
+
+    What an abandoned timeline has can be restored, but a drill of it proves nothing about the firm as it is.
+    """
+    points = catalog.points(vault)
+    if not points:
+        return ()
+    newest = catalog.find_backup(vault, points[-1].backup)
+    store = WalArchive(vault, newest.system_identifier)
+    archive = store.archive(store.files(), newest.wal_segment_bytes)
+    serving = timelines_of(store, archive, (newest,), rolled_back(vault)).serving
+    return tuple(point for point in points if archive.passes(point.control_totals.lsn, point.wal.timeline, serving))
 
 
 def _windows(store: WalSource, found: tuple[Reach, ...]) -> tuple[RecoveryWindow, ...]:
