@@ -349,11 +349,16 @@ class NoSuchStaging(Refused):
 
 
 class NoIsolation(Refused):
-    """A restored server runs where the kernel keeps it from calling anybody, or not at all."""
+    """A restored server runs where the kernel keeps it from calling anybody and in its own folder, or not at all."""
 
-    text = "this machine cannot keep a restored server from calling out: {reason}"
+    text = (
+        "this machine cannot keep a restored server from calling out, or from writing outside of its folder: {reason}"
+    )
     kept = "everything; nothing was fetched and no server was started"
-    hint = "use Linux on x86_64 or aarch64, and a container that may set a seccomp filter."
+    hint = (
+        "use Linux 6.2 or later on x86_64 or aarch64, with landlock among the names in /sys/kernel/security/lsm,"
+        " and a container that may set a seccomp filter and call landlock_restrict_self."
+    )
 
 
 class OtherMachine(Refused):

@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from include.muniment.adapters import no_outbound
+from include.muniment.adapters import isolation_launcher
 from include.muniment.adapters.asleep import what_sleeps
 from include.muniment.adapters.isolation import IsolatedCluster
 from include.muniment.adapters.local_cluster import LocalCluster
@@ -279,14 +279,15 @@ def test_where_the_filter_cannot_be_set_no_server_starts(
 
 
 def test_a_machine_that_the_filter_does_not_know_is_an_error() -> None:
-    assert len(no_outbound.filter_for("aarch64")) % 8 == 0
-    with pytest.raises(KeyError):
-        no_outbound.filter_for("s390x")
+    for known in (isolation_launcher.no_calls_filter, isolation_launcher.no_attributes_filter):
+        assert len(known("aarch64")) % 8 == 0
+        with pytest.raises(KeyError):
+            known("s390x")
 
 
 def test_a_program_behind_the_filter_still_talks_to_its_children() -> None:
     script = "import socket; a, b = socket.socketpair(); a.send(b'yes'); print(b.recv(3).decode())"
-    done = run_program(["python3", no_outbound.__file__, "python3", "-c", script], timeout_s=30)
+    done = run_program(["python3", isolation_launcher.__file__, "--no-calls", "python3", "-c", script], timeout_s=30)
     assert done.stdout == "yes\n"
 
 
@@ -295,13 +296,12 @@ def test_the_filter_needs_no_rights(scene: Scene) -> None:
     script = f"import socket; socket.create_connection(('127.0.0.1', {scene.elsewhere.port}))"
     run_program(as_unprivileged([sys.executable, "-c", script]), timeout_s=30)
     with pytest.raises(ProgramFailed, match="PermissionError"):
-        run_program(as_unprivileged([sys.executable, no_outbound.__file__, sys.executable, "-c", script]), timeout_s=30)
+        fence = [sys.executable, isolation_launcher.__file__, "--no-calls"]
+        run_program(as_unprivileged([*fence, sys.executable, "-c", script]), timeout_s=30)
 
 
 def test_no_credential_of_a_workers_environment_reaches_it() -> None:
     worker = {"AIRFLOW_CONN_ACME_AWS": "hunter2", "AWS_SECRET_ACCESS_KEY": "hunter2", "PATH": os.environ["PATH"]}
-    said = run_program(
-        ["env", "-i", *(f"{k}={v}" for k, v in worker.items()), sys.executable, no_outbound.__file__, "env"],
-        timeout_s=30,
-    )
+    fence = [sys.executable, isolation_launcher.__file__, "--no-calls"]
+    said = run_program(["env", "-i", *(f"{k}={v}" for k, v in worker.items()), *fence, "env"], timeout_s=30)
     assert said.stdout == f"PATH={os.environ['PATH']}\n"

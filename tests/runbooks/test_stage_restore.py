@@ -17,7 +17,7 @@ import pytest
 
 from include.demo.cloud import Cloud
 from include.demo.documents import Paper
-from include.muniment.adapters import catalog, installed, processes
+from include.muniment.adapters import catalog, isolation_launcher, processes
 from include.muniment.adapters.document_bucket import SourceBucket
 from include.muniment.adapters.installed import require_extensions
 from include.muniment.adapters.isolation import IsolatedCluster
@@ -47,6 +47,7 @@ from include.muniment.runbooks.plan_restore import plan_restore
 from include.muniment.runbooks.stage_restore import Beside, stage_restore, staging_place
 from include.muniment.runbooks.staging import clear_expired, destroy, extend, find_staging, stagings
 from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.kernels import launcher_of_an_older_kernel
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script
 from tests.runbooks.sources import Desk
@@ -315,12 +316,22 @@ def test_what_this_machine_lacks_is_said_before_anything_is_fetched(
     monkeypatch.undo()
     broken = tmp_path / "no_filter.py"
     broken.write_text("raise OSError('seccomp is not allowed here')")
-    monkeypatch.setattr(installed.no_outbound, "__file__", str(broken))
-    assert refused(site17, plan, NoIsolation).startswith(
-        f"this machine cannot keep a restored server from calling out: {platform.system()} on {platform.machine()}: "
-        "OSError: seccomp is not allowed here\n"
+    monkeypatch.setattr(isolation_launcher, "__file__", str(broken))
+    assert refused(site17, plan, NoIsolation) == _no_isolation("seccomp is not allowed here")
+    monkeypatch.undo()
+    monkeypatch.setattr(isolation_launcher, "__file__", str(launcher_of_an_older_kernel(tmp_path, 2)))
+    assert refused(site17, plan, NoIsolation) == _no_isolation(
+        "[Errno 95] the kernel's Landlock must have version 3, and has version 2"
+    )
+
+
+def _no_isolation(reason: str) -> str:
+    return (
+        "this machine cannot keep a restored server from calling out, or from writing outside of its folder: "
+        f"{platform.system()} on {platform.machine()}: OSError: {reason}\n"
         "KEPT: everything; nothing was fetched and no server was started\n"
-        "HINT: use Linux on x86_64 or aarch64, and a container that may set a seccomp filter."
+        "HINT: use Linux 6.2 or later on x86_64 or aarch64, with landlock among the names in /sys/kernel/security/lsm,"
+        " and a container that may set a seccomp filter and call landlock_restrict_self."
     )
 
 

@@ -1,11 +1,10 @@
 """What this machine's PostgreSQL must have beside itself before it can open a firm's databases."""
 
 import platform
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from include.muniment.adapters import no_outbound
+from include.muniment.adapters.isolation import fenced_in
 from include.muniment.adapters.programs import PostgresPrograms, run_program
 from include.muniment.errors import ExtensionMissing, NoIsolation, ProgramFailed
 
@@ -44,9 +43,9 @@ def _share_folder(programs: PostgresPrograms) -> Path:
 
 
 def require_isolation() -> None:
-    """Tries the filter on a program that does nothing. Raises ``NoIsolation``."""
+    """Tries the fences on a program that does nothing. Raises ``NoIsolation``."""
     try:
-        run_program([sys.executable, "-I", no_outbound.__file__, "true"], timeout_s=60)
+        run_program([*fenced_in(Path.cwd()), "true"], timeout_s=60)
     except ProgramFailed as failure:
         reason = f"{platform.system()} on {platform.machine()}: {failure.facts['stderr'].rsplit('\n', 1)[-1]}"
         raise NoIsolation(reason=reason) from failure

@@ -1,8 +1,8 @@
 """A restored cluster as a server that answers on this machine, to one role with a password, and calls nobody.
 
 Whoever staged it may do anything in it as a superuser; no name of the firm's own roles or passwords is needed or
-changed. What keeps the server from calling is the kernel's (no_outbound.py), what keeps it quiet its command line
-(domain/isolation.py).
+changed. What keeps the server from calling, and from writing anywhere but in its own folder, is the kernel's
+(isolation_launcher.py); what keeps it quiet is its command line (domain/isolation.py).
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from include.muniment.adapters import no_outbound
+from include.muniment.adapters import isolation_launcher
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms, run_program
 from include.muniment.domain.isolation import (
@@ -45,20 +45,28 @@ _CONTROL = re.compile(
 _NAMES = {"max_prepared_xacts": "max_prepared_transactions", "max_locks_per_xact": "max_locks_per_transaction"}
 
 
+def fenced_in(folder: Path) -> tuple[str, ...]:
+    """What starts a program that calls nobody and writes below ``folder`` alone."""
+    return (sys.executable, "-I", isolation_launcher.__file__, "--no-calls", "--write-below", str(folder))
+
+
 class _NoSuchRole(Exception):
     """Recovery is over, and there is no ``postgres`` that may log in."""
 
 
 class IsolatedCluster(LocalCluster):
-    """Our configuration lies beside the data directory, and so does a socket: nobody else may enter that folder."""
+    """Our configuration lies beside the data directory, and so does a socket: nobody else may enter that folder.
+
+    Nor does the server write anywhere else: whatever it needs, tablespaces among it, lies there.
+    """
 
     user = ROLE
-    launcher = (sys.executable, "-I", no_outbound.__file__)
 
     def __init__(self, data_dir: Path, programs: PostgresPrograms, *, banner: str = "muniment") -> None:
         super().__init__(data_dir, programs)
         self.folder = self.data_dir.parent
         self.banner = banner
+        self.launcher = fenced_in(self.folder)
 
     def recover(self, target: Mapping[str, str], restore_command: str, more: Settings | None = None) -> None:
         """Replays until ``target``, opens for writing, and lets in the one role with its password alone.

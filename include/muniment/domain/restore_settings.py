@@ -14,6 +14,8 @@ _HARMLESS = {
     "primary_conninfo": "",
     "primary_slot_name": "",
     "recovery_target_inclusive": "on",
+    # What the WAL makes of tablespaces lies in the data directory (wal_tablespaces.py).
+    "allow_in_place_tablespaces": "on",
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.muniment.adapters.authenticity import get_authentic
+from include.muniment.adapters.isolation import fenced_in
 from include.muniment.adapters.kit_process import KitProcess, kit_environment, link_packages
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms, run_program
@@ -79,8 +80,8 @@ class Kit:
         """Step 6 of RESTORE.md: pg_verifybackup on each backup, pg_combinebackup, settings that hurt nobody."""
         programs, into = PostgresPrograms.find(major), self.folder / "cluster"
         argv = ["sh", str(into / "finish.sh"), str(programs.bin_dir)]
-        # It makes a folder for its socket, which would stay behind anywhere else.
-        said = run_program(argv, timeout_s=FINISH_TIMEOUT_S, env={"TMPDIR": str(self.folder)}).stdout
+        # It makes a folder for its socket in $TMPDIR, which is then our own.
+        said = run_program([*fenced_in(self.folder), *argv], timeout_s=FINISH_TIMEOUT_S).stdout
         verified, expected = said.count(_VERIFIED), len(point.chain)
         check = Check(
             name="pg_verifybackup",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.muniment.adapters import catalog
+from include.muniment.adapters.installed import require_isolation
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.site import Side, Site
 from include.muniment.adapters.vault import Vault
@@ -71,6 +72,7 @@ class Exercise:
         record = self.record
         with record.step("choose the target"):
             prove_vault(self.vault)
+            require_isolation()
             record.data_lost_s = self._at_risk()
             aim = self._aim()
             record.target, record.plan = aim.target, self._plan(aim)

@@ -1,6 +1,10 @@
-"""Hands one WAL file to a recovery: from the vault that was chosen, or from the other one where that fails."""
+"""Hands one WAL file to a recovery: from the vault that was chosen, or from the other one where that fails.
+
+What makes a tablespace is changed on the way, so that it makes it inside of the data directory that recovers.
+"""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -8,8 +12,9 @@ from threading import Event
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.wal import SystemIdentifier, is_segment
-from include.muniment.errors import MunimentError, ObjectMissing, Transient, WalGap, WrongCluster, WrongVault
+from include.muniment.errors import Damaged, MunimentError, ObjectMissing, Transient, WalGap, WrongCluster, WrongVault
 from include.muniment.runbooks.identity import prove_vault
+from include.muniment.runbooks.replayable_wal import Archived
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +32,29 @@ class WalFetcher:
     other_is_away: Event = field(default_factory=Event)
 
     def read(self, name: str) -> bytes | None:
-        """The plain file, ``None`` where the archive ends before it.
+        """The plain file as a restored server may replay it, ``None`` where the archive ends before it.
 
         Raises ``WalGap`` where later segments of its timeline are there, and home's error where neither has it whole.
         """
+        content = self._archived(name)
+        if content is None:
+            self._prove_end(name)
+            return None
+        return Archived(self._beside, self.home.files).replayable(name, content).content
+
+    def _beside(self, name: str) -> bytes | None:
+        with suppress(Damaged):
+            return self._archived(name)
+        return None
+
+    def _archived(self, name: str) -> bytes | None:
+        """``None`` where neither has it. Raises home's error where neither has it whole."""
         try:
             return self.home.read(name)
         except MunimentError as error:
             first = error
         content = self._of_other(name, first)
-        if content is None:
-            self._prove_end(name)
-        else:
+        if content is not None:
             self.substituted[name] = f"taken from {self.other.vault.bucket}: {first.what}"
         return content
 

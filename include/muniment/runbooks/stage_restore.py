@@ -16,10 +16,11 @@ from pathlib import Path
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.asleep import what_sleeps
-from include.muniment.adapters.isolation import IsolatedCluster
+from include.muniment.adapters.isolation import START_TIMEOUT_S, IsolatedCluster
 from include.muniment.adapters.postgres_server import PostgresServer
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.staging_records import StagingFolder
+from include.muniment.adapters.tablespaces_in_place import has_changes, move_out, undo_changes
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain.document_recovery import DocumentRestorePlan
 from include.muniment.domain.drill_evidence import Check, TimedStep
@@ -34,6 +35,7 @@ from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.recovery_reached import recovery_reached
 from include.muniment.runbooks.restore_cluster import restore_cluster
 from include.muniment.runbooks.restore_documents import LiveBuckets
+from include.muniment.runbooks.restore_target import tablespace_root
 from include.muniment.runbooks.staged_documents import both_ways, plan_of, stage_documents
 from include.muniment.runbooks.staging import clear_expired, start_keeper
 from include.muniment.runbooks.staging_checks import require_stageable
@@ -145,6 +147,7 @@ class _Stager:
         cluster = self._restored()
         with self.steps.step("recover"):
             cluster.recover(self.plan.settings, copy_from(self.folder.wal))
+            self._move_tablespaces_out(cluster)
             shutil.rmtree(self.folder.wal)
         server = PostgresServer(
             self.firm.id, Secret(cluster.conninfo()), self.firm.cluster.database, "muniment staging"
@@ -175,6 +178,14 @@ class _Stager:
             vaults = [self.vault, *([self.beside.other] if self.beside.other else [])]
             fetch_wal_beside(vaults, backup.system_identifier, self._span(backup), self.folder.wal, self.steps.progress)
         return self.folder.server(programs, self.plan)
+
+    def _move_tablespaces_out(self, cluster: IsolatedCluster) -> None:
+        """Those that the WAL made lie where the backup's do, and what may be archived one day is what the firm wrote."""
+        if has_changes(self.folder.wal):
+            cluster.stop(timeout_s=START_TIMEOUT_S)
+            move_out(cluster.data_dir, tablespace_root(cluster.data_dir))
+            undo_changes(self.folder.wal, cluster.data_dir / "pg_wal")
+            cluster.start_again()
 
     def _backup(self) -> Backup:
         return catalog.find_backup(self.vault, self.plan.chain[-1])

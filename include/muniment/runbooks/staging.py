@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from include.muniment.adapters import no_outbound
+from include.muniment.adapters import isolation_launcher
 from include.muniment.adapters.programs import PostgresPrograms, run_program
 from include.muniment.adapters.staging_records import StagingFolder, staging_folders
 from include.muniment.domain.drill_evidence import DrillSide
@@ -92,7 +92,7 @@ def _last_touched(folder: StagingFolder) -> datetime:
 def start_keeper(folder: StagingFolder) -> None:
     """A process of its own, which outlives ours and gets none of our credentials. A second one ends at once."""
     keeper = [sys.executable, "-m", "include.muniment.runbooks.keep_staging", str(folder.path)]
-    run_program([sys.executable, "-I", no_outbound.__file__, *keeper], timeout_s=120)
+    run_program([sys.executable, "-I", isolation_launcher.__file__, "--no-calls", *keeper], timeout_s=120)
 
 
 def keep(folder: StagingFolder, clock: Clock) -> None:

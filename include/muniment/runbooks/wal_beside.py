@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from include.muniment.adapters.at_once import at_once
+from include.muniment.adapters.tablespaces_in_place import note_changes
 from include.muniment.adapters.vault import Vault
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.register import Backup
 from include.muniment.domain.wal import Lsn, SystemIdentifier, TimelineId, WalSegment, is_history
 from include.muniment.errors import Damaged, MunimentError
 from include.muniment.ports import Progress, Silent
+from include.muniment.runbooks.replayable_wal import Archived
 
 FETCHED_AT_ONCE = 16
 # A position that is a record's begin is found in its own segment or, behind a switch, in one of the next two.
@@ -50,6 +52,7 @@ def fetch_wal_beside(
 ) -> int:
     """What the archives have of ``span``, and each timeline's history. Returns the number of files in ``into``.
 
+    A segment that makes a tablespace is changed so that it makes it inside of the data directory; progress names it.
     The first vault is asked first; another helps out where a file is missing or damaged there, and progress says so.
     What is in ``into`` already is not fetched again. Raises what the first vault says against a file that no vault has
     whole; a segment that none of them names shows when the server asks for it.
@@ -63,10 +66,21 @@ def fetch_wal_beside(
             names |= set(other.files())
     wanted = [*filter(is_history, names), *(name for name in span.names() if name in names)]
 
+    def whole(name: str) -> bytes | None:
+        with suppress(Damaged):
+            return _read(archives, name, Silent())
+        return None
+
+    archived = Archived(whole, lambda: sorted(names))
+
     def fetch(name: str) -> None:
         unfinished = into / f"{name}.part"
-        unfinished.write_bytes(_read(archives, name, progress))
+        replayable = archived.replayable(name, _read(archives, name, progress))
+        note_changes(into, name, replayable)
+        unfinished.write_bytes(replayable.content)
         unfinished.rename(into / name)
+        for made in replayable.creations:
+            progress.note(f"tablespace {made.oid}, {made.location} of the firm's, is made in the copy's own folder")
 
     missing = [name for name in wanted if not (into / name).exists()]
     with progress.step("fetch WAL", len(missing), "segments") as step:
