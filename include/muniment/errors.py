@@ -27,7 +27,7 @@
         │   └── UnknownParameter          a run was triggered with a name that no step knows
         ├── ObjectArchived · DocumentsArchived · NoSuchDocument · NoSuchMatter · ConfigUnreadable
         ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
-        ├── TargetNotReached · DrillFailed · DrillOverdue · SignOffOverdue · WentBack · NotProvenLive
+        ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
         ├── ProgramMissing · ExtensionMissing · ProgramFailed · DiskFull · WalFileMissing
         └── DemonstrationIsBusy · DemonstrationFailed
 
@@ -542,6 +542,16 @@ class DrillOverdue(Permanent):
     text = "no drill of firm {firm} has passed since {since}; one was due by {due}"
     kept = "everything; a drill only reads"
     hint = "find out why in `muniment drills {firm}`, then run `muniment drill {firm}`."
+
+
+class DrillUnfinished(Permanent):
+    """The last drill was begun and left no evidence: its process or its machine was ended."""
+
+    text = "drill {drill} of firm {firm}, begun {began}, did not finish: bucket {bucket} has no evidence of it"
+    kept = "the firm's data: a drill only reads it; the record that it began, which counts as a drill that did not pass"
+    hint = (
+        "look for who ended it (out of memory, a restart), then run `muniment drill {firm}`, which clears what it left."
+    )
 
 
 class SignOffOverdue(Permanent):

@@ -53,3 +53,52 @@ def test_a_drill_that_came_to_nothing_has_a_page_too() -> None:
 def test_it_says_how_far_its_proof_goes() -> None:
     assert "weaker than a signature" in page_of(drill())
     assert "openssl dgst -sha256 -verify" in page_of(drill(signing_key="arn:aws:kms:us-east-1:111122223333:key/k"))
+
+
+ENDED = {
+    "planned": ("choose the target", "fetch WAL", "start and recover", "documents"),
+    "steps": (
+        TimedStep(name="choose the target", begins_s=0, seconds=1),
+        TimedStep(name="fetch WAL", begins_s=1, seconds=1, finished=False),
+    ),
+    "failure": "WAL is missing",
+}
+
+
+def test_a_drill_that_was_ended_says_how_far_it_came() -> None:
+    """Beside a red "failed", "Checks passed: 1 of 1" would be what a reader takes along."""
+    right = Check(name="pg_verifybackup", expected="a", found="a", passed=True)
+    page = page_of(drill(checks=(right,), **ENDED))
+    assert "Checks passed<b>1 of the 1 made</b>" in page
+    assert "ended after 1 of 4 steps; whole drill: 3 min 00 s" in page
+    assert "In step 2 of 4: fetch WAL." in page
+    assert "not: fetch WAL; start and recover; documents" in page
+    assert "1 of 1" not in page
+    assert "none was made" in page_of(drill(checks=(), **ENDED))
+    whole = page_of(drill(checks=(right,)))
+    assert "Checks passed<b>1 of 1</b>" in whole
+    assert "not made" not in whole
+
+
+def test_a_drill_that_did_not_finish_is_in_the_history() -> None:
+    past = PastDrill(
+        id="1", finished_at=NOW, side="primary", passed=False, recover_s=None, data_lost_s=None, finished=False
+    )
+    page = page_of(drill(history=(past,)))
+    assert "2026-11-20: did not finish, not known" in page
+    assert "red failed or did not finish" in page
+
+
+def test_nothing_on_it_is_unseen_or_turned_round() -> None:
+    odd = "a\a\N{RIGHT-TO-LEFT OVERRIDE}fdp.exe"
+    page = page_of(
+        drill(
+            firm_name=odd,
+            failure=odd,
+            plan=(f"x: {odd}",),
+            checks=(Check(name=odd, expected=odd, found=odd, passed=True),),
+        )
+    )
+    assert page.count("a[U+0007][U+202E]fdp.exe") == 7
+    assert "\a" not in page
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in page

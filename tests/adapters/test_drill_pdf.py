@@ -1,9 +1,13 @@
 """The PDF of a drill says what the page says, word for word, and is the same bytes for the same evidence."""
 
 import io
+import unicodedata
 from datetime import timedelta
 
 import pypdf
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from include.muniment.adapters.drill_pdf import pdf_of
 from include.muniment.domain.drill_evidence import Check, Drill, PastDrill
@@ -66,6 +70,56 @@ def test_the_same_evidence_is_the_same_bytes_and_an_archives_pdf() -> None:
     assert b"<pdfaid:part>2</pdfaid:part>" in told.xmp_metadata.stream.get_data()
     assert told.metadata
     assert told.metadata.title == f"{found.firm_name}: restore drill {found.id}, failed"
+
+
+SCRIPTS = (
+    "2024-0311 北京 Trading Co.", "契約書（東京）", "계약서", "สัญญาเช่า", "अनुबंध", "চুক্তি", "ஒப்பந்தம்", "ხელშეკრულება",
+    "պայմանագիր", "ስምምነት", "កិច្ចសន្យា", "ສັນຍາ", "စာချုပ်", "Договор", "Σύμβαση", "🏛", "✓ → ≤",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_the_worlds_scripts_are_set_with_fonts_that_are_in_the_pdf(text: str) -> None:
+    """In every place that a firm or its data can fill: in each font and weight of the page."""
+    check = Check(name=text, expected=text, found=text, passed=False)
+    pdf = pdf_of(
+        drill(firm_name=text, failure=text, checks=(check,)), sign_off(drill()).model_copy(update={"by": text})
+    )
+    assert "[U+" not in words(pdf)
+    fonts = embedded_fonts(pdf)
+    assert all(fonts.values()), fonts
+    # Thai and the scripts of India are drawn by glyphs that are parts of letters; what text they stand for is told.
+    found = set(unicodedata.normalize("NFKD", words(pdf)))
+    assert set(unicodedata.normalize("NFKD", text)) - {" "} <= found
+
+
+def embedded_fonts(pdf: bytes) -> dict[str, bool]:
+    """Font → whether its program is in the file, and which letters its glyphs are (what PDF/A-2u asks)."""
+    fonts = {}
+    for page in pypdf.PdfReader(io.BytesIO(pdf)).pages:
+        for font in page["/Resources"]["/Font"].values():  # type: ignore[index]
+            (below,) = font["/DescendantFonts"]
+            program = {"/FontFile2", "/FontFile3"} & set(below.get_object()["/FontDescriptor"])
+            fonts[font["/BaseFont"]] = bool(program) and "/ToUnicode" in font
+    return fonts
+
+
+def test_what_no_font_has_is_set_by_its_code_point() -> None:
+    """ᠮᠣᠩ (Mongolian), a hieroglyph, a control character, an unassigned code point, one that turns the text round."""
+    odd = "a\a b \u182e\u1823\u1829 \U00013000 \u0378 \u202egpj\ue000 \0 x\u0301\u0378"
+    check = Check(name=odd, expected=odd, found=odd, passed=False)
+    found = drill(firm_name=odd, failure=odd, checks=(check,))
+    said = words(pdf_of(found)).replace(" ", "")
+    for code_point in ("0007", "182E", "1823", "1829", "13000", "0378", "202E", "E000", "0000"):
+        assert said.count(f"[U+{code_point}]") >= 5
+    assert pdf_of(found) == pdf_of(found)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text(st.characters(codec=None), max_size=60))
+def test_no_text_at_all_is_without_a_pdf(text: str) -> None:
+    check = Check(name=text, expected=text[::-1], found=text, passed=False)
+    assert pdf_of(drill(firm_name=text, failure=text, checks=(check,))).startswith(b"%PDF-1.7")
 
 
 def test_words_that_no_line_holds_and_a_drill_that_came_to_nothing() -> None:

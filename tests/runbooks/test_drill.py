@@ -2,30 +2,36 @@
 
 import hashlib
 import json
+import re
 import subprocess
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import typst
 
 from include.demo.cloud import Cloud
 from include.demo.documents import Paper
 from include.muniment.adapters import catalog
-from include.muniment.adapters.drill_records import drills, find_drill, prove_evidence
+from include.muniment.adapters.drill_records import begun_drills, drills, evidence_pages, find_drill, prove_evidence
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
+from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.drill import choose_target
 from include.muniment.domain.drill_evidence import Check, Drill
 from include.muniment.domain.firm import ControlTotalsPolicy, DocumentReference, DrillsPolicy, RecoveryClass
 from include.muniment.domain.register import new_id
-from include.muniment.errors import DrillFailed, ObjectDamaged
+from include.muniment.errors import DrillFailed, DrillUnfinished, ObjectDamaged, Permanent, StoreUnavailable
 from include.muniment.ports import Silent, utc_now
 from include.muniment.runbooks.drill import run_drill
+from include.muniment.runbooks.drill_checks import Inspection
 from include.muniment.runbooks.drill_references import reference_checks
+from include.muniment.runbooks.drill_watch import require_finished, unfinished_drills, watch_drills
 from include.muniment.runbooks.nightly import run_chain
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory, with_firm
@@ -135,6 +141,9 @@ def test_drills_pass_and_leave_nothing_but_evidence(site: Site, tmp_path: Path) 
     _brought_back_by_the_kit_alone(site, third, lines.noted)
     assert (first.side, second.side) == ("primary", "replica")
     assert (second.number, second.previous, second.previous_sha256) == (2, first.id, first.sha256)
+    for each in (first, second, third):
+        assert tuple(step.name for step in each.steps) == each.planned
+        assert not each.not_done
     at_point, between = by_name(first), by_name(second)
     assert at_point["rows of public.ledger"].expected == at_point["rows of public.ledger"].found
     assert at_point["ledger: trust"].found == "0.00"
@@ -268,6 +277,131 @@ def test_evidence_that_was_changed_is_noticed_without_a_signing_key_too(
         prove_evidence(site17.replica, found.id)
 
 
+def test_a_drill_that_was_killed_is_told_and_counts(site17: Site, tmp_path: Path) -> None:
+    """SIGKILL leaves no time for anything: what tells of it was written first."""
+    scratch, script = (
+        tmp_path / "scratch",
+        muniment_script(site17, tmp_path, MUNIMENT_SCRATCH=str(tmp_path / "scratch")),
+    )
+    before = len(drills(site17.primary)) + len(begun_drills(site17.primary))
+    running = subprocess.Popen([script, "drill", site17.firm.id], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any(scratch.glob("drill-*/data/PG_VERSION")):
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    require_finished(site17.primary, clock=utc_now)
+    running.kill()
+    running.wait()
+    (begun,) = unfinished_drills(site17.replica, clock=utc_now)
+    assert begun.number == before + 1
+    assert site17.primary.head(keys.begun_drill(begun.id)).locked_until  # type: ignore[union-attr]
+    with pytest.raises(DrillUnfinished) as told:
+        watch_drills(site17.primary, site17.firm, clock=utc_now)
+    assert str(told.value) == (
+        f"drill {begun.id} of firm {site17.firm.id}, begun {begun.started_at:%Y-%m-%d %H:%M} UTC, did not finish: "
+        f"bucket {site17.primary.bucket} has no evidence of it\n"
+        "KEPT: the firm's data: a drill only reads it; the record that it began, which counts as a drill that did not "
+        "pass\n"
+        "HINT: look for who ended it (out of memory, a restart), "
+        f"then run `muniment drill {site17.firm.id}`, which clears what it left."
+    )
+    listed = subprocess.run([script, "drills", site17.firm.id], check=True, capture_output=True, text=True).stdout
+    assert re.search(rf"{begun.id} .* did not finish ", listed)
+    assert f"{begun.id} did not finish: it began and left no evidence" in listed
+    lines = Noted()
+    following = drill(site17, scratch, progress=lines)
+    assert any(f"drill {begun.id}" in line and "did not finish: it left no evidence" in line for line in lines.noted)
+    assert (following.number, following.previous, following.previous_sha256) == (before + 2, begun.id, begun.sha256)
+    assert following.history[-1] == begun.as_past()
+    watch_drills(site17.primary, site17.firm, clock=utc_now)
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [TypeError("a fault of ours"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "?")])
+def test_a_fault_of_ours_ends_a_drill_with_evidence_and_is_not_tried_again(
+    site17: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    ending(monkeypatch, error)
+    raised, found = failed_drill(site17, tmp_path / "scratch")
+    assert found.failure == f"{type(error).__name__}: {error}"
+    assert isinstance(raised, Permanent)  # Airflow would do the whole restore again
+    assert raised.__cause__ is error
+    assert found.not_done[0] == "read every relation"
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143)])
+def test_what_is_meant_to_end_the_process_ends_it_behind_the_evidence(
+    site17: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    ending(monkeypatch, error)
+    with pytest.raises(type(error)):
+        drill(site17, tmp_path / "scratch")
+    for vault in site17.vaults:
+        last = drills(vault)[-1]
+        assert (last.failure or "").startswith(type(error).__name__)
+        prove_evidence(vault, last.id)
+        assert evidence_pages(vault, last.id)
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def ending(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """The real drill, in the middle of which this happens."""
+
+    def relations(_: Inspection) -> Check:
+        raise error
+
+    monkeypatch.setattr(Inspection, "relations", relations)
+
+
+class Panic(BaseException):
+    """As the typesetter's, which is no Exception."""
+
+
+def test_a_page_that_cannot_be_made_is_a_note_and_costs_nothing(
+    site17: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def panics(*_: object, **__: object) -> bytes:
+        raise Panic("out of glyphs")
+
+    monkeypatch.setattr(typst, "compile", panics)
+    lines = Noted()
+    found = drill(site17, tmp_path / "scratch", progress=lines)
+    assert found.passed
+    for vault in site17.vaults:
+        pages = evidence_pages(vault, found.id)
+        assert pages
+        assert (set(pages.pages), pages.not_made) == ({"html"}, {"pdf": "Panic: out of glyphs"})
+        prove_evidence(vault, found.id)
+    assert f"the pdf page of drill {found.id} could not be made: Panic: out of glyphs" in lines.noted
+
+
+def test_pages_that_were_not_stored_are_made_by_the_next_drill(
+    site17: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The evidence is there first: the restore is not done again."""
+    with monkeypatch.context() as patch:
+        put = Vault.put
+
+        def no_pages(vault: Vault, key: str, *args: Any, **options: Any) -> str:
+            if key.endswith(".html"):
+                raise StoreUnavailable(service="S3", operation="PutObject", place=vault.bucket, reason="down")
+            return put(vault, key, *args, **options)
+
+        patch.setattr(Vault, "put", no_pages)
+        lines = Noted()
+        found = drill(site17, tmp_path / "scratch", progress=lines)
+    assert find_drill(site17.replica, found.id) == found
+    assert evidence_pages(site17.primary, found.id) is None
+    assert any("are not in both vaults, the next drill completes them" in line for line in lines.noted)
+    drill(site17, tmp_path / "scratch")
+    pages = evidence_pages(site17.replica, found.id)
+    assert pages
+    assert set(pages.pages) == {"html", "pdf"}
+    prove_evidence(site17.primary, found.id)
+
+
 def test_what_is_wrong_is_found(site17: Site, cloud: Cloud, tmp_path: Path) -> None:
     """Every fault at once: a document that is gone, a ledger out by a cent, a promise that was not kept."""
     policy = site17.policy.model_copy(
@@ -319,5 +453,8 @@ def test_a_base_backup_that_is_damaged_ends_it_with_evidence(site17: Site, cloud
     assert found.failure in str(error)
     assert [step.finished for step in found.steps] == [True, False]
     assert found.recover_s is None
-    assert hashlib.sha256(site17.replica.get(keys.beside_drill(found.id, "pdf"))).hexdigest() == found.pages["pdf"]
+    pages = evidence_pages(site17.primary, found.id)
+    assert pages
+    assert pages.of_sha256 == found.sha256
+    assert hashlib.sha256(site17.replica.get(keys.beside_drill(found.id, "pdf"))).hexdigest() == pages.pages["pdf"]
     assert b"What ended it" in site17.primary.get(keys.beside_drill(found.id, "html"))

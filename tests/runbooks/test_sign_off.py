@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from include.demo.cloud import Cloud
-from include.muniment.adapters.drill_records import find_drill, prove_sign_off, sign_offs, write_evidence
+from include.muniment.adapters.drill_records import (
+    find_drill,
+    prove_evidence,
+    prove_sign_off,
+    sign_offs,
+    write_evidence,
+    write_evidence_pages,
+)
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
@@ -46,7 +53,9 @@ def drilled(site: Site, **changes: Any) -> Drill:
         id=new_id(utc_now()), firm=site.firm.id, checks=drill().checks, signing_key=site.firm.signing_key,
         started_at=utc_now() - timedelta(minutes=1), vault=site.primary.bucket, **told,
     )  # fmt: skip
-    return write_evidence(site, found, locked_until=utc_now() + timedelta(minutes=1))
+    write_evidence(site, found, locked_until=utc_now() + timedelta(minutes=1))
+    write_evidence_pages(site, found, locked_until=utc_now() + timedelta(minutes=1))
+    return found
 
 
 def sign(site: Site, drill_id: str, **changes: Any) -> SignOff:
@@ -126,6 +135,17 @@ def test_evidence_that_was_changed_is_not_signed_off_and_is_noticed_afterwards(f
         prove_sign_off(firm.primary, second.id)
 
 
+@pytest.mark.parametrize("ending", ["html", "pdf", "pages.json"])
+def test_a_page_that_was_changed_is_not_signed_off_and_is_noticed(firm: Site, cloud: Cloud, ending: str) -> None:
+    found = drilled(firm)
+    key = keys.beside_drill(found.id, ending)
+    place = {"Bucket": firm.primary.bucket, "Key": key}
+    cloud.client("s3", firm.primary.region).put_object(**place, Body=firm.primary.get(key).replace(b"a", b"b", 1))
+    with pytest.raises(ObjectDamaged, match=f"drills/{found.id}.{ending}"):
+        sign(firm, found.id)
+    prove_evidence(firm.replica, found.id)
+
+
 @pytest.mark.parametrize("signed", [True, False])
 def test_a_sign_off_that_was_killed_anywhere_is_finished_by_the_same_answer(
     firm: Site, signed: bool, monkeypatch: pytest.MonkeyPatch
@@ -145,6 +165,8 @@ def test_a_sign_off_that_was_killed_anywhere_is_finished_by_the_same_answer(
     assert sign_offs(site.primary) == sign_offs(site.replica) == {found.id: done}
     for vault in site.vaults:
         prove_sign_off(vault, found.id)
+        for ending in ("html", "pdf", "pages.json"):
+            assert vault.head(keys.beside_sign_off(found.id, done.sha256, ending))
 
 
 def dying(patch: pytest.MonkeyPatch, allowed: int) -> None:

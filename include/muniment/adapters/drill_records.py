@@ -1,53 +1,55 @@
-"""The evidence of drills in a vault: the JSON that makes a drill exist, what lies beside it, and who signed it off."""
+"""The evidence of drills in a vault: that one began, what it found, what lies beside that, and who signed it off."""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from include.muniment.adapters.authenticity import read_register
-from include.muniment.adapters.drill_page import page_of
-from include.muniment.adapters.drill_pdf import pdf_of
-from include.muniment.adapters.signing import SigningKey, is_signed
+from include.muniment.adapters.drill_pages import find_pages, prove_pages, write_pages
+from include.muniment.adapters.drill_proofs import Named, is_proven, signing_key, write_proof
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
-from include.muniment.domain.drill_evidence import Drill
+from include.muniment.domain.drill_evidence import BegunDrill, Drill, Pages, PastDrill
 from include.muniment.domain.sign_off import SignOff
-from include.muniment.errors import ObjectDamaged, ObjectMissing
-
-type Named = Callable[[str], str]
-"""Ending → the key of what lies beside a record: its pages, and its proof (``sig`` and ``pem``, or ``seal``)."""
+from include.muniment.errors import MunimentError, ObjectDamaged, ObjectMissing
 
 
-def signing_key(site: Site) -> SigningKey | None:
-    arn = site.firm.signing_key
-    return SigningKey(arn, site.clients("kms", arn.split(":")[3])) if arn else None
-
-
-def write_evidence(site: Site, drill: Drill, *, locked_until: datetime) -> Drill:
-    """Pages and proof into both vaults, then the evidence itself, the primary vault's last: now the drill exists.
-
-    Returns it with its pages' sums.
-    """
-    pages = {"html": page_of(drill).encode(), "pdf": pdf_of(drill)}
-    drill = drill.model_copy(update={"pages": _sums(pages)})
-    _write_beside(site, _beside_evidence(drill.id), drill.to_json(), pages, locked_until)
+def write_begun(site: Site, begun: BegunDrill, *, locked_until: datetime) -> None:
+    """Into both vaults, before anything is restored."""
     for vault in (site.replica, site.primary):
+        vault.put_register(keys.begun_drill(begun.id), begun, locked_until=locked_until)
+
+
+def write_evidence(site: Site, drill: Drill, *, locked_until: datetime) -> None:
+    """Proof, then evidence: now the drill exists. A vault that fails keeps nothing from the other one."""
+    key, record = signing_key(site), drill.to_json()
+
+    def write(vault: Vault) -> None:
+        write_proof(vault, key, _beside_evidence(drill.id), record, locked_until=locked_until)
         vault.put_register(keys.drill(drill.id), drill, locked_until=locked_until)
-    return drill
+
+    _in_each(site, write)
 
 
-def write_sign_off(site: Site, drill: Drill, sign_off: SignOff, *, locked_until: datetime) -> SignOff:
-    """As ``write_evidence``, with pages that show it; the same answer may be written again after a try that was killed.
+def write_evidence_pages(site: Site, drill: Drill, *, locked_until: datetime) -> Pages:
+    return write_pages(site, drill, None, _beside_evidence(drill.id), locked_until=locked_until)
+
+
+def write_sign_off(site: Site, sign_off: SignOff, *, locked_until: datetime) -> None:
+    """As ``write_evidence``; the same answer may be written again after a try that was killed.
 
     Raises ``AlreadyRegistered`` where another one is there.
     """
-    pages = {"html": page_of(drill, sign_off).encode(), "pdf": pdf_of(drill, sign_off)}
-    sign_off = sign_off.model_copy(update={"pages": _sums(pages)})
-    _write_beside(site, _beside_sign_off(sign_off), sign_off.to_json(), pages, locked_until)
+    key, record = signing_key(site), sign_off.to_json()
     for vault in (site.replica, site.primary):
-        vault.put_register(keys.sign_off(drill.id), sign_off, locked_until=locked_until)
-    return sign_off
+        write_proof(vault, key, _beside_sign_off(sign_off), record, locked_until=locked_until)
+    for vault in (site.replica, site.primary):
+        vault.put_register(keys.sign_off(sign_off.drill), sign_off, locked_until=locked_until)
+
+
+def write_sign_off_pages(site: Site, drill: Drill, sign_off: SignOff, *, locked_until: datetime) -> Pages:
+    return write_pages(site, drill, sign_off, _beside_sign_off(sign_off), locked_until=locked_until)
 
 
 def complete_sign_off(site: Site, drill_id: str, *, locked_until: datetime) -> SignOff | None:
@@ -59,6 +61,7 @@ def complete_sign_off(site: Site, drill_id: str, *, locked_until: datetime) -> S
 
 
 def drill_ids(vault: Vault) -> list[str]:
+    """Of those that left evidence, in no order that means anything."""
     return [name for name in _names(vault) if "." not in name]
 
 
@@ -67,9 +70,28 @@ def find_drill(vault: Vault, drill_id: str) -> Drill:
 
 
 def drills(vault: Vault) -> tuple[Drill, ...]:
-    """Every drill of the firm, oldest first."""
+    """Every drill of the firm that left evidence, oldest first."""
     found = (find_drill(vault, drill_id) for drill_id in drill_ids(vault))
     return tuple(sorted(found, key=lambda drill: (drill.finished_at, drill.id)))
+
+
+def begun_drills(vault: Vault) -> tuple[BegunDrill, ...]:
+    """Those that began and left no evidence, oldest first: one may be under way still."""
+    names = _names(vault)
+    begun = [name.removesuffix(keys.BEGUN) for name in names if name.endswith(keys.BEGUN)]
+    return tuple(
+        read_register(vault, BegunDrill, keys.begun_drill(drill_id)) for drill_id in begun if drill_id not in names
+    )
+
+
+def history_of(vault: Vault) -> list[PastDrill]:
+    """Every drill that began, oldest first."""
+    history = [each.as_past() for each in drills(vault)] + [each.as_past() for each in begun_drills(vault)]
+    return sorted(history, key=lambda past: (past.finished_at, past.id))
+
+
+def evidence_pages(vault: Vault, drill_id: str) -> Pages | None:
+    return find_pages(vault, _beside_evidence(drill_id))
 
 
 def sign_offs(vault: Vault) -> Mapping[str, SignOff]:
@@ -79,29 +101,44 @@ def sign_offs(vault: Vault) -> Mapping[str, SignOff]:
 
 
 def prove_evidence(vault: Vault, drill_id: str, *, public_key: bytes | None = None) -> None:
-    """Raises ``ObjectDamaged`` where the evidence is not what was signed or sealed, ``ObjectMissing`` for its proof.
+    """Raises ``ObjectDamaged`` where the evidence, or a page of it, is not what was signed or sealed, and
+    ``ObjectMissing`` for its proof.
 
     ``public_key`` (PEM) is one that was kept outside of the vault.
     """
-    evidence = vault.get(keys.drill(drill_id))
+    evidence, named = vault.get(keys.drill(drill_id)), _beside_evidence(drill_id)
     is_signed_one = Drill.from_json(evidence).signing_key is not None
-    if not _is_right(vault, evidence, _beside_evidence(drill_id), is_signed_one, public_key):
+    if not is_proven(vault, evidence, named, is_signed_one=is_signed_one, public_key=public_key):
         raise _changed(vault, keys.drill(drill_id), "it is not what was signed when the drill ended")
+    prove_pages(vault, named, of_sha256=hashlib.sha256(evidence).hexdigest(), public_key=public_key)
 
 
 def prove_sign_off(vault: Vault, drill_id: str, *, public_key: bytes | None = None) -> None:
     """As ``prove_evidence``; also that the evidence is the one that the reviewer looked at."""
     text = vault.get(keys.sign_off(drill_id))
     sign_off = SignOff.from_json(text)
-    is_signed_one = sign_off.signing_key is not None
+    is_signed_one, named = sign_off.signing_key is not None, _beside_sign_off(sign_off)
     try:
-        is_right = _is_right(vault, text, _beside_sign_off(sign_off), is_signed_one, public_key)
+        is_right = is_proven(vault, text, named, is_signed_one=is_signed_one, public_key=public_key)
     except ObjectMissing:  # a record that was changed leads to another name
         is_right = False
     if not is_right:
         raise _changed(vault, keys.sign_off(drill_id), "it is not what was recorded when the drill was signed off")
     if hashlib.sha256(vault.get(keys.drill(drill_id))).hexdigest() != sign_off.drill_sha256:
         raise _changed(vault, keys.drill(drill_id), "it is not the evidence that was signed off")
+    prove_pages(vault, named, of_sha256=sign_off.sha256, public_key=public_key)
+
+
+def _in_each(site: Site, write: Callable[[Vault], None]) -> None:
+    """Into both, and into the other one where the first fails. Raises what the first failure was."""
+    failures: list[MunimentError] = []
+    for vault in (site.replica, site.primary):
+        try:
+            write(vault)
+        except MunimentError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def _names(vault: Vault) -> list[str]:
@@ -110,46 +147,12 @@ def _names(vault: Vault) -> list[str]:
     return [name.removesuffix(".json") for name in found if name.endswith(".json")]
 
 
-def _sums(pages: Mapping[str, bytes]) -> dict[str, str]:
-    return {ending: hashlib.sha256(page).hexdigest() for ending, page in pages.items()}
-
-
 def _beside_evidence(drill_id: str) -> Named:
     return lambda ending: keys.beside_drill(drill_id, ending)
 
 
 def _beside_sign_off(sign_off: SignOff) -> Named:
     return lambda ending: keys.beside_sign_off(sign_off.drill, sign_off.sha256, ending)
-
-
-def _write_beside(site: Site, named: Named, record: bytes, pages: Mapping[str, bytes], locked_until: datetime) -> None:
-    signed = _signed(site, named, record)
-    for vault in (site.replica, site.primary):
-        for ending, content in {**pages, **signed}.items():
-            vault.put(named(ending), content, locked_until=locked_until)
-        # Sealed twice it is other bytes each time: what a try before this one has left is as good.
-        if not signed and vault.head(named("seal")) is None:
-            vault.put_sealed(named("seal"), _digest(record), locked_until=locked_until)
-
-
-def _signed(site: Site, named: Named, record: bytes) -> Mapping[str, bytes]:
-    """A signature is another one each time, so that of a try before this one is taken up."""
-    key = signing_key(site)
-    if key is None:
-        return {}
-    left = site.replica.head(named("sig"))
-    signature = site.replica.get(named("sig")) if left else key.sign(record)
-    return {"sig": signature, "pem": key.public_key()}
-
-
-def _is_right(vault: Vault, record: bytes, named: Named, is_signed_one: bool, public_key: bytes | None) -> bool:
-    if not is_signed_one:
-        return vault.get_sealed(named("seal")) == _digest(record)
-    return is_signed(record, vault.get(named("sig")), public_key or vault.get(named("pem")))
-
-
-def _digest(record: bytes) -> bytes:
-    return hashlib.sha256(record).hexdigest().encode()
 
 
 def _changed(vault: Vault, key: str, reason: str) -> ObjectDamaged:

@@ -1,10 +1,14 @@
-"""What both pages of a drill show, in words and in fractions: the HTML and the PDF differ in nothing else."""
+"""What both pages of a drill show, in words and in fractions: the HTML and the PDF differ in nothing else.
+
+Whatever the firm, its data or a program said is made fit for a page here (``shown``), once for both.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from include.muniment.domain.drill_evidence import Drill, PastDrill
+from include.muniment.domain.shown_text import shown
 from include.muniment.domain.sign_off import SignOff
 from include.muniment.domain.units import human_duration, human_size
 
@@ -48,6 +52,16 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One check; or what was planned and not made, which neither passed nor failed."""
+
+    name: str
+    expected: str
+    found: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """``rto``: where its line is, from the top; ``None`` where it lies so far above that it would flatten the rest."""
 
@@ -67,7 +81,11 @@ class View:
 
     @property
     def title(self) -> str:
-        return f"{self.drill.firm_name}: restore drill {self.drill.id}, {self.drill.verdict}"
+        return f"{self.firm_name}: restore drill {self.drill.id}, {self.drill.verdict}"
+
+    @property
+    def firm_name(self) -> str:
+        return shown(self.drill.firm_name)
 
     @property
     def subtitle(self) -> str:
@@ -79,20 +97,49 @@ class View:
         found = self.sign_off
         if found is None:
             return None
-        return f"Signed off for {found.quarter} by {found.by}, {instant(found.signed_at)}", found.note
+        who = shown(f"Signed off for {found.quarter} by {found.by}, {instant(found.signed_at)}")
+        return who, shown(found.note)
+
+    @property
+    def failure(self) -> str | None:
+        return shown(self.drill.failure) if self.drill.failure else None
+
+    @property
+    def ended_in(self) -> str | None:
+        """Of a drill that something ended: the first step that it did not come through, and where in the plan."""
+        drill = self.drill
+        if drill.failure is None or not drill.not_done:
+            return None
+        first = drill.not_done[0]
+        return f"In step {drill.planned.index(first) + 1} of {len(drill.planned)}: {first}."
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        drill, right = self.drill, len(self.drill.checks) - len(self.drill.failed_checks)
+        drill = self.drill
         return (
             Figure("Time to recover", duration(drill.recover_s), f"promised: {duration(drill.rto_s)} (RTO)"),
             Figure("Data that would be lost", duration(drill.data_lost_s), f"promised: {duration(drill.rpo_s)} (RPO)"),
-            Figure(
-                "Checks passed",
-                f"{right} of {len(drill.checks)}",
-                f"whole drill: {duration(drill.took.total_seconds())}",
-            ),
+            self._checks_passed(),
         )
+
+    def _checks_passed(self) -> Figure:
+        """Of a drill that was ended, what was passed of the few that were made says little: the plan is told beside."""
+        drill, right = self.drill, len(self.drill.checks) - len(self.drill.failed_checks)
+        took = f"whole drill: {duration(drill.took.total_seconds())}"
+        if drill.failure is None:
+            return Figure("Checks passed", f"{right} of {len(drill.checks)}", took)
+        done = len(drill.planned) - len(drill.not_done)
+        made = f"{right} of the {len(drill.checks)} made" if drill.checks else "none was made"
+        return Figure("Checks passed", made, f"ended after {done} of {len(drill.planned)} steps; {took}")
+
+    @property
+    def checks(self) -> Iterator[Line]:
+        for check in self.drill.checks:
+            name, expected, found = map(shown, (check.name, check.expected, check.found))
+            yield Line(name, expected, found, "passed" if check.passed else "failed")
+        if self.drill.failure is not None and self.drill.not_done:
+            planned = f"all {len(self.drill.planned)} steps of the plan"
+            yield Line("what it did not come to", planned, "not: " + "; ".join(self.drill.not_done), "not made")
 
     @property
     def restored(self) -> Iterator[tuple[str, str]]:
@@ -105,7 +152,7 @@ class View:
         for line in drill.plan:
             if not line.startswith(_LEFT_OUT):
                 name, _, value = line.partition(": ")
-                yield name, value
+                yield name, shown(value)
         if figures := drill.figures:
             wal = f"{figures.wal_segments} WAL segments ({human_size(figures.wal_bytes)})"
             yield "size", f"{human_size(figures.base_bytes)} of base backups, {wal}"
@@ -127,9 +174,10 @@ class View:
             )
             yield f"openssl dgst -sha256 -verify {drill.id}.pem -signature {drill.id}.sig {drill.id}.json", True
             yield _SIGNED, False
-        yield "What was signed tells the sha256 of this page under “pages”.", False
+        record = "the sign-off's pages.json" if self.sign_off else f"drills/{drill.id}.pages.json"
+        yield f"The sha256 of this page is in {record}, which is proven in the same way.", False
         if self.sign_off:
-            yield f"The sign-off is drills/{drill.id}.sign-off.json: {self.sign_off.through}.", False
+            yield shown(f"The sign-off is drills/{drill.id}.sign-off.json: {self.sign_off.through}."), False
         if drill.previous:
             yield f"The drill before: {drill.previous}, sha256 of its evidence {drill.previous_sha256}.", False
 
@@ -155,6 +203,7 @@ class View:
             rto=_from_top(drill.rto_s, top_s) if shows_rto else None,
             rto_label=duration(drill.rto_s),
             legend=f"{count}, oldest on the left; green passed, red failed"
+            + (" or did not finish" if any(not past.finished for past in history) else "")
             + ("" if shows_rto else "; the RTO is far above"),
         )
 
@@ -175,8 +224,9 @@ def _top(history: Sequence[PastDrill], rto_s: float) -> float:
 
 def _marks(history: Sequence[PastDrill], top_s: float) -> Iterator[Mark]:
     for place, past in enumerate(history, 1):
-        title = f"{past.finished_at:%Y-%m-%d}: {'passed' if past.passed else 'failed'}, {duration(past.recover_s)}"
-        signed = f", signed off by {past.signed_off_by}" if past.signed_off_by else ""
+        verdict = ("passed" if past.passed else "failed") if past.finished else "did not finish"
+        title = f"{past.finished_at:%Y-%m-%d}: {verdict}, {duration(past.recover_s)}"
+        signed = shown(f", signed off by {past.signed_off_by}") if past.signed_off_by else ""
         x = round(place / (len(history) + 1), 4)
         yield Mark(x, _from_top(past.recover_s or 0.0, top_s), past.passed, title + signed)
 

@@ -24,6 +24,34 @@ def working_in(folder: Path) -> list[int]:
     return [pid for pid in pids if runs_in(pid, folder)]
 
 
+def own_identity() -> str:
+    """Names this process among all that ever ran anywhere: ``still_runs`` reads it."""
+    return f"{_world()} {os.getpid()} {_started(os.getpid())}"
+
+
+def still_runs(identity: str) -> bool | None:
+    """Whether that process is alive; ``None`` where only another machine, or another container, can tell."""
+    world, pid, started = identity.rsplit(" ", 2)
+    if world != _world():
+        return None
+    return _started(int(pid)) == started
+
+
+def _world() -> str:
+    """One start of one machine, and whose pids these are there."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def _started(pid: int) -> str:
+    """proc_pid_stat(5), field 22: ticks from the machine's start until the process's; empty where there is none."""
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    except OSError:
+        return ""
+    return "" if state == "Z" else rest[18]
+
+
 def descendants(pid: int) -> list[int]:
     children = [int(child) for child in _children_text(pid).split()]
     return children + [below for child in children for below in descendants(child)]

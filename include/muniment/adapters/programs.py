@@ -90,7 +90,8 @@ def run_program(
             argv,
             capture_output=True,
             check=False,
-            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",  # a program may name a file whose name is no text
             timeout=timeout_s,
             env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
             # Never ours: a program that asks for a password would wait for ever.

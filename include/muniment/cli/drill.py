@@ -9,10 +9,10 @@ from include.muniment.cli.session import SIDES, Session, firm_argument, json_opt
 from include.muniment.ports import utc_now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from include.muniment.domain.drill_evidence import Drill
+    from include.muniment.domain.drill_evidence import BegunDrill, Drill, Pages
     from include.muniment.domain.sign_off import Awaited, SignOff
 
 MEANS = ("muniment", "restore-kit")
@@ -61,7 +61,7 @@ def drill(session: Session, firm_id: str, seed: int | None, side: Any, by: Any, 
         return
     say_table(("check", "expected", "found"), [(check.name, check.expected, check.found) for check in done.checks])
     click.echo(f"drill {done.id} passed: {done.target}, from {done.vault}")
-    click.echo(f"evidence: drills/{done.id}.json, .html and .pdf, in both vaults")
+    click.echo(f"evidence: drills/{done.id}.json, and its pages beside it, in both vaults")
 
 
 @click.command(short_help="List the drills and check their proofs.")
@@ -79,6 +79,7 @@ def drills(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
     """
     from include.muniment.adapters import catalog, drill_records
     from include.muniment.domain.drill import overdue_since
+    from include.muniment.runbooks.drill_watch import unfinished_drills
     from include.muniment.runbooks.identity import prove_vault
     from include.muniment.runbooks.sign_off import awaited_sign_offs
 
@@ -89,16 +90,48 @@ def drills(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
         drill_records.prove_evidence(vault, each.id)
     for drill_id in signed:
         drill_records.prove_sign_off(vault, drill_id)
+    begun = drill_records.begun_drills(vault)
+    ended = {each.id for each in unfinished_drills(vault, clock=utc_now)}
     waiting = awaited_sign_offs(vault, firm, clock=utc_now)
     first = min((point.registered_at for point in catalog.points(vault)), default=None)
     due = overdue_since([each.as_past() for each in found], first_point_at=first, now=utc_now())
     if as_json:
-        say_json({"firm": firm_id, "vault": vault.bucket, **_told(found, signed, waiting, due)})
+        say_json(
+            {
+                "firm": firm_id,
+                "vault": vault.bucket,
+                **_told(found, signed, waiting, due),
+                "unfinished": _begun(begun, ended),
+            }
+        )
         return
-    say_table(COLUMNS, [_row(each, signed) for each in found])
-    click.echo(f"{len(found)} drills in {vault.bucket}" + (f"; one is OVERDUE since {when(due)}" if due else ""))
+    rows = [_row(each, signed) for each in found] + [_begun_row(each, each.id in ended) for each in begun]
+    say_table(COLUMNS, sorted(rows))
+    click.echo(f"{len(rows)} drills in {vault.bucket}" + (f"; one is OVERDUE since {when(due)}" if due else ""))
+    for drill_id in sorted(ended):
+        click.echo(f"{drill_id} did not finish: it began and left no evidence")
+    for each in found:
+        for line in _page_notes(each.id, drill_records.evidence_pages(vault, each.id)):
+            click.echo(line)
     for one in waiting:
         click.echo(f"{one.quarter}: drill {one.drill} waits for its sign-off until {when(one.due)}")
+
+
+def _begun(begun: "Sequence[BegunDrill]", ended: "Collection[str]") -> list[dict[str, Any]]:
+    return [{**as_plain(each), "did_not_finish": each.id in ended} for each in begun]
+
+
+def _begun_row(begun: "BegunDrill", ended: bool) -> tuple[str, ...]:
+    """Neither passed nor failed: nobody can tell."""
+    verdict = "did not finish" if ended else "not finished yet"
+    side = begun.side if begun.by == "muniment" else f"{begun.side}, kit"
+    return begun.id, when(begun.started_at), side, verdict, *("—",) * 5
+
+
+def _page_notes(drill_id: str, pages: "Pages | None") -> list[str]:
+    if pages is None:
+        return [f"{drill_id} has no pages yet: the next drill makes them"]
+    return [f"{drill_id}: its {ending} page could not be made: {why}" for ending, why in pages.not_made.items()]
 
 
 def _told(

@@ -16,6 +16,9 @@ from include.muniment.domain.wal import Lsn
 OVERDUE_AFTER = timedelta(days=35)
 """A month, and a few days to repeat the one that failed."""
 
+LONGEST = timedelta(hours=12)
+"""Airflow ends a drill that takes longer; by then one of which nothing is known has ended, however."""
+
 HISTORY_SHOWN = 24
 
 
@@ -35,6 +38,31 @@ def route_of(number: int, *, side: DrillSide | None = None, by: Means | None = N
     chosen: DrillSide = side or ("replica" if number % 2 == 0 else "primary")
     means: Means = by or ("restore-kit" if number % 4 == 0 else "muniment")
     return Route(chosen, means)
+
+
+def planned_steps(route: Route, policy: Policy) -> tuple[str, ...]:
+    """What a drill that nothing stops goes through, in this order: the steps of ``Exercise``, and no others."""
+    by_kit = route.by == "restore-kit"
+    by_us = ("fetch, decrypt and verify the base backup", "fetch WAL", "pg_verifybackup")
+    kit = (
+        "take the restore kit out of the vault",
+        "restore kit: fetch base backups and WAL",
+        "restore kit: verify and combine",
+    )
+    return (
+        "choose the target",
+        *(kit if by_kit else by_us),
+        "start and recover",
+        "position reached",
+        "read every relation",
+        "control totals and ledgers",
+        "extensions, embeddings and smoke queries",
+        *(("restore kit: fetch documents",) if by_kit else ()),
+        "documents",
+        *(("rows and documents name each other",) if policy.document_references else ()),
+        "what was promised",
+        "destroy the server",
+    )
 
 
 def evidence_locked_until(policy: Policy, now: datetime) -> datetime:
@@ -126,6 +154,11 @@ def _within(name: str, found_s: float, limit_s: float) -> Check:
 
 def _at_most(limit_s: float) -> str:
     return f"at most {human_duration(limit_s)}"
+
+
+def did_not_finish(started_at: datetime, *, runs: bool | None, now: datetime) -> bool:
+    """Of a drill without evidence. ``runs``: what its own machine says; ``None`` on another one."""
+    return now - started_at > LONGEST if runs is None else not runs
 
 
 def passed_last(history: Sequence[PastDrill]) -> datetime | None:

@@ -1,15 +1,19 @@
-"""``drills/<id>.json``: what one drill did, found and measured. Written last, once, in both vaults.
+"""What a drill leaves in both vaults: that it began, what it did, found and measured, and the pages made of that.
 
 Like every register, JSON of plain values; docs/drills.md tells whoever reads it without Muniment what each field means.
 """
 
 import hashlib
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from include.muniment.domain.register import Document, LsnText
+from include.muniment.domain.shown_text import storable
+
+Told = Annotated[str, BeforeValidator(lambda text: storable(text) if isinstance(text, str) else text)]
+"""Words of the firm's data or of a program, which may hold what JSON cannot: evidence is stored whatever they are."""
 
 type DrillSide = Literal["primary", "replica"]
 type Means = Literal["muniment", "restore-kit"]
@@ -18,9 +22,9 @@ type Means = Literal["muniment", "restore-kit"]
 class Check(Document):
     """One thing that had to be so, and was or was not. ``seconds`` is how long it took to find out."""
 
-    name: str
-    expected: str
-    found: str
+    name: Told
+    expected: Told
+    found: Told
     passed: bool
     seconds: float = 0.0
 
@@ -76,10 +80,67 @@ class PastDrill(Document):
     by: Means = "muniment"
     signed_off_by: str | None = None
     """Who had signed it off by then."""
+    finished: bool = True
+    """False: it was begun and left no evidence; ``finished_at`` is then when it began."""
+
+
+class BegunDrill(Document):
+    """``drills/<id>.begun.json``: written before anything else, so that a drill that is killed is not forgotten."""
+
+    format: Literal[1] = 1
+    id: str
+    firm: str
+    number: int
+    seed: int
+    side: DrillSide
+    by: Means
+    started_at: AwareDatetime
+    process: str
+    """Of the machine and the process that it runs in: there, and nowhere else, it tells whether it still does."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the JSON as it is stored (hex)."""
+        return hashlib.sha256(self.to_json()).hexdigest()
+
+    def as_past(self) -> PastDrill:
+        return PastDrill(
+            id=self.id,
+            finished_at=self.started_at,
+            side=self.side,
+            passed=False,
+            recover_s=None,
+            data_lost_s=None,
+            by=self.by,
+            finished=False,
+        )
+
+
+class Pages(Document):
+    """``<record>.pages.json``: which pages were made of a drill's evidence, or of its sign-off, and lie beside it.
+
+    A record of its own: the evidence is there before any page is made, and stays if none can be.
+    """
+
+    format: Literal[1] = 1
+    firm: str
+    drill: str
+    of_sha256: str
+    """Of the JSON that they show (hex)."""
+    pages: dict[str, str] = Field(default_factory=dict)
+    """Ending of each (``html``, ``pdf``) → its sha256 (hex)."""
+    not_made: dict[str, Told] = Field(default_factory=dict)
+    """Ending of each that could not be made → why."""
+    signing_key: str | None = None
+    """As in the evidence: of the signature beside this record."""
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.to_json()).hexdigest()
 
 
 class Drill(Document):
-    """The evidence of one drill."""
+    """``drills/<id>.json``: the evidence of one drill. Written once, before any page."""
 
     format: Literal[1] = 1
     id: str
@@ -94,7 +155,9 @@ class Drill(Document):
     by: Means
     vault: str
     region: str
-    plan: tuple[str, ...] = ()
+    plan: tuple[Told, ...] = ()
+    planned: tuple[str, ...] = ()
+    """Names of the steps that such a drill takes; ``steps`` has those that it came to."""
     started_at: AwareDatetime
     finished_at: AwareDatetime
     steps: tuple[TimedStep, ...]
@@ -109,14 +172,13 @@ class Drill(Document):
     rpo_s: float
     figures: RestoreFigures | None = None
     """``None`` where the server never answered."""
-    failure: str | None = None
+    failure: Told | None = None
     """The error that ended the drill before its last check."""
     previous: str | None = None
-    """The drill before this one, and in ``previous_sha256`` (hex) the sha256 of its JSON: a chain."""
+    """The drill before this one, and in ``previous_sha256`` (hex) the sha256 of its evidence, or, where it did not
+    finish, of the record that it began: a chain."""
     previous_sha256: str | None = None
     history: tuple[PastDrill, ...] = ()
-    pages: dict[str, str] = Field(default_factory=dict)
-    """Ending of each page that was made from this and lies beside it (``html``, ``pdf``) → its sha256 (hex)."""
     signing_key: str | None = None
     """ARN of the KMS key whose signature lies beside this JSON; ``None``: a sealed digest lies there instead."""
 
@@ -136,6 +198,12 @@ class Drill(Document):
     @property
     def failed_checks(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def not_done(self) -> tuple[str, ...]:
+        """Steps that were planned and did not end as planned."""
+        done = {step.name for step in self.steps if step.finished}
+        return tuple(name for name in self.planned if name not in done)
 
     @property
     def took(self) -> timedelta:

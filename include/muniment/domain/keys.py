@@ -14,6 +14,7 @@ CONFIGS = "config/"
 HOLDS = "holds/"
 VERIFIED = "audit/verified/"
 DRILLS = "drills/"
+BEGUN = ".begun"
 SIGN_OFF = ".sign-off"
 RESTORES = "restores/"
 APPROVAL = ".approval.json"
@@ -70,9 +71,15 @@ def drill(drill_id: str) -> str:
     return f"{DRILLS}{drill_id}.json"
 
 
+def begun_drill(drill_id: str) -> str:
+    """That it began; without evidence it did not finish."""
+    return f"{DRILLS}{drill_id}{BEGUN}.json"
+
+
 def beside_drill(drill_id: str, ending: str) -> str:
-    """Its pages (``html``, ``pdf``), and its proof: ``sig`` (DER, as KMS and OpenSSL have it) and ``pem``; or, for a
-    firm without a signing key, ``seal``: the sha256 of the evidence, sealed under the vaults' keys."""
+    """Its proof: ``sig`` (DER, as KMS and OpenSSL have it) and ``pem``; or, for a firm without a signing key, ``seal``:
+    the sha256 of the evidence, sealed under the vaults' keys. Its pages: ``html``, ``pdf``; ``pages.json``, which tells
+    of them, and that one's proof: ``pages.sig`` and ``pages.pem``, or ``pages.seal``."""
     return f"{DRILLS}{drill_id}.{ending}"
 
 

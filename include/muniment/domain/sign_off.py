@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime
 
 from include.muniment.domain.drill_evidence import Drill, PastDrill
 from include.muniment.domain.firm import Firm
@@ -38,8 +38,6 @@ class SignOff(Document):
     """Where the person was: a run of Airflow's, which has asked for a password, or a user of a machine."""
     note: str = ""
     signed_at: AwareDatetime
-    pages: dict[str, str] = Field(default_factory=dict)
-    """As in the evidence: of the pages that show the sign-off."""
     signing_key: str | None = None
     """As in the evidence: of the signature beside it; ``None``: a sealed digest lies there."""
 
@@ -76,7 +74,7 @@ def awaited(
     """
     done = set(signed)
     by_quarter: dict[str, list[PastDrill]] = {}
-    for drill in sorted(history, key=lambda each: (each.finished_at, each.id)):
+    for drill in sorted((each for each in history if each.finished), key=lambda each: (each.finished_at, each.id)):
         by_quarter.setdefault(quarter_of(drill.finished_at, time_zone), []).append(drill)
     waiting = {quarter: _in_question(drills) for quarter, drills in by_quarter.items()}
     return tuple(

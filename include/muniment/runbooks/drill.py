@@ -1,24 +1,33 @@
 """A drill: restore a firm where nobody uses it, prove that what came back is right, measure it, and destroy it.
 
-The seed decides the target, the count of earlier drills decides the vault and by what. Evidence is written whatever
-happens, in both vaults and under a lock; a drill that failed raises afterwards.
+The seed decides the target, the count of earlier drills decides the vault and by what. That it begins is written first,
+the evidence whatever ends it, in both vaults and under a lock; the pages come after the evidence and can cost it
+nothing. A drill that failed raises afterwards.
 """
 
 from datetime import datetime
 from pathlib import Path
 
-import psycopg
-
-from include.muniment.adapters.drill_records import drills, sign_offs, write_evidence
+from include.muniment.adapters import processes
+from include.muniment.adapters.drill_records import (
+    begun_drills,
+    drills,
+    evidence_pages,
+    sign_offs,
+    write_begun,
+    write_evidence,
+    write_evidence_pages,
+)
 from include.muniment.adapters.site import Side, Site
 from include.muniment.domain import keys
-from include.muniment.domain.drill import HISTORY_SHOWN, evidence_locked_until, route_of
-from include.muniment.domain.drill_evidence import Drill, Means
+from include.muniment.domain.drill import HISTORY_SHOWN, Route, evidence_locked_until, planned_steps, route_of
+from include.muniment.domain.drill_evidence import BegunDrill, Drill, Means
 from include.muniment.domain.sign_off import signed_by
 from include.muniment.errors import DrillFailed, MunimentError, Transient
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.drill_exercise import Exercise
 from include.muniment.runbooks.drill_record import Record
+from include.muniment.runbooks.drill_watch import unfinished_drills
 
 
 def run_drill(
@@ -34,37 +43,90 @@ def run_drill(
 ) -> Drill:
     """Restores below ``run_dir`` and leaves nothing there; ``drill_id`` is ``new_id(now)``, another for each try.
 
-    Raises ``DrillFailed`` when the evidence of a failed one is written, and what is ``Transient`` as itself.
+    Raises ``DrillFailed`` when the evidence of a failed one is written, and what is ``Transient``, or was meant to end
+    the process, as itself.
     """
-    started_at, earlier = clock(), drills(site.primary)
+    progress = progress or Silent()
+    locked_until = evidence_locked_until(site.policy, clock())
+    earlier = _earlier(site, clock, progress, locked_until)
     number = len(earlier) + 1
-    route = route_of(number, side=side, by=by)
-    chosen = seed if seed is not None else int(started_at.timestamp() * 1000)
-    exercise = Exercise(site, drill_id, chosen, route, clock, Record(progress or Silent()))
+    begun = _begun(site, drill_id, number, route_of(number, side=side, by=by), seed, clock())
+    write_begun(site, begun, locked_until=locked_until)
+    exercise = Exercise(site, drill_id, begun.seed, Route(begun.side, begun.by), clock, Record(progress))
     stopped = _stopped(exercise, run_dir)
-    drill = _evidence(exercise, earlier, started_at, _told(stopped))
-    drill = write_evidence(site, drill, locked_until=evidence_locked_until(site.policy, clock()))
-    if isinstance(stopped, Transient):
+    drill = _evidence(exercise, earlier, begun, _told(stopped))
+    write_evidence(site, drill, locked_until=locked_until)
+    _write_pages(site, drill, locked_until, progress)
+    if stopped is not None and not _is_a_finding(stopped):
         raise stopped
     if not drill.passed:
-        raise _failed(drill)
+        raise _failed(drill) from stopped
     return drill
 
 
-def _stopped(exercise: Exercise, run_dir: Path) -> Exception | None:
-    """What kept the drill from its end: evidence like anything else."""
+def _earlier(site: Site, clock: Clock, progress: Progress, locked_until: datetime) -> tuple[Drill | BegunDrill, ...]:
+    """Every drill that began, oldest first. What the last one was kept from is told, and its pages made up for."""
+    done = drills(site.primary)
+    for each in unfinished_drills(site.primary, clock=clock)[-1:]:
+        progress.note(
+            f"drill {each.id}, begun {each.started_at:%Y-%m-%d %H:%M} UTC, did not finish: it left no evidence"
+        )
+    for drill in done[-1:]:
+        if evidence_pages(site.primary, drill.id) is None:
+            _write_pages(site, drill, locked_until, progress)
+    return tuple(sorted((*done, *begun_drills(site.primary)), key=lambda each: each.id))
+
+
+def _begun(site: Site, drill_id: str, number: int, route: Route, seed: int | None, now: datetime) -> BegunDrill:
+    return BegunDrill(
+        id=drill_id,
+        firm=site.firm.id,
+        number=number,
+        seed=seed if seed is not None else int(now.timestamp() * 1000),
+        side=route.side,
+        by=route.by,
+        started_at=now,
+        process=processes.own_identity(),
+    )
+
+
+def _stopped(exercise: Exercise, run_dir: Path) -> BaseException | None:
+    """What kept the drill from its end: evidence like anything else, be it Ctrl-C or a fault of ours."""
     try:
         exercise.run(run_dir)
-    except (MunimentError, psycopg.Error, OSError) as error:
+    except BaseException as error:
         return error
     return None
 
 
-def _told(stopped: Exception | None) -> str | None:
-    return stopped.what if isinstance(stopped, MunimentError) else str(stopped) if stopped else None
+def _is_a_finding(stopped: BaseException) -> bool:
+    """Something about the restore, or about us, that another try would find again."""
+    return isinstance(stopped, Exception) and not isinstance(stopped, Transient)
 
 
-def _evidence(exercise: Exercise, earlier: tuple[Drill, ...], started_at: datetime, failure: str | None) -> Drill:
+def _write_pages(site: Site, drill: Drill, locked_until: datetime, progress: Progress) -> None:
+    """Whatever comes of them: no restore is done again for a page, and the next drill makes those that are missing."""
+    try:
+        pages = write_evidence_pages(site, drill, locked_until=locked_until)
+    except Exception as error:
+        told = error.what if isinstance(error, MunimentError) else f"{type(error).__name__}: {error}"
+        progress.note(f"the pages of drill {drill.id} are not in both vaults, the next drill completes them: {told}")
+        return
+    for ending, reason in pages.not_made.items():
+        progress.note(f"the {ending} page of drill {drill.id} could not be made: {reason}")
+
+
+def _told(stopped: BaseException | None) -> str | None:
+    if stopped is None:
+        return None
+    if isinstance(stopped, MunimentError):
+        return stopped.what
+    return f"{type(stopped).__name__}: {stopped}".removesuffix(": ")
+
+
+def _evidence(
+    exercise: Exercise, earlier: tuple[Drill | BegunDrill, ...], begun: BegunDrill, failure: str | None
+) -> Drill:
     site, record = exercise.site, exercise.record
     vault, promised = site.vault(exercise.side), site.policy.recovery_class
     last, signed = earlier[-1] if earlier else None, sign_offs(site.primary)
@@ -72,7 +134,7 @@ def _evidence(exercise: Exercise, earlier: tuple[Drill, ...], started_at: dateti
         id=exercise.id,
         firm=site.firm.id,
         firm_name=site.firm.name,
-        number=len(earlier) + 1,
+        number=begun.number,
         seed=exercise.seed,
         target=record.target,
         side=exercise.side,
@@ -80,7 +142,8 @@ def _evidence(exercise: Exercise, earlier: tuple[Drill, ...], started_at: dateti
         vault=vault.bucket,
         region=vault.region,
         plan=record.plan,
-        started_at=started_at,
+        planned=planned_steps(exercise.route, site.policy),
+        started_at=begun.started_at,
         finished_at=exercise.clock(),
         steps=tuple(record.steps),
         checks=tuple(record.checks),
@@ -93,7 +156,7 @@ def _evidence(exercise: Exercise, earlier: tuple[Drill, ...], started_at: dateti
         failure=failure,
         previous=last.id if last else None,
         previous_sha256=last.sha256 if last else None,
-        history=tuple(signed_by(signed, drill.as_past()) for drill in earlier[-HISTORY_SHOWN:]),
+        history=tuple(signed_by(signed, each.as_past()) for each in earlier[-HISTORY_SHOWN:]),
         signing_key=site.firm.signing_key,
     )
 

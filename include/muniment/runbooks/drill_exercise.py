@@ -115,11 +115,13 @@ class Exercise:
             record.answered()
             record.figures = self._figures(laid_out, aim.point, record.last_step_s)
             restored = Inspection(self.site, up.server, up.programs)
-            wal = laid_out.cluster.data_dir.with_name("wal")
-            record.found([reached_check(up.server, up.programs, aim.target, aim.point.wal.timeline, wal)])
+            with record.step("position reached"):
+                wal = laid_out.cluster.data_dir.with_name("wal")
+                record.found([reached_check(up.server, up.programs, aim.target, aim.point.wal.timeline, wal)])
             self._prove(restored, aim)
             self._prove_documents(restored, aim.point, laid_out.kit)
-            record.found(self._promises())
+            with record.step("what was promised"):
+                record.found(self._promises())
         finally:
             with record.step("destroy the server"):
                 begun.__exit__(None, None, None)

@@ -1,27 +1,46 @@
 """Nobody notices a drill that never ran, or one that nobody looked at: this does."""
 
-from include.muniment.adapters import catalog
-from include.muniment.adapters.drill_records import drills
+from include.muniment.adapters import catalog, processes
+from include.muniment.adapters.drill_records import begun_drills, drill_ids, history_of
 from include.muniment.adapters.vault import Vault
-from include.muniment.domain.drill import OVERDUE_AFTER, overdue_since
+from include.muniment.domain.drill import OVERDUE_AFTER, did_not_finish, overdue_since
+from include.muniment.domain.drill_evidence import BegunDrill
 from include.muniment.domain.firm import Firm
-from include.muniment.errors import DrillOverdue
+from include.muniment.errors import DrillOverdue, DrillUnfinished
 from include.muniment.ports import Clock
 from include.muniment.runbooks.identity import prove_vault
 from include.muniment.runbooks.sign_off import require_signed_off
 
 
 def watch_drills(vault: Vault, firm: Firm, *, clock: Clock) -> None:
-    """Raises ``DrillOverdue`` or ``SignOffOverdue``."""
+    """Raises ``DrillOverdue``, ``DrillUnfinished`` or ``SignOffOverdue``."""
     require_recent_drill(vault, clock=clock)
+    require_finished(vault, clock=clock)
     require_signed_off(vault, firm, clock=clock)
 
 
 def require_recent_drill(vault: Vault, *, clock: Clock) -> None:
     """Raises ``DrillOverdue`` where no drill has passed in 35 days; a firm without a recovery point owes none."""
     prove_vault(vault)
-    history = [drill.as_past() for drill in drills(vault)]
     first = min((point.registered_at for point in catalog.points(vault)), default=None)
-    due = overdue_since(history, first_point_at=first, now=clock())
+    due = overdue_since(history_of(vault), first_point_at=first, now=clock())
     if due is not None:
         raise DrillOverdue(firm=vault.firm, since=f"{due - OVERDUE_AFTER:%Y-%m-%d}", due=f"{due:%Y-%m-%d}")
+
+
+def require_finished(vault: Vault, *, clock: Clock) -> None:
+    """Raises ``DrillUnfinished`` where the last drill that began left no evidence and does not run any more."""
+    done = drill_ids(vault)
+    for begun in unfinished_drills(vault, clock=clock)[-1:]:
+        if begun.id > max(done, default=""):
+            began = f"{begun.started_at:%Y-%m-%d %H:%M} UTC"
+            raise DrillUnfinished(firm=vault.firm, drill=begun.id, began=began, bucket=vault.bucket)
+
+
+def unfinished_drills(vault: Vault, *, clock: Clock) -> list[BegunDrill]:
+    """Without those that may be under way."""
+    return [
+        each
+        for each in begun_drills(vault)
+        if did_not_finish(each.started_at, runs=processes.still_runs(each.process), now=clock())
+    ]

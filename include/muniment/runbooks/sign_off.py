@@ -5,11 +5,12 @@ from datetime import datetime
 
 from include.muniment.adapters.drill_records import (
     complete_sign_off,
-    drills,
     find_drill,
+    history_of,
     prove_evidence,
     sign_offs,
     write_sign_off,
+    write_sign_off_pages,
 )
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
@@ -27,7 +28,7 @@ def awaited_sign_offs(vault: Vault, firm: Firm, *, clock: Clock) -> tuple[Awaite
         return ()
     prove_vault(vault)
     return awaited(
-        [drill.as_past() for drill in drills(vault)],
+        history_of(vault),
         sign_offs(vault),
         time_zone=firm.time_zone,
         within=firm.policy.drills.sign_off_within,
@@ -73,13 +74,19 @@ def sign_off_drill(
         signing_key=site.firm.signing_key,
     )
     locked_until = evidence_locked_until(site.policy, clock())
-    there = complete_sign_off(site, drill_id, locked_until=locked_until)
-    if there is not None:
-        return _same(there, wanted)
-    try:
-        return write_sign_off(site, drill, wanted, locked_until=locked_until)
-    except AlreadyRegistered:  # somebody else was faster
-        return _same(sign_offs(site.replica)[drill_id], wanted)
+    signed = _recorded(site, wanted, locked_until)
+    write_sign_off_pages(site, drill, signed, locked_until=locked_until)
+    return signed
+
+
+def _recorded(site: Site, wanted: SignOff, locked_until: datetime) -> SignOff:
+    there = complete_sign_off(site, wanted.drill, locked_until=locked_until)
+    if there is None:
+        try:
+            write_sign_off(site, wanted, locked_until=locked_until)
+        except AlreadyRegistered:  # somebody else was faster
+            there = sign_offs(site.replica)[wanted.drill]
+    return wanted if there is None else _same(there, wanted)
 
 
 def _require_reviewer(firm: Firm, by: str) -> None:
@@ -90,7 +97,7 @@ def _require_reviewer(firm: Firm, by: str) -> None:
 
 
 def _same(there: SignOff, wanted: SignOff) -> SignOff:
-    if there.model_copy(update={"pages": {}}) != wanted:
+    if there != wanted:
         at = f"{there.signed_at:%Y-%m-%d %H:%M} UTC"
         raise AlreadySignedOff(drill=there.drill, firm=there.firm, by=there.by, at=at)
     return there

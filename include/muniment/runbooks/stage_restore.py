@@ -180,7 +180,7 @@ class _Stager:
         return self.folder.server(programs, self.plan)
 
     def _move_tablespaces_out(self, cluster: IsolatedCluster) -> None:
-        """Those that the WAL made lie where the backup's do, and what may be archived one day is what the firm wrote."""
+        """Those that the WAL made lie where the backup's do; what may be archived one day is what the firm wrote."""
         if has_changes(self.folder.wal):
             cluster.stop(timeout_s=START_TIMEOUT_S)
             move_out(cluster.data_dir, tablespace_root(cluster.data_dir))
