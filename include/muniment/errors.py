@@ -15,13 +15,14 @@
         ├── Refused                   we would touch the wrong thing (exit code 4)
         │   ├── WrongCluster · WrongVault · VaultNotSafe · CheckFailed · TargetNotEmpty · TargetInUse
         │   ├── ClusterRuns
-        │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable
+        │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable · BeingExpired
         │   ├── NotApproved · NotStaged · LiveNotReplaceable · CutOverBusy · OtherMachine
         │   ├── StagingBusy · NoSuchStaging · NoIsolation
         │   ├── LiveRowsChanged · LedgerOutOfBalance · TablesNotRestorable · RowsRefused
         │   └── SourceShrank · NotVerified · NotAReviewer · AlreadySignedOff
         ├── Damaged                   stored bytes are not what was stored (exit code 3)
-        │   ├── ObjectDamaged · ObjectMissing · RegisterHidden · WalGap · WalSegmentInvalid
+        │   ├── ObjectDamaged · ObjectMissing · PlanOutdated · RestoreHalfDone · RegisterHidden · WalGap
+    │   ├── WalSegmentInvalid
         │   └── PageChecksumFailed · MemberOutside
         ├── InvalidConfiguration      the registry or the policy is wrong (exit code 2)
         │   └── UnknownParameter          a run was triggered with a name that no step knows
@@ -284,6 +285,14 @@ class TargetUnreachable(Refused):
     )
 
 
+class BeingExpired(Refused):
+    """Who reads comes too late: expire has begun to delete what would be read."""
+
+    text = "expire deletes what would be read from {bucket}, until {until} at the latest: {what}"
+    kept = "whatever was there; this run has fetched nothing and overwritten nothing"
+    hint = "plan again: `muniment points` lists the recovery points that stay; or wait for the end of expire, if it was killed."
+
+
 class NotApproved(Refused):
     """Nobody but a second person, from the firm's list, may let a restore go live."""
 
@@ -429,6 +438,28 @@ class ObjectMissing(Damaged):
     text = "object {key} is missing from {bucket}"
     kept = "every other object; nothing was deleted or overwritten"
     hint = "look for it in the other vault, and in the bucket's older versions."
+
+
+class PlanOutdated(ObjectMissing):
+    """Between its making and its execution, something that a plan names has gone."""
+
+    text = "object {key} is missing from {bucket}: {count} objects that plan {plan} of firm {firm} needs are not there any more"
+    kept = "{place} as it was, and every other object; nothing was fetched and nothing was overwritten"
+    hint = (
+        "plan again, `muniment restore {firm} --plan` tells what can be reached; or take the other vault with `--from`."
+    )
+
+
+class RestoreHalfDone(Damaged):
+    """What a restore over a stopped cluster cannot say: that nothing was overwritten."""
+
+    text = "the restore over {place} stopped when some of its files were overwritten: {reason}"
+    kept = (
+        "every object in the vaults, and the files of {place} that the restore had not reached; no server starts there"
+    )
+    hint = (
+        "give the same command again when the cause is gone: it goes on; or restore into an empty folder with `--into`."
+    )
 
 
 class RegisterHidden(Damaged):

@@ -73,20 +73,25 @@ class Plan(RestoreStep):
 
     def work(self, site: "Site", night: Night) -> Result:
         from include.muniment.runbooks.drill_restore import scratch_root
+        from include.muniment.runbooks.lease_point import lease_plan
         from include.muniment.runbooks.plan_restore import plan_restore
         from include.muniment.runbooks.stage_restore import staging_place
 
         request = request_in(night)
+        vault, other = site.primary, site.replica
+        if request.side == "replica":
+            vault, other = other, vault
         plan = plan_restore(
-            site.vault(request.side),
+            vault,
             site.firm,
             request.target,
             side=request.side,
             into=staging_place(scratch_root(), site.firm.id, utc_now()),
             clock=utc_now,
             replaces=site.firm.cluster.live.data_directory if request.where == "live" else None,
-            other=site.replica if request.side == "primary" else site.primary,
+            other=other,
         )
+        plan = lease_plan((vault, other), plan, progress=night.progress)
         for line in plan_lines(plan):
             night.progress.note(line)
         page = "\n".join(plan_lines(plan, _PAGE_COLUMNS))

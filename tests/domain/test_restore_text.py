@@ -58,6 +58,7 @@ def plan(**changes: Any) -> RestorePlan:
         "space_needed_bytes": 3 * 10**9,
         "space_there_bytes": 10**9,
         "estimate_s": 754.3,
+        "held_until": datetime(2026, 11, 21, 13, tzinfo=UTC),
         "left_out": (
             "transactions that ended behind LSN 16/B374D848, after 2026-11-20 12:30:01.123456 UTC",
             NEVER_IN_IT,
@@ -83,6 +84,8 @@ def test_a_plan_is_a_page() -> None:
         "to fetch       11.2 GiB\n"
         "space          2.8 GiB needed, 953.7 MiB there: TOO LITTLE\n"
         "takes about    12 min 34 s\n"
+        "held           until 2026-11-21 13:00:00 UTC: nothing of it is deleted before then; carried out later, it is\n"
+        "                 looked at again first\n"
         "not in it      transactions that ended behind LSN 16/B374D848, after 2026-11-20 12:30:01.123456 UTC\n"
         "               what no base backup holds: rows of unlogged tables, replication slots, and whatever lies\n"
         "                 outside of the data directory, such as the server's log and, on Debian, postgresql.conf and\n"
@@ -109,6 +112,7 @@ def test_what_is_not_known_is_said() -> None:
         space_there_bytes=None,
         estimate_s=None,
         left_out=(),
+        held_until=None,
         replaces="/var/lib/postgresql/17/main",
     )
     lines = {line[:15].strip(): line[15:] for line in plan_lines(unknown)}
@@ -116,6 +120,7 @@ def test_what_is_not_known_is_said() -> None:
     assert lines["documents"] == "none"
     assert lines["space"] == "2.8 GiB needed"
     assert lines["takes about"] == "not known: no drill of this firm has passed yet"
+    assert lines["held"] == "no: a plan to look at; expire may delete some of it at any time"
     assert lines["replaces"] == "/var/lib/postgresql/17/main"
     assert lines["not in it"] == "nothing that is known"
 

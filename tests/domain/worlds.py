@@ -8,6 +8,8 @@ from include.muniment.domain import keys
 from include.muniment.domain.expiry import VaultPlan
 from include.muniment.domain.firm import BaseBackups, Policy, RecoveryClass
 from include.muniment.domain.inventory import BackupFacts, Inventory, ObjectVersion
+from include.muniment.domain.lease import Standing
+from include.muniment.domain.named_documents import NamedDocuments, SnapshotIndex
 from include.muniment.domain.register import ControlTotals, Hold, Point, WalRange, new_id
 from include.muniment.domain.retention import plan_expiry
 from include.muniment.domain.wal import Lsn, WalSegment
@@ -43,6 +45,8 @@ class World:
     points: list[Point] = field(default_factory=list)
     backups: dict[str, BackupFacts] = field(default_factory=dict)
     documents: dict[str, frozenset[str]] = field(default_factory=dict)
+    taken_at: dict[str, datetime] = field(default_factory=dict)
+    leases: list[Standing] = field(default_factory=list)
     holds: list[Hold] = field(default_factory=list)
     current: set[str] = field(default_factory=set)
     next_segment: int = 1
@@ -75,6 +79,7 @@ class World:
             self.put(key, 50_000)
         self.put(keys.document_snapshot(point_id))
         self.documents[point_id] = objects
+        self.taken_at[point_id] = self.now
         self.put(keys.config(point_id))
         point = self._point(point_id, backup, began)
         self.put(keys.point(point_id))
@@ -144,9 +149,16 @@ class World:
             versions=tuple(self.objects[key] for key in sorted(self.objects)),
             points=tuple(self.points),
             backups=dict(self.backups),
-            documents=dict(self.documents),
+            documents=self._named_documents(),
             holds=tuple(self.holds),
+            leases=tuple(self.leases),
         )
+
+    def _named_documents(self) -> NamedDocuments:
+        index = SnapshotIndex()
+        for name, objects in self.documents.items():
+            index.add(name, self.taken_at[name], objects)
+        return NamedDocuments(index, frozenset(self.documents))
 
     def plan(self, **how: Any) -> VaultPlan:
         return plan_expiry(self.inventory(), policy=self.policy, now=self.now, **how)

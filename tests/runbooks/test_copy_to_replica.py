@@ -8,13 +8,13 @@ import pytest
 from include.demo.cloud import Cloud
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
+from include.muniment.adapters.wal_ledgers import KnownFacts, WalLedgers
 from include.muniment.domain import keys
 from include.muniment.domain.register import Backup, CopyProof, new_id
 from include.muniment.domain.wal_facts import SegmentFacts, VerifiedWal
 from include.muniment.errors import AccessDenied, AnotherRunIsActive, ObjectDamaged, ObjectMissing
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
-from include.muniment.runbooks.verify_wal_files import known_facts
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.runbooks.denials import denied_from
@@ -90,9 +90,12 @@ def test_what_is_known_of_the_wal_goes_too(site: Site, nights: Nights) -> None:
     system = backup.system_identifier
     facts = (SegmentFacts(name="000000010000000000000005", ended=1, newest_at=NIGHT, last_at=NIGHT),)
     ledger = VerifiedWal(firm=site.firm.id, system_identifier=system, verified_at=NIGHT, files=(), facts=facts)
-    site.primary.put_register(keys.verified_wal(system, new_id(NIGHT)), ledger, locked_until=None)
+    site.primary.put_register(
+        keys.verified_wal(system, new_id(NIGHT), *2 * (facts[0].name[8:],)), ledger, locked_until=None
+    )
     copy(site, backup)
-    assert known_facts(site.replica, system) == known_facts(site.primary, system) == {facts[0].name: facts[0]}
+    for vault in site.vaults:
+        assert KnownFacts(WalLedgers(vault, system)) == {facts[0].name: facts[0]}
     assert copy(site, backup).objects_copied == 0
 
 

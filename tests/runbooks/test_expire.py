@@ -233,15 +233,37 @@ def test_nothing_goes_after_a_night_whose_proof_failed(site: Site, nights: Night
     assert refused.value.what == f"recovery point {failed.point} of firm {site.firm.id} is not verified in {where}"
 
 
-def test_leftovers_of_killed_runs_go_after_the_grace(site: Site, nights: Nights) -> None:
+def test_leftovers_of_killed_runs_go_after_the_grace_and_documents_after_the_retention(
+    site: Site, nights: Nights
+) -> None:
+    """The night that copied the document has seen it, whatever became of that night."""
     chunk, document = keys.chunk("20260101T000000000Z", "base", 0), keys.document_object("matters", "half.pdf", "9")
     for key in (chunk, document):
         site.primary.put(key, b"left", locked_until=None)
     tonight = night(nights, 1, documents=("kept.pdf",))
     run(site, tonight, clock=utc_now)
     assert {chunk, document} <= held(site.primary)
-    run(site, tonight)
-    assert not {chunk, document} & held(site.primary)
+    plan = run(site, tonight)
+    assert {chunk, document} & held(site.primary) == {document}
+    (verdict,) = [v for v in plan.primary.kept if keys.DOCUMENT_OBJECTS + v.group.id == document]
+    assert verdict.why == "younger than 10 days, though no document snapshot names it"
+    run(site, tonight, clock=lambda: utc_now() + RETENTION)
+    assert document not in held(site.primary)
+
+
+def test_what_only_a_failed_night_has_seen_stays_for_the_retention(site: Site, nights: Nights) -> None:
+    """A version that was current on the one night whose copy did not come through."""
+    night(nights, 5, documents=("first.pdf",))
+    failed = nights.take(utc_now() - timedelta(days=4), documents=("only-then.pdf",))
+    tonight = night(nights, 1, documents=("last.pdf",))
+    only_then = keys.document_object("matters", "only-then.pdf", "1")
+    plan = run(site, tonight)
+    assert only_then in held(site.primary)
+    assert catalog.find_snapshot(site.primary, failed.point).documents[0].object == only_then
+    (verdict,) = [v for v in plan.primary.kept if v.group.kind == "snapshot" and v.group.id == failed.point]
+    assert verdict.why == "younger than 10 days, though no recovery point names it"
+    run(site, tonight, clock=lambda: utc_now() + RETENTION - timedelta(days=3))
+    assert only_then not in held(site.primary)
 
 
 def test_the_reasons_outlive_what_went(site: Site, nights: Nights) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.wal_ledgers import KnownFacts, WalLedgers
 from include.muniment.domain.wal import MAGIC_OF_MAJOR, WalSegment, is_segment
 from include.muniment.domain.wal_facts import SegmentFacts
 from include.muniment.errors import ProgramMissing
 from include.muniment.ports import Silent, utc_now
 from include.muniment.runbooks import read_wal
 from include.muniment.runbooks.read_wal import open_reader
-from include.muniment.runbooks.verify_wal_files import known_facts, verify_new_files
+from include.muniment.runbooks.verify_wal_files import verify_new_files
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.runbooks.archived import Archived, archived_firm, commit_over_a_boundary
@@ -55,7 +56,7 @@ def verify(firm: Archived, *, without: str = "") -> Told:
 
 
 def known(firm: Archived) -> Mapping[str, SegmentFacts]:
-    return known_facts(firm.site.primary, firm.store.system_identifier)
+    return KnownFacts(WalLedgers(firm.site.primary, firm.store.system_identifier))
 
 
 def read_at_once(firm: Archived) -> Mapping[str, SegmentFacts]:

@@ -6,13 +6,16 @@ not show.
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from itertools import chain
+from typing import Protocol, TypedDict
 
+from pydantic import AwareDatetime, BaseModel
 from pydantic_core import from_json
 
 from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.domain import keys
+from include.muniment.domain.named_documents import SnapshotIndex
 from include.muniment.domain.register import (
     CLOCKS_DIFFER,
     Backup,
@@ -113,6 +116,24 @@ def latest_snapshots(vault: Vault) -> Iterator[SnapshotHead]:
     """Newest first, without their documents, each read only when it may be the next."""
     listed = vault.list(keys.DOCUMENT_SNAPSHOTS)
     return newest_first(listed, lambda key: _unless_missing(lambda: _head_at(vault, key)))
+
+
+class _Name(TypedDict):
+    object: str
+
+
+class _Names(BaseModel):
+    """A document snapshot without its documents: of each of a million, its object's key."""
+
+    taken_at: AwareDatetime
+    documents: list[_Name]
+    superseded: list[_Name] = []
+
+
+def read_names(vault: Vault, snapshot_id: str, index: SnapshotIndex) -> None:
+    """Adds one snapshot to ``index``. Raises ``ObjectMissing`` where no such document snapshot is registered."""
+    names = _Names.model_validate_json(vault.get_sealed(keys.document_snapshot(snapshot_id)))
+    index.add(snapshot_id, names.taken_at, (name["object"] for name in chain(names.documents, names.superseded)))
 
 
 def latest_snapshot(vault: Vault) -> DocumentSnapshot | None:

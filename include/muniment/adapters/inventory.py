@@ -1,14 +1,22 @@
-"""Reads what lies in a firm's two vaults: one LIST a prefix, one read a register, and no HEAD at all."""
+"""Reads what lies in a firm's two vaults: one LIST a prefix, one read a register, and no HEAD at all.
+
+Document snapshots, each of which may name a million objects, are read one after the other, and what is kept of them is
+one number an object.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.at_once import at_once
 from include.muniment.adapters.authenticity import read_register
+from include.muniment.adapters.leases import standing_leases
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.inventory import PREFIXES, BackupFacts, Inventory, ObjectVersion
+from include.muniment.domain.lease import Standing
+from include.muniment.domain.named_documents import NamedDocuments, SnapshotIndex
 from include.muniment.domain.register import Hold
 from include.muniment.errors import RegisterHidden
 
@@ -24,8 +32,9 @@ def read_inventories(site: Site) -> tuple[Inventory, Inventory]:
     """
     versions = {vault.bucket: _list(vault) for vault in site.vaults}
     holds = {hold.id: hold for vault in site.vaults for hold in _holds(vault, versions[vault.bucket])}
-    backups = _read(site.vaults, versions, _backup_id, _read_backup)
-    documents = _read(site.vaults, versions, _snapshot_id, _read_snapshot)
+    leases = standing_in(site.vaults)
+    backups = _read_backups(site.vaults, versions)
+    documents = _read_snapshots(site.vaults, versions)
     primary, replica = (
         Inventory(
             bucket=vault.bucket,
@@ -34,10 +43,20 @@ def read_inventories(site: Site) -> tuple[Inventory, Inventory]:
             backups=backups[vault.bucket],
             documents=documents[vault.bucket],
             holds=tuple(holds[name] for name in sorted(holds)),
+            leases=leases,
         )
         for vault in site.vaults
     )
     return primary, replica
+
+
+def standing_in(vaults: Iterable[Vault]) -> tuple[Standing, ...]:
+    """A lease counts for both vaults, whichever it was written to; the one that ends later, where it is in both."""
+    found: dict[str, Standing] = {}
+    for lease in chain.from_iterable(standing_leases(vault) for vault in vaults):
+        if lease.id not in found or found[lease.id].until < lease.until:
+            found[lease.id] = lease
+    return tuple(found[name] for name in sorted(found))
 
 
 def _list(vault: Vault) -> tuple[ObjectVersion, ...]:
@@ -86,29 +105,37 @@ def _holds(vault: Vault, versions: Iterable[ObjectVersion]) -> list[Hold]:
     return [read_register(vault, Hold, v.key) for v in versions if v.is_current and v.key.startswith(keys.HOLDS)]
 
 
-def _read_backup(vault: Vault, backup_id: str) -> BackupFacts:
-    return BackupFacts.of(catalog.find_backup(vault, backup_id))
-
-
-def _read_snapshot(vault: Vault, snapshot_id: str) -> frozenset[str]:
-    return frozenset(version.object for version in catalog.find_snapshot(vault, snapshot_id).versions)
-
-
-def _read[T](
-    vaults: Iterable[Vault],
-    versions: Mapping[str, Iterable[ObjectVersion]],
-    name: Callable[[str], str | None],
-    read: Callable[[Vault, str], T],
-) -> dict[str, dict[str, T]]:
+def _read_backups(
+    vaults: Iterable[Vault], versions: Mapping[str, Iterable[ObjectVersion]]
+) -> dict[str, dict[str, BackupFacts]]:
     """Bucket → id → what the register says."""
-    known: dict[str, T] = {}
-    found: dict[str, dict[str, T]] = {}
+    known: dict[str, BackupFacts] = {}
+    found: dict[str, dict[str, BackupFacts]] = {}
     for vault in vaults:
-        ids = [named for version in versions[vault.bucket] if version.is_current and (named := name(version.key))]
+        ids = _current(versions[vault.bucket], _backup_id)
 
-        def one(wanted: str, vault: Vault = vault) -> tuple[str, T]:
-            return wanted, read(vault, wanted)
+        def one(wanted: str, vault: Vault = vault) -> tuple[str, BackupFacts]:
+            return wanted, BackupFacts.of(catalog.find_backup(vault, wanted))
 
         known |= dict(at_once(one, [wanted for wanted in ids if wanted not in known], _AT_ONCE))
         found[vault.bucket] = {wanted: known[wanted] for wanted in ids}
     return found
+
+
+def _read_snapshots(
+    vaults: Iterable[Vault], versions: Mapping[str, Iterable[ObjectVersion]]
+) -> dict[str, NamedDocuments]:
+    """By bucket. One at a time: a list and what it was parsed from are gone before the next one is fetched."""
+    index = SnapshotIndex()
+    found: dict[str, NamedDocuments] = {}
+    for vault in vaults:
+        ids = _current(versions[vault.bucket], _snapshot_id)
+        for wanted in ids:
+            if wanted not in index:
+                catalog.read_names(vault, wanted, index)
+        found[vault.bucket] = NamedDocuments(index, frozenset(ids))
+    return found
+
+
+def _current(versions: Iterable[ObjectVersion], name: Callable[[str], str | None]) -> list[str]:
+    return [named for version in versions if version.is_current and (named := name(version.key))]

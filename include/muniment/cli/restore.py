@@ -95,9 +95,9 @@ def restore(
     vault, other = session.vault(firm_id, side), session.vault(firm_id, "replica" if side == "primary" else "primary")
     with shown_progress() as progress:
         if how["stage"]:
-            plan = _staging_plan(session, vault, other, side, target, progress)
+            plan = _staging_plan(session, vault, other, side, target, progress, only=how["only_plan"])
         else:
-            plan = _folder_plan(session, vault, other, side, target, into, progress, needed=not how["only_plan"])
+            plan = _folder_plan(session, vault, other, side, target, into, progress, only=how["only_plan"])
         _say_plan(plan, only=how["only_plan"], as_json=as_json)
         if how["only_plan"]:
             return
@@ -116,26 +116,33 @@ def _folder_plan(
     into: Path | None,
     progress: "Progress",
     *,
-    needed: bool,
+    only: bool,
 ) -> "RestorePlan":
     """The one that was begun there, where it is the same that is asked for."""
     from include.muniment.adapters.restore_journal import unfinished_plan
     from include.muniment.runbooks.plan_restore import plan_restore
 
-    if into is None and needed:
+    if into is None and not only:
         message = "name a folder with --into, stage it with --stage, or look at the plan alone with --plan"
         raise click.UsageError(message)
     place = (into or Path(f"{vault.firm}-restored")).absolute()
     plan = unfinished_plan(place, vault.firm, side, str(target))
     if plan is not None:
         progress.note(f"the restore that was begun with plan {plan.id} goes on")
-    return plan or plan_restore(
-        vault, session.firm(vault.firm), target, side=side, into=place, clock=utc_now, other=other
-    )
+        return plan
+    plan = plan_restore(vault, session.firm(vault.firm), target, side=side, into=place, clock=utc_now, other=other)
+    return plan if only else _leased(vault, other, plan, progress)
 
 
 def _staging_plan(
-    session: Session, vault: "Vault", other: "Vault", side: "Side", target: "RecoveryTarget", progress: "Progress"
+    session: Session,
+    vault: "Vault",
+    other: "Vault",
+    side: "Side",
+    target: "RecoveryTarget",
+    progress: "Progress",
+    *,
+    only: bool,
 ) -> "RestorePlan":
     from include.muniment.runbooks.drill_restore import scratch_root
     from include.muniment.runbooks.plan_restore import plan_restore
@@ -147,7 +154,14 @@ def _staging_plan(
         progress.note(f"the staging that was begun with plan {plan.id} goes on")
         return plan
     into = staging_place(scratch_root(), vault.firm, utc_now())
-    return plan_restore(vault, session.firm(vault.firm), target, side=side, into=into, clock=utc_now, other=other)
+    plan = plan_restore(vault, session.firm(vault.firm), target, side=side, into=into, clock=utc_now, other=other)
+    return plan if only else _leased(vault, other, plan, progress)
+
+
+def _leased(vault: "Vault", other: "Vault", plan: "RestorePlan", progress: "Progress") -> "RestorePlan":
+    from include.muniment.runbooks.lease_point import lease_plan
+
+    return lease_plan((vault, other), plan, progress=progress)
 
 
 def _say_plan(plan: "RestorePlan", *, only: bool, as_json: bool) -> None:

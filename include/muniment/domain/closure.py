@@ -59,30 +59,24 @@ def wal_of_point(point: Point, backups: Mapping[str, BackupFacts]) -> WalNeed:
     return WalNeed(own.system_identifier, min(own.first, proven.first), max(own.last or 0, proven.last or 0))
 
 
-def missing_from(
-    point: Point,
-    backups: Mapping[str, BackupFacts],
-    documents: Mapping[str, frozenset[str]],
-    present: Set[str],
-    segments: Mapping[SystemIdentifier, Set[int]],
-) -> Iterator[str]:
-    """What the point needs and the vault lacks. ``present``: keys that can be read; ``segments``: WAL numbers there."""
+def missing_here(point: Point, inventory: Inventory) -> tuple[str, ...]:
+    """What of the point is missing from this vault."""
+    return tuple(_missing(point, inventory))
+
+
+def _missing(point: Point, inventory: Inventory) -> Iterator[str]:
+    backups, present = inventory.backups, inventory.present
     yield from (keys.backup_register(backup_id) for backup_id in point.chain if backup_id not in backups)
     for backup_id in point.chain:
         if backup_id in backups:
             yield from (key for key in backups[backup_id].keys if key not in present)
     yield from (key for key in (keys.config(point.config),) if key not in present)
-    if point.documents in documents:
-        yield from sorted(documents[point.documents] - present)
-    else:
+    if point.documents not in inventory.documents:
         yield keys.document_snapshot(point.documents)
+    elif point.documents in inventory.incomplete_snapshots:
+        yield from sorted(key for key in inventory.documents.objects_of(point.documents) if key not in present)
     if point.backup in backups:
-        yield from _missing_wal(wal_of_point(point, backups), segments)
-
-
-def missing_here(point: Point, inventory: Inventory) -> tuple[str, ...]:
-    """What of the point is missing from this vault."""
-    return tuple(missing_from(point, inventory.backups, inventory.documents, inventory.present, inventory.segments))
+        yield from _missing_wal(wal_of_point(point, backups), inventory.segments)
 
 
 def _missing_wal(need: WalNeed, segments: Mapping[SystemIdentifier, Set[int]]) -> Iterator[str]:

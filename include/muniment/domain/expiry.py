@@ -1,13 +1,15 @@
 """What expire decided about one vault, before it does it: every group kept or going, and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Self
 
-from include.muniment.domain.inventory import KINDS, Group, Kind, ObjectVersion
+from include.muniment.domain.inventory import KINDS, Group, Kind, ObjectVersion, WalFile
+from include.muniment.domain.lease import LeasedWal, Needs
 from include.muniment.domain.units import human_size
+from include.muniment.domain.wal import SystemIdentifier, WalSegment
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,19 @@ class VaultPlan:
     def contents_going(self) -> tuple[ObjectVersion, ...]:
         """What nothing names any more by then."""
         chunks = (version for version in self._versions("backup") if not version.is_register)
-        return (*self._versions("config"), *chunks, *self._versions("wal"), *self._versions("document"))
+        rest: tuple[Kind, ...] = ("wal", "document", "ledger")
+        return (*self._versions("config"), *chunks, *(version for kind in rest for version in self._versions(kind)))
+
+    def deletes(self, segment_bytes: Mapping[SystemIdentifier, int]) -> Needs:
+        """As the mark says it that a reader looks at: what goes, WAL as stretches without a kept file between."""
+        ids = {kind: tuple(v.group.id for v in self.going if v.group.kind == kind) for kind in KINDS}
+        return Needs(
+            points=ids["point"],
+            backups=ids["backup"],
+            snapshots=ids["snapshot"],
+            configs=ids["config"],
+            wal=tuple(_stretches(ids["wal"], segment_bytes)),
+        )
 
     def _versions(self, kind: Kind) -> tuple[ObjectVersion, ...]:
         groups = (verdict.group for verdict in self.going if verdict.group.kind == kind)
@@ -124,6 +138,23 @@ class ExpiryPlan:
             "done": self.done,
             "vaults": [vault.summary() for vault in self.vaults],
         }
+
+
+def _stretches(wal: tuple[str, ...], segment_bytes: Mapping[SystemIdentifier, int]) -> Iterator[LeasedWal]:
+    """``wal``: ids in order, which is by cluster, timeline and position."""
+    stretch: list[WalSegment] = []
+    system = 0
+    for file in (WalFile.of(each, segment_bytes) for each in wal):
+        if file.number is None:
+            continue
+        segment = WalSegment.parse(file.name[:24], segment_bytes[file.system_identifier])
+        if stretch and (file.system_identifier != system or segment not in {stretch[-1], stretch[-1].next()}):
+            yield LeasedWal.between(system, stretch[0], stretch[-1])
+            stretch = []
+        system = file.system_identifier
+        stretch = [*stretch[:1], segment]
+    if stretch:
+        yield LeasedWal.between(system, stretch[0], stretch[-1])
 
 
 def _lines_of(kind: Kind, verdicts: list[Verdict]) -> Iterator[str]:

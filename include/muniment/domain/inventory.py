@@ -7,12 +7,14 @@ from functools import cached_property
 from typing import Literal, Self
 
 from include.muniment.domain import keys
+from include.muniment.domain.lease import Standing
+from include.muniment.domain.named_documents import NamedDocuments
 from include.muniment.domain.register import Backup, Hold, Point
 from include.muniment.domain.wal import Lsn, SystemIdentifier, WalSegment, is_history, is_segment
 
-type Kind = Literal["point", "snapshot", "config", "backup", "wal", "document"]
+type Kind = Literal["point", "snapshot", "config", "backup", "wal", "document", "ledger"]
 
-KINDS: tuple[Kind, ...] = ("point", "snapshot", "config", "backup", "wal", "document")
+KINDS: tuple[Kind, ...] = ("point", "snapshot", "config", "backup", "wal", "document", "ledger")
 _PREFIXES: dict[Kind, str] = {
     "point": keys.POINTS,
     "snapshot": keys.DOCUMENT_SNAPSHOTS,
@@ -20,9 +22,11 @@ _PREFIXES: dict[Kind, str] = {
     "backup": keys.BASE,
     "wal": keys.WAL,
     "document": keys.DOCUMENT_OBJECTS,
+    "ledger": keys.VERIFIED_WAL,
 }
 PREFIXES = tuple(_PREFIXES.values())
-"""All that retention ever looks at: firm.json, restore-kit/, holds/, drills/, restores/ and audit/ are not its own."""
+"""All that retention ever looks at: firm.json, restore-kit/, holds/, drills/, restores/ and the rest of audit/ are not
+its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,11 @@ class WalFile:
         return cls(system, name, at)
 
     @property
+    def position(self) -> str | None:
+        """The sixteen digits that tell where it lies, whatever the segments' size; they sort as positions do."""
+        return self.name[8:24] if is_segment(self.name[:24]) else None
+
+    @property
     def is_history(self) -> bool:
         return is_history(self.name)
 
@@ -148,19 +157,25 @@ class BackupFacts:
 
 @dataclass(frozen=True)
 class Inventory:
-    """One vault at one moment. ``documents``: snapshot id → the vault objects that it names."""
+    """One vault at one moment. ``leases``: of both vaults, those that stand."""
 
     bucket: str
     versions: tuple[ObjectVersion, ...]
     points: tuple[Point, ...]
     backups: Mapping[str, BackupFacts]
-    documents: Mapping[str, frozenset[str]]
+    documents: NamedDocuments
     holds: tuple[Hold, ...] = ()
+    leases: tuple[Standing, ...] = ()
 
     @cached_property
     def present(self) -> frozenset[str]:
         """Keys that can be read."""
         return frozenset(version.key for version in self.versions if version.is_current)
+
+    @cached_property
+    def incomplete_snapshots(self) -> frozenset[str]:
+        """Of which some object is missing here."""
+        return self.documents.incomplete(key for key in self.present if key.startswith(keys.DOCUMENT_OBJECTS))
 
     @cached_property
     def segments(self) -> dict[SystemIdentifier, set[int]]:

@@ -13,6 +13,7 @@ DOCUMENT_SNAPSHOTS = "documents/snapshots/"
 CONFIGS = "config/"
 HOLDS = "holds/"
 VERIFIED = "audit/verified/"
+VERIFIED_WAL = "audit/verified/wal/"
 DRILLS = "drills/"
 BEGUN = ".begun"
 SIGN_OFF = ".sign-off"
@@ -21,6 +22,8 @@ APPROVAL = ".approval.json"
 ROLLED_BACK = ".rolled-back.json"
 ROLLED_BACK_TOLD = ".rolled-back-told.json"
 EXPIRED = "audit/expired/"
+EXPIRING = "audit/expiring.json"
+LEASES = "leases/"
 RESTORE_KIT = "restore-kit/"
 
 
@@ -60,6 +63,10 @@ def config(config_id: str) -> str:
 
 def hold(hold_id: str) -> str:
     return f"{HOLDS}{hold_id}.json"
+
+
+def lease(lease_id: str) -> str:
+    return f"{LEASES}{lease_id}.json"
 
 
 def expired(plan_id: str) -> str:
@@ -120,8 +127,10 @@ def document_object(bucket: str, key: str, version_id: str) -> str:
 
 
 def verified_wal_prefix(system_identifier: SystemIdentifier) -> str:
-    return f"{VERIFIED}wal/{system_identifier}/"
+    return f"{VERIFIED_WAL}{system_identifier}/"
 
 
-def verified_wal(system_identifier: SystemIdentifier, ledger_id: str) -> str:
-    return f"{verified_wal_prefix(system_identifier)}{ledger_id}.json"
+def verified_wal(system_identifier: SystemIdentifier, ledger_id: str, first: str, last: str) -> str:
+    """``first`` and ``last`` are positions, the sixteen digits that end a segment's name: whoever looks for some WAL
+    sees by LIST alone which ledgers may know of it."""
+    return f"{verified_wal_prefix(system_identifier)}{ledger_id}.{first}-{last}.json"

@@ -35,6 +35,8 @@ class DocumentsToRestore(Document):
 
     at: AwareDatetime
     snapshot: str
+    following: str | None = None
+    """The snapshot that tells of the time behind ``snapshot``; ``None`` where ``at`` is its own instant."""
     count: int
     size_bytes: int
 
@@ -82,6 +84,8 @@ class RestorePlan(Document):
     """From the firm's measured drills; ``None`` where none has passed."""
     left_out: tuple[str, ...] = ()
     """What will not be in it, a sentence each."""
+    held_until: AwareDatetime | None = None
+    """Until when expire leaves all of it alone, by the store's clock; ``None``: nobody has asked it to."""
 
     @property
     def sha256(self) -> str:

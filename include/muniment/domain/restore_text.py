@@ -49,6 +49,7 @@ def _rows(plan: RestorePlan) -> Iterator[tuple[str, str]]:
     yield "to fetch", human_size(plan.fetch_bytes)
     yield "space", _space(plan)
     yield "takes about", human_duration(plan.estimate_s) if plan.estimate_s is not None else _UNMEASURED
+    yield "held", f"until {_when(plan.held_until)}: {_HELD}" if plan.held_until else _NOT_HELD
 
 
 def _timelines(plan: RestorePlan) -> Iterator[tuple[str, str]]:
@@ -62,6 +63,8 @@ def _timelines(plan: RestorePlan) -> Iterator[tuple[str, str]]:
         yield "", f"{there}: `--to timeline:{other.timeline}:latest`"
 
 
+_HELD = "nothing of it is deleted before then; carried out later, it is looked at again first"
+_NOT_HELD = "no: a plan to look at; expire may delete some of it at any time"
 _UNMEASURED = "not known: no drill of this firm has passed yet"
 
 

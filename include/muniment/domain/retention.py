@@ -1,18 +1,20 @@
 """What may go, when, and why: the pure half of expire, and how long Object Lock holds each kind of object."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from include.muniment.domain import keys
-from include.muniment.domain.closure import WalNeed, missing_here, wal_of_point
+from include.muniment.domain.closure import WalNeed, wal_of_point
 from include.muniment.domain.expiry import VaultPlan, Verdict
+from include.muniment.domain.expiry_view import Reasons, View, name_of
 from include.muniment.domain.firm import Policy
-from include.muniment.domain.inventory import Group, Inventory, Kind, WalFile, group_versions
+from include.muniment.domain.inventory import Inventory, Kind
 from include.muniment.domain.register import Hold, Point
 from include.muniment.domain.units import format_duration
 from include.muniment.domain.wal import SystemIdentifier, is_archivable
+from include.muniment.domain.wal_facts import LedgerSpan
 
 GRACE = timedelta(days=2)
 """How long what no register names may still belong to a run: longer than any chain with its retries takes."""
@@ -47,94 +49,25 @@ def plan_expiry(
     ``locks``: until when Object Lock holds an object, as far as that is known; the caller reads the locks of what would
     go and asks again. ``kept_elsewhere``: points that the other vault keeps; a point goes from both or from neither.
     """
-    reasons = _Reasons(view := _View(inventory, policy, now, locks or {}))
+    reasons = Reasons(view := View(inventory, policy, now, locks or {}))
     if not view.usable:
         return _all_kept(view, "this vault has no complete recovery point")
+    if unreadable := next((lease for lease in inventory.leases if lease.needs is None), None):
+        return _all_kept(view, unreadable.why)
     _keep_points(view, reasons, kept_elsewhere)
+    _keep_leased(view, reasons)
     _keep_parts(view, reasons)
+    _keep_snapshots(view, reasons)
     _keep_chains(view, reasons)
     _wait_for_runs(view, reasons, "snapshot", "config", "backup")
     _keep_parents(view, reasons)
     _keep_wal(view, reasons)
     _keep_documents(view, reasons)
-    _wait_for_runs(view, reasons, "document")
+    _wait_for_runs(view, reasons, "document", "ledger")
     return VaultPlan(inventory.bucket, tuple(reasons.verdict(group) for group in view.groups))
 
 
-@dataclass(frozen=True)
-class _View:
-    """The inventory, looked at from every side that the rules need."""
-
-    inventory: Inventory
-    policy: Policy
-    now: datetime
-    locks: Mapping[str, datetime]
-
-    @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        return group_versions(self.inventory.versions)
-
-    def of_kind(self, *kinds: Kind) -> list[Group]:
-        return [group for group in self.groups if group.kind in kinds]
-
-    @cached_property
-    def points(self) -> tuple[Point, ...]:
-        """Oldest first."""
-        return tuple(sorted(self.inventory.points, key=lambda point: point.measured))
-
-    @cached_property
-    def wal_files(self) -> list[tuple[Group, WalFile]]:
-        sizes = self.inventory.segment_bytes
-        return [(group, WalFile.of(group.id, sizes)) for group in self.of_kind("wal")]
-
-    @cached_property
-    def usable(self) -> tuple[Point, ...]:
-        """Points of which nothing is missing here: only these count."""
-        return tuple(point for point in self.points if not missing_here(point, self.inventory))
-
-    def begins(self, at: datetime, system: SystemIdentifier) -> Point | None:
-        """The point from which a recovery to ``at`` starts; the oldest one where all are younger."""
-        own = [point for point in self.usable if point.system_identifier == system]
-        earlier = [point for point in own if point.taken_at <= at]
-        return earlier[-1] if earlier else next(iter(own), None)
-
-    @cached_property
-    def newest(self) -> Point:
-        return self.usable[-1]
-
-
-class _Reasons:
-    """Why each group stays. What nobody gave a reason for goes."""
-
-    def __init__(self, view: _View) -> None:
-        self._view = view
-        self._kept: dict[tuple[Kind, str], dict[str, None]] = {}
-        for group in view.groups:
-            for reason in _standing(view, group):
-                self.keep(group.kind, group.id, reason)
-
-    def keep(self, kind: Kind, name: str, reason: str) -> None:
-        self._kept.setdefault((kind, name), {})[reason] = None
-
-    def keeps(self, kind: Kind, name: str) -> bool:
-        return (kind, name) in self._kept
-
-    def verdict(self, group: Group) -> Verdict:
-        kept = self._kept.get((group.kind, group.id))
-        return Verdict(group, True, tuple(kept)) if kept else Verdict(group, False, (_why_it_goes(self._view, group),))
-
-
-def _standing(view: _View, group: Group) -> Iterator[str]:
-    """What keeps any object, whatever it is."""
-    locked_until = view.locks.get(group.last_key)
-    if locked_until and locked_until > view.now:
-        yield f"locked until {locked_until:%Y-%m-%d %H:%M}"
-    for hold in view.inventory.holds:
-        if any(hold.covers(version.modified_at) for version in group.versions):
-            yield _name(hold)
-
-
-def _wait_for_runs(view: _View, reasons: _Reasons, *kinds: Kind) -> None:
+def _wait_for_runs(view: View, reasons: Reasons, *kinds: Kind) -> None:
     """What has no reason to stay yet may get one from a run that is still going on, or that begins again."""
     for group in view.of_kind(*kinds):
         if not reasons.keeps(group.kind, group.id):
@@ -144,25 +77,11 @@ def _wait_for_runs(view: _View, reasons: _Reasons, *kinds: Kind) -> None:
                 reasons.keep(group.kind, group.id, "younger than the newest recovery point")
 
 
-def _why_it_goes(view: _View, group: Group) -> str:
-    match group.kind:
-        case "point":
-            return f"older than {format_duration(view.policy.retention)}"
-        case "backup" if group.id not in view.inventory.backups:
-            return "left by a run that never registered it"
-        case "wal":
-            return "no kept base backup, window or hold needs it"
-        case "document":
-            return "no kept document snapshot names it"
-        case _:
-            return "no kept recovery point needs it"
-
-
-def _all_kept(view: _View, reason: str) -> VaultPlan:
+def _all_kept(view: View, reason: str) -> VaultPlan:
     return VaultPlan(view.inventory.bucket, tuple(Verdict(group, True, (reason,)) for group in view.groups))
 
 
-def _keep_points(view: _View, reasons: _Reasons, kept_elsewhere: Set[str]) -> None:
+def _keep_points(view: View, reasons: Reasons, kept_elsewhere: Set[str]) -> None:
     policy = view.policy
     for point in view.points:
         if point.taken_at > view.now - policy.retention:
@@ -171,7 +90,7 @@ def _keep_points(view: _View, reasons: _Reasons, kept_elsewhere: Set[str]) -> No
             reasons.keep("point", point.id, "the other vault keeps it")
         for hold in view.inventory.holds:
             if hold.covers(point.taken_at):
-                reasons.keep("point", point.id, _name(hold))
+                reasons.keep("point", point.id, name_of(hold))
     least = policy.minimum_verified_points
     why = f"one of the newest {least} complete points" if least > 1 else "the newest complete point"
     for point in view.usable[-least:]:
@@ -180,7 +99,22 @@ def _keep_points(view: _View, reasons: _Reasons, kept_elsewhere: Set[str]) -> No
         reasons.keep("point", need.point.id, f"{need.reason} begins with it")
 
 
-def _keep_parts(view: _View, reasons: _Reasons) -> None:
+def _keep_leased(view: View, reasons: Reasons) -> None:
+    """What somebody reads at this moment, or is going to: whatever it belongs to stays with it. WAL: see below."""
+    for lease in view.inventory.leases:
+        if lease.needs:
+            named: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+                ("point", lease.needs.points),
+                ("backup", lease.needs.backups),
+                ("snapshot", lease.needs.snapshots),
+                ("config", lease.needs.configs),
+            )
+            for kind, ids in named:
+                for each in ids:
+                    reasons.keep(kind, each, lease.why)
+
+
+def _keep_parts(view: View, reasons: Reasons) -> None:
     """Document snapshots and configurations of kept points."""
     for point in view.points:
         if reasons.keeps("point", point.id):
@@ -188,7 +122,18 @@ def _keep_parts(view: _View, reasons: _Reasons) -> None:
             reasons.keep("config", point.config, f"recovery point {point.id}")
 
 
-def _keep_chains(view: _View, reasons: _Reasons) -> None:
+def _keep_snapshots(view: View, reasons: Reasons) -> None:
+    """Of nights that ended before they had a point, too: what was current then may have been current only then."""
+    documents = view.inventory.documents
+    for group in view.of_kind("snapshot"):
+        if group.id not in documents or reasons.keeps("snapshot", group.id):
+            continue
+        if documents.taken_at(group.id) > view.now - view.policy.retention:
+            why = f"younger than {format_duration(view.policy.retention)}, though no recovery point names it"
+            reasons.keep("snapshot", group.id, why)
+
+
+def _keep_chains(view: View, reasons: Reasons) -> None:
     needing: dict[str, list[str]] = {}
     for point in view.points:
         if reasons.keeps("point", point.id):
@@ -198,14 +143,14 @@ def _keep_chains(view: _View, reasons: _Reasons) -> None:
         reasons.keep("backup", backup_id, _named(points))
 
 
-def _keep_parents(view: _View, reasons: _Reasons) -> None:
+def _keep_parents(view: View, reasons: Reasons) -> None:
     """A registered backup that stays for another reason must stay whole: its parents with it, newest first."""
     for backup in sorted(view.inventory.backups.values(), key=lambda each: each.stop, reverse=True):
         if backup.parent and reasons.keeps("backup", backup.id) and not reasons.keeps("backup", backup.parent):
             reasons.keep("backup", backup.parent, f"parent of {backup.id}")
 
 
-def _keep_wal(view: _View, reasons: _Reasons) -> None:
+def _keep_wal(view: View, reasons: Reasons) -> None:
     needs = list(_wal_needs(view, reasons))
     for group, file in view.wal_files:
         if file.is_history:
@@ -218,14 +163,32 @@ def _keep_wal(view: _View, reasons: _Reasons) -> None:
             at = file.system_identifier, file.number
             if why := next((reason for need, reason in needs if need.covers(*at)), None):
                 reasons.keep("wal", group.id, why)
+    _keep_ledgers(view, reasons)
 
 
-def _wal_needs(view: _View, reasons: _Reasons) -> Iterator[tuple[WalNeed, str]]:
+def _keep_ledgers(view: View, reasons: Reasons) -> None:
+    """What was verified, and what is known of it, for as long as some of that WAL is there."""
+    positions: dict[SystemIdentifier, list[str]] = {}
+    for group, file in view.wal_files:
+        if file.position and reasons.keeps("wal", group.id):
+            positions.setdefault(file.system_identifier, []).append(file.position)
+    ordered = {system: sorted(kept) for system, kept in positions.items()}
+    for group in view.of_kind("ledger"):
+        span = LedgerSpan.parse(group.id)
+        kept = ordered.get(span.system_identifier, []) if span else []
+        if span and bisect_left(kept, span.first) < bisect_right(kept, span.last):
+            reasons.keep("ledger", group.id, "WAL that it vouches for is kept")
+
+
+def _wal_needs(view: View, reasons: Reasons) -> Iterator[tuple[WalNeed, str]]:
     """In the order in which a reader would want to be told."""
     backups = view.inventory.backups
     yield wal_of_point(view.newest, backups).and_after(), "since the newest recovery point's base backup"
     for anchor in (*_window_anchors(view), *_hold_anchors(view)):
         yield anchor.need, anchor.reason
+    for lease in view.inventory.leases:
+        for wal in lease.needs.wal if lease.needs else ():
+            yield WalNeed(wal.system_identifier, wal.first, wal.last), lease.why
     for point in reversed(view.points):
         if reasons.keeps("point", point.id) and point.backup in backups:
             yield wal_of_point(point, backups), f"recovery point {point.id}"
@@ -234,14 +197,18 @@ def _wal_needs(view: _View, reasons: _Reasons) -> Iterator[tuple[WalNeed, str]]:
             yield WalNeed.of_backup(backup), f"base backup {backup.id}"
 
 
-def _keep_documents(view: _View, reasons: _Reasons) -> None:
-    named: set[str] = set()
-    for snapshot_id, objects in view.inventory.documents.items():
-        if reasons.keeps("snapshot", snapshot_id):
-            named |= objects
+def _keep_documents(view: View, reasons: Reasons) -> None:
+    """What no snapshot here names was copied by a night that ended before it could: that one, too, has seen it."""
+    documents = view.inventory.documents
+    named = documents.named_by({each for each in documents.ids if reasons.keeps("snapshot", each)})
+    named_at_all = documents.named_by(documents.ids)
     for group in view.of_kind("document"):
-        if keys.DOCUMENT_OBJECTS + group.id in named:
+        key = keys.DOCUMENT_OBJECTS + group.id
+        if named(key):
             reasons.keep("document", group.id, "a kept document snapshot names it")
+        elif group.last_at > view.now - view.policy.retention and not named_at_all(key):
+            why = f"younger than {format_duration(view.policy.retention)}, though no document snapshot names it"
+            reasons.keep("document", group.id, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +220,7 @@ class _Anchor:
     reason: str
 
 
-def _window_anchors(view: _View) -> Iterator[_Anchor]:
+def _window_anchors(view: View) -> Iterator[_Anchor]:
     """Of each cluster that was backed up within the window: a firm's cluster may have been replaced in between."""
     window = view.policy.point_in_time_window
     if not window:
@@ -266,7 +233,7 @@ def _window_anchors(view: _View) -> Iterator[_Anchor]:
             yield _Anchor(point, need, f"the point-in-time window of {format_duration(window)}")
 
 
-def _hold_anchors(view: _View) -> Iterator[_Anchor]:
+def _hold_anchors(view: View) -> Iterator[_Anchor]:
     """A hold keeps its range restorable, and so the point before it. The segment with its last instant was archived
     after that instant."""
     for hold in view.inventory.holds:
@@ -274,10 +241,10 @@ def _hold_anchors(view: _View) -> Iterator[_Anchor]:
             if (point := view.begins(hold.covers_from, system)) is not None:
                 need = wal_of_point(point, view.inventory.backups).and_after()
                 last = None if hold.covers_until is None else max(numbers)
-                yield _Anchor(point, need if last is None else need.through(last), _name(hold))
+                yield _Anchor(point, need if last is None else need.through(last), name_of(hold))
 
 
-def _numbers_held(view: _View, hold: Hold) -> dict[SystemIdentifier, list[int]]:
+def _numbers_held(view: View, hold: Hold) -> dict[SystemIdentifier, list[int]]:
     """Of each cluster: the segments archived within the hold, and the first one after it."""
     numbers: dict[SystemIdentifier, list[int]] = {}
     over: set[SystemIdentifier] = set()
@@ -289,10 +256,6 @@ def _numbers_held(view: _View, hold: Hold) -> dict[SystemIdentifier, list[int]]:
         if not hold.covers(group.first_at):
             over.add(system)
     return numbers
-
-
-def _name(hold: Hold) -> str:
-    return f"hold {hold.id} ({hold.reason})"
 
 
 def _named(points: Iterable[str]) -> str:

@@ -5,16 +5,18 @@ of commits and of aborts alike, and so does this.
 Formats: ``src/include/access/xlog_internal.h`` (page headers), ``src/backend/access/transam/xlogrecovery.c``.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import AwareDatetime
 
 from include.muniment.domain.register import Document, LsnText
-from include.muniment.domain.wal import Lsn, WalSegment
+from include.muniment.domain.wal import Lsn, WalSegment, is_segment
 
+_LEDGER = re.compile(r"(?P<system>\d+)/\d{8}T\d{9}Z\.(?P<first>[0-9A-F]{16})-(?P<last>[0-9A-F]{16})(\.json)?$")
 PAGE_BYTES = 8192  # XLOG_BLCKSZ
 _PAGE_HEADER_BYTES, _SEGMENT_HEADER_BYTES = 24, 40
 _ALIGNED_TO_BYTES = 8
@@ -78,6 +80,34 @@ class VerifiedWal(Document):
     files: tuple[VerifiedObject, ...]
     facts: tuple[SegmentFacts, ...] = ()
     """Of these files' segments, and of one that was verified before where this run brought what comes before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSpan:
+    """What a ledger's key tells: the cluster, and between which positions all lies that it knows of."""
+
+    system_identifier: int
+    first: str
+    last: str
+
+    @classmethod
+    def parse(cls, key: str) -> Self | None:
+        """``key`` may begin anywhere before the system identifier. ``None``: an old key that tells none; not read."""
+        found = _LEDGER.search(key)
+        return cls(int(found["system"]), found["first"], found["last"]) if found else None
+
+    @classmethod
+    def around(cls, system_identifier: int, names: Iterable[str], otherwise: str) -> Self:
+        """``names`` of files; ``otherwise`` is the position where none of them lies anywhere, as history files do."""
+        positions = [name[8:24] for name in names if is_segment(name[:24])] or [otherwise]
+        return cls(system_identifier, min(positions), max(positions))
+
+    def covers(self, system_identifier: int, position: str) -> bool:
+        return system_identifier == self.system_identifier and self.first <= position <= self.last
+
+    def overlaps(self, other: "LedgerSpan") -> bool:
+        same = self.system_identifier == other.system_identifier
+        return same and self.first <= other.last and other.first <= self.last
 
 
 def record_end(start: Lsn, length_bytes: int, segment_bytes: int, *, is_switch: bool = False) -> Lsn:

@@ -39,6 +39,7 @@ def documents_by(vault: Vault, at: datetime) -> FoundDocuments:
         DocumentsToRestore(
             at=cover.at,
             snapshot=cover.base.id,
+            following=cover.following.id if cover.following else None,
             count=len(recalled),
             size_bytes=sum(each.version.size_bytes for each in recalled),
         ),

@@ -3,14 +3,20 @@
 The order makes whatever remains usable, wherever the run is killed: points first, in the replica and then in the
 primary (see register_recovery_point); then what registers backups and document snapshots; then what nothing names any
 more. What a killed run leaves is named by nothing and goes the next time.
+
+Before it deletes anything it says in both vaults what is going, and only then looks who reads (see lease_point): who
+came first is spared, who comes later is refused.
 """
 
 import json
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from include.muniment.adapters.deletion import delete_versions
-from include.muniment.adapters.inventory import read_inventories
+from include.muniment.adapters.inventory import read_inventories, standing_in
+from include.muniment.adapters.leases import KeptUp, swept
 from include.muniment.adapters.object_locks import read_locks
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
@@ -18,14 +24,17 @@ from include.muniment.domain import keys
 from include.muniment.domain.closure import missing_here
 from include.muniment.domain.expiry import ExpiryPlan, VaultPlan
 from include.muniment.domain.inventory import Inventory, ObjectVersion
+from include.muniment.domain.lease import DELETES_FOR, Expiring
 from include.muniment.domain.register import new_id
 from include.muniment.domain.retention import plan_expiry
-from include.muniment.errors import NotVerified
+from include.muniment.errors import NotVerified, StoreUnavailable
 from include.muniment.ports import Clock, Progress, Silent, Step
 from include.muniment.runbooks.identity import prove_identity
 from include.muniment.runbooks.register_recovery_point import complete_half_registered
 
 type _Inventories = tuple[Inventory, Inventory]
+type _Marks = Mapping[str, KeptUp]
+"""By bucket."""
 type _Locks = dict[str, dict[str, datetime]]
 """Bucket → key → the end of its Object Lock, as far as it was asked for."""
 
@@ -46,8 +55,37 @@ def expire(
         locks: _Locks = {}
         inventories = read_inventories(site)
         plan = _plan(site, point_id, clock(), inventories, locks)
-        _record(site, plan)
-        return _execute(site, plan, inventories, locks, progress or Silent())
+        with _marked(site, plan, inventories) as marks:
+            leases = standing_in(site.vaults)
+            inventories = replace(inventories[0], leases=leases), replace(inventories[1], leases=leases)
+            plan = _plan(site, point_id, plan.planned_at, inventories, locks)
+            _record(site, plan)
+            return _Execution(site, inventories, locks, marks, progress or Silent()).run(plan)
+
+
+@contextmanager
+def _marked(site: Site, plan: ExpiryPlan, inventories: _Inventories) -> Iterator[_Marks]:
+    """Nothing is deleted from a vault that does not say so. Raises what a vault answers."""
+    marks = {
+        vault.bucket: KeptUp(vault, keys.EXPIRING, _mark(site, plan, vault_plan, inventory))
+        for vault, vault_plan, inventory in zip(site.vaults, plan.vaults, inventories, strict=True)
+    }
+    try:
+        for mark in marks.values():
+            if not mark.wait() and mark.failure:
+                raise mark.failure
+        yield marks
+    finally:
+        for mark in marks.values():
+            mark.end()
+    for vault in site.vaults:
+        delete_versions(vault, swept(vault))
+
+
+def _mark(site: Site, plan: ExpiryPlan, vault_plan: VaultPlan, inventory: Inventory) -> Expiring:
+    deletes = vault_plan.deletes(inventory.segment_bytes)
+    lasts_s = DELETES_FOR.total_seconds()
+    return Expiring(id=new_id(plan.planned_at), firm=site.firm.id, deletes=deletes, lasts_s=lasts_s)
 
 
 def _plan(site: Site, point_id: str, now: datetime, inventories: _Inventories, locks: _Locks) -> ExpiryPlan:
@@ -121,39 +159,59 @@ def _record(site: Site, plan: ExpiryPlan) -> None:
             vault.put_sealed(key, text, locked_until=locked_until)
 
 
-def _execute(site: Site, plan: ExpiryPlan, inventories: _Inventories, locks: _Locks, progress: Progress) -> ExpiryPlan:
-    """Where a lock was prolonged in the meantime, what depends on the refused register stays too: plan again."""
-    total = sum(len(verdict.group.versions) for vault in plan.vaults for verdict in vault.going)
-    with progress.step("expire", total, "objects") as step:
-        while refused := _delete_registers(site, plan, step):
-            for bucket, key in refused:
-                locks.setdefault(bucket, {})[key] = datetime.max.replace(tzinfo=plan.planned_at.tzinfo)
-            plan = _plan(site, plan.point, plan.planned_at, inventories, locks)
-        workers = site.policy.documents.copies_at_once
-        left = [
-            vault_plan.with_refused(_delete(vault, vault_plan.contents_going(), step, workers))
-            for vault, vault_plan in zip(site.vaults, plan.vaults, strict=True)
-        ]
-    return replace(plan, primary=left[0], replica=left[1], done=True)
+@dataclass(frozen=True, slots=True)
+class _Execution:
+    site: Site
+    inventories: _Inventories
+    locks: _Locks
+    marks: _Marks
+    progress: Progress
 
+    def run(self, plan: ExpiryPlan) -> ExpiryPlan:
+        """Where a lock was prolonged in the meantime, what depends on the refused register stays too: plan again."""
+        site, total = self.site, sum(len(verdict.group.versions) for vault in plan.vaults for verdict in vault.going)
+        with self.progress.step("expire", total, "objects") as step:
+            while refused := self._delete_registers(plan, step):
+                for bucket, key in refused:
+                    never = datetime.max.replace(tzinfo=plan.planned_at.tzinfo)
+                    self.locks.setdefault(bucket, {})[key] = never
+                plan = _plan(site, plan.point, plan.planned_at, self.inventories, self.locks)
+            workers = site.policy.documents.copies_at_once
+            left = [
+                vault_plan.with_refused(self._delete(vault, vault_plan.contents_going(), step, workers))
+                for vault, vault_plan in zip(site.vaults, plan.vaults, strict=True)
+            ]
+        return replace(plan, primary=left[0], replica=left[1], done=True)
 
-def _delete_registers(site: Site, plan: ExpiryPlan, step: Step) -> list[tuple[str, str]]:
-    """Returns what Object Lock refused, as (bucket, key); goes no further than that."""
-    stages = (
-        (site.replica, plan.replica.points_going()),
-        (site.primary, plan.primary.points_going()),
-        (site.primary, plan.primary.registers_going()),
-        (site.replica, plan.replica.registers_going()),
-    )
-    for vault, versions in stages:
-        refused = _delete(vault, versions, step)
-        if refused:
-            return [(vault.bucket, key) for key in refused]
-    return []
+    def _delete_registers(self, plan: ExpiryPlan, step: Step) -> list[tuple[str, str]]:
+        """Returns what Object Lock refused, as (bucket, key); goes no further than that."""
+        site = self.site
+        stages = (
+            (site.replica, plan.replica.points_going()),
+            (site.primary, plan.primary.points_going()),
+            (site.primary, plan.primary.registers_going()),
+            (site.replica, plan.replica.registers_going()),
+        )
+        for vault, versions in stages:
+            refused = self._delete(vault, versions, step)
+            if refused:
+                return [(vault.bucket, key) for key in refused]
+        return []
 
+    def _delete(
+        self, vault: Vault, versions: tuple[ObjectVersion, ...], step: Step, workers: int = 1
+    ) -> tuple[str, ...]:
+        """One worker keeps the order."""
+        refused = delete_versions(vault, self._while_marked(vault, versions), workers=workers)
+        step.advance(len(versions) - len(refused))
+        return refused
 
-def _delete(vault: Vault, versions: tuple[ObjectVersion, ...], step: Step, workers: int = 1) -> tuple[str, ...]:
-    """One worker keeps the order."""
-    refused = delete_versions(vault, versions, workers=workers)
-    step.advance(len(versions) - len(refused))
-    return refused
+    def _while_marked(self, vault: Vault, versions: Iterable[ObjectVersion]) -> Iterator[ObjectVersion]:
+        """A mark that could not be written again has ended: readers do not see any more what is going."""
+        mark = self.marks[vault.bucket]
+        for version in versions:
+            if not mark.stands:
+                raise mark.failure or StoreUnavailable(
+                    service="S3", operation="PutObject", place=f"{vault.bucket}/{keys.EXPIRING}", reason="too late"
+                )
+            yield version

@@ -16,6 +16,7 @@ from include.muniment.adapters.restore_records import rolled_back
 from include.muniment.adapters.site import Side
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
+from include.muniment.adapters.wal_ledgers import KnownFacts, WalLedgers
 from include.muniment.domain.firm import Firm
 from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import Point, RecoveryWindow, WalRange, new_id
@@ -31,7 +32,6 @@ from include.muniment.runbooks.find_stop import StopFinder
 from include.muniment.runbooks.identity import prove_vault
 from include.muniment.runbooks.read_wal import open_reader
 from include.muniment.runbooks.search_wal import WalSearch
-from include.muniment.runbooks.verify_wal_files import known_facts
 from include.muniment.runbooks.wal_windows import timelines_of, windows_of
 
 
@@ -152,7 +152,7 @@ def _bases(vault: Vault, system_identifier: int) -> tuple[Base, ...]:
 
 def _find(stock: _Stock, target: RecoveryTarget) -> _Found:
     point = catalog.find_point(stock.vault, target.value) if target.kind == "point" else None
-    known = known_facts(stock.vault, stock.store.home.system_identifier)
+    known = KnownFacts(WalLedgers(stock.vault, stock.store.home.system_identifier))
     with open_reader(stock.store, stock.restorable.archive) as reader:
         finder = StopFinder(stock.restorable, WalSearch(reader, known), point)
         try:

@@ -7,7 +7,8 @@ through ``restore_command`` to the plan's target. A restore that was killed goes
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from include.muniment.adapters import file_systems
 from include.muniment.adapters.either_vault import EitherVault, Substitution
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.restore_journal import (
+    RestoreJournal,
     held,
+    read_journal,
     remove_journal,
     sync_folder,
     write_journal,
@@ -26,11 +29,13 @@ from include.muniment.domain.layout import CONTROL, UNFINISHED_CONTROL, Layout
 from include.muniment.domain.register import Backup
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.restore_settings import settings_file
-from include.muniment.errors import DiskFull, ProgramMissing, WrongVault
+from include.muniment.errors import Damaged, DiskFull, ProgramMissing, RestoreHalfDone, WrongVault
 from include.muniment.ports import Progress, Silent
 from include.muniment.runbooks.combine_chain import combine
 from include.muniment.runbooks.identity import prove_vault
 from include.muniment.runbooks.lay_out_backup import finish, lay_out
+from include.muniment.runbooks.lease_point import lease_plan, leased_plan
+from include.muniment.runbooks.prove_plan import prove_base, prove_rest
 from include.muniment.runbooks.restore_target import examine, layout_of
 
 
@@ -61,9 +66,11 @@ def restore_cluster(
 ) -> RestoredCluster:
     """Writes ``plan`` into ``plan.into``: empty, new, begun by the same plan or, with ``delta``, its stopped cluster.
 
-    ``vault`` is the plan's; ``other`` helps out where an object is missing or damaged there. Raises ``WrongVault``,
-    ``ProgramMissing``, ``TargetNotEmpty``, ``TargetInUse``, ``WrongCluster``, ``ClusterRuns``, ``DiskFull``,
-    ``ObjectDamaged``, ``ObjectMissing``, ``ProgramFailed``.
+    ``vault`` is the plan's; ``other`` helps out where an object is missing or damaged there. Both are told what is
+    read, and everything that the plan names is proven to be there still, before anything is overwritten: else
+    ``BeingExpired`` or ``PlanOutdated``. Raises ``WrongVault``, ``ProgramMissing``, ``TargetNotEmpty``,
+    ``TargetInUse``, ``WrongCluster``, ``ClusterRuns``, ``DiskFull``, ``ObjectDamaged``, ``ObjectMissing``,
+    ``ProgramFailed``; ``RestoreHalfDone`` for damage that was found when a cluster was partly overwritten.
     """
     progress = progress or Silent()
     into = Path(plan.into)
@@ -75,16 +82,48 @@ def restore_cluster(
     layout = layout_of(into, chain[-1], delta=journal.delta)
     if journal.state == "begun":
         _require_space(layout, chain)
-        with held(into), file_systems.room_in(into, plan.space_needed_bytes):
-            write_journal(into, journal)
-            _set_aside_control(layout)
-            _put_together(source, chain, layout, programs, progress, delta=journal.delta)
-            command = command_text(restore_command) if restore_command else fetch_command(plan.firm, plan.side)
-            _configure(layout, plan, command)
-            file_systems.sync(layout.roots)  # everything is on disk before anyone is told that it is restored
-            write_journal(into, journal.model_copy(update={"state": "complete"}))
+        vaults = [vault, *([other] if other else [])]
+        with leased_plan(vaults, plan, progress=progress), _honest(journal):
+            prove_base(vaults, plan, chain)
+            if restore_command is None:
+                prove_rest(vaults, plan, chain[-1])
+            _write(source, chain, journal, layout, programs, progress, restore_command)
+            if restore_command is None:
+                lease_plan(vaults, plan, progress=progress)  # for the WAL that the server has still to fetch
     _complete(layout)
     return RestoredCluster(plan, into, layout.tablespaces, source.substitutions)
+
+
+def _write(
+    source: EitherVault,
+    chain: tuple[Backup, ...],
+    journal: RestoreJournal,
+    layout: Layout,
+    programs: PostgresPrograms,
+    progress: Progress,
+    restore_command: Sequence[str] | None,
+) -> None:
+    plan, into = journal.plan, layout.folder
+    with held(into), file_systems.room_in(into, plan.space_needed_bytes):
+        write_journal(into, journal)
+        _set_aside_control(layout)
+        _put_together(source, chain, layout, programs, progress, delta=journal.delta)
+        command = command_text(restore_command) if restore_command else fetch_command(plan.firm, plan.side)
+        _configure(layout, plan, command)
+        file_systems.sync(layout.roots)  # everything is on disk before anyone is told that it is restored
+        write_journal(into, journal.model_copy(update={"state": "complete"}))
+
+
+@contextmanager
+def _honest(journal: RestoreJournal) -> Iterator[None]:
+    """Over a cluster that was there, nobody may say that nothing was overwritten once the first file is."""
+    try:
+        yield
+    except Damaged as damage:
+        begun = read_journal(Path(journal.plan.into))
+        if begun is None or not begun.delta:
+            raise
+        raise RestoreHalfDone(place=journal.plan.into, reason=damage.what) from damage
 
 
 def fetch_command(firm: str, side: Side) -> str:

@@ -32,6 +32,8 @@ from include.muniment.domain.staging import Connection, StagedDocuments, Staging
 from include.muniment.domain.wal import WalSegment
 from include.muniment.errors import NoSuchStaging, Permanent, TargetNotEmpty
 from include.muniment.ports import Clock, Progress, Silent
+from include.muniment.runbooks.lease_point import leased_plan, release_plan
+from include.muniment.runbooks.prove_plan import prove_rest
 from include.muniment.runbooks.recovery_reached import recovery_reached
 from include.muniment.runbooks.restore_cluster import restore_cluster
 from include.muniment.runbooks.restore_documents import LiveBuckets
@@ -100,15 +102,20 @@ def stage_restore(
     with folder.held():
         _begin(folder, plan)
         start_keeper(folder)
+        beside = beside or Beside()
+        vaults = [vault, *([beside.other] if beside.other else [])]
         try:
-            stager = _Stager(vault, beside or Beside(), firm, plan, folder, _Steps(progress or Silent()), clock)
-            staging = stager.run(ttl or firm.policy.staging.ttl, documents=documents)
+            stager = _Stager(vault, beside, firm, plan, folder, _Steps(progress or Silent()), clock)
+            with leased_plan(vaults, plan, progress=progress):
+                prove_rest(vaults, plan, stager.backup())
+                staging = stager.run(ttl or firm.policy.staging.ttl, documents=documents)
         except BaseException as error:
             folder.end_server()
             if isinstance(error, Permanent):
                 shutil.rmtree(folder.path)
             raise
         folder.write(staging)
+    release_plan(vaults, plan)
     return staging
 
 
@@ -174,7 +181,7 @@ class _Stager:
                 progress=self.steps.progress,
             )
         with self.steps.step("fetch WAL"):
-            backup = self._backup()
+            backup = self.backup()
             vaults = [self.vault, *([self.beside.other] if self.beside.other else [])]
             fetch_wal_beside(vaults, backup.system_identifier, self._span(backup), self.folder.wal, self.steps.progress)
         return self.folder.server(programs, self.plan)
@@ -187,7 +194,7 @@ class _Stager:
             undo_changes(self.folder.wal, cluster.data_dir / "pg_wal")
             cluster.start_again()
 
-    def _backup(self) -> Backup:
+    def backup(self) -> Backup:
         return catalog.find_backup(self.vault, self.plan.chain[-1])
 
     def _span(self, backup: Backup) -> WalSpan:

@@ -1,18 +1,17 @@
 """Reads WAL files back once: each is checked the night it is new, and a ledger remembers it and what it tells."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Mapping, Sequence
 
-from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
+from include.muniment.adapters.wal_ledgers import WalLedgers
 from include.muniment.domain import keys
 from include.muniment.domain.archive import Archive
 from include.muniment.domain.register import new_id
 from include.muniment.domain.retention import chain_locked_until
 from include.muniment.domain.wal import SystemIdentifier, WalSegment, is_segment
-from include.muniment.domain.wal_facts import SegmentFacts, VerifiedObject, VerifiedWal, runs
+from include.muniment.domain.wal_facts import LedgerSpan, SegmentFacts, VerifiedObject, VerifiedWal, runs
 from include.muniment.errors import ProgramFailed, ProgramMissing
 from include.muniment.ports import Clock, Progress, Step
 from include.muniment.runbooks.read_wal import WalReader, open_reader
@@ -32,43 +31,37 @@ def verify_new_files(
     Raises ``ObjectDamaged``, ``ObjectMissing`` or ``WalSegmentInvalid`` for the first file that is wrong; then nothing
     is noted in the ledger. A file that was replaced since counts as new.
     """
-    known = verified_files(store.vault, store.system_identifier)
-    new = [(name, found) for name, found in files.items() if _entry(name, found) not in known]
+    new = unverified(store.vault, store.system_identifier, files)
     if not new:
         return 0
     with progress.step("verify wal", len(new), "segments") as step, open_reader(store, archive) as reader:
-        facts = _NightlyReading(reader, step, progress).read([name for name, _ in new])
+        facts = _NightlyReading(reader, step, progress).read(list(new))
     ledger = VerifiedWal(
         firm=site.firm.id,
         system_identifier=store.system_identifier,
         verified_at=clock(),
-        files=tuple(_entry(name, found) for name, found in new),
+        files=tuple(new.values()),
         facts=facts,
     )
-    key = keys.verified_wal(store.system_identifier, new_id(ledger.verified_at))
+    newest = max((name[8:24] for name in files if is_segment(name[:24])), default="0" * 16)
+    span = LedgerSpan.around(store.system_identifier, [*new, *(each.name for each in facts)], newest)
+    key = keys.verified_wal(store.system_identifier, new_id(ledger.verified_at), span.first, span.last)
     store.vault.put_register(key, ledger, locked_until=chain_locked_until(site.policy, ledger.verified_at))
     return len(new)
 
 
-def verified_files(vault: Vault, system_identifier: SystemIdentifier) -> frozenset[VerifiedObject]:
-    """Everything that any run has checked in this vault."""
-    return frozenset(entry for ledger in _ledgers(vault, system_identifier) for entry in ledger.files)
-
-
-def known_facts(vault: Vault, system_identifier: SystemIdentifier) -> Mapping[str, SegmentFacts]:
-    """By segment name, what the newest ledger says of each; a vault without ledgers knows nothing."""
-    return {facts.name: facts for ledger in _ledgers(vault, system_identifier) for facts in ledger.facts}
-
-
-def _ledgers(vault: Vault, system_identifier: SystemIdentifier) -> Iterator[VerifiedWal]:
-    """Oldest first."""
-    pages = [found.key for found in vault.list(keys.verified_wal_prefix(system_identifier))]
-    with ThreadPoolExecutor(8, "ledger") as pool:
-        yield from pool.map(lambda key: read_register(vault, VerifiedWal, key), pages)
-
-
-def _entry(name: str, found: StoredObject) -> VerifiedObject:
-    return VerifiedObject(name=name, stored_bytes=found.size_bytes, modified_at=found.modified_at)
+def unverified(
+    vault: Vault, system_identifier: SystemIdentifier, files: Mapping[str, StoredObject]
+) -> dict[str, VerifiedObject]:
+    """Of ``files``, those that no run has checked as they are now, and what there will be to say of each."""
+    new = {
+        name: VerifiedObject(name=name, stored_bytes=found.size_bytes, modified_at=found.modified_at)
+        for name, found in files.items()
+    }
+    for entry in WalLedgers(vault, system_identifier).verified(files):
+        if new.get(entry.name) == entry:
+            del new[entry.name]
+    return new
 
 
 class _NightlyReading:
