@@ -67,11 +67,22 @@ def test_a_night_builds_on_the_one_before() -> None:
         ({"summarizes_wal": False}, "summarize_wal is off"),
         ({"system_identifier": 8}, "20261116T083000000Z is of cluster 7, this is 8"),
         ({"timeline": 2}, "20261116T083000000Z is on timeline 1, the server on 2"),
+        (
+            {"version": 170012},
+            "20261116T083000000Z is of PostgreSQL 17.9, which can leave changes out; the server is 17.12 now",
+        ),
         ({"chain_limit": 1}, "the chain that begins with 20261116T083000000Z is at its limit of 1"),
     ],
 )
 def test_it_is_full_and_says_why(changes: dict[str, object], why: str) -> None:
     assert plan(MONDAY + timedelta(days=1), chain(MONDAY, 1), **changes) == f"full base backup: {why}"
+
+
+def test_an_update_that_mends_nothing_is_no_reason_for_a_full_one() -> None:
+    """Nor is one to a later release, when all of the chain is of a release that leaves nothing out."""
+    assert plan(MONDAY + timedelta(days=1), chain(MONDAY, 1), version=170011).startswith("incremental")
+    sound = tuple(each.model_copy(update={"server_version": 170012}) for each in chain(MONDAY, 1))
+    assert plan(MONDAY + timedelta(days=1), sound, version=170013).startswith("incremental")
 
 
 def test_the_first_of_all_is_full() -> None:

@@ -20,7 +20,7 @@ POLICY = Policy(
     audit_log=timedelta(days=365),
 )
 GOOD = ServerFacts(
-    version_num=170006,
+    version_num=170012,
     is_standby=False,
     wal_level="replica",
     archive_mode="on",
@@ -98,6 +98,26 @@ ONE_FAULT: list[tuple[dict[str, Any], Finding]] = [
         ),
     ),
     (
+        {"version_num": 170011},
+        Finding(
+            "PostgreSQL 17.11 can leave changes out of incremental backups",
+            "install PostgreSQL 17.12 or later: the next backup is then a full one; until then a restore blanks the "
+            "visibility maps that may be stale (docs/adr/0018). "
+            "Or set base_backups.incremental to false in the policy.",
+            "warning",
+        ),
+    ),
+    (
+        {"version_num": 180006},
+        Finding(
+            "PostgreSQL 18.6 can leave changes out of incremental backups",
+            "install PostgreSQL, a release after 18.6 whose notes mend incremental backups: the next backup is then a "
+            "full one; until then a restore blanks the visibility maps that may be stale (docs/adr/0018). "
+            "Or set base_backups.incremental to false in the policy.",
+            "warning",
+        ),
+    ),
+    (
         {"may_switch_wal": False},
         Finding(
             "the connection's role may not call pg_switch_wal()",
@@ -152,7 +172,7 @@ GOOD_ENOUGH: list[dict[str, Any]] = [
     {},
     {"version_num": 150000, "summarize_wal": False},
     {"version_num": 160003, "summarize_wal": False},
-    {"version_num": 180001},
+    {"version_num": 180007},
     {"wal_level": "logical"},
     {"archive_mode": "always"},
     {"archive_command": "", "archive_library": "muniment"},
@@ -170,7 +190,7 @@ def test_what_is_good_enough_is_not_found(facts: dict[str, Any]) -> None:
 
 def test_incrementals_that_nobody_wants_need_no_summaries() -> None:
     policy = POLICY.model_copy(update={"base_backups": BaseBackups(incremental=False)})
-    assert list(server_findings(replace(GOOD, summarize_wal=False), policy, None)) == []
+    assert list(server_findings(replace(GOOD, version_num=170009, summarize_wal=False), policy, None)) == []
 
 
 def test_what_failed_before_there_was_a_vault_is_forgiven() -> None:

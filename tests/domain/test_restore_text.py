@@ -74,6 +74,8 @@ def test_a_plan_is_a_page() -> None:
         "from           okafor-vault in us-east-1, the primary vault\n"
         "base backup    20261120T083000123Z of recovery point 20261120T083000123Z, PostgreSQL 17\n"
         "               an increment, the last of 1: 20261119T083000123Z + 20261120T083000123Z\n"
+        "               visibility maps that an increment holds in part are blanked: until VACUUM, indexes read the\n"
+        "                 rows too\n"
         "WAL            1,036 segments (953.7 MiB)\n"
         "               000000010000001600000090 to 0000000200000016000000B3, timeline 2\n"
         "timeline       2, which serves\n"

@@ -159,6 +159,11 @@ def test_drills_pass_and_leave_nothing_but_evidence(site: Site, tmp_path: Path) 
     assert at_point["PDF files opened"].found == at_point["DOCX files opened"].found == "2 of 2"
     assert at_point["documents named by public.papers.key"].found == "4 of 4 rows"
     assert at_point["documents that no row names"].found == "0 of 4"
+    assert at_point["public.ledger by its index"].passed
+    assert at_point["visibility maps"].passed
+    assert first.target
+    (chain,) = (line for line in first.plan if line.startswith("base backups: "))
+    assert chain.count("(PostgreSQL 17.9)") == len(catalog.find_point(site.primary, first.target.before).chain)
     assert first.recover_s
     assert first.data_lost_s is not None
     assert first.figures

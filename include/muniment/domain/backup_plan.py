@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from include.muniment.domain.firm import BaseBackups
 from include.muniment.domain.register import Backup
+from include.muniment.domain.server_version import loses_changes, version_text
 
 FIRST_INCREMENTAL_VERSION = 170_000
 SMALL_CLUSTER_BYTES = 512 * 2**20
@@ -74,7 +75,16 @@ def _nothing_to_build_on(chain: tuple[Backup, ...], server: ServerState) -> str 
         return f"{newest.id} is of cluster {newest.system_identifier}, this is {server.system_identifier}"
     if newest.stop_timeline != server.timeline:
         return f"{newest.id} is on timeline {newest.stop_timeline}, the server on {server.timeline}"
-    return None
+    return _lacking(chain, server)
+
+
+def _lacking(chain: tuple[Backup, ...], server: ServerState) -> str | None:
+    """After an update PostgreSQL's own advice is a full backup: its WAL summaries from before stay as they are."""
+    first = next((backup for backup in chain if loses_changes(backup.server_version)), None)
+    if first is None or loses_changes(server.version):
+        return None
+    before, now = version_text(first.server_version), version_text(server.version)
+    return f"{first.id} is of PostgreSQL {before}, which can leave changes out; the server is {now} now"
 
 
 def _time_for_full(policy: BaseBackups, time_zone: str, now: datetime, chain: tuple[Backup, ...]) -> str | None:

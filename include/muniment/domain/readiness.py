@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from include.muniment.domain.finding import Finding
 from include.muniment.domain.firm import Policy
+from include.muniment.domain.server_version import loses_changes, mended_in, version_text
 from include.muniment.domain.units import human_duration, human_size
 
 SUPPORTED_MAJORS = range(15, 19)
@@ -54,6 +55,7 @@ def server_findings(facts: ServerFacts, policy: Policy, vault_since: datetime | 
     yield from _wal_settings(facts)
     yield from _archiver(facts, vault_since)
     yield from _incrementals(facts, policy)
+    yield from _lost_changes(facts, policy)
     yield from _rights(facts)
     yield from _named_tables(facts)
     yield from _warnings(facts)
@@ -112,6 +114,17 @@ def _incrementals(facts: ServerFacts, policy: Policy) -> Iterator[Finding]:
             "summarize_wal is off, and the policy wants incremental backups",
             "ALTER SYSTEM SET summarize_wal = 'on'; then SELECT pg_reload_conf(); "
             "or set base_backups.incremental to false in the policy.",
+        )
+
+
+def _lost_changes(facts: ServerFacts, policy: Policy) -> Iterator[Finding]:
+    if policy.base_backups.incremental and loses_changes(facts.version_num):
+        yield Finding(
+            f"PostgreSQL {version_text(facts.version_num)} can leave changes out of incremental backups",
+            f"install PostgreSQL{mended_in(facts.version_num)}: the next backup is then a full one; until then a "
+            "restore blanks the visibility maps that may be stale (docs/adr/0018). "
+            "Or set base_backups.incremental to false in the policy.",
+            "warning",
         )
 
 

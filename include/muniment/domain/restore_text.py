@@ -35,6 +35,7 @@ def _rows(plan: RestorePlan) -> Iterator[tuple[str, str]]:
     yield "base backup", f"{plan.chain[-1]} of recovery point {plan.point}, PostgreSQL {plan.major}"
     if increments:
         yield "", f"an increment, the last of {increments}: {' + '.join(plan.chain)}"
+        yield "", "visibility maps that an increment holds in part are blanked: until VACUUM, indexes read the rows too"
     replay = plan.replay
     segments = "segment" if replay.segments == 1 else "segments"
     yield "WAL", f"{replay.segments:,} {segments} ({human_size(replay.stored_bytes)})"

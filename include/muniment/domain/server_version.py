@@ -26,8 +26,8 @@ def loses_changes(version: int) -> bool:
 
 
 def mended_in(version: int) -> str:
-    """The release to update to, in words."""
+    """Which one does not, to stand behind the word PostgreSQL."""
     major = version // 10_000
     if major in _MENDED_IN:
-        return f"{version_text(_MENDED_IN[major])} or later"
-    return f"a release after {version_text(_FAULTY_UP_TO[major])} whose notes mend incremental backups"
+        return f" {version_text(_MENDED_IN[major])} or later"
+    return f", a release after {version_text(_FAULTY_UP_TO[major])} whose notes mend incremental backups"

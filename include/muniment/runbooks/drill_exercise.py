@@ -11,7 +11,8 @@ from include.muniment.adapters.site import Side, Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain.drill import Route, choose_target, promise_checks
 from include.muniment.domain.drill_evidence import Check, DrillTarget, RestoreFigures
-from include.muniment.domain.register import Point
+from include.muniment.domain.register import Backup, Point
+from include.muniment.domain.server_version import version_text
 from include.muniment.errors import NothingToRestore, ProgramFailed, ServerUnavailable
 from include.muniment.ports import Clock
 from include.muniment.runbooks.drill_by_kit import Kit, take_kit
@@ -163,7 +164,7 @@ class Exercise:
         return promise_checks(promised, recover_s=record.recover_s or 0.0, data_lost_s=record.data_lost_s)
 
     def _figures(self, laid_out: LaidOut, point: Point, replay_s: float) -> RestoreFigures:
-        chain = catalog.chain_of(self.vault, catalog.find_backup(self.vault, point.backup))
+        chain = self._chain(point)
         return RestoreFigures(
             base_bytes=sum(backup.size_bytes for backup in chain),
             base_stored_bytes=sum(backup.stored_bytes for backup in chain),
@@ -187,10 +188,13 @@ class Exercise:
         return (
             f"target: {aim.target}",
             f"from: {vault.bucket} in {vault.region}, the {self.side} vault alone",
-            f"base backups: {', '.join(point.chain)}",
+            f"base backups: {', '.join(_with_version(backup) for backup in self._chain(point))}",
             f"document snapshot: {point.documents}, {point.document_count} documents",
             "into: a scratch folder, destroyed at the end",
         )
+
+    def _chain(self, point: Point) -> tuple[Backup, ...]:
+        return catalog.chain_of(self.vault, catalog.find_backup(self.vault, point.backup))
 
     def _at_risk(self) -> float | None:
         """A firm's server that is away is no reason not to drill: how much would be lost is then not known."""
@@ -199,6 +203,10 @@ class Exercise:
         except ServerUnavailable as away:
             self.record.progress.note(away.what)
             return None
+
+
+def _with_version(backup: Backup) -> str:
+    return f"{backup.id} (PostgreSQL {version_text(backup.server_version)})"
 
 
 def _verified(cluster: LocalCluster) -> Check:
