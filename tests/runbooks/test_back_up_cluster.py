@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -129,6 +130,17 @@ def test_a_point_has_one_backup_however_often_it_is_taken(site17: Site) -> None:
     assert again == first
     assert registered_backups(site17.primary) == (first,)
     assert progress.notes == [f"full base backup {first.id} of point {point_id} is registered already"]
+
+
+def test_a_run_finds_its_backup_again_whatever_its_id_says(site17: Site) -> None:
+    """The clock that named the run is ahead of this worker's, or hours behind, and others were made in between."""
+    ahead, behind = (new_id(utc_now() + timedelta(hours=hours)) for hours in (1, -9))
+    made = {point_id: back_up_cluster(site17, point_id=point_id, clock=utc_now) for point_id in (ahead, behind)}
+    latest = back_up_cluster(site17, point_id=new_id(utc_now()), clock=utc_now)
+    assert latest.parent == made[behind].id
+    for point_id, backup in made.items():
+        assert back_up_cluster(site17, point_id=point_id, clock=utc_now) == backup
+    assert len(registered_backups(site17.primary)) == 3
 
 
 def test_an_incremental_combined_with_its_full_one_is_a_whole_cluster(

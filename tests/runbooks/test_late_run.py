@@ -1,7 +1,9 @@
 """A scheduled run that starts late is named after the hour it was due at: older by name than points made before it."""
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -13,19 +15,23 @@ from include.demo.cloud import Cloud
 from include.muniment.adapters import catalog
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
+from include.muniment.adapters.site import Site, build_vault
 from include.muniment.adapters.staging_records import StagingFolder
 from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import Point, new_id
 from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.errors import NoSnapshotCovers, TargetUnreachable
 from include.muniment.ports import utc_now
+from include.muniment.restore_kit import restore as restore_kit
 from include.muniment.runbooks.drill import run_drill
 from include.muniment.runbooks.nightly import run_chain
 from include.muniment.runbooks.plan_restore import plan_restore
 from include.muniment.runbooks.stage_restore import stage_restore, staging_place
 from include.muniment.runbooks.staging import destroy
+from tests.cli.conftest import in_this_process, write_registry
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory
+from tests.fixtures.faults import FaultProxy
+from tests.fixtures.sites import LOGINS, SiteFactory, site_env
 from tests.fixtures.wal import archive_with, muniment_script
 from tests.runbooks.sources import Desk
 
@@ -113,11 +119,65 @@ def test_the_point_before_it_is_staged_without_what_came_later(late: Late, root:
     assert staged_files(late.site, plan) == (["of both.txt"], late.by_hand.config)
 
 
+def test_the_late_runs_second_try_finds_what_the_first_has_made(late: Late) -> None:
+    again = run_chain(late.site, point_id=late.scheduled.id, run="second try", clock=utc_now)
+    assert again == late.scheduled
+    assert len(catalog.registered_backups(late.site.primary)) == 2
+
+
+def test_the_nearest_instant_behind_what_cannot_be_reached_is_the_first_point_taken(late: Late, root: Path) -> None:
+    first = catalog.find_backup(late.site.primary, late.by_hand.backup)
+    before = RecoveryTarget("time", f"{first.started_at - timedelta(days=1):%Y-%m-%d %H:%M:%S}+00")
+    with pytest.raises(TargetUnreachable) as refused:
+        planned(late.site, root, before)
+    assert f"nearest before: none\nnearest after: {first.stop_lsn} (" in refused.value.what
+
+
+def test_what_cannot_be_told_is_refused_before_anything_is_fetched(
+    late: Late, root: Path, faulty_store: FaultProxy
+) -> None:
+    plan = planned(late.site, root, RecoveryTarget("point", late.by_hand.id))
+    assert plan.documents is not None
+    at = plan.documents.at - timedelta(days=1)
+    plan = plan.model_copy(update={"documents": plan.documents.model_copy(update={"at": at})})
+    login = LOGINS[late.site.firm.id]["aws"]
+    away = replace(login, extra={**login.extra, "endpoint_url": faulty_store.endpoint_url})
+    with pytest.raises(NoSnapshotCovers) as refused:
+        stage_restore(build_vault(late.site.firm, "primary", away.clients()), late.site.firm, plan, clock=utc_now)
+    first = catalog.snapshot_head(late.site.primary, late.by_hand.documents)
+    assert str(refused.value) == (
+        f"no document snapshots of firm {late.site.firm.id} in {late.site.primary.bucket} tell what was there at"
+        f" {at:%Y-%m-%d %H:%M:%S} UTC: before it none, after it {first.id} of {first.taken_at:%Y-%m-%d %H:%M:%S} UTC\n"
+        "KEPT: everything; nothing was fetched\n"
+        "HINT: choose an instant between two nights that follow each other, or a night's own, or look into the other"
+        " vault with `--from`."
+    )
+    assert not [line for line in faulty_store.seen if "/wal/" in line or re.search(r"/base/[^/]+/base/", line)]
+    assert list(root.iterdir()) == []
+
+
+def test_the_command_and_the_restore_kit_list_them_in_that_order(
+    late: Late, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = {"MUNIMENT_REGISTRY": str(write_registry(late.site.firm, tmp_path)), **site_env(late.site)}
+    in_order = [late.by_hand.id, late.scheduled.id]
+    told = json.loads(in_this_process("points", late.site.firm.id, "--json", env=env).out)
+    assert [point["id"] for point in told["points"]] == in_order
+
+    login = LOGINS[late.site.firm.id]["aws"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", login.user)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", login.password.reveal())
+    vault = late.site.primary
+    kit = restore_kit.Vault(vault.bucket, vault.region, endpoint_url=str(login.extra["endpoint_url"]))
+    restore_kit.list_points(kit)
+    assert re.findall(r"^(\S+)  taken", capsys.readouterr().out, re.MULTILINE) == in_order
+    assert restore_kit.find_point(kit, "latest")["id"] == late.scheduled.id
+    page = vault.get("restore-kit/RESTORE.md").decode()
+    assert re.findall(r"^\| `(\d{8}T\w+)` \|", page, re.MULTILINE) == [late.scheduled.id, late.by_hand.id]
+
+
 def test_a_drill_of_the_late_point_passes(late: Late, tmp_path: Path) -> None:
-    drill = run_drill(late.site, drill_id=new_id(utc_now()), run_dir=tmp_path, clock=utc_now, seed=SEED)
+    drill = run_drill(late.site, drill_id=new_id(utc_now()), run_dir=tmp_path, clock=utc_now, seed=0)
     assert drill.target is not None
     assert (drill.target.kind, drill.target.before) == ("point", late.scheduled.id)
     assert drill.passed, drill.failed_checks
-
-
-SEED = 0
