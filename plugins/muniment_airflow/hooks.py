@@ -8,8 +8,9 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
+from botocore.config import Config
 
-from include.muniment.adapters.logins import STORE_CONFIG, Login
+from include.muniment.adapters.logins import HASTY_CONFIG, STORE_CONFIG, Login
 from include.muniment.adapters.site import Clients, Site, build_site
 from include.muniment.domain.firm import Firm
 from include.muniment.domain.secret import Secret
@@ -18,7 +19,8 @@ from include.muniment.errors import InvalidConfiguration
 
 def firm_site(firm: Firm, application: str) -> Site:
     """``application`` names our sessions in ``pg_stat_activity``, so that they can be ended. Nothing is opened yet."""
-    site = build_site(firm, conninfo(firm.cluster.connection), aws_clients(firm.aws_connection))
+    aws = firm.aws_connection
+    site = build_site(firm, conninfo(firm.cluster.connection), aws_clients(aws), aws_clients(aws, HASTY_CONFIG))
     return dataclasses.replace(site, postgres=dataclasses.replace(site.postgres, application=application))
 
 
@@ -46,14 +48,15 @@ def connection(connection_id: str) -> Connection:
         raise InvalidConfiguration(count=1, faults=fault) from None
 
 
-def aws_clients(connection_id: str) -> Clients:
+def aws_clients(connection_id: str, more: Config | None = None) -> Clients:
     """Sessions are the Amazon provider's: a role that the connection names is assumed, and again before it expires."""
 
     connection(connection_id)
+    config = STORE_CONFIG.merge(more) if more else STORE_CONFIG
 
     def client(service: str, region: str) -> Any:
         hook: AwsGenericHook[Any] = AwsGenericHook(
-            aws_conn_id=connection_id, client_type=service, region_name=region, config=STORE_CONFIG
+            aws_conn_id=connection_id, client_type=service, region_name=region, config=config
         )
         return hook.get_client_type(region_name=region)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.muniment.domain.register import CopyProof, WalProof, new_id
 from include.muniment.errors import UnknownParameter
@@ -85,9 +86,10 @@ class CheckFirm(FirmOperator):
     def work(self, site: "Site", night: Night) -> Result:
         from include.muniment.runbooks.check_firm import require_ready
         from include.muniment.runbooks.create_vaults import create_vaults
+        from include.muniment.runbooks.ensure_stand_in import ensure_stand_in
 
         self._refuse_unknown_parameters(night)
-        for done in create_vaults(site, clock=utc_now):
+        for done in (*create_vaults(site, clock=utc_now), *ensure_stand_in(site)):
             night.progress.note(f"made: {done}")
         for warning in require_ready(site, clock=utc_now):
             night.progress.note(str(warning))
@@ -161,7 +163,10 @@ class BackUpConfig(FirmOperator):
 
 
 class CopyToReplica(FirmOperator):
-    """Copies all that the point needs into the other region and reads it back."""
+    """Copies all that the point needs, and what earlier nights could not bring, into the other region; reads it back.
+
+    Where that region does not answer the proof is empty, and the point will say that it has no second copy yet.
+    """
 
     template_fields = (*FirmOperator.template_fields, "backup_id", "snapshot_id", "config_id")
 
@@ -172,9 +177,9 @@ class CopyToReplica(FirmOperator):
         self.config_id = config_id
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.copy_to_replica import copy_to_replica
+        from include.muniment.runbooks.second_copy import second_copy
 
-        proof = copy_to_replica(
+        proof = second_copy(
             site,
             backup_id=self.backup_id,
             snapshot_id=self.snapshot_id,
@@ -182,6 +187,8 @@ class CopyToReplica(FirmOperator):
             clock=utc_now,
             progress=night.progress,
         )
+        if proof is None:
+            return {"proof": "", "bytes_copied": 0}
         return {"proof": proof.model_dump_json(), "bytes_copied": proof.bytes_copied}
 
 
@@ -206,7 +213,7 @@ class RegisterRecoveryPoint(FirmOperator):
             run=night.run,
             backup_id=self.backup_id,
             wal=WalProof.model_validate_json(self.wal_proof),
-            copy=CopyProof.model_validate_json(self.copy_proof),
+            copy=CopyProof.model_validate_json(self.copy_proof) if self.copy_proof else None,
             clock=utc_now,
         )
         for written in refresh_restore_kit(site, clock=utc_now):
@@ -216,11 +223,15 @@ class RegisterRecoveryPoint(FirmOperator):
 
 
 class Expire(FirmOperator):
-    """Deletes what the policy lets go, after the plan said why."""
+    """Deletes what the policy lets go, after the plan said why; skipped while the point has no second copy."""
 
     def work(self, site: "Site", night: Night) -> Result:
         from include.muniment.runbooks.expire import expire
+        from include.muniment.runbooks.second_copy import awaits_second_copy
 
+        if awaits_second_copy(site, night.point):
+            why = f"nothing expires: point {night.point} is not yet in the second region"
+            raise AirflowSkipException(why)
         plan = expire(site, point_id=night.point, clock=utc_now, progress=night.progress)
         for line in plan.lines():
             night.progress.note(line)

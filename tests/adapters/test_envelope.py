@@ -6,11 +6,20 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.demo.cloud import Cloud
-from include.muniment.adapters.envelope import Envelope, MessageDamaged, kms_envelope, local_envelope
+from include.muniment.adapters.envelope import (
+    Envelope,
+    MessageDamaged,
+    any_of,
+    kms_envelope,
+    kms_keyring,
+    local_envelope,
+)
+from include.muniment.adapters.stand_in import new_private_key, public_key_of, stand_in_ring
 from include.muniment.errors import KeyUnusable, StoreUnavailable
 
 CONTEXT = {"muniment:firm": "acme", "muniment:key": "base/1/base/00000000"}
@@ -110,3 +119,64 @@ def test_a_kms_that_does_not_answer_is_transient() -> None:
     envelope = kms_envelope([("arn:aws:kms:us-east-1:000000000000:key/x", nobody)])
     with pytest.raises(StoreUnavailable):
         envelope.encrypt(b"x", CONTEXT)
+
+
+class Lost:
+    """A KMS client of a region that is away; counts how often it was asked."""
+
+    def __init__(self, region: str) -> None:
+        self.asked = 0
+        self.client = boto3.client(
+            "kms",
+            region_name=region,
+            endpoint_url="http://127.0.0.1:9",
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+        self.client.meta.events.register("before-send.kms", self._count)
+
+    def _count(self, **_: object) -> None:
+        self.asked += 1
+
+
+class StandIn:
+    """The pair in memory, as ``VaultStandIn`` hands it out of a vault."""
+
+    def __init__(self, private_key: bytes, own: tuple[str, object], other: tuple[str, object]) -> None:
+        self.private_key = private_key
+        self.own, self.other = kms_keyring(*own), kms_keyring(*other)
+
+    def sealing(self) -> object:
+        return any_of(self.own, stand_in_ring(public_key=public_key_of(self.private_key)))
+
+    def opening(self) -> object:
+        return any_of(self.own, stand_in_ring(private_key=self.private_key), self.other)
+
+
+@pytest.mark.parametrize("away", [0, 1], ids=["primary", "replica"])
+def test_what_was_sealed_while_a_region_was_away_is_opened_in_either_region_alone(
+    regions: TwoRegions, away: int
+) -> None:
+    private_key = new_private_key()
+    here = 1 - away
+    lost = [Lost(region) for region in ("us-east-1", "us-west-2")]
+
+    def envelope(own: int, *gone: int) -> Envelope:
+        clients = [lost[n].client if n in gone else regions.clients[n] for n in (0, 1)]
+        keys = [(regions.arns[own], clients[own]), (regions.arns[1 - own], clients[1 - own])]
+        return kms_envelope(keys, StandIn(private_key, *keys))
+
+    during = envelope(here, away)
+    messages = [during.encrypt(plain, CONTEXT) for plain in (b"x", b"y" * 200_000)]
+    assert lost[away].asked == 1  # the second message does not wait for what did not answer a moment ago
+    for left in (0, 1):
+        alone = envelope(left, 1 - left)
+        assert [alone.decrypt(message, CONTEXT) for message in messages] == [b"x", b"y" * 200_000]
+
+
+def test_a_key_that_refuses_is_not_stood_in_for(regions: TwoRegions) -> None:
+    keys = list(zip(regions.arns, regions.clients, strict=True))
+    regions.clients[1].disable_key(KeyId=regions.arns[1])
+    with pytest.raises(KeyUnusable, match="cannot be used"):
+        kms_envelope(keys, StandIn(new_private_key(), *keys)).encrypt(b"x", CONTEXT)

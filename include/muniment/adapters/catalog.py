@@ -24,7 +24,7 @@ from include.muniment.domain.register import (
     Point,
     SnapshotHead,
 )
-from include.muniment.errors import NothingToRestore, ObjectMissing
+from include.muniment.errors import AccessDenied, NothingToRestore, ObjectMissing, StoreUnavailable
 
 # Registers are read one request each; this many are under way at once.
 READS_AT_ONCE = 8
@@ -77,6 +77,14 @@ def chain_of(vault: Vault, backup: Backup) -> tuple[Backup, ...]:
 def points(vault: Vault) -> tuple[Point, ...]:
     """Every recovery point, oldest first."""
     return _oldest_first(_read_all([item.key for item in vault.list(keys.POINTS)], lambda key: _point_at(vault, key)))
+
+
+def point_ids(vault: Vault) -> frozenset[str] | None:
+    """``None`` where the vault cannot be asked now."""
+    try:
+        return frozenset(item.key.removeprefix(keys.POINTS).removesuffix(".json") for item in vault.list(keys.POINTS))
+    except (StoreUnavailable, AccessDenied, ObjectMissing):
+        return None
 
 
 def find_point(vault: Vault, point_id: str) -> Point:

@@ -1,11 +1,16 @@
 """Client-side encryption: AWS Encryption SDK messages, the data key wrapped under both of the firm's keys.
 
+While the other region's KMS does not answer, the stand-in's public key takes its place (adapters/stand_in.py): either
+region alone still opens every message.
+
 The suite commits to its key and is not signed (a signature triples the cost, and the vault's registers already say what
 belongs to whom); frames of 64 KiB are the fastest length measured in notes/postgres-and-encryption.md.
 """
 
 import logging
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from io import BytesIO
 from typing import Any, Protocol
@@ -24,10 +29,16 @@ from aws_encryption_sdk.identifiers import AlgorithmSuite
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.exceptions import InvalidTag
 
-from include.muniment.errors import KeyUnusable, StoreUnavailable
+from include.muniment.adapters.store_errors import http_status
+from include.muniment.errors import KeyUnusable, MunimentError, StoreUnavailable
 
 FRAME_BYTES = 64 * 1024
 _SUITE = AlgorithmSuite.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
+STAND_IN = "muniment-stand-in"
+"""The name under which a message's header has the stand-in's wrapped data key."""
+_HEADER_BYTES = 4096  # more than two wrapped data keys and the longest context take
+_ASK_AGAIN_AFTER_S = 60.0
+_AWAY = {429, 500, 502, 503, 504}
 _KEY_REASONS = ("disabled", "pending", "InvalidState", "AccessDenied", "not authorized", "NotFound", "does not exist")
 
 # The SDK prints a traceback for each message that does not decrypt; our own error says it once.
@@ -41,6 +52,16 @@ class Source(Protocol):
     def read(self, size: int) -> bytes: ...
 
 
+class StandIn(Protocol):
+    """Keyrings that need the vault's own KMS and nothing of the other region."""
+
+    def sealing(self) -> Any:
+        """Wraps under the own KMS key and the stand-in's public key. Raises ``ObjectMissing`` before there is one."""
+
+    def opening(self) -> Any:
+        """Opens with the own KMS key or the stand-in's private key, and with the other KMS key at last."""
+
+
 class MessageDamaged(Exception):
     """The message does not decrypt: damaged, moved to another key, or another firm's."""
 
@@ -52,9 +73,11 @@ class Envelope:
     ``StoreUnavailable`` and, for decrypt, ``MessageDamaged``.
     """
 
-    def __init__(self, keyring: Any, name: str) -> None:
+    def __init__(self, keyring: Any, name: str, stand_in: StandIn | None = None) -> None:
         self._keyring = keyring
         self._name = name
+        self._stand_in = stand_in
+        self._asks_again_at = 0.0
         self._client = EncryptionSDKClient(
             commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=2
         )
@@ -66,14 +89,37 @@ class Envelope:
         """Reads ``length`` bytes frame by frame, so that ``source`` may let go of what was read.
 
         Frame by frame is also faster: the SDK copies what is left of its buffer after each piece that it hands out.
+        The keys are asked before the first byte is read, so the stand-in finds ``source`` untouched.
         """
+        if self._stand_in and time.monotonic() < self._asks_again_at:
+            return self._sealed(self._stand_in.sealing(), source, length, context)
+        try:
+            return self._sealed(self._keyring, source, length, context)
+        except StoreUnavailable as away:
+            keyring = self._without_the_other(away)
+        message = self._sealed(keyring, source, length, context)
+        self._asks_again_at = time.monotonic() + _ASK_AGAIN_AFTER_S
+        return message
+
+    def _without_the_other(self, away: StoreUnavailable) -> Any:
+        """For a KMS that does not answer. One that refuses is for a person to see."""
+        cause = away.__cause__
+        refused = isinstance(cause, ClientError) and http_status(cause) not in _AWAY
+        if self._stand_in is None or refused:
+            raise away
+        try:
+            return self._stand_in.sealing()
+        except MunimentError:
+            raise away from None
+
+    def _sealed(self, keyring: Any, source: Source, length: int, context: Mapping[str, str]) -> bytearray:
         message = bytearray()
         try:
             with self._client.stream(
                 mode="encrypt",
                 source=source,
                 source_length=length,
-                keyring=self._keyring,
+                keyring=keyring,
                 encryption_context=dict(context),
                 algorithm=_SUITE,
                 frame_length=FRAME_BYTES,
@@ -99,9 +145,15 @@ class Envelope:
         return _Decrypting(self, BytesIO(message), context)
 
     def stream(self, message: BytesIO, context: Mapping[str, str]) -> Any:
-        return self._client.stream(
-            mode="decrypt", source=message, keyring=self._keyring, encryption_context=dict(context)
-        )
+        keyring = self._keyring_for(message)
+        return self._client.stream(mode="decrypt", source=message, keyring=keyring, encryption_context=dict(context))
+
+    def _keyring_for(self, message: BytesIO) -> Any:
+        """The primary's own key opens a message of the stand-in's too: without the stand-in it has to."""
+        if self._stand_in and STAND_IN.encode() in bytes(message.getbuffer()[:_HEADER_BYTES]):
+            with suppress(MunimentError):
+                return self._stand_in.opening()
+        return self._keyring
 
     def failure(self, error: AWSEncryptionSDKClientError) -> Exception:
         """What it means that the SDK could not decrypt."""
@@ -137,15 +189,21 @@ def _innermost(error: BaseException) -> str:
     return "; ".join(_innermost(cause) for cause in causes) if causes else str(error)
 
 
-def kms_envelope(keys: list[tuple[str, Any]]) -> Envelope:
+def kms_envelope(keys: list[tuple[str, Any]], stand_in: StandIn | None = None) -> Envelope:
     """``keys``: (key ARN, KMS client of its region); the first one makes the data key, each of them unwraps it."""
+    ring = any_of(*(kms_keyring(arn, client) for arn, client in keys))
+    return Envelope(ring, " + ".join(arn for arn, _ in keys), stand_in)
+
+
+def kms_keyring(arn: str, client: Any) -> Any:
     providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
-    rings = [
-        providers.create_aws_kms_keyring(CreateAwsKmsKeyringInput(kms_key_id=arn, kms_client=client))
-        for arn, client in keys
-    ]
-    ring = providers.create_multi_keyring(CreateMultiKeyringInput(generator=rings[0], child_keyrings=rings[1:]))
-    return Envelope(ring, " + ".join(arn for arn, _ in keys))
+    return providers.create_aws_kms_keyring(CreateAwsKmsKeyringInput(kms_key_id=arn, kms_client=client))
+
+
+def any_of(first: Any, *others: Any) -> Any:
+    """``first`` makes the data key, all wrap it, and they are asked in this order to unwrap it."""
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+    return providers.create_multi_keyring(CreateMultiKeyringInput(generator=first, child_keyrings=list(others)))
 
 
 def local_envelope(name: str, wrapping_key: bytes) -> Envelope:

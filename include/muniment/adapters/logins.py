@@ -195,4 +195,5 @@ def _connections_of(settings: Path) -> list[dict[str, Any]]:
 def open_site(firm: Firm, settings: Path | None = None) -> Site:
     """A firm's site with connections from outside Airflow."""
     conninfo = find_login(firm.cluster.connection, settings).conninfo()
-    return build_site(firm, conninfo, find_login(firm.aws_connection, settings).clients())
+    aws = find_login(firm.aws_connection, settings)
+    return build_site(firm, conninfo, aws.clients(), aws.clients(hasty=True))

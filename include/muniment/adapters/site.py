@@ -1,11 +1,12 @@
 """Everything that a runbook may touch for one firm, and nothing of any other firm."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from include.muniment.adapters.envelope import Envelope, kms_envelope
+from include.muniment.adapters.envelope import kms_envelope, kms_keyring
 from include.muniment.adapters.postgres_server import PostgresServer
+from include.muniment.adapters.stand_in import VaultStandIn
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain.firm import Firm, Policy, VaultPlace
 from include.muniment.domain.secret import Secret
@@ -25,6 +26,8 @@ class Site:
     primary: Vault
     replica: Vault
     clients: Clients
+    hasty: Clients
+    """The same with little patience, for what may be away: the other region."""
 
     @property
     def policy(self) -> Policy:
@@ -38,37 +41,40 @@ class Site:
         return self.primary if side == "primary" else self.replica
 
 
-def build_site(firm: Firm, conninfo: Secret, clients: Clients) -> Site:
+def build_site(firm: Firm, conninfo: Secret, clients: Clients, hasty: Clients | None = None) -> Site:
     """Puts the adapters together. No connection is opened and nothing is read yet."""
+    hasty = hasty or clients
     return Site(
         firm=firm,
         postgres=PostgresServer(firm.id, conninfo, firm.cluster.database),
-        primary=build_vault(firm, "primary", clients),
-        replica=build_vault(firm, "replica", clients),
+        primary=build_vault(firm, "primary", clients, hasty),
+        replica=build_vault(firm, "replica", clients, hasty),
         clients=clients,
+        hasty=hasty,
     )
 
 
-def build_vault(firm: Firm, side: Side, clients: Clients) -> Vault:
-    """One vault alone: all that ``wal push`` and a restore need."""
-    place = firm.vaults.primary if side == "primary" else firm.vaults.replica
-    return Vault(
+def build_vault(firm: Firm, side: Side, clients: Clients, hasty: Clients | None = None) -> Vault:
+    """One vault alone: all that ``wal push`` and a restore need.
+
+    Both keys, the own region's first: a dead region's key is then asked last, and for new objects both wrap. The other
+    region's is asked by ``hasty``: the stand-in is there for it.
+    """
+    place, other = firm.vaults.primary, firm.vaults.replica
+    if side == "replica":
+        place, other = other, place
+    kms = [_key(place, clients), _key(other, hasty or clients)]
+    vault = Vault(
         firm=firm.id,
         bucket=place.bucket,
         region=place.region,
         kms_key=place.kms_key,
         lock_mode=firm.policy.object_lock.mode,
         s3=clients("s3", place.region),
-        envelope=_envelope(firm, side, clients),
+        envelope=kms_envelope(kms),
     )
-
-
-def _envelope(firm: Firm, side: Side, clients: Clients) -> Envelope:
-    """Both keys, the own region's first: a dead region's key is then asked last, and for new objects both wrap."""
-    own, other = firm.vaults.primary, firm.vaults.replica
-    if side == "replica":
-        own, other = other, own
-    return kms_envelope([_key(own, clients), _key(other, clients)])
+    stand_in = VaultStandIn(vault, *(kms_keyring(*key) for key in kms))
+    return replace(vault, envelope=kms_envelope(kms, stand_in))
 
 
 def _key(place: VaultPlace, clients: Clients) -> tuple[str, Any]:

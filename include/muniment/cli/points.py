@@ -32,7 +32,8 @@ COLUMNS = (
 def points(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
     """List FIRM's recovery points, the oldest first.
 
-    Reads one vault only, so it answers while the firm's cluster or the other region is down.
+    Reads one vault, so it answers while the firm's cluster or the other region is down; where the other vault answers,
+    it tells which points are in both.
 
     \b
     The region is lost:   muniment points quill-brandt --from replica
@@ -43,15 +44,17 @@ def points(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
 
     vault = session.vault(firm_id, side)
     prove_vault(vault)
+    elsewhere = catalog.point_ids(session.vault(firm_id, "replica" if side == "primary" else "primary", hasty=True))
     found = catalog.points(vault)
     if as_json:
         say_json({"firm": firm_id, "vault": vault.bucket, "points": [as_plain(point) for point in found]})
         return
-    say_table(COLUMNS, [row(point) for point in found])
+    say_table(COLUMNS, [row(point, elsewhere) for point in found])
     click.echo(f"{len(found)} recovery points in {vault.bucket}")
 
 
-def row(point: "Point") -> tuple[str, ...]:
+def row(point: "Point", elsewhere: frozenset[str] | None = None) -> tuple[str, ...]:
+    """``elsewhere``: the ids that the other vault registers; ``None`` where it was not asked or does not answer."""
     window = point.windows[-1] if point.windows else None
     return (
         point.id,
@@ -63,5 +66,11 @@ def row(point: "Point") -> tuple[str, ...]:
         size(point.document_bytes),
         when(window.end_at) if window else "—",
         lasting(point.effective_rpo_s),
-        "both regions",
+        _verified(point, elsewhere),
     )
+
+
+def _verified(point: "Point", elsewhere: frozenset[str] | None) -> str:
+    """A point's register is in a vault when all that it names has been read back there."""
+    both = point.verified_replica_at is not None if elsewhere is None else point.id in elsewhere
+    return "both regions" if both else "one region"

@@ -43,13 +43,14 @@ class Session:
 
         return open_site(self.firm(firm_id), self.settings)
 
-    def vault(self, firm_id: str, side: "Side") -> "Vault":
-        """One vault alone: neither the cluster nor the other region has to be there."""
+    def vault(self, firm_id: str, side: "Side", *, hasty: bool = False) -> "Vault":
+        """One vault alone: neither the cluster nor the other region has to be there. ``hasty``: nor need this one."""
         from include.muniment.adapters.logins import find_login
         from include.muniment.adapters.site import build_vault
 
         firm = self.firm(firm_id)
-        return build_vault(firm, side, find_login(firm.aws_connection, self.settings).clients())
+        aws = find_login(firm.aws_connection, self.settings)
+        return build_vault(firm, side, aws.clients(hasty=hasty), aws.clients(hasty=True))
 
 
 def typed_by(command: str) -> str:

@@ -34,7 +34,7 @@ def fetcher_of(firm_id: str, side: str) -> WalFetcher:
     home: Side = "replica" if side == "replica" else "primary"
     other: Side = "primary" if side == "replica" else "replica"
     return open_fetcher(
-        build_vault(firm, home, login.clients()),
+        build_vault(firm, home, login.clients(), login.clients(hasty=True)),
         build_vault(firm, other, login.clients(hasty=True)),
         data_directory_belongs_to=system_identifier_of(Path.cwd()),
     )

@@ -35,7 +35,8 @@ def push_many(firm_id: str, file: Path, spool: WalSpool, guard: PushGuard) -> No
 
 def _open(firm_id: str, spool: WalSpool) -> WalPusher:
     firm = load_firm(None, firm_id)
-    vault = build_vault(firm, "primary", find_login(firm.aws_connection).clients())
+    aws = find_login(firm.aws_connection)
+    vault = build_vault(firm, "primary", aws.clients(), aws.clients(hasty=True))
     return open_pusher(vault, firm.policy, spool, clock=lambda: datetime.now(UTC))
 
 

@@ -25,6 +25,8 @@ EXPIRED = "audit/expired/"
 EXPIRING = "audit/expiring.json"
 LEASES = "leases/"
 RESTORE_KIT = "restore-kit/"
+STAND_IN_PRIVATE = "stand-in/private.pem"
+STAND_IN_PUBLIC = "stand-in/public.pem"
 
 
 def backup(backup_id: str) -> str:

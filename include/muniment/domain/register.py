@@ -275,7 +275,8 @@ class Point(Document):
     extensions: tuple[str, ...] | None = None
     """``name version`` of each extension of any database; ``None`` in points from before this was kept."""
     verified_primary_at: AwareDatetime
-    verified_replica_at: AwareDatetime
+    verified_replica_at: AwareDatetime | None
+    """``None``: that region did not answer. A later night may have brought it: the replica has its register then."""
 
     @property
     def backup(self) -> str:

@@ -53,7 +53,10 @@ from aws_cryptographic_material_providers.mpl.config import MaterialProvidersCon
 from aws_cryptographic_material_providers.mpl.models import (
     AesWrappingAlg,
     CreateAwsKmsKeyringInput,
+    CreateMultiKeyringInput,
     CreateRawAesKeyringInput,
+    CreateRawRsaKeyringInput,
+    PaddingScheme,
 )
 from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
 from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
@@ -76,6 +79,8 @@ MISSING_CODES = {"NoSuchKey", "404", "NoSuchVersion", "MethodNotAllowed"}
 # Names that some file system refuses or reads as something else; "%" itself, so that no two keys become one name.
 UNSAFE = re.compile(r'[%\x00-\x1f\x7f\\:*?"<>|]|^ | $|\.$|^\.')
 LONGEST_NAME = 180
+# What was sealed while the other region did not answer names this key in its header; this vault's own key opens it.
+STAND_IN, STAND_IN_KEY = "muniment-stand-in", "stand-in/private.pem"
 
 
 class Failed(Exception):
@@ -119,6 +124,7 @@ class Vault:
             commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=2
         )
         self._keyring = raw_keyring(*raw_key) if raw_key else self._kms_keyring(kms_key or self.own_key())
+        self._stand_in: Any = None
         self.firm, self._mac_key = "", b""
         self.mark = self.register("firm.json")
 
@@ -135,6 +141,13 @@ class Vault:
         providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
         client = self._client("kms", arn.split(":")[3])
         return providers.create_aws_kms_keyring(CreateAwsKmsKeyringInput(kms_key_id=arn, kms_client=client))
+
+    def _keyring_for(self, message: bytes) -> Any:
+        if STAND_IN.encode() not in message[:4096]:
+            return self._keyring
+        if self._stand_in is None:
+            self._stand_in = either(self._keyring, stand_in_keyring(self.sealed(STAND_IN_KEY)[0]))
+        return self._stand_in
 
     def keys(self, prefix: str) -> list[str]:
         """Every key that has bytes, those under a delete marker too: what is expired has no version left."""
@@ -222,7 +235,8 @@ class Vault:
 
     def _opened(self, key: str, message: bytes, context: dict[str, str], *, is_right: bool) -> bytes:
         try:
-            plain, _ = self._sdk.decrypt(source=message, keyring=self._keyring, encryption_context=context)
+            keyring = self._keyring_for(message)
+            plain, _ = self._sdk.decrypt(source=message, keyring=keyring, encryption_context=context)
         except InvalidTag as error:
             raise Damaged(f"{self.bucket}/{key} is damaged: it is not authentic. Try the other vault.") from error
         except AWSEncryptionSDKClientError as error:
@@ -260,6 +274,22 @@ def raw_keyring(file: str, name: str) -> Any:
         wrapping_alg=AesWrappingAlg.ALG_AES256_GCM_IV12_TAG16,
     )
     return providers.create_raw_aes_keyring(settings)
+
+
+def stand_in_keyring(private_key: bytes) -> Any:
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+    settings = CreateRawRsaKeyringInput(
+        key_namespace="muniment",
+        key_name=STAND_IN,
+        padding_scheme=PaddingScheme.OAEP_SHA256_MGF1,
+        private_key=private_key,
+    )
+    return providers.create_raw_rsa_keyring(settings)
+
+
+def either(*keyrings: Any) -> Any:
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+    return providers.create_multi_keyring(CreateMultiKeyringInput(child_keyrings=list(keyrings)))
 
 
 def innermost(error: BaseException) -> str:

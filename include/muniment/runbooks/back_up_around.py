@@ -9,8 +9,8 @@ from include.muniment.domain.register import Point
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.back_up_cluster import back_up_cluster
 from include.muniment.runbooks.back_up_config import back_up_config
-from include.muniment.runbooks.copy_to_replica import copy_to_replica
 from include.muniment.runbooks.register_recovery_point import register_recovery_point
+from include.muniment.runbooks.second_copy import second_copy
 from include.muniment.runbooks.sync_documents import sync_documents
 from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
 
@@ -24,7 +24,7 @@ def back_up_around(
     wal = verify_wal_checkpoint(site, backup_id=backup.id, clock=clock, progress=progress)
     sync_documents(site, snapshot_id=point_id, accept_shrink=True, clock=clock, progress=progress)
     back_up_config(site, config_id=point_id, clock=clock)
-    copy = copy_to_replica(
+    copy = second_copy(
         site, backup_id=backup.id, snapshot_id=point_id, config_id=point_id, clock=clock, progress=progress
     )
     return register_recovery_point(

@@ -23,7 +23,7 @@ from include.muniment.domain.register import Archive, Backup, StoredFile, new_id
 from include.muniment.domain.retention import GRACE, chain_locked_until
 from include.muniment.errors import ObjectDamaged, ObjectMissing
 from include.muniment.ports import Clock, Progress, Silent
-from include.muniment.runbooks.identity import prove_identity
+from include.muniment.runbooks.identity import prove_primary
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def back_up_cluster(
     nothing of the attempt is registered.
     """
     progress = progress or Silent()
-    prove_identity(site)
+    prove_primary(site)
     with site.postgres.exclusively():
         done = _registered_for(site.primary, point_id, clock())
         if done is not None:

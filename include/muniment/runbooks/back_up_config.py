@@ -17,7 +17,7 @@ from include.muniment.domain.register import StoredFile
 from include.muniment.domain.retention import chain_locked_until
 from include.muniment.errors import AccessDenied, ConfigUnreadable, KeyUnusable, ObjectMissing
 from include.muniment.ports import Clock
-from include.muniment.runbooks.identity import prove_identity
+from include.muniment.runbooks.identity import prove_primary
 
 
 def back_up_config(site: Site, *, config_id: str, clock: Clock) -> StoredFile:
@@ -25,7 +25,7 @@ def back_up_config(site: Site, *, config_id: str, clock: Clock) -> StoredFile:
 
     Raises ``ConfigUnreadable``, which names every source that is not there or may not be read, and stores nothing then.
     """
-    prove_identity(site)
+    prove_primary(site)
     with site.postgres.exclusively():
         key = keys.config(config_id)
         if site.primary.head(key):

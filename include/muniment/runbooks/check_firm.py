@@ -13,6 +13,7 @@ from include.muniment.adapters.site import Side, Site
 from include.muniment.adapters.store_errors import store_errors
 from include.muniment.adapters.vault import Vault
 from include.muniment.adapters.vault_bucket import missing_protections, store_time
+from include.muniment.domain import keys
 from include.muniment.domain.finding import Finding
 from include.muniment.domain.firm import DocumentBucket
 from include.muniment.domain.readiness import clock_findings, server_findings, space_findings
@@ -20,6 +21,7 @@ from include.muniment.domain.register import FirmMark
 from include.muniment.errors import AccessDenied, CheckFailed, KeyUnusable, ObjectMissing
 from include.muniment.ports import Clock
 from include.muniment.runbooks.create_vaults import LOST, SIDES, Marks, lost_vault, prove_marks
+from include.muniment.runbooks.identity import replica_away
 
 type Check = Callable[[], Iterator[Finding]]
 
@@ -52,9 +54,9 @@ def _checks(site: Site, marks: Marks, clock: Clock, run_dir: Path) -> Iterator[C
     yield lambda: _server(site, marks["primary"])
     yield lambda: _replication(site)
     for side in SIDES:
-        yield partial(_vault, site, side, marks)
-    for vault in site.vaults:
-        yield partial(_key, site, vault)
+        yield partial(_vault, site, side, marks) if side in marks else partial(_away, site)
+    for side in marks:
+        yield partial(_key, site, site.vault(side))
     for place in site.firm.documents:
         yield partial(_documents, site, place)
     for name in site.firm.configuration.env_files:
@@ -108,6 +110,24 @@ def _vault(site: Site, side: Side, marks: Marks) -> Iterator[Finding]:
     for protection, fault in missing_protections(vault):
         place = {"bucket": vault.bucket, "region": vault.region, "key": vault.kms_key}
         yield Finding(f"vault {vault.bucket}: {fault}", protection.remedy.format(**place))
+
+
+def _away(site: Site) -> Iterator[Finding]:
+    """A warning: the primary region's backup is worth having. Nothing can be sealed for the other one without the key
+    that stands in for its KMS."""
+    away, region = replica_away(site), site.replica.region
+    if away is not None:
+        yield Finding(
+            f"the second region does not answer: {away.what}",
+            f"look at the health of S3 and KMS in {region}; the night's recovery point is in the primary vault alone, "
+            "and the first night after the region is back brings it over.",
+            severity="warning",
+        )
+    if site.primary.head(keys.STAND_IN_PUBLIC) is None:
+        yield Finding(
+            f"there is no {keys.STAND_IN_PUBLIC} to stand in for the key of {region}",
+            "none until the region answers: the first night with both regions makes it.",
+        )
 
 
 def _key(site: Site, vault: Vault) -> Iterator[Finding]:

@@ -1,14 +1,12 @@
 """The second copy of a point that is registered already: for a replica vault that was lost, made anew or damaged."""
 
 from include.muniment.adapters import catalog
-from include.muniment.adapters.authenticity import get_authentic
 from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
 from include.muniment.domain.register import CopyProof, Point
-from include.muniment.domain.retention import point_locked_until
 from include.muniment.ports import Clock, Progress
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
-from include.muniment.runbooks.identity import prove_identity
+from include.muniment.runbooks.identity import prove_identity, require_replica
+from include.muniment.runbooks.second_copy import bring_point
 
 
 def copy_point(
@@ -18,6 +16,7 @@ def copy_point(
 
     Raises ``NothingToRestore`` where the primary has no point, and what ``copy_to_replica`` raises.
     """
+    require_replica(site)
     prove_identity(site)
     point = catalog.find_point(site.primary, point_id) if point_id else catalog.latest_point(site.primary)
     proof = copy_to_replica(
@@ -28,9 +27,5 @@ def copy_point(
         clock=clock,
         progress=progress,
     )
-    key = keys.point(point.id)
-    if site.replica.head(key) is None:
-        locked_until = point_locked_until(site.policy, point.registered_at)
-        is_over = locked_until <= clock()  # S3 refuses a lock that has ended
-        site.replica.put(key, get_authentic(site.primary, key), locked_until=None if is_over else locked_until)
+    bring_point(site, point, clock())
     return point, proof

@@ -37,10 +37,10 @@ def copy_to_replica(
         copy = VaultCopy(site.primary, site.replica, site.policy.documents.copies_at_once)
         backup = catalog.find_backup(site.primary, backup_id)
         for each in catalog.chain_of(site.primary, backup):
-            _bring_backup(copy, each, locked_until, progress)
+            bring_backup(copy, each, locked_until, progress)
         bring_wal(copy, backup, locked_until, progress)
-        _bring_documents(copy, snapshot_id, locked_until, progress)
-        _bring_one(copy, keys.config(config_id), locked_until)
+        bring_documents(copy, snapshot_id, locked_until, progress)
+        bring_one(copy, keys.config(config_id), locked_until)
     return CopyProof(
         objects_copied=copy.tally.copied,
         objects_already_there=copy.tally.already_there,
@@ -49,7 +49,7 @@ def copy_to_replica(
     )
 
 
-def _bring_backup(copy: VaultCopy, backup: Backup, locked_until: datetime, progress: Progress) -> None:
+def bring_backup(copy: VaultCopy, backup: Backup, locked_until: datetime, progress: Progress) -> None:
     """A backup that the replica registers was read back there before its register came: its sizes are looked at."""
     there = sizes_under(copy.target, keys.backup(backup.id))
     register = keys.backup_register(backup.id)
@@ -62,7 +62,7 @@ def _bring_backup(copy: VaultCopy, backup: Backup, locked_until: datetime, progr
     ]
     with progress.step(f"base backup {backup.id}", len(wanted), "objects") as step:
         copy.bring(wanted, there, step)
-    _bring_one(copy, register, locked_until)
+    bring_one(copy, register, locked_until)
 
 
 def bring_wal(copy: VaultCopy, backup: Backup, locked_until: datetime, progress: Progress) -> None:
@@ -110,7 +110,7 @@ def _proven_through(replica: Vault, backup: Backup) -> int | None:
     return segment_number(newest.wal.last_segment, backup.wal_segment_bytes) if newest else None
 
 
-def _bring_documents(copy: VaultCopy, snapshot_id: str, locked_until: datetime, progress: Progress) -> None:
+def bring_documents(copy: VaultCopy, snapshot_id: str, locked_until: datetime, progress: Progress) -> None:
     """The objects first, then the list that names them; what the list before named was read back then."""
     snapshot = catalog.find_snapshot(copy.source, snapshot_id)
     before = _locks_before(copy.target, snapshot.previous)
@@ -124,7 +124,7 @@ def _bring_documents(copy: VaultCopy, snapshot_id: str, locked_until: datetime, 
         copy.bring(wanted, there, step)
     locks = {key: version.locked_until for key, version in versions.items() if version.locked_until and key in there}
     _hold_longer(copy, {key: until for key, until in locks.items() if before.get(key) != until})
-    _bring_one(copy, keys.document_snapshot(snapshot_id), locked_until)
+    bring_one(copy, keys.document_snapshot(snapshot_id), locked_until)
 
 
 def _locks_before(replica: Vault, snapshot_id: str | None) -> dict[str, datetime | None]:
@@ -146,7 +146,7 @@ def _hold_longer(copy: VaultCopy, locks: Mapping[str, datetime]) -> None:
         pass
 
 
-def _bring_one(copy: VaultCopy, key: str, locked_until: datetime) -> None:
+def bring_one(copy: VaultCopy, key: str, locked_until: datetime) -> None:
     found = _in_primary(copy.source, key)
     copy.bring([Wanted(key, found.size_bytes, locked_until)], sizes_under(copy.target, key), Silent())
 

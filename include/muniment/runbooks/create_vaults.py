@@ -10,13 +10,14 @@ from include.muniment.domain import keys
 from include.muniment.domain.register import FirmMark
 from include.muniment.errors import AlreadyRegistered, VaultNotSafe, WrongCluster, WrongVault
 from include.muniment.ports import Clock
-from include.muniment.runbooks.identity import prove_vault
+from include.muniment.runbooks.identity import prove_vault, replica_away
 
 SIDES: tuple[Side, Side] = ("primary", "replica")
 
 LOST = "it is gone, and the other vault holds recovery points"
 
 type Marks = dict[Side, FirmMark | None]
+"""Without the replica where its region is away and the firm's first run has long been."""
 
 
 def create_vaults(site: Site, *, clock: Clock, replace_lost: bool = False) -> tuple[str, ...]:
@@ -32,7 +33,7 @@ def create_vaults(site: Site, *, clock: Clock, replace_lost: bool = False) -> tu
         raise VaultNotSafe(bucket=lost.bucket, firm=site.firm.id, findings=LOST)
     system_identifier = site.postgres.system_identifier()
     done: list[str] = []
-    for side in (side for side in SIDES if marks[side] is None):
+    for side in (side for side, mark in marks.items() if mark is None):
         vault = site.vault(side)
         done += _lock_down(vault)
         _mark(site, side, system_identifier, clock())
@@ -41,15 +42,18 @@ def create_vaults(site: Site, *, clock: Clock, replace_lost: bool = False) -> tu
 
 
 def prove_marks(site: Site) -> Marks:
-    """Both vaults' marks, ``None`` where a vault is not made yet, once nothing is found to be another's.
+    """The vaults' marks, ``None`` where a vault is not made yet, once nothing is found to be another's.
 
-    Raises ``WrongCluster`` or ``WrongVault``.
+    Raises ``WrongCluster`` or ``WrongVault``; ``StoreUnavailable`` where a vault that has to be made cannot be seen.
     """
     system_identifier = site.postgres.system_identifier()
     pinned = site.firm.cluster.system_identifier
     if pinned not in (None, system_identifier):
         raise _wrong_cluster(site, actual=system_identifier, expected=pinned)
-    return {side: _find_mark(site, side, system_identifier) for side in SIDES}
+    primary = _find_mark(site, "primary", system_identifier)
+    if primary is not None and replica_away(site):
+        return {"primary": primary}
+    return {"primary": primary, "replica": _find_mark(site, "replica", system_identifier)}
 
 
 def _find_mark(site: Site, side: Side, system_identifier: int) -> FirmMark | None:
@@ -86,7 +90,9 @@ def _wrong_cluster(site: Site, *, actual: int, expected: int | None) -> WrongClu
 
 def lost_vault(site: Site, marks: Marks) -> Vault | None:
     """The one that is gone while the other one holds recovery points: no crash of ours leaves that behind."""
-    present = [side for side in SIDES if marks[side]]
+    present = [side for side, mark in marks.items() if mark]
+    if len(marks) < len(SIDES):
+        return None
     if len(present) != 1 or next(site.vault(present[0]).list(keys.POINTS), None) is None:
         return None
     return site.vault("replica" if present[0] == "primary" else "primary")

@@ -2,9 +2,11 @@
 
 from include.muniment.adapters.authenticity import read_mark
 from include.muniment.adapters.site import Site
+from include.muniment.adapters.store_errors import store_errors
 from include.muniment.adapters.vault import Vault
+from include.muniment.domain import keys
 from include.muniment.domain.register import FirmMark
-from include.muniment.errors import WrongCluster, WrongVault
+from include.muniment.errors import MunimentError, StoreUnavailable, WrongCluster, WrongVault
 
 
 def prove_identity(site: Site) -> FirmMark:
@@ -13,6 +15,13 @@ def prove_identity(site: Site) -> FirmMark:
     Raises ``WrongCluster`` or ``WrongVault``; ``ObjectMissing`` where check_firm has never run.
     """
     mark = prove_vaults(site)
+    prove_cluster(site, mark.system_identifier)
+    return mark
+
+
+def prove_primary(site: Site) -> FirmMark:
+    """For what neither reads nor writes the replica: it goes on while that vault's region is away."""
+    mark = prove_vault(site.primary)
     prove_cluster(site, mark.system_identifier)
     return mark
 
@@ -39,6 +48,31 @@ def prove_cluster(site: Site, expected: int) -> None:
     pinned = site.firm.cluster.system_identifier or expected
     if actual != expected or actual != pinned:
         raise WrongCluster(firm=site.firm.id, connection=site.firm.cluster.connection, actual=actual, expected=expected)
+
+
+def replica_away(site: Site) -> StoreUnavailable | None:
+    """Why nothing can be had of the replica's region now; ``None`` where S3 and KMS answer there, whatever they say.
+
+    Asked with little patience: a region that is gone must not cost each step of a night the minutes of all retries.
+    A vault that refuses, or is another firm's, is not away: whoever works with it finds that out and stops.
+    """
+    bucket, region, key = site.replica.bucket, site.replica.region, site.replica.kms_key
+    try:
+        with store_errors("HeadObject", bucket, keys.FIRM):
+            site.hasty("s3", region).head_object(Bucket=bucket, Key=keys.FIRM)
+        with store_errors("DescribeKey", key, service="KMS"):
+            site.hasty("kms", region).describe_key(KeyId=key)
+    except StoreUnavailable as away:
+        return away
+    except MunimentError:
+        return None
+    return None
+
+
+def require_replica(site: Site) -> None:
+    """Raises ``StoreUnavailable`` where the replica's region is away, before anybody waits for it with patience."""
+    if (away := replica_away(site)) is not None:
+        raise away
 
 
 def _named(mark: FirmMark) -> str:

@@ -10,11 +10,12 @@ from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.back_up_cluster import back_up_cluster
 from include.muniment.runbooks.back_up_config import back_up_config
 from include.muniment.runbooks.check_firm import require_ready
-from include.muniment.runbooks.copy_to_replica import copy_to_replica
 from include.muniment.runbooks.create_vaults import create_vaults
+from include.muniment.runbooks.ensure_stand_in import ensure_stand_in
 from include.muniment.runbooks.expire import expire
 from include.muniment.runbooks.register_recovery_point import register_recovery_point
 from include.muniment.runbooks.restore_kit import refresh_restore_kit
+from include.muniment.runbooks.second_copy import awaits_second_copy, second_copy
 from include.muniment.runbooks.sync_documents import sync_documents
 from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
 
@@ -32,18 +33,22 @@ def run_chain(
     """The registered point. ``run`` says in its register who made it. Raises what the steps raise, at the first one."""
     progress = progress or Silent()
     create_vaults(site, clock=clock)
+    ensure_stand_in(site)
     for warning in require_ready(site, clock=clock):
         progress.note(str(warning))
     backup = back_up_cluster(site, point_id=point_id, full=full, clock=clock, progress=progress)
     wal = verify_wal_checkpoint(site, backup_id=backup.id, clock=clock, progress=progress)
     sync_documents(site, snapshot_id=point_id, accept_shrink=accept_shrink, clock=clock, progress=progress)
     back_up_config(site, config_id=point_id, clock=clock)
-    copy = copy_to_replica(
+    copy = second_copy(
         site, backup_id=backup.id, snapshot_id=point_id, config_id=point_id, clock=clock, progress=progress
     )
     point = register_recovery_point(
         site, point_id=point_id, run=run, backup_id=backup.id, wal=wal, copy=copy, clock=clock
     )
     refresh_restore_kit(site, clock=clock)
-    expire(site, point_id=point.id, clock=clock, progress=progress)
+    if awaits_second_copy(site, point.id):
+        progress.note("nothing expires: the newest recovery point is not yet in the second region")
+    else:
+        expire(site, point_id=point.id, clock=clock, progress=progress)
     return point

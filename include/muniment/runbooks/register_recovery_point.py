@@ -1,12 +1,15 @@
 """Makes tonight's recovery point exist, when everything that it names has been proven in both vaults.
 
 The replica's register is written first and the primary's last: **a point counts when it is in the primary**, and what
-counts has its second copy. A run that dies between the two leaves a point in the replica alone. It is true in every
-word, since its objects were verified in both vaults before; the next run completes it by writing the same bytes to the
-primary. Expire deletes in the other order, the replica's register first, so a point in the replica alone is always one
-that is being registered, never one that is going.
+counts has its second copy, or says that it has none: where the replica's region does not answer, the point is written
+to the primary alone, and a later night brings the same bytes to the replica (second_copy). A run that dies between the
+two leaves a point in the replica alone. It is true in every word, since its objects were verified in both vaults
+before; the next run completes it by writing the same bytes to the primary. Expire deletes in the other order, the
+replica's register first, so a point in the replica alone is always one that is being registered, never one that is
+going.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from include.muniment.adapters import catalog
@@ -22,25 +25,35 @@ from include.muniment.errors import NotVerified, ObjectMissing
 from include.muniment.ports import Clock, Silent
 from include.muniment.runbooks.control_totals import read_control_totals
 from include.muniment.runbooks.copy_to_replica import bring_wal
-from include.muniment.runbooks.identity import prove_identity
+from include.muniment.runbooks.identity import prove_identity, prove_primary, replica_away
 from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
 
 
 def register_recovery_point(
-    site: Site, *, point_id: str, run: str, backup_id: str, wal: WalProof, copy: CopyProof, clock: Clock
+    site: Site, *, point_id: str, run: str, backup_id: str, wal: WalProof, copy: CopyProof | None, clock: Clock
 ) -> Point:
-    """Run again, it returns the registered point. Raises ``NotVerified`` where something that it names is missing."""
-    prove_identity(site)
+    """Run again, it returns the registered point. Raises ``NotVerified`` where something that it names is missing.
+
+    ``copy`` is ``None`` where the second region was away; it may have gone away since.
+    """
+    if copy is None or replica_away(site) is not None:
+        copy = None
+        prove_primary(site)
+    else:
+        prove_identity(site)
+    vaults = site.vaults if copy else (site.primary,)
     with site.postgres.exclusively():
-        complete_half_registered(site, clock=clock)
+        if copy:
+            complete_half_registered(site, clock=clock)
         if (registered := _find(site.primary, point_id)) is not None:
             return registered
-        _prove_registered(site, point_id, backup_id)
+        _prove_registered(vaults, point_id, backup_id)
     totals = read_control_totals(site, clock=clock)
     wal = _proven_through(site, totals, wal, backup_id, clock)
     with site.postgres.exclusively():
         backup = catalog.find_backup(site.primary, backup_id)
-        _bring_wal(site, backup, clock)
+        if copy:
+            _bring_wal(site, backup, clock)
         point = _point(site, point_id, run, backup, wal, copy, totals, clock)
         publish(site, point)
     return point
@@ -49,7 +62,7 @@ def register_recovery_point(
 def publish(site: Site, point: Point) -> None:
     """Replica first: see above. Its lock begins when it was registered, so that both vaults' locks end together."""
     locked_until = point_locked_until(site.policy, point.registered_at)
-    for vault in (site.replica, site.primary):
+    for vault in (site.replica, site.primary) if point.verified_replica_at else (site.primary,):
         vault.put_register(keys.point(point.id), point, locked_until=locked_until)
 
 
@@ -76,13 +89,13 @@ def _find(vault: Vault, point_id: str) -> Point | None:
         return None
 
 
-def _prove_registered(site: Site, point_id: str, backup_id: str) -> None:
-    """Each part has been registered in both vaults by the step that made or copied it."""
+def _prove_registered(vaults: Iterable[Vault], point_id: str, backup_id: str) -> None:
+    """Each part has been registered in these vaults by the step that made or copied it."""
     parts = (keys.backup_register(backup_id), keys.document_snapshot(point_id), keys.config(point_id))
-    for vault in site.vaults:
+    for vault in vaults:
         for key in parts:
             if vault.head(key) is None:
-                raise NotVerified(point=point_id, firm=site.firm.id, where=f"{vault.bucket}: {key} is not there")
+                raise NotVerified(point=point_id, firm=vault.firm, where=f"{vault.bucket}: {key} is not there")
 
 
 def _proven_through(site: Site, totals: ControlTotals, wal: WalProof, backup_id: str, clock: Clock) -> WalProof:
@@ -103,7 +116,7 @@ def _point(
     run: str,
     backup: Backup,
     wal: WalProof,
-    copy: CopyProof,
+    copy: CopyProof | None,
     totals: ControlTotals,
     clock: Clock,
 ) -> Point:
@@ -130,5 +143,5 @@ def _point(
         control_totals=totals,
         extensions=read_cluster_needs(site.postgres).extensions,
         verified_primary_at=wal.verified_at,
-        verified_replica_at=copy.verified_at,
+        verified_replica_at=copy.verified_at if copy else None,
     )

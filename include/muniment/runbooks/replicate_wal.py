@@ -12,7 +12,7 @@ from include.muniment.domain.retention import chain_locked_until
 from include.muniment.domain.wal import is_history
 from include.muniment.errors import ObjectDamaged
 from include.muniment.ports import Clock, Progress, Silent, Step
-from include.muniment.runbooks.identity import prove_vaults
+from include.muniment.runbooks.identity import prove_vaults, require_replica
 
 COPIES_AT_ONCE = 16
 
@@ -21,9 +21,11 @@ def replicate_wal(site: Site, *, clock: Clock, progress: Progress | None = None)
     """Copies every WAL file that the replica vault lacks and returns how many these were.
 
     Needs no connection to the cluster: it goes on while the server is down. Two runs at once harm nothing, because
-    each write is conditional. Raises ``ObjectDamaged`` where a copy's checksum is not its source's.
+    each write is conditional. Raises ``ObjectDamaged`` where a copy's checksum is not its source's,
+    and ``StoreUnavailable`` where the replica's region is away.
     """
     progress = progress or Silent()
+    require_replica(site)
     mark = prove_vaults(site)
     source = WalArchive(site.primary, mark.system_identifier)
     there = WalArchive(site.replica, mark.system_identifier).files()

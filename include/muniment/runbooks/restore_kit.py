@@ -18,7 +18,7 @@ from include.muniment.domain.register import Point
 from include.muniment.domain.restore_page import ClusterNeeds, KitPage, kit_key
 from include.muniment.errors import NothingToRestore
 from include.muniment.ports import Clock
-from include.muniment.runbooks.identity import prove_identity
+from include.muniment.runbooks.identity import prove_identity, prove_primary, replica_away
 
 KIT = Path(__file__).parents[1] / "restore_kit"
 SCRIPT, PAGE = "restore.py", "RESTORE.md"
@@ -26,14 +26,16 @@ POINTS_SHOWN = 10
 
 
 def refresh_restore_kit(site: Site, *, clock: Clock) -> tuple[str, ...]:
-    """The objects that were written, as ``bucket/key``; none where all of them were current.
+    """The objects that were written, as ``bucket/key``; none where all of them were current. A region that is away is
+    left alone: its page still names points that it has.
 
     Raises ``NothingToRestore`` before the first point is registered, and what a ``Vault`` raises.
     """
-    prove_identity(site)
+    is_away = replica_away(site) is not None
+    prove_primary(site) if is_away else prove_identity(site)
     with site.postgres.exclusively():
         needs = read_cluster_needs(site.postgres)
-        sides: tuple[Side, Side] = ("primary", "replica")
+        sides: tuple[Side, ...] = ("primary",) if is_away else ("primary", "replica")
         return tuple(key for side in sides for key in _refresh(site, side, needs, clock))
 
 

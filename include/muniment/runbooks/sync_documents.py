@@ -33,7 +33,7 @@ from include.muniment.domain.register import DocumentSnapshot, DocumentVersion
 from include.muniment.domain.retention import chain_locked_until
 from include.muniment.errors import DocumentsArchived, ObjectArchived, SourceShrank
 from include.muniment.ports import Clock, Progress, Silent
-from include.muniment.runbooks.identity import prove_identity
+from include.muniment.runbooks.identity import prove_primary
 
 type Sources = Mapping[str, SourceBucket]
 
@@ -54,7 +54,7 @@ def sync_documents(
     are in the vault by then, which harms nothing, but no snapshot names them. ``DocumentsArchived`` names what cannot
     be copied, ``SourceChanged`` a version that went away meanwhile. ``clock`` is every runbook's; here S3's own counts.
     """
-    prove_identity(site)
+    prove_primary(site)
     with site.postgres.exclusively():
         if site.primary.head(keys.document_snapshot(snapshot_id)):
             return catalog.find_snapshot(site.primary, snapshot_id)

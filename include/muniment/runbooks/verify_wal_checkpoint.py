@@ -14,7 +14,7 @@ from include.muniment.domain.register import Backup, WalProof, WalRange
 from include.muniment.domain.wal import WalSegment, history_name
 from include.muniment.errors import WalGap, WalNotYetArchived
 from include.muniment.ports import Clock, Progress, Silent
-from include.muniment.runbooks.identity import prove_identity
+from include.muniment.runbooks.identity import prove_primary
 from include.muniment.runbooks.verify_wal_files import verify_new_files
 from include.muniment.runbooks.wal_windows import windows_on
 
@@ -28,7 +28,7 @@ def verify_wal_checkpoint(site: Site, *, backup_id: str, clock: Clock, progress:
     ``ObjectDamaged`` or ``WalSegmentInvalid`` for a file that is not what was pushed.
     """
     progress = progress or Silent()
-    mark = prove_identity(site)
+    mark = prove_primary(site)
     with site.postgres.exclusively():
         backup = catalog.find_backup(site.primary, backup_id)
         store = WalArchive(site.primary, mark.system_identifier)

@@ -1,0 +1,145 @@
+"""The replica's region answers nobody for five nights, S3 and KMS alike, and then it is back."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.demo.cloud import Cloud
+from include.muniment.adapters import catalog
+from include.muniment.adapters.envelope import STAND_IN
+from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import Site, build_site, build_vault
+from include.muniment.adapters.vault import Vault
+from include.muniment.domain import keys
+from include.muniment.domain.register import Point, new_id
+from include.muniment.errors import StoreUnavailable
+from include.muniment.ports import utc_now
+from include.muniment.runbooks.check_firm import check_firm
+from include.muniment.runbooks.copy_point import copy_point
+from include.muniment.runbooks.nightly import run_chain
+from include.muniment.runbooks.replicate_wal import replicate_wal
+from include.muniment.runbooks.verify_firm import verify_vault
+from tests.faults.worker import through
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.faults import FaultProxy
+from tests.fixtures.sites import PRIMARY_REGION, REPLICA_REGION, SiteFactory, login_env
+from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files
+
+pytestmark = pytest.mark.timeout(900)
+NIGHTS = 5
+
+
+class Notes:
+    """What a person is told on the way."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@dataclass
+class Practice:
+    """A firm whose store is behind the proxy, for its nights and for its server's archive_command alike."""
+
+    site: Site
+    cluster: LocalCluster
+    store: FaultProxy
+    s3: Any
+    points: list[Point] = field(default_factory=list)
+
+    def night(self) -> Point:
+        """A row and a document that only this night has as its current version."""
+        number = len(self.points)
+        sql(self.cluster, "INSERT INTO matter SELECT count(*) FROM matter")
+        self.s3.put_object(Bucket=self.site.firm.documents[0].bucket, Key="draft.txt", Body=b"draft %d" % number)
+        point = run_chain(self.site, point_id=new_id(utc_now()), run="test", clock=utc_now)
+        self.points.append(point)
+        return point
+
+    def lose(self, region: str) -> None:
+        self.store.fail("reset", region=region)
+
+    def alone(self) -> Vault:
+        """The replica as an engineer has it whose primary region is gone."""
+        firm, _, aws = through(self.site, self.store.endpoint_url)
+        return build_vault(firm, "replica", aws.clients(), aws.clients(hasty=True))
+
+
+@pytest.fixture
+def practice(
+    site_factory: SiteFactory,
+    cluster_factory: ClusterFactory,
+    programs17: PostgresPrograms,
+    cloud: Cloud,
+    faulty_store: FaultProxy,
+    tmp_path: Path,
+) -> Iterator[Practice]:
+    cluster = cluster_factory(programs17, wal_segment_size_mb=1)
+    made = site_factory(cluster)
+    firm, postgres, aws = through(made, faulty_store.endpoint_url)
+    site = build_site(firm, postgres.conninfo(), aws.clients(), aws.clients(hasty=True))
+    archive_with(cluster, f"{muniment_script(made, tmp_path, **login_env('aws', aws))} wal push %p")
+    sql(cluster, "CREATE TABLE matter (id bigint)")
+    yield Practice(site, cluster, faulty_store, cloud.client("s3"))
+    faulty_store.heal()
+
+
+def names(vault: Vault, prefix: str) -> set[str]:
+    return {found.key for found in vault.list(prefix)}
+
+
+def test_every_night_has_its_point_and_the_second_copy_catches_up(practice: Practice) -> None:
+    site = practice.site
+    assert practice.night().verified_replica_at is not None
+    practice.lose(REPLICA_REGION)
+    for _ in range(NIGHTS):
+        point = practice.night()
+        assert point.verified_replica_at is None
+        assert catalog.find_point(site.primary, point.id) == point
+    assert any(STAND_IN.encode() in site.primary.get(f.key)[:2000] for f in site.primary.list(keys.BASE))
+
+    practice.store.heal()
+    assert practice.night().verified_replica_at is not None
+
+    for prefix in (keys.POINTS, keys.DOCUMENT_SNAPSHOTS, keys.DOCUMENT_OBJECTS, keys.CONFIGS, keys.BASE):
+        assert names(site.replica, prefix) == names(site.primary, prefix), prefix
+    practice.lose(PRIMARY_REGION)
+    replica = practice.alone()
+    assert [point.id for point in catalog.points(replica)] == [point.id for point in practice.points]
+    assert verify_vault(replica, deep=True).faults == ()
+    for number, point in enumerate(practice.points):
+        document = next(d for d in catalog.find_snapshot(replica, point.documents).documents if d.key == "draft.txt")
+        assert replica.get(document.object, sha256=document.sha256) == b"draft %d" % number
+
+
+def test_a_firm_is_told_what_its_night_without_the_region_will_be(practice: Practice) -> None:
+    practice.night()
+    practice.lose(REPLICA_REGION)
+    (away,) = [each for each in check_firm(practice.site, clock=utc_now) if "region" in each.what]
+    assert away.severity == "warning"
+    assert away.what.startswith(
+        f"the second region does not answer: S3 HeadObject on {practice.site.replica.bucket}/firm.json"
+    )
+    with pytest.raises(StoreUnavailable):
+        copy_point(practice.site, clock=utc_now)
+
+
+def test_the_servers_wal_goes_on_into_the_primary_and_reaches_the_replica_later(practice: Practice) -> None:
+    practice.night()
+    practice.lose(REPLICA_REGION)
+    sql(practice.cluster, "INSERT INTO matter VALUES (7)")
+    sql(practice.cluster, "SELECT pg_switch_wal()::text")
+    eventually(lambda: not status_files(practice.cluster, "ready"))
+    with pytest.raises(StoreUnavailable):
+        replicate_wal(practice.site, clock=utc_now)
+    practice.store.heal()
+    replicate_wal(practice.site, clock=utc_now)
+    assert names(practice.site.replica, keys.WAL) == names(practice.site.primary, keys.WAL)
+    practice.lose(PRIMARY_REGION)
+    assert verify_vault(practice.alone(), deep=True).faults == ()
