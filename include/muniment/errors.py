@@ -22,7 +22,7 @@
         │   └── SourceShrank · NotVerified · NotAReviewer · AlreadySignedOff
         ├── Damaged                   stored bytes are not what was stored (exit code 3)
         │   ├── ObjectDamaged · ObjectMissing · PlanOutdated · RestoreHalfDone · RegisterHidden · WalGap
-    │   ├── WalSegmentInvalid
+        │   ├── WalHoleFound · WalSegmentInvalid
         │   └── PageChecksumFailed · MemberOutside
         ├── InvalidConfiguration      the registry or the policy is wrong (exit code 2)
         │   └── UnknownParameter          a run was triggered with a name that no step knows
@@ -477,6 +477,17 @@ class WalGap(Damaged):
     kept = "every segment that is there; recovery up to the gap is possible"
     hint = (
         "if the server still has them in pg_wal, push them with `muniment wal push`; else take a new full backup now."
+    )
+
+
+class WalHoleFound(Damaged):
+    """WAL between two backups is lost, and the policy wants a person to decide."""
+
+    text = "firm {firm} has a new hole in its wal archive: {hole}"
+    kept = "every recovery point, the instants on both sides of the hole, and tonight's base backup"
+    hint = (
+        "where the other vault still has the segments, `muniment repair {firm}` brings them back; "
+        "else take a new full backup: trigger the run with full, or `muniment backup {firm} --full`."
     )
 
 

@@ -26,6 +26,7 @@ from muniment_airflow.dag_settings import (
 from muniment_airflow.firm_docs import backup_doc, drill_doc, wal_doc
 from muniment_airflow.restore_dag import restore_dag
 from muniment_airflow.sign_off_dag import drill_sign_off_dag
+from muniment_airflow.wal_operators import ReplicateWal, VerifyWalCheckpoint
 
 SHARDS = 8
 
@@ -77,7 +78,7 @@ def _nightly_chain(firm: Firm) -> None:
     light = {"firm_id": firm.id, "pool": LIGHT_POOL}
     check = steps.CheckFirm(task_id="check_firm", execution_timeout=MINUTES, **light)
     base = steps.BaseBackup(task_id="base_backup", firm_id=firm.id, execution_timeout=BULK)
-    wal = steps.VerifyWalCheckpoint(
+    wal = VerifyWalCheckpoint(
         task_id="verify_wal_checkpoint",
         backup_id=BACKUP_ID,
         execution_timeout=firm.policy.wal_archive.wait + HOURS,
@@ -88,14 +89,14 @@ def _nightly_chain(firm: Firm) -> None:
     copy = steps.CopyToReplica(
         task_id="copy_to_replica",
         firm_id=firm.id,
-        backup_id=BACKUP_ID,
+        backup_id=PROVEN_BACKUP_ID,
         snapshot_id=of_step("sync_documents", "snapshot_id"),
         config_id=of_step("back_up_config", "config_id"),
         execution_timeout=BULK,
     )
     register = steps.RegisterRecoveryPoint(
         task_id="register_recovery_point",
-        backup_id=BACKUP_ID,
+        backup_id=PROVEN_BACKUP_ID,
         wal_proof=of_step("verify_wal_checkpoint", "proof"),
         copy_proof=of_step("copy_to_replica", "proof"),
         execution_timeout=HOURS,
@@ -119,7 +120,7 @@ def wal_dag(firm: Firm) -> DAG:
         doc_md=wal_doc(firm),
         **common_settings(firm, "wal", LIGHT_POOL),
     ) as dag:
-        steps.ReplicateWal(
+        ReplicateWal(
             task_id="replicate_wal",
             firm_id=firm.id,
             execution_timeout=HOURS,
@@ -176,6 +177,7 @@ def drill_watch_dag(firm: Firm) -> DAG:
 
 
 BACKUP_ID = of_step("base_backup", "backup_id")
+PROVEN_BACKUP_ID = of_step("verify_wal_checkpoint", "backup_id")
 BUILDERS = {
     "backup": backup_dag,
     "wal": wal_dag,

@@ -16,6 +16,7 @@ from include.muniment.errors import UnknownParameter
 from include.muniment.ports import utc_now
 from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.firms import recovery_point_asset, registered_firm
+from muniment_airflow.on_call_once import tell_once
 from muniment_airflow.progress import TaskLogProgress
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class Night:
     @property
     def run(self) -> str:
         return f"{self.context['dag'].dag_id}/{self.context['run_id']}"
+
+    @property
+    def is_last_try(self) -> bool:
+        return bool(self.context["ti"].try_number > self.context["ti"].max_tries)
 
     def asked_for(self, parameter: str) -> bool:
         return bool(self.context["params"][parameter])
@@ -120,22 +125,6 @@ class BaseBackup(FirmOperator):
         }
 
 
-class VerifyWalCheckpoint(FirmOperator):
-    """Proves that the vault holds every WAL segment which this backup needs."""
-
-    template_fields = (*FirmOperator.template_fields, "backup_id")
-
-    def __init__(self, *, backup_id: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.backup_id = backup_id
-
-    def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
-
-        proof = verify_wal_checkpoint(site, backup_id=self.backup_id, clock=utc_now, progress=night.progress)
-        return {"proof": proof.model_dump_json(), "effective_rpo_s": proof.effective_rpo_s}
-
-
 class SyncDocuments(FirmOperator):
     """Copies every document version that is new and registers tonight's document snapshot."""
 
@@ -163,7 +152,7 @@ class BackUpConfig(FirmOperator):
 
 
 class CopyToReplica(FirmOperator):
-    """Copies all that the point needs, and what earlier nights could not bring, into the other region; reads it back.
+    """Copies all that the point needs, and what earlier nights could not bring, into the other region.
 
     Where that region does not answer the proof is empty, and the point will say that it has no second copy yet.
     """
@@ -204,6 +193,7 @@ class RegisterRecoveryPoint(FirmOperator):
         self.copy_proof = copy_proof
 
     def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.alerts import second_region_alert
         from include.muniment.runbooks.register_recovery_point import register_recovery_point
         from include.muniment.runbooks.restore_kit import refresh_restore_kit
 
@@ -219,6 +209,7 @@ class RegisterRecoveryPoint(FirmOperator):
         for written in refresh_restore_kit(site, clock=utc_now):
             night.progress.note(f"restore kit: wrote {written}")
         night.context["outlet_events"][recovery_point_asset(self.firm_id)].extra = {"point_id": point.id}
+        tell_once(site, second_region_alert(site, clock=utc_now), night.context)
         return {"point_id": point.id, "size_bytes": point.size_bytes, "stored_bytes": point.stored_bytes}
 
 
@@ -237,15 +228,6 @@ class Expire(FirmOperator):
             night.progress.note(line)
         gone, kept = (sum(sizes) for sizes in zip(*((v.going_bytes, v.kept_bytes) for v in plan.vaults), strict=True))
         return {"point_id": night.point, "bytes_gone": gone, "bytes_kept": kept}
-
-
-class ReplicateWal(FirmOperator):
-    """Brings new WAL to the replica vault, so that losing a region loses minutes."""
-
-    def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.replicate_wal import replicate_wal
-
-        return {"segments": replicate_wal(site, clock=utc_now, progress=night.progress)}
 
 
 class RestoreTest(FirmOperator):

@@ -7,14 +7,13 @@ from hypothesis import strategies as st
 
 from include.muniment.domain.archive import (
     Archive,
-    Hole,
     TimelineHistory,
     effective_rpo_s,
     holes_between,
     reaches,
     recovery_windows,
 )
-from include.muniment.domain.register import Backup, RecoveryWindow, StoredFile
+from include.muniment.domain.register import Backup, RecoveryWindow, StoredFile, WalHole
 from include.muniment.domain.wal import Lsn, WalSegment
 
 MIB = 2**20
@@ -148,7 +147,7 @@ def test_windows_and_the_holes_between_them() -> None:
         ("b", lsn(9.5), lsn(13)),
     ]
     (hole,) = holes_between(windows)
-    assert hole == Hole(NOON + timedelta(hours=6), NOON + timedelta(hours=9))
+    assert hole == WalHole(start_at=NOON + timedelta(hours=6), end_at=NOON + timedelta(hours=9))
     assert str(hole) == "no instant between 2026-11-20 18:00:00 and 2026-11-20 21:00:00 can be restored"
 
 

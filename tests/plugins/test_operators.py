@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from muniment_airflow.hooks import firm_site
-from muniment_airflow.operators import BaseBackup, CheckFirm, ReplicateWal, point_id
+from muniment_airflow.operators import BaseBackup, CheckFirm, point_id
+from muniment_airflow.wal_operators import ReplicateWal
 
 from include.muniment.adapters.site import Site
 from include.muniment.domain import keys

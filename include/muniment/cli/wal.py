@@ -108,10 +108,14 @@ def _show(found: "WalStatus") -> None:
         ("behind", "—" if found.behind_bytes is None else size(found.behind_bytes)),
         ("effective RPO", "—" if found.effective_rpo_s is None else lasting(found.effective_rpo_s)),
         ("waiting for the archiver", f"{found.ready:,} files"),
-        ("not yet in the replica", f"{found.missing_in_replica:,} files"),
+        ("not yet in the replica", _lag(found.missing_in_replica)),
         ("last archived", f"{found.last_archived or 'nothing'} at {when(found.last_archived_at)}"),
         ("last failure", failed if found.last_failed else "none"),
     ])  # fmt: skip
+
+
+def _lag(missing: int | None) -> str:
+    return "the second region does not answer" if missing is None else f"{missing:,} files"
 
 
 @wal.command(short_help="Bring new WAL to the other region.")

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import count
 from typing import Self
 
-from include.muniment.domain.register import Backup, RecoveryWindow
+from include.muniment.domain.register import Backup, RecoveryWindow, WalHole
 from include.muniment.domain.wal import Lsn, TimelineId, WalSegment, is_segment
 
 
@@ -161,19 +161,6 @@ class Reach:
     last: WalSegment
 
 
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """No instant between these two can be restored."""
-
-    start_at: datetime
-    end_at: datetime
-
-    def __str__(self) -> str:
-        return (
-            f"no instant between {self.start_at:%Y-%m-%d %H:%M:%S} and {self.end_at:%Y-%m-%d %H:%M:%S} can be restored"
-        )
-
-
 def reaches(backups: Iterable[Backup], archive: Archive) -> tuple[Reach, ...]:
     """How far recovery gets, oldest backup first, once for each end: the oldest backup that leads there.
 
@@ -225,16 +212,24 @@ def recovery_windows(found: Iterable[Reach], written_at: Mapping[WalSegment, dat
     )
 
 
-def holes_between(windows: Iterable[RecoveryWindow]) -> tuple[Hole, ...]:
+def holes_between(windows: Iterable[RecoveryWindow]) -> tuple[WalHole, ...]:
     """The times between the first window's start and the last one's end that no window covers."""
     ordered = sorted((window for window in windows if window.end_at), key=lambda window: window.start_at)
-    holes: list[Hole] = []
+    holes: list[WalHole] = []
     covered: datetime | None = None
     for window in ordered:
         if covered is not None and window.start_at > covered:
-            holes.append(Hole(covered, window.start_at))
+            holes.append(WalHole(start_at=covered, end_at=window.start_at))
         covered = max(covered or window.start_at, window.end_at or window.start_at)
     return tuple(holes)
+
+
+def new_holes(holes: Iterable[WalHole], known: Iterable[WalHole]) -> tuple[WalHole, ...]:
+    """Those that meet none that is known. A hole grows when the backup behind it expires, and is the same one."""
+    known = tuple(known)
+    return tuple(
+        hole for hole in holes if not any(old.start_at < hole.end_at and hole.start_at < old.end_at for old in known)
+    )
 
 
 def effective_rpo_s(now: datetime, protected_until: datetime) -> float:

@@ -99,6 +99,8 @@ class BaseBackups(Setting):
 class WalArchive(Setting):
     wait: Annotated[Duration, Field(ge=timedelta(seconds=5), le=timedelta(hours=4))] = timedelta(minutes=10)
     """How long verify_wal_checkpoint waits for the archiver."""
+    hole: Literal["full_backup", "fail"] = "full_backup"
+    """What a night does behind a new hole: begin anew with a full backup, or end until a person asks for one."""
 
 
 class ObjectLock(Setting):

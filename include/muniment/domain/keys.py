@@ -22,6 +22,7 @@ APPROVAL = ".approval.json"
 ROLLED_BACK = ".rolled-back.json"
 ROLLED_BACK_TOLD = ".rolled-back-told.json"
 EXPIRED = "audit/expired/"
+ALERTS = "audit/alerts/"
 EXPIRING = "audit/expiring.json"
 LEASES = "leases/"
 RESTORE_KIT = "restore-kit/"
@@ -73,6 +74,14 @@ def lease(lease_id: str) -> str:
 
 def expired(plan_id: str) -> str:
     return f"{EXPIRED}{plan_id}"
+
+
+def alerts(topic: str) -> str:
+    return f"{ALERTS}{topic}/"
+
+
+def alert(topic: str, name: str) -> str:
+    return f"{alerts(topic)}{name}.json"
 
 
 def drill(drill_id: str) -> str:

@@ -231,11 +231,25 @@ class WalRange(Document):
     through_lsn: LsnText
 
 
+class WalHole(Document):
+    """No instant between these two can be restored: WAL in between is lost."""
+
+    start_at: AwareDatetime
+    end_at: AwareDatetime
+
+    def __str__(self) -> str:
+        return (
+            f"no instant between {self.start_at:%Y-%m-%d %H:%M:%S} and {self.end_at:%Y-%m-%d %H:%M:%S} can be restored"
+        )
+
+
 class WalProof(Document):
     """What verify_wal_checkpoint has proven about one backup's WAL in the primary vault."""
 
     wal: WalRange
     windows: tuple[RecoveryWindow, ...]
+    new_holes: tuple[WalHole, ...] = ()
+    """Holes that the newest recovery point did not know of."""
     effective_rpo_s: float
     verified_at: AwareDatetime
 
@@ -266,6 +280,8 @@ class Point(Document):
     stored_bytes: int
     wal: WalRange
     windows: tuple[RecoveryWindow, ...]
+    new_holes: tuple[WalHole, ...] = ()
+    """Holes in the WAL before this point that the point before it did not know of; absent in older points."""
     effective_rpo_s: float
     documents: str
     document_count: int

@@ -9,10 +9,10 @@ from include.muniment.domain.register import Point
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.back_up_cluster import back_up_cluster
 from include.muniment.runbooks.back_up_config import back_up_config
+from include.muniment.runbooks.prove_wal import prove_wal
 from include.muniment.runbooks.register_recovery_point import register_recovery_point
 from include.muniment.runbooks.second_copy import second_copy
 from include.muniment.runbooks.sync_documents import sync_documents
-from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
 
 
 def back_up_around(
@@ -21,7 +21,7 @@ def back_up_around(
     """The registered point. Raises what the chain's steps raise; ``ServerUnavailable`` where no server answers."""
     progress = progress or Silent()
     backup = back_up_cluster(site, point_id=point_id, full=full, clock=clock, progress=progress)
-    wal = verify_wal_checkpoint(site, backup_id=backup.id, clock=clock, progress=progress)
+    backup, wal = prove_wal(site, backup_id=backup.id, clock=clock, progress=progress)
     sync_documents(site, snapshot_id=point_id, accept_shrink=True, clock=clock, progress=progress)
     back_up_config(site, config_id=point_id, clock=clock)
     copy = second_copy(

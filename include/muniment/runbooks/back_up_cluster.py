@@ -49,9 +49,15 @@ class _Received:
 
 
 def back_up_cluster(
-    site: Site, *, point_id: str, full: bool = False, clock: Clock, progress: Progress | None = None
+    site: Site,
+    *,
+    point_id: str,
+    full: bool = False,
+    instead_of: Backup | None = None,
+    clock: Clock,
+    progress: Progress | None = None,
 ) -> Backup:
-    """The backup of ``point_id``: the registered one where there is one, else a new one.
+    """The backup of ``point_id``: the registered one where there is one (``instead_of`` is none), else a new one.
 
     Raises the store's errors, ``BackupStreamBroken``, ``PageChecksumFailed`` and ``BackupRefused``. Whatever it raises,
     nothing of the attempt is registered.
@@ -60,7 +66,7 @@ def back_up_cluster(
     prove_primary(site)
     with site.postgres.exclusively():
         done = _registered_for(site.primary, point_id, clock())
-        if done is not None:
+        if done is not None and (instead_of is None or done.id != instead_of.id):
             progress.note(f"{done.kind} base backup {done.id} of point {point_id} is registered already")
             return done
         server = read_server_state(site.postgres)

@@ -13,11 +13,11 @@ from include.muniment.runbooks.check_firm import require_ready
 from include.muniment.runbooks.create_vaults import create_vaults
 from include.muniment.runbooks.ensure_stand_in import ensure_stand_in
 from include.muniment.runbooks.expire import expire
+from include.muniment.runbooks.prove_wal import prove_wal
 from include.muniment.runbooks.register_recovery_point import register_recovery_point
 from include.muniment.runbooks.restore_kit import refresh_restore_kit
 from include.muniment.runbooks.second_copy import awaits_second_copy, second_copy
 from include.muniment.runbooks.sync_documents import sync_documents
-from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
 
 
 def run_chain(
@@ -37,7 +37,7 @@ def run_chain(
     for warning in require_ready(site, clock=clock):
         progress.note(str(warning))
     backup = back_up_cluster(site, point_id=point_id, full=full, clock=clock, progress=progress)
-    wal = verify_wal_checkpoint(site, backup_id=backup.id, clock=clock, progress=progress)
+    backup, wal = prove_wal(site, backup_id=backup.id, clock=clock, progress=progress)
     sync_documents(site, snapshot_id=point_id, accept_shrink=accept_shrink, clock=clock, progress=progress)
     back_up_config(site, config_id=point_id, clock=clock)
     copy = second_copy(

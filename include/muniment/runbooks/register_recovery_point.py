@@ -135,6 +135,7 @@ def _point(
         stored_bytes=backup.stored_bytes,
         wal=wal.wal,
         windows=wal.windows,
+        new_holes=wal.new_holes,
         effective_rpo_s=wal.effective_rpo_s,
         documents=point_id,
         document_count=len(snapshot.documents),

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from include.muniment.adapters import catalog
 from include.muniment.adapters.archiver import checkpoint_and_switch, read_archiver, waiting_files
 from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import StoredObject
+from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
-from include.muniment.domain.archive import Archive, effective_rpo_s, holes_between
-from include.muniment.domain.register import Backup, WalProof, WalRange
+from include.muniment.domain.archive import Archive, effective_rpo_s, holes_between, new_holes
+from include.muniment.domain.register import Backup, WalHole, WalProof, WalRange
 from include.muniment.domain.wal import WalSegment, history_name
-from include.muniment.errors import WalGap, WalNotYetArchived
+from include.muniment.errors import NothingToRestore, WalGap, WalNotYetArchived
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.identity import prove_primary
 from include.muniment.runbooks.verify_wal_files import verify_new_files
@@ -37,12 +37,14 @@ def verify_wal_checkpoint(site: Site, *, backup_id: str, clock: Clock, progress:
         files, archive = _Arrival(site, store, backup, through).await_all()
         verify_new_files(site, store, files, archive, clock=clock, progress=progress)
         windows = windows_on(store, archive, catalog.registered_backups(site.primary), through.timeline)
-        for hole in holes_between(windows):
+        holes = holes_between(windows)
+        for hole in holes:
             progress.note(str(hole))
         now = clock()
         return WalProof(
             wal=_range(backup, through),
             windows=windows,
+            new_holes=new_holes(holes, _known_holes(site.primary)),
             effective_rpo_s=effective_rpo_s(now, protected_until),
             verified_at=now,
         )
@@ -103,6 +105,14 @@ class _Arrival:
             waited_s=round(waited_s),
             last_failure=read_archiver(self.site.postgres).last_failure,
         )
+
+
+def _known_holes(vault: Vault) -> tuple[WalHole, ...]:
+    """Those before the newest recovery point: it was registered with them, and on-call was told."""
+    try:
+        return holes_between(catalog.latest_point(vault).windows)
+    except NothingToRestore:
+        return ()
 
 
 def _range(backup: Backup, through: WalSegment) -> WalRange:

@@ -1,6 +1,6 @@
 """How far the archive is behind the live log, what could be restored, and what would be lost right now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from pydantic import AwareDatetime
@@ -8,22 +8,17 @@ from pydantic import AwareDatetime
 from include.muniment.adapters import catalog
 from include.muniment.adapters.archiver import ArchiverState, read_archiver, waiting_files
 from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
+from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.archive import effective_rpo_s, holes_between
-from include.muniment.domain.register import Document, LsnText, RecoveryWindow
+from include.muniment.domain.register import Document, LsnText, RecoveryWindow, WalHole
 from include.muniment.domain.wal import Lsn
 from include.muniment.ports import Clock
-from include.muniment.runbooks.identity import prove_identity, prove_vault
+from include.muniment.runbooks.identity import prove_primary, prove_vault, prove_vaults, replica_away
 from include.muniment.runbooks.wal_windows import windows_on
 
 # XLogLongPageHeaderData: where the first record of a fresh segment begins.
 _LONG_HEADER_BYTES = 40
-
-
-class HoleInWindows(Document):
-    start_at: AwareDatetime
-    end_at: AwareDatetime
 
 
 class WalStatus(Document):
@@ -36,14 +31,15 @@ class WalStatus(Document):
     behind_bytes: int | None
     ready: int
     """Files that wait for the archiver."""
-    missing_in_replica: int
+    missing_in_replica: int | None
+    """``None`` where the second region does not answer."""
     last_archived: str | None
     last_archived_at: AwareDatetime | None
     last_failed: str | None
     last_failed_at: AwareDatetime | None
     failed_count: int
     windows: tuple[RecoveryWindow, ...]
-    holes: tuple[HoleInWindows, ...]
+    holes: tuple[WalHole, ...]
     effective_rpo_s: float | None
     """``None`` where nothing can be restored."""
     read_at: AwareDatetime
@@ -51,11 +47,10 @@ class WalStatus(Document):
 
 def wal_status(site: Site, *, clock: Clock) -> WalStatus:
     """Changes nothing, on the server or in the vaults."""
-    mark = prove_identity(site)
+    mark = prove_primary(site)
     state = read_archiver(site.postgres)
     store = WalArchive(site.primary, mark.system_identifier)
     files = store.files()
-    replicated = WalArchive(site.replica, mark.system_identifier).files()
     archive = store.archive(files, state.segment_bytes)
     windows = windows_on(store, archive, catalog.registered_backups(site.primary), state.timeline)
     newest = _protected(windows)
@@ -67,17 +62,23 @@ def wal_status(site: Site, *, clock: Clock) -> WalStatus:
         archived_lsn=newest.end_lsn if newest else None,
         behind_bytes=max(0, state.live_lsn.bytes_since(newest.end_lsn)) if newest else None,
         ready=len(waiting_files(site.postgres)),
-        missing_in_replica=len(files.keys() - replicated.keys()),
+        missing_in_replica=_missing_in_replica(site, files),
         last_archived=state.last_archived,
         last_archived_at=state.last_archived_at,
         last_failed=state.last_failed,
         last_failed_at=state.last_failed_at,
         failed_count=state.failed_count,
         windows=windows,
-        holes=tuple(HoleInWindows(start_at=hole.start_at, end_at=hole.end_at) for hole in holes_between(windows)),
+        holes=holes_between(windows),
         effective_rpo_s=effective_rpo_s(now, _protected_until(newest, state, now)) if newest else None,
         read_at=now,
     )
+
+
+def _missing_in_replica(site: Site, files: Mapping[str, StoredObject]) -> int | None:
+    if replica_away(site) is not None:
+        return None
+    return len(files.keys() - WalArchive(site.replica, prove_vaults(site).system_identifier).files().keys())
 
 
 def seconds_at_risk(site: Site, vault: Vault, *, clock: Clock) -> float | None:

@@ -1,0 +1,108 @@
+"""What on-call hears once, however many nights it lasts: when it begins, every seventh night, and when it is over.
+
+``told`` are the names of what was told before, as the primary vault keeps them. A trouble that lasts is named by the
+instant at which it was told first; what is told of it later bears that name and an ending.
+"""
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from include.muniment.domain.register import Document, WalHole, new_id
+
+type Topic = Literal["second-region", "wal-hole"]
+
+REMIND_EVERY_NIGHTS = 7
+_OVER = ".over"
+
+
+class Alert(Document):
+    """``audit/alerts/<topic>/<name>.json``: on-call was told this."""
+
+    format: Literal[1] = 1
+    firm: str
+    topic: Topic
+    name: str
+    subject: str
+    message: str
+    told_at: AwareDatetime
+    told: str
+    """Who was told, by which way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """``message`` has what happened, KEPT and HINT."""
+
+    topic: Topic
+    name: str
+    subject: str
+    message: str
+
+
+def open_since(told: Set[str]) -> str | None:
+    """The name of the trouble that is not over."""
+    begun = {name for name in told if "." not in name}
+    return max((name for name in begun if name + _OVER not in told), default=None)
+
+
+def second_region_notice(
+    *, firm: str, region: str, away: str | None, waiting: Sequence[str], told: Set[str], now: datetime
+) -> Notice | None:
+    """``away``: why the region does not answer. ``waiting``: points that it does not have, oldest first."""
+    since = open_since(told)
+    if since is None:
+        return _begun(firm, region, away, waiting, new_id(now)) if away or waiting else None
+    if not away and not waiting:
+        what = f"the second region {region} of firm {firm} has everything again"
+        kept = "every recovery point, in both regions"
+        return Notice(
+            "second-region", since + _OVER, f"{firm}: whole in both regions again", _text(what, kept, "none.")
+        )
+    if len(waiting) % REMIND_EVERY_NIGHTS == 0 and waiting:
+        notice = _begun(firm, region, away, waiting, f"{since}.{len(waiting)}")
+        return None if notice.name in told else notice
+    return None
+
+
+def hole_notices(*, firm: str, holes: Sequence[WalHole], point: str, told: Set[str]) -> tuple[Notice, ...]:
+    """One for each that was not told of yet: a hole is known by the instant at which it begins."""
+    return tuple(_of_hole(firm, hole, point) for hole in holes if new_id(hole.start_at) not in told)
+
+
+def _begun(firm: str, region: str, away: str | None, waiting: Sequence[str], name: str) -> Notice:
+    why = f"does not answer: {away}" if away else "answers, and lacks what it should have"
+    count = (
+        f"\n{len(waiting)} recovery points are in the primary region alone, the first is {waiting[0]}"
+        if waiting
+        else ""
+    )
+    what = f"the second region {region} of firm {firm} {why}{count}"
+    kept = "every recovery point in the primary region; each night goes on there"
+    hint = (
+        f"look at the health of S3 and KMS in {region}. When it is back, the next night brings everything over; "
+        f"`muniment points {firm}` shows which points are in both regions. This is told again every "
+        f"{REMIND_EVERY_NIGHTS} nights, and when it is over."
+        if away
+        else f"`muniment verify {firm}`, then `muniment repair {firm}`; the night's log says what it could not bring."
+    )
+    return Notice("second-region", name, f"{firm}: no second copy", _text(what, kept, hint))
+
+
+def _of_hole(firm: str, hole: WalHole, point: str) -> Notice:
+    kept = (
+        f"recovery point {point} and whatever lies behind it; everything before {hole.start_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
+    hint = (
+        f"find out what removed the WAL or kept it from the archive. Where the other vault still has it, "
+        f"`muniment repair {firm}` brings it back. Tonight's full backup is where recovery begins again."
+    )
+    what = f"the WAL archive of firm {firm} has a hole: {hole}"
+    return Notice("wal-hole", new_id(hole.start_at), f"{firm}: a hole in the WAL", _text(what, kept, hint))
+
+
+def _text(what: str, kept: str, hint: str) -> str:
+    return f"{what}\nKEPT: {kept}\nHINT: {hint}"

@@ -1,0 +1,62 @@
+"""The steps that the WAL archive is about; as in operators.py, what a step runs is imported when it runs."""
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.muniment.errors import StoreUnavailable
+from include.muniment.ports import utc_now
+from muniment_airflow.on_call_once import tell_once
+from muniment_airflow.operators import FirmOperator, Night, Result
+
+if TYPE_CHECKING:
+    from include.muniment.adapters.site import Site
+
+
+class VerifyWalCheckpoint(FirmOperator):
+    """Proves that the vault holds every WAL segment which this backup needs.
+
+    Behind a new hole the policy may put a full backup in its place; the steps that follow use what this one returns.
+    """
+
+    template_fields = (*FirmOperator.template_fields, "backup_id")
+
+    def __init__(self, *, backup_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.backup_id = backup_id
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.alerts import hole_alerts
+        from include.muniment.runbooks.prove_wal import prove_wal
+
+        backup, proof = prove_wal(site, backup_id=self.backup_id, clock=utc_now, progress=night.progress)
+        for notice in hole_alerts(site, proof.new_holes, night.point):
+            tell_once(site, notice, night.context)
+        return {
+            "backup_id": backup.id,
+            "proof": proof.model_dump_json(),
+            "effective_rpo_s": proof.effective_rpo_s,
+        }
+
+
+class ReplicateWal(FirmOperator):
+    """Brings new WAL to the replica vault, so that losing a region loses minutes.
+
+    A region that is away on the last try skips the run: on-call is told once, and not by each run's failure.
+    """
+
+    def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.runbooks.alerts import is_told_of_second_region, second_region_alert
+        from include.muniment.runbooks.identity import replica_away
+        from include.muniment.runbooks.replicate_wal import replicate_wal
+
+        try:
+            segments = replicate_wal(site, clock=utc_now, progress=night.progress)
+        except StoreUnavailable as error:
+            if not night.is_last_try or replica_away(site) is None:
+                raise
+            tell_once(site, second_region_alert(site, clock=utc_now), night.context)
+            raise AirflowSkipException(error.what) from error
+        if is_told_of_second_region(site.primary):
+            tell_once(site, second_region_alert(site, clock=utc_now), night.context)
+        return {"segments": segments}
