@@ -288,9 +288,12 @@ class TargetUnreachable(Refused):
 class BeingExpired(Refused):
     """Who reads comes too late: expire has begun to delete what would be read."""
 
-    text = "expire deletes what would be read from {bucket}, until {until} at the latest: {what}"
+    text = "expire deletes what would be read from {bucket}: {what}"
     kept = "whatever was there; this run has fetched nothing and overwritten nothing"
-    hint = "plan again: `muniment points` lists the recovery points that stay; or wait for the end of expire, if it was killed."
+    hint = (
+        "plan again: `muniment points` lists the recovery points that stay. Was that expire killed before it had deleted"
+        " anything, nothing stands in the way from {until} on."
+    )
 
 
 class NotApproved(Refused):

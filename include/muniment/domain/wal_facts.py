@@ -92,7 +92,7 @@ class LedgerSpan:
 
     @classmethod
     def parse(cls, key: str) -> Self | None:
-        """``key`` may begin anywhere before the system identifier. ``None``: an old key that tells none; not read."""
+        """``key`` may begin anywhere before the system identifier; ``None`` for one that tells nothing."""
         found = _LEDGER.search(key)
         return cls(int(found["system"]), found["first"], found["last"]) if found else None
 
