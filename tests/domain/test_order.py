@@ -15,6 +15,7 @@ from include.muniment.domain.wal import Lsn
 from include.muniment.runbooks.find_stop import StopFinder
 from include.muniment.runbooks.search_wal import WalSearch
 from tests.domain.test_archive import MIB, NOON, archive, backup, lsn, run
+from tests.domain.test_restore_choice import written
 from tests.domain.worlds import DAY, START, World
 
 MINUTE = timedelta(minutes=1)
@@ -91,7 +92,7 @@ def restorable(made: list[Base]) -> Restorable:
     listed = sorted(made, key=lambda base: base.point.id)
     newest_first = sorted(listed, key=lambda base: base.point.measured, reverse=True)
     end = max(base.point.control_totals.lsn.offset_bytes for base in made) // MIB + 1
-    return Restorable(newest_first, archive(*run(1, end)))
+    return Restorable(newest_first, archive(*run(1, end)), written(1))
 
 
 def planned(found: Restorable, target: RecoveryTarget, asked: Point | None = None) -> Choice:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from include.demo.cloud import Cloud
+from include.muniment.adapters import catalog
 from include.muniment.adapters.site import Site
 from include.muniment.domain import keys
 from include.muniment.domain.register import DocumentSnapshot
@@ -66,6 +67,29 @@ def test_a_night_that_expired_between_leaves_the_one_before(site17: Site, desk: 
     nearest = documents_by(site17.primary, third.taken_at - timedelta(milliseconds=1)).documents
     assert nearest is not None
     assert (nearest.count, nearest.at, nearest.snapshot) == (3, first.taken_at, first.id)
+
+
+def test_neither_names_nor_the_order_of_copying_decide(site17: Site, desk: Desk) -> None:
+    """Three nights whose names run backwards, in a replica vault that got the newest list first."""
+    nights = []
+    for number in (3, 2, 1):
+        desk.put(f"night/{number}.pdf", b"filed")
+        next_second()
+        nights.append(sync(site17, snapshot_id=f"night-{number}"))
+        next_second()
+    assert [night.previous for night in nights] == [None, "night-3", "night-2"]
+    for night in reversed(nights):
+        key = keys.document_snapshot(night.id)
+        site17.replica.put(key, site17.primary.get(key), locked_until=None)
+        next_second()
+    for vault in site17.vaults:
+        assert catalog.latest_snapshot(vault) == nights[-1]
+        for count, night in enumerate(nights, 1):
+            for at in (night.taken_at, night.taken_at + timedelta(milliseconds=1)):
+                found = documents_by(vault, at).documents
+                assert found is not None
+                assert (found.count, found.snapshot) == (count, night.id)
+        assert documents_by(vault, nights[0].taken_at - timedelta(milliseconds=1)).documents is None
 
 
 def test_a_vault_without_snapshots_has_no_documents(site17: Site) -> None:
