@@ -131,7 +131,11 @@ def test_a_cent_and_a_table_that_is_not_there_are_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "passes"), [("0", True), ("0.00", True), ("-0.01", False), ("100", False), (None, False)]
+    ("found", "passes"),
+    [
+        *((nought, True) for nought in ("0", "0.00", "-0", "0E-8")),
+        *((other, False) for other in ("-0.01", "100", "1E-8", "", "-", ".", "-.0-", "NaN", "sNaN", "f", None)),
+    ],
 )
 def test_a_ledger_balances_to_the_cent(found: str | None, passes: bool) -> None:
     assert rules.balance_check("trust", found).passed is passes

@@ -1,5 +1,6 @@
 """What a restore would bring back, decided from one vault before anything is fetched."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 from include.demo.cloud import Cloud
 from include.muniment.adapters import catalog
 from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.site import build_vault
+from include.muniment.adapters.vault import Vault
 from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import Point
 from include.muniment.domain.restore_plan import RestorePlan
@@ -18,7 +21,8 @@ from include.muniment.ports import utc_now
 from include.muniment.runbooks import find_stop, read_wal
 from include.muniment.runbooks.plan_restore import plan_restore
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory
+from tests.fixtures.faults import FaultProxy
+from tests.fixtures.sites import LOGINS, SiteFactory
 from tests.fixtures.wal import sql
 from tests.runbooks.archived import Archived, archived_firm
 
@@ -36,7 +40,7 @@ def firm(
     return archived_firm(cluster_factory, site_factory, programs17, run_dir / f"wal-{tmp_path.name}")
 
 
-def plan(firm: Archived, target: str, tmp_path: Path) -> RestorePlan:
+def plan(firm: Archived, target: str, tmp_path: Path, *, other: Vault | None = None) -> RestorePlan:
     return plan_restore(
         firm.site.primary,
         firm.site.firm,
@@ -44,6 +48,7 @@ def plan(firm: Archived, target: str, tmp_path: Path) -> RestorePlan:
         side="primary",
         into=tmp_path / "data",
         clock=utc_now,
+        other=other,
     )
 
 
@@ -228,7 +233,9 @@ def test_wal_is_read_a_few_segments_at_a_time(firm: Archived, tmp_path: Path, mo
     assert [plan(firm, at.isoformat(), tmp_path).reaches_at for at in instants[:-1]] == read
 
 
-def test_a_segment_that_one_vault_lacks_is_lent_by_the_other(firm: Archived, cloud: Cloud, tmp_path: Path) -> None:
+def test_a_segment_that_one_vault_lacks_is_lent_by_the_other(
+    firm: Archived, cloud: Cloud, tmp_path: Path, faulty_store: FaultProxy
+) -> None:
     firm.point(full=True)
     firm.write(1)
     missing = WalSegment.ending(firm.switch(), 1, 2**20)
@@ -240,16 +247,19 @@ def test_a_segment_that_one_vault_lacks_is_lent_by_the_other(firm: Archived, clo
     firm.delete(cloud, missing.name)
     with pytest.raises(TargetUnreachable):
         plan(firm, "latest", tmp_path)
-    lent = plan_restore(
-        firm.site.primary,
-        firm.site.firm,
-        RecoveryTarget.parse("latest"),
-        side="primary",
-        into=tmp_path / "data",
-        clock=utc_now,
-        other=firm.site.replica,
-    )
+    lent = plan(firm, "latest", tmp_path, other=firm.site.replica)
     assert (lent.replay.lent_segments, lent.vault) == (1, firm.site.primary.bucket)
+    # A replica that cannot be listed shortens nothing silently: what is not known is said.
+    login = LOGINS[firm.site.firm.id]["aws"]
+    away = replace(login, extra={**login.extra, "endpoint_url": faulty_store.endpoint_url})
+    faulty_store.fail("503")
+    replica = build_vault(firm.site.firm, "replica", away.clients())
+    with pytest.raises(TargetUnreachable) as refused:
+        plan(firm, "latest", tmp_path, other=replica)
+    assert (
+        f"; whether the other vault reaches it is not known: S3 ListObjectsV2 on {replica.bucket}/wal/"
+        in refused.value.what
+    )
     own = {"id", "made_at", "replay", "space_there_bytes"}
     assert lent.model_dump(exclude=own) == whole.model_dump(exclude=own)
     assert "1 of them are not in this vault and come from the other one" in "\n".join(plan_lines(lent))

@@ -14,18 +14,18 @@ from include.muniment.errors import MunimentError
 
 @dataclass(frozen=True, slots=True)
 class EitherArchive:
-    """``home`` is asked first. ``other`` may be gone with its region; without it nobody helps out."""
+    """``home`` is asked first for a file. ``other`` may be gone with its region; without it nobody helps out."""
 
     home: WalArchive
     other: WalArchive | None = None
 
     def files(self) -> Mapping[str, StoredObject]:
-        """Every file of either by its name; home's word where both have one."""
-        found: dict[str, StoredObject] = {}
-        if self.other is not None:
-            with suppress(MunimentError):
-                found.update(self.other.files())
-        return {**found, **self.home.files()}
+        """Every file of either by its name; home's word where both have one.
+
+        An ``other`` that does not answer raises: a listing without it would look like a hole in the archive.
+        """
+        lent = self.other.files() if self.other is not None else {}
+        return {**lent, **self.home.files()}
 
     def archive(self, names: Iterable[str], segment_bytes: int) -> Archive:
         names = list(names)

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 
 from include.muniment.domain.drill_evidence import Check, DrillSide, DrillTarget, Means, PastDrill
@@ -133,9 +134,15 @@ def _count_check(table: str, found: int | None, before: int, after: int | None) 
 
 
 def balance_check(name: str, found: str | None) -> Check:
-    """``found`` is the number as PostgreSQL prints it: ``0``, ``0.00`` or what is missing."""
-    passed = found is not None and found.strip("-0.") == ""
-    return Check(name=f"ledger: {name}", expected="0", found=str(found), passed=passed)
+    """``found`` is the number as the driver has it: ``0``, ``0.00``, ``0E-8``. Text that is no number is not zero."""
+    return Check(name=f"ledger: {name}", expected="0", found=str(found), passed=found is not None and _is_zero(found))
+
+
+def _is_zero(number: str) -> bool:
+    try:
+        return Decimal(number) == 0
+    except InvalidOperation:
+        return False
 
 
 def promise_checks(promised: RecoveryClass, *, recover_s: float, data_lost_s: float | None) -> Iterator[Check]:

@@ -25,7 +25,7 @@ from include.muniment.domain.restore_estimate import estimate_s
 from include.muniment.domain.restore_plan import OtherTimeline, RestorePlan, WalToReplay
 from include.muniment.domain.restore_text import left_out, left_out_of_documents
 from include.muniment.domain.wal import TimelineId
-from include.muniment.errors import Damaged, NothingToRestore, ProgramMissing, TargetUnreachable
+from include.muniment.errors import Damaged, MunimentError, NothingToRestore, ProgramMissing, TargetUnreachable
 from include.muniment.ports import Clock
 from include.muniment.runbooks.documents_of_plan import FoundDocuments, documents_by, documents_of_point
 from include.muniment.runbooks.find_stop import StopFinder
@@ -120,11 +120,23 @@ def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple
     stock = _take_stock(vault, None, target)
     try:
         return stock, _find(stock, target)
-    except (TargetUnreachable, Damaged):
+    except (TargetUnreachable, Damaged) as refused:
         if other is None:
             raise
-    both = _take_stock(vault, other, target)
+        alone = refused
+    try:
+        both = _take_stock(vault, other, target)
+    except MunimentError as away:
+        raise _unasked(alone, away) from away
     return both, _find(both, target)
+
+
+def _unasked(refused: TargetUnreachable | Damaged, away: MunimentError) -> MunimentError:
+    """What one vault cannot reach is out of reach only when the other one has been looked into."""
+    if isinstance(refused, Damaged):
+        return refused
+    reason = f"{refused.facts['reason']}; whether the other vault reaches it is not known: {away.what}"
+    return TargetUnreachable(**{**refused.facts, "reason": reason})
 
 
 def _take_stock(vault: Vault, other: Vault | None, target: RecoveryTarget) -> _Stock:
