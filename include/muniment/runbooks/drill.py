@@ -74,7 +74,7 @@ def _earlier(site: Site, clock: Clock, progress: Progress, locked_until: datetim
     for drill in done[-1:]:
         if evidence_pages(site.primary, drill.id) is None:
             _write_pages(site, drill, locked_until, progress)
-    return tuple(sorted((*done, *begun_drills(site.primary)), key=lambda each: each.id))
+    return tuple(sorted((*done, *begun_drills(site.primary)), key=lambda each: (each.started_at, each.id)))
 
 
 def _begun(site: Site, drill_id: str, number: int, route: Route, seed: int | None, now: datetime) -> BegunDrill:
