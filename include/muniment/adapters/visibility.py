@@ -44,10 +44,14 @@ class BothWays:
 
 def count_both_ways(server: PostgresServer, table: str) -> BothWays:
     """``table``: ``schema.table``. Of a partitioned one it is enough that one partition is answered by its index."""
-    query = sql.SQL("SELECT count(*) AS n FROM {}").format(sql.Identifier(*table.split(".")))
     with server.connect() as connection:
-        by_rows = _count(connection, query, without=("indexscan", "indexonlyscan", "bitmapscan"))
-        by_index = _count(connection, query, without=("seqscan", "bitmapscan"), only_by=INDEX_ALONE)
+        return both_ways(connection, *table.split("."))
+
+
+def both_ways(connection: _Connection, *name: str) -> BothWays:
+    query = sql.SQL("SELECT count(*) AS n FROM {}").format(sql.Identifier(*name))
+    by_rows = _count(connection, query, without=("indexscan", "indexonlyscan", "bitmapscan"))
+    by_index = _count(connection, query, without=("seqscan", "bitmapscan"), only_by=INDEX_ALONE)
     assert by_rows is not None, "nothing is asked of its plan"
     return BothWays(by_rows, by_index)
 
