@@ -112,7 +112,7 @@ def _wait(stack: Stack, ready: Callable[[], bool], otherwise: str) -> None:
     while not ready():
         stack.airflow.require_running()
         if time.monotonic() > deadline:
-            raise DemonstrationFailed(what=f"{otherwise} after {_READY_TIMEOUT_S} s", place=stack.airflow.home)
+            raise DemonstrationFailed(what=f"{otherwise} after {_READY_TIMEOUT_S} s", place=stack.world.root)
         time.sleep(0.3)
 
 

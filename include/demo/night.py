@@ -78,7 +78,7 @@ class Comparison:
 def restore(stack: Stack, firm_id: str, point: Point) -> list[Comparison]:
     """From the vault alone, staged up to the instant of the point's control totals, with the documents of that night.
 
-    With docs/iam/restore.json: whoever restores cannot write.
+    With docs/iam/restore.json: whoever restores cannot write. What differs stays, for whoever looks for the reason.
     """
     firm = stack.registry[firm_id]
     login = find_login(firm.aws_connection, stack.settings_for(firm_id, "restore"))
@@ -87,10 +87,10 @@ def restore(stack: Stack, firm_id: str, point: Point) -> list[Comparison]:
     target = RecoveryTarget("point", point.id)
     plan = plan_restore(vault, firm, target, side="primary", into=into, clock=utc_now)
     staging = stage_restore(vault, firm, plan, clock=utc_now)
-    try:
-        return list(_compare(stack.site(firm_id), staging, point.control_totals))
-    finally:
+    compared = list(_compare(stack.site(firm_id), staging, point.control_totals))
+    if all(one.matches for one in compared):
         destroy(StagingFolder(into.parent))
+    return compared
 
 
 def _compare(site: Site, staging: Staging, totals: ControlTotals) -> Iterator[Comparison]:

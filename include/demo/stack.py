@@ -95,7 +95,8 @@ class Stack:
 
     def _make_cloud(self, files: list[firms.FirmFile]) -> None:
         with self.phase("S3, KMS, Secrets Manager and IAM in two regions"):
-            self.cloud = Cloud.start(self.world.cloud)
+            # So that the vaults are still there when a demonstration has failed and its folder is kept.
+            self.cloud = Cloud.start(self.world.cloud, persist=True)
             firms.write_registry(self.world, self.cloud, files)
             for values in files:
                 firms.write_env_file(firms.env_file(self.world, values["id"]), values["id"])

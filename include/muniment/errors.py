@@ -671,5 +671,5 @@ class DemonstrationFailed(Permanent):
     """A step of `make demo` did not do what it shows."""
 
     text = "the demonstration failed: {what}"
-    kept = "the logs, in {place}"
+    kept = "its folder, logs and vaults included: {place}"
     hint = "the lines above are the end of the log of what failed."

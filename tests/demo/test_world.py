@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 
 from include.demo.cloud import Cloud
+from include.demo.commands import _stopped_at_the_end
+from include.demo.firms import firm_files
+from include.demo.show import Show
+from include.demo.stack import Stack
 from include.demo.world import World, demo_programs
 from include.muniment.adapters import processes
 from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.errors import DemonstrationIsBusy, TargetNotEmpty
+from include.muniment.errors import DemonstrationFailed, DemonstrationIsBusy, TargetNotEmpty
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
@@ -70,3 +74,25 @@ def test_what_a_killed_one_left_running_is_ended(run_dir: Path) -> None:
     assert not processes.working_in(world.cloud)
     assert not processes.working_in(cluster.data_dir)
     world.remove()
+
+
+def test_a_demonstration_that_failed_keeps_its_vaults(run_dir: Path) -> None:
+    """Whoever looks for the reason starts the cloud again in the folder that the error names."""
+    world = World(run_dir / "different")
+    with pytest.raises(DemonstrationFailed) as failed, _stopped_at_the_end(world, Show()):
+        stack = Stack(world, Show().phase, keeps_schedules=False)
+        stack._make_cloud(firm_files(1))
+        (firm,) = stack.registry.values()
+        place = firm.documents[0]
+        key = firm.vaults.primary.kms_key
+        sealed = stack.cloud.client("kms", key.split(":")[3]).encrypt(KeyId=key, Plaintext=b"1")["CiphertextBlob"]
+        stack.cloud.client("s3", place.region).put_object(Bucket=place.bucket, Key="a", Body=sealed)
+        raise DemonstrationFailed(what="what was restored differs in ['matters, rows']", place=world.root)
+    stack.cloud.stop()  # reaps it
+    assert f"KEPT: its folder, logs and vaults included: {world.root}" in str(failed.value)
+    again = Cloud.start(world.cloud, persist=True)
+    try:
+        found = again.client("s3", place.region).get_object(Bucket=place.bucket, Key="a")["Body"].read()
+        assert again.client("kms", key.split(":")[3]).decrypt(CiphertextBlob=found)["Plaintext"] == b"1"
+    finally:
+        again.stop()

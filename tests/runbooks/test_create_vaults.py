@@ -245,11 +245,12 @@ def test_a_vault_that_is_gone_is_not_quietly_made_anew(
         f"HINT: run `muniment check {site.firm.id}` and follow each remedy."
     )
     assert_untouched(site, "replica")
-    assert check_firm(site, clock=utc_now) == (
+    stops = [finding for finding in check_firm(site, clock=utc_now) if finding.severity == "stop"]
+    assert stops == [
         Finding(
             f"vault {site.replica.bucket} in us-west-2: it is gone, and the other vault holds recovery points",
             f"find out who removed it; `muniment check {site.firm.id} --replace-lost-vault` makes it anew.",
         ),
-    )
+    ]
     create_vaults(site, clock=utc_now, replace_lost=True)
     assert_complete(site)
