@@ -73,7 +73,7 @@ def test_a_staging_from_its_plan_to_its_end(run: Run, tmp_path: Path) -> None:
     assert datetime.fromisoformat(longer["expires_at"]) > utc_now() + timedelta(days=2)
     assert said(run, "staging", "destroy", staged["id"]) == {"destroyed": str(folder)}
     assert not folder.exists()
-    assert said(run, "staging", "list") == {"stagings": []}
+    assert said(run, "staging", "list") == {"stagings": [], "half_made": []}
     again = run("staging", "destroy", staged["id"])
     assert again.returncode == 4
     assert "is not a staging of muniment's" in again.stderr

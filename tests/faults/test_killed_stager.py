@@ -1,28 +1,39 @@
 """Whoever stages a restore is killed with SIGKILL: no server stays, nothing half counts, and the same plan goes on."""
 
+import json
 import pickle
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from include.demo.cloud import Cloud
-from include.muniment.adapters import processes
+from include.muniment.adapters import catalog, processes
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.staging_records import StagingFolder
 from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import new_id
 from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.errors import NoSuchStaging
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.nightly import run_chain
 from include.muniment.runbooks.plan_restore import plan_restore
 from include.muniment.runbooks.stage_restore import stage_restore, staging_place
-from include.muniment.runbooks.staging import HALF_MADE_KEPT, clear_expired, stagings
+from include.muniment.runbooks.staging import (
+    HALF_MADE_KEPT,
+    clear_expired,
+    destroy,
+    find_any_staging,
+    half_made,
+    stagings,
+)
 from tests.faults.worker import through
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy
@@ -114,3 +125,87 @@ def test_what_nobody_goes_on_with_is_cleared_a_day_later(
     assert clear_expired(root, now=now) == []
     assert clear_expired(root, now=now + HALF_MADE_KEPT) == [into.parent]
     assert list(root.iterdir()) == []
+
+
+@pytest.fixture
+def command(firm: Site, root: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    script = muniment_script(firm, tmp_path, MUNIMENT_SCRATCH=str(root))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([script, *words], check=True, capture_output=True, text=True)
+
+    return run
+
+
+def test_one_that_was_begun_is_shown_and_destroyed_and_goes_on_only_to_the_same_end(
+    firm: Site,
+    root: Path,
+    faulty_store: FaultProxy,
+    tmp_path: Path,
+    command: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    """After more nights ``latest`` is another instant: the old plan's would be restored, and nobody would know."""
+    into = staging_place(root, firm.firm.id, utc_now())
+    plan = plan_restore(firm.primary, firm.firm, RecoveryTarget("latest"), side="primary", into=into, clock=utc_now)
+    killed_at(MIDDLES["WAL is fetched"], firm, plan, faulty_store, tmp_path)
+    staging_id = into.parent.name[-19:]
+    listed = json.loads(command("staging", "list", "--json").stdout)
+    (begun,) = listed["half_made"]
+    assert listed["stagings"] == []
+    assert (begun["id"], begun["target"], begun["being_made"]) == (staging_id, "latest", False)
+    assert datetime.fromisoformat(begun["removed_at"]) > utc_now() + timedelta(hours=23)
+    shown = command("staging", "list").stdout
+    assert re.search(rf"{staging_id} .* latest .* half-made", shown)
+    assert f"or now: `muniment staging destroy {staging_id}`" in shown
+
+    with firm.postgres.connect() as session:
+        session.execute("INSERT INTO matter VALUES (1001)")
+    run_chain(firm, point_id=new_id(utc_now()), run="another night", clock=utc_now)
+    anew = command("restore", firm.firm.id, "--stage", "--without-documents")
+    assert f"the staging that was begun with plan {plan.id}, made " in anew.stderr
+    assert "this one begins anew; `muniment staging list` shows both" in anew.stderr
+    (staging,) = stagings(root)
+    with psycopg.connect(staging.connection.conninfo) as session:
+        assert session.execute("SELECT count(*) FROM matter").fetchone() == (1001,)
+
+    gone = json.loads(command("staging", "destroy", staging_id, "--json").stdout)
+    assert gone == {"destroyed": str(into.parent)}
+    assert not into.parent.exists()
+    assert stagings(root) == [staging]
+
+
+def test_the_same_plan_made_anew_goes_on(
+    firm: Site,
+    root: Path,
+    faulty_store: FaultProxy,
+    tmp_path: Path,
+    command: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    point = catalog.latest_point(firm.primary).id
+    into = staging_place(root, firm.firm.id, utc_now())
+    plan = plan_restore(
+        firm.primary, firm.firm, RecoveryTarget("point", point), side="primary", into=into, clock=utc_now
+    )
+    killed_at(MIDDLES["documents are fetched"], firm, plan, faulty_store, tmp_path)
+    done = command("restore", firm.firm.id, "--to", point, "--stage")
+    assert f"the staging that was begun with plan {plan.id} goes on" in done.stderr
+    (staging,) = stagings(root)
+    assert staging.data_directory == str(into)
+    assert half_made(root) == []
+
+
+def test_a_folder_that_nothing_was_in_yet_is_cleared_like_any_other(root: Path) -> None:
+    folder = StagingFolder(root / "staging-alder-20261120T083000123Z")
+    folder.path.mkdir()
+    (each,) = half_made(root)
+    assert (each.id, each.firm, each.target, each.is_being_made) == ("20261120T083000123Z", "alder", "—", False)
+    assert clear_expired(root, now=utc_now()) == []
+    assert clear_expired(root, now=utc_now() + HALF_MADE_KEPT) == [folder.path]
+    folder.path.mkdir()
+    destroy(find_any_staging(root, "20261120T083000123Z"))
+    assert not folder.path.exists()
+    folder.path.mkdir()
+    (folder.path / "will.pdf").write_text("somebody else's")
+    with pytest.raises(NoSuchStaging):
+        destroy(find_any_staging(root, "20261120T083000123Z"))
+    (folder.path / "will.pdf").unlink()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from include.muniment.cli.documents import Lasting, live_buckets
-from include.muniment.cli.output import say_json
+from include.muniment.cli.output import say_json, when
 from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
 from include.muniment.cli.staging import say_staging, staging_as_plain
 from include.muniment.ports import utc_now
@@ -147,14 +147,16 @@ def _staging_plan(
     from include.muniment.runbooks.drill_restore import scratch_root
     from include.muniment.runbooks.plan_restore import plan_restore
     from include.muniment.runbooks.stage_restore import staging_place
-    from include.muniment.runbooks.staging import begun_plan
+    from include.muniment.runbooks.staging import begun_plans
 
-    plan = begun_plan(scratch_root(), vault.firm, side, str(target))
-    if plan is not None:
-        progress.note(f"the staging that was begun with plan {plan.id} goes on")
-        return plan
     into = staging_place(scratch_root(), vault.firm, utc_now())
     plan = plan_restore(vault, session.firm(vault.firm), target, side=side, into=into, clock=utc_now, other=other)
+    for begun in begun_plans(scratch_root(), plan):
+        if begun.restores_the_same(plan):
+            progress.note(f"the staging that was begun with plan {begun.id} goes on")
+            return begun
+        progress.note(f"the staging that was begun with plan {begun.id}, made {when(begun.made_at)}, led elsewhere")
+        progress.note("this one begins anew; `muniment staging list` shows both")
     return plan if only else _leased(vault, other, plan, progress)
 
 

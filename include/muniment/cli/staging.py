@@ -14,6 +14,7 @@ from include.muniment.ports import utc_now
 
 if TYPE_CHECKING:
     from include.muniment.domain.staging import Staging
+    from include.muniment.runbooks.staging import HalfMade
 
 COLUMNS = ("staging", "firm", "target", "reached", "until", "checks>", "server")
 
@@ -29,22 +30,28 @@ def staging() -> None:
 @staging.command("list", short_help="What stands on this machine, and how to get in.")
 @json_option
 def list_stagings(*, as_json: bool) -> None:
-    """List the stagings of this machine, and how to connect to each.
+    """List the stagings of this machine, and how to connect to each; also those that somebody makes, or was kept from
+    finishing.
 
     \b
     psql into the only one:   psql "$(muniment staging list --json | jq -r '.stagings[0].conninfo')"
     """
     from include.muniment.runbooks.drill_restore import scratch_root
-    from include.muniment.runbooks.staging import clear_expired, stagings
+    from include.muniment.runbooks.staging import clear_expired, half_made, stagings
 
     clear_expired(scratch_root(), now=utc_now())
-    found = stagings(scratch_root())
+    found, unfinished = stagings(scratch_root()), half_made(scratch_root())
     if as_json:
-        say_json({"stagings": [staging_as_plain(each) for each in found]})
+        halves = [_half_made_as_plain(each) for each in unfinished]
+        say_json({"stagings": [staging_as_plain(each) for each in found], "half_made": halves})
         return
-    say_table(COLUMNS, [_row(each) for each in found])
+    say_table(COLUMNS, [_row(each) for each in found] + [_half_made_row(each) for each in unfinished])
     for each in found:
         say_staging(each)
+    for half in unfinished:
+        if not half.is_being_made:
+            click.echo(f"{half.id}: half-made, and whoever made it is gone; it is removed {when(half.removed_at)},")
+            click.echo(f"  or now: `muniment staging destroy {half.id}`")
 
 
 @staging.command(short_help="Give one more time.")
@@ -71,7 +78,8 @@ def extend(staging_id: str, ttl: timedelta, *, as_json: bool) -> None:
 @click.argument("staging_id", metavar="ID")
 @json_option
 def destroy(staging_id: str, *, as_json: bool) -> None:
-    """End the server of staging ID and remove its folder, documents and all. The firm's vaults are not touched.
+    """End the server of staging ID and remove its folder, documents and all, be it half-made. The firm's vaults are not
+    touched.
 
     \b
     Not needed any more:   muniment staging destroy 20261121T083000123Z
@@ -79,7 +87,7 @@ def destroy(staging_id: str, *, as_json: bool) -> None:
     from include.muniment.runbooks import staging as runbook
     from include.muniment.runbooks.drill_restore import scratch_root
 
-    folder = runbook.find_staging(scratch_root(), staging_id)
+    folder = runbook.find_any_staging(scratch_root(), staging_id)
     runbook.destroy(folder)
     if as_json:
         say_json({"destroyed": str(folder.path)})
@@ -111,6 +119,23 @@ def say_staging(staged: "Staging") -> None:
         click.echo(f"  asleep: {what}")
     for check in staged.failed_checks:
         click.echo(f"  FAILED {check.name}: expected {check.expected}, found {check.found}")
+
+
+def _half_made_as_plain(each: "HalfMade") -> dict[str, Any]:
+    return {
+        "id": each.id,
+        "firm": each.firm,
+        "target": each.target,
+        "folder": str(each.folder),
+        "begun_at": each.begun_at.isoformat(),
+        "removed_at": each.removed_at.isoformat(),
+        "being_made": each.is_being_made,
+    }
+
+
+def _half_made_row(each: "HalfMade") -> tuple[str, ...]:
+    state = "being made" if each.is_being_made else "half-made"
+    return each.id, each.firm, each.target, "—", when(each.removed_at), "—", state
 
 
 def _row(staged: "Staging") -> tuple[str, ...]:

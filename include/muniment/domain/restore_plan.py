@@ -92,6 +92,16 @@ class RestorePlan(Document):
         """Of the plan as it is kept (hex): what an approver has seen."""
         return hashlib.sha256(self.to_json()).hexdigest()
 
+    def restores_the_same(self, other: "RestorePlan") -> bool:
+        """Made at another time, or for another place, it still leads to the same bytes."""
+        return self.model_dump(include=_RESTORED) == other.model_dump(include=_RESTORED)
+
     @property
     def major(self) -> int:
         return self.server_version // 10000
+
+
+_RESTORED = {
+    *("firm", "side", "vault", "point", "chain", "server_version", "timeline"),
+    *("settings", "reaches_lsn", "reaches_at", "documents", "config"),
+}

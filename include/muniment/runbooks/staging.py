@@ -2,13 +2,13 @@
 
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from include.muniment.adapters import isolation_launcher
 from include.muniment.adapters.programs import PostgresPrograms, run_program
 from include.muniment.adapters.staging_records import StagingFolder, staging_folders
-from include.muniment.domain.drill_evidence import DrillSide
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.staging import Staging, parse_folder_name
 from include.muniment.errors import NoSuchStaging, StagingBusy
@@ -34,13 +34,53 @@ def find_staging(root: Path, staging_id: str) -> StagingFolder:
     raise NoSuchStaging(place=root / f"staging-…-{staging_id}")
 
 
-def begun_plan(root: Path, firm_id: str, side: DrillSide, target: str) -> RestorePlan | None:
-    """The plan of a staging that a killed run left half-made, where the same is asked for again."""
+@dataclass(frozen=True, slots=True)
+class HalfMade:
+    """A staging without a record: somebody makes it, or was kept from its end."""
+
+    id: str
+    firm: str
+    target: str
+    """``—`` where it is not known: whoever began was killed at once."""
+    folder: Path
+    begun_at: datetime
+    removed_at: datetime
+    is_being_made: bool
+
+
+def half_made(root: Path) -> list[HalfMade]:
+    """Oldest first."""
+    return [_half_made(folder) for folder in staging_folders(root) if folder.record() is None]
+
+
+def _half_made(folder: StagingFolder) -> HalfMade:
+    (firm, staging_id), plan = parse_folder_name(folder.path.name) or ("", ""), folder.plan()
+    begun_at = folder.touched_at
+    return HalfMade(
+        id=staging_id,
+        firm=firm,
+        target=plan.target if plan else "—",
+        folder=folder.path,
+        begun_at=begun_at,
+        removed_at=begun_at + HALF_MADE_KEPT,
+        is_being_made=folder.is_being_made,
+    )
+
+
+def find_any_staging(root: Path, staging_id: str) -> StagingFolder:
+    """Also one that is half-made. Raises ``NoSuchStaging``."""
     for folder in staging_folders(root):
-        plan = folder.plan()
-        if folder.record() is None and plan and (plan.firm, plan.side, plan.target) == (firm_id, side, target):
-            return plan
-    return None
+        named = parse_folder_name(folder.path.name)
+        if named is not None and named[1] == staging_id:
+            return folder
+    raise NoSuchStaging(place=root / f"staging-…-{staging_id}")
+
+
+def begun_plans(root: Path, wanted: RestorePlan) -> list[RestorePlan]:
+    """Of the stagings that are half-made, where the same was asked for in the same words, oldest first."""
+    asked = (wanted.firm, wanted.side, wanted.target)
+    plans = [folder.plan() for folder in staging_folders(root) if folder.record() is None]
+    return [plan for plan in plans if plan is not None and (plan.firm, plan.side, plan.target) == asked]
 
 
 def extend(folder: StagingFolder, until: datetime) -> Staging:
@@ -77,16 +117,12 @@ def settle(folder: StagingFolder, now: datetime) -> bool:
             record = folder.record()
             if record is None:
                 folder.end_server()
-            over = record.is_over(now) if record else _last_touched(folder) + HALF_MADE_KEPT <= now
+            over = record.is_over(now) if record else folder.touched_at + HALF_MADE_KEPT <= now
             if over:
                 folder.remove()
     except (StagingBusy, FileNotFoundError):
         return False  # somebody makes, destroys or takes it live
     return over
-
-
-def _last_touched(folder: StagingFolder) -> datetime:
-    return datetime.fromtimestamp(folder.plan_path.stat().st_mtime, UTC)
 
 
 def start_keeper(folder: StagingFolder) -> None:
@@ -103,8 +139,10 @@ def keep(folder: StagingFolder, clock: Clock) -> None:
 
 
 def _proven(folder: StagingFolder) -> StagingFolder:
-    """A name alone is nobody's word for it: what a staging begins with must lie in it, and say the same."""
+    """A name alone is nobody's word for it: what a staging begins with must lie in it, and say the same; or nothing."""
     named, plan = parse_folder_name(folder.path.name), folder.plan()
+    if named is not None and folder.path.is_dir() and folder.is_bare:
+        return folder
     if named is None or plan is None or plan.firm != named[0] or plan.into != str(folder.data_dir):
         raise NoSuchStaging(place=folder.path)
     return folder
