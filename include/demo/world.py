@@ -109,7 +109,7 @@ class World:
             return
         end_sessions(self.sessions(), self.root)
         for data_dir in self.cluster_dirs():
-            LocalCluster(data_dir, demo_programs()).kill()
+            LocalCluster(data_dir, demo_programs()).end()
         if cloud := Cloud.running_in(self.cloud):
             cloud.stop()
         # Whoever started it may have been killed before it had written down where it runs.

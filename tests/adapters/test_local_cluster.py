@@ -1,6 +1,8 @@
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -9,9 +11,10 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from include.muniment.adapters import processes
+from include.muniment.adapters import local_cluster, processes
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.shared_memory import Segments, remove_left, segments_of
 from include.muniment.errors import ProgramFailed
 from tests.fixtures.clusters import ClusterFactory
 
@@ -73,6 +76,92 @@ def test_a_kill_is_a_crash_and_the_next_start_recovers(
     cluster.start()
     assert one(cluster, "select cents from ledger") == 42
     assert "database system was not properly shut down" in cluster.log_path.read_text()
+
+
+def own_segments(cluster: LocalCluster) -> Segments:
+    """While it runs: one of System V, and at least the POSIX one that lists the others."""
+    found = segments_of(cluster.data_dir)
+    assert found
+    assert left_of(found) == found
+    return found
+
+
+def left_of(segments: Segments) -> Segments:
+    """What is there of them, by the kernel's own word and not by that of what removes them."""
+    ids = [int(line.split()[1]) for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+    there = tuple(name for name in segments.posix if Path("/dev/shm", name).exists())
+    return Segments(segments.system_v if segments.system_v in ids else 0, there)
+
+
+NOTHING = Segments(0, ())
+
+
+def test_its_end_leaves_no_shared_memory(programs: PostgresPrograms, cluster_factory: ClusterFactory) -> None:
+    cluster = cluster_factory(programs)
+    segments = own_segments(cluster)
+    assert len(segments.posix) >= 1
+    cluster.end()
+    assert not cluster.is_running
+    assert left_of(segments) == NOTHING
+    assert not (cluster.data_dir / "postmaster.pid").exists()  # PostgreSQL's own work, not ours
+
+
+def test_one_that_does_not_heed_an_immediate_shutdown_is_killed_and_cleared_away(
+    programs17: PostgresPrograms, cluster_factory: ClusterFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_cluster, "_IMMEDIATE_S", 0.5)
+    cluster = cluster_factory(programs17)
+    segments = own_segments(cluster)
+    processes.send([cluster.pid or 0], signal.SIGSTOP)
+    cluster.end()
+    assert processes.working_in(cluster.data_dir) == []
+    assert left_of(segments) == NOTHING
+
+
+def test_a_kill_leaves_none_and_what_somebody_else_killed_is_cleared_away(
+    programs: PostgresPrograms, cluster_factory: ClusterFactory
+) -> None:
+    cluster = cluster_factory(programs)
+    segments = own_segments(cluster)
+    cluster.kill()
+    assert left_of(segments) == NOTHING
+    cluster.start()
+    segments, pid = own_segments(cluster), cluster.pid or 0
+    processes.send([pid, *processes.descendants(pid)], signal.SIGKILL)
+    assert processes.has_gone(pid, cluster.data_dir, timeout_s=30)
+    assert left_of(segments) == segments
+    LocalCluster(cluster.data_dir, programs).end()
+    assert left_of(segments) == NOTHING
+
+
+def test_memory_that_is_somebody_elses_is_left_alone(
+    programs17: PostgresPrograms, cluster_factory: ClusterFactory
+) -> None:
+    """What postmaster.pid names may be another server's by now: key, id and creator agree, and nobody is in it."""
+    cluster, other = cluster_factory(programs17), cluster_factory(programs17)
+    segments = own_segments(other)
+    cluster.end()
+    lines = (other.data_dir / "postmaster.pid").read_text().splitlines()
+    stale = cluster.data_dir / "postmaster.pid"
+    stale.write_text("\n".join(["1", *lines[1:]]))
+    remove_left(cluster.data_dir)
+    stale.write_text("\n".join(lines))
+    remove_left(cluster.data_dir)  # the other server is attached to it
+    stale.unlink()
+    assert left_of(segments) == segments
+    assert one(other, "select 1") == 1
+
+
+def test_whoever_stands_in_the_folder_is_not_killed_with_the_server(
+    programs17: PostgresPrograms, cluster_factory: ClusterFactory
+) -> None:
+    """An engineer's shell."""
+    cluster = cluster_factory(programs17)
+    shell = subprocess.Popen(["sleep", "600"], cwd=cluster.data_dir)
+    cluster.end()
+    assert shell.poll() is None
+    shell.kill()
+    shell.wait()
 
 
 def test_another_object_finds_the_running_server(programs17: PostgresPrograms, cluster_factory: ClusterFactory) -> None:

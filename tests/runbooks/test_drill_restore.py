@@ -8,7 +8,9 @@ from pathlib import Path
 
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.shared_memory import segments_of
 from include.muniment.runbooks.drill_restore import scratch_folder
+from tests.adapters.test_local_cluster import NOTHING, left_of
 from tests.fixtures.clusters import ROOT
 
 HOLD = """
@@ -41,12 +43,16 @@ def test_what_a_killed_drill_left_is_removed_by_the_next(tmp_path: Path, program
     by_kit.create(sync=False)
     by_kit.start()
     assert by_kit.is_running
+    memory = [segments_of(each.data_dir) for each in (cluster, by_kit)]
     with scratch_folder(tmp_path, "alder-2", "20261120T083000125Z"):
         assert left.exists()
     with scratch_folder(tmp_path, "alder", "20261120T083000126Z") as own:
         assert set(tmp_path.iterdir()) == {own.root}
     assert script.wait() == -signal.SIGKILL
     assert not by_kit.is_running
+    for segments in memory:
+        assert segments
+        assert left_of(segments) == NOTHING
     assert pid
     stat = Path(f"/proc/{pid}/stat")
     assert not stat.exists() or " Z " in stat.read_text()  # ended, where nobody has reaped it yet

@@ -10,12 +10,14 @@ from typing import Literal
 
 from psycopg.conninfo import make_conninfo
 
-from include.muniment.adapters import processes
+from include.muniment.adapters import processes, shared_memory
 from include.muniment.adapters.programs import UNPRIVILEGED_GID, UNPRIVILEGED_UID, PostgresPrograms, run_program
 from include.muniment.errors import ProgramFailed
 
 StopMode = Literal["smart", "fast", "immediate"]
 _OUR_SETTINGS = "muniment.conf"
+# PostgreSQL itself kills after 5 s whatever did not heed an immediate shutdown (SIGKILL_CHILDREN_AFTER_SECS).
+_IMMEDIATE_S = 20.0
 
 
 class LocalCluster:
@@ -87,17 +89,38 @@ class LocalCluster:
     def reload(self) -> None:
         self._pg_ctl("reload", timeout_s=30)
 
+    def end(self) -> None:
+        """End what nobody will start again, without a checkpoint, and what was left where it had been killed before.
+
+        By an immediate shutdown: PostgreSQL then removes its shared memory itself. What does not end by it is killed.
+        """
+        running = self._processes()
+        if (pid := self.pid) is not None:
+            processes.send([pid], signal.SIGQUIT)
+            processes.has_gone(pid, self.data_dir, timeout_s=_IMMEDIATE_S)
+        self._kill(running)
+
     def kill(self) -> None:
-        """End it as a power failure would: no checkpoint, nothing flushed, postmaster.pid left behind."""
+        """End it as a power failure would: no checkpoint, nothing flushed, postmaster.pid left behind.
+
+        Its shared memory would not outlive that either, and nothing else removes what a killed server leaves of it.
+        """
+        if self.is_running:
+            self._chosen_port = self.port
+        self._kill(self._processes())
+
+    def _processes(self) -> list[int]:
+        """The postmaster first: it would start anew what it sees dying. Then all below it, and whom a dead one left."""
         pid = self.pid
-        if pid is None:
-            return
-        self._chosen_port = self.port
-        below = processes.descendants(pid)
-        # The postmaster first: it would start anew what it sees dying.
-        processes.send([pid, *below], signal.SIGKILL)
-        for each in (pid, *below):
+        orphans = [each for each in processes.working_in(self.data_dir) if processes.name_of(each) == "postgres"]
+        return list(dict.fromkeys([*([pid, *processes.descendants(pid)] if pid else []), *orphans]))
+
+    def _kill(self, pids: list[int]) -> None:
+        running = [each for each in pids if processes.runs_in(each, self.data_dir)]
+        processes.send(running, signal.SIGKILL)
+        for each in running:
             processes.has_gone(each, self.data_dir, timeout_s=10)
+        shared_memory.remove_left(self.data_dir)
 
     @property
     def pid(self) -> int | None:

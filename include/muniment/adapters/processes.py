@@ -52,6 +52,14 @@ def _started(pid: int) -> str:
     return "" if state == "Z" else rest[18]
 
 
+def name_of(pid: int) -> str:
+    """Of its program, 15 letters at most; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def descendants(pid: int) -> list[int]:
     children = [int(child) for child in _children_text(pid).split()]
     return children + [below for child in children for below in descendants(child)]

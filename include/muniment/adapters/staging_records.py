@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from include.muniment.adapters import processes
@@ -75,14 +76,34 @@ class StagingFolder:
         return IsolatedCluster(self.data_dir, programs, banner=name_of(plan.firm, plan.target))
 
     @property
+    def is_being_made(self) -> bool:
+        """Somebody holds it, who makes, destroys or takes it live."""
+        try:
+            with self.held(patience_s=0):
+                return False
+        except (StagingBusy, FileNotFoundError):
+            return True
+
+    @property
+    def is_bare(self) -> bool:
+        """Whoever made the folder was killed before anything else was in it."""
+        return {path.name for path in self.path.iterdir()} <= {"in-use", self.plan_path.with_suffix(".new").name}
+
+    @property
+    def touched_at(self) -> datetime:
+        """When its making was begun, or gone on with."""
+        place = self.path if self.is_bare else self.plan_path
+        return datetime.fromtimestamp(place.stat().st_mtime, UTC)
+
+    @property
     def is_running(self) -> bool:
         """Not where the machine was started anew since."""
         pid = postmaster_of(self.data_dir)
         return pid is not None and processes.runs_in(pid, self.data_dir)
 
     def end_server(self) -> None:
-        """Whatever postmaster works in this folder; any version's program can tell and end it."""
-        LocalCluster(self.data_dir, PostgresPrograms.find()).kill()
+        """Whatever postmaster works in this folder, of any version, and what a dead one has left."""
+        LocalCluster(self.data_dir, PostgresPrograms.find()).end()
 
     def remove(self) -> None:
         """The record first: from then on there is no staging."""

@@ -112,7 +112,7 @@ def clear_abandoned(run_dir: Path, firm: str) -> None:
     for scratch in map(Scratch, run_dir.glob(f"drill-{firm}-[0-9]*")):
         if scratch.is_abandoned:
             for data_dir in scratch.data_dirs:
-                LocalCluster(data_dir, PostgresPrograms.find()).kill()
+                LocalCluster(data_dir, PostgresPrograms.find()).end()
             for folder in scratch.kit_works_in:
                 processes.send(processes.working_in(folder), signal.SIGKILL)
             shutil.rmtree(scratch.root)
@@ -157,4 +157,4 @@ def recovered(
             isolated.programs,
         )
     finally:
-        isolated.kill()
+        isolated.end()
