@@ -22,15 +22,18 @@ SIGN_OFF = "Sign off"
 
 
 class FindAwaitedDrill(FirmOperator):
-    """The oldest drill that waits for its quarter's sign-off, and what to tell its reviewer; skips where none does."""
+    """The oldest drill that waits for its quarter's sign-off, and what to tell its reviewer.
+
+    Skips where none does; the task's log says why.
+    """
 
     def work(self, site: "Site", night: Night) -> Result:
         from include.muniment.adapters.drill_records import find_drill, prove_evidence
-        from include.muniment.runbooks.sign_off import awaited_sign_offs
+        from include.muniment.runbooks.sign_off import awaited_sign_offs, why_nobody_is_asked
 
         waiting = awaited_sign_offs(site.primary, site.firm, clock=utc_now)
         if not waiting:
-            message = "no drill waits for a sign-off"
+            message = f"no drill waits for a sign-off: {why_nobody_is_asked(site.primary, site.firm)}"
             raise AirflowSkipException(message)
         first = waiting[0]
         prove_evidence(site.primary, first.drill)

@@ -55,7 +55,7 @@ def test_it_says_how_far_its_proof_goes() -> None:
     assert "openssl dgst -sha256 -verify" in page_of(drill(signing_key="arn:aws:kms:us-east-1:111122223333:key/k"))
 
 
-ENDED = {
+ENDED: dict[str, Any] = {
     "planned": ("choose the target", "fetch WAL", "start and recover", "documents"),
     "steps": (
         TimedStep(name="choose the target", begins_s=0, seconds=1),

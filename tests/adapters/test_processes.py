@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from include.muniment.adapters import processes
+from tests.fixtures.clusters import ROOT
 
 SLEEP = "import time; time.sleep(60)"
 
@@ -28,3 +29,21 @@ def test_descendants_are_children_and_theirs() -> None:
         assert len(below) == 1
         processes.send([child.pid, *below], signal.SIGKILL)
     assert processes.descendants(child.pid) == []
+
+
+TELL = "from include.muniment.adapters import processes; print(processes.own_identity(), flush=True); input()"
+
+
+def test_whether_a_process_still_runs_is_told_where_it_ran_and_nowhere_else() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", TELL], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        identity = child.stdout.readline().strip()
+        assert processes.still_runs(identity) is True
+        world, pid, started = identity.rsplit(" ", 2)
+        assert processes.still_runs(f"{world} {pid} {int(started) + 1}") is False  # its pid is another's by now
+        child.kill()
+        child.wait()
+        assert processes.still_runs(identity) is False
+    assert processes.still_runs(f"another boot, or container {pid} {started}") is None

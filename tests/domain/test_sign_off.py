@@ -2,10 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 
-from include.muniment.domain.drill_evidence import PastDrill
+from include.muniment.domain.drill_evidence import Check, PastDrill
 from include.muniment.domain.register import new_id
 from include.muniment.domain.schedule import drill_cron
-from include.muniment.domain.sign_off import Awaited, SignOff, awaited, quarter_of, sign_off_cron, signed_by
+from include.muniment.domain.sign_off import (
+    Awaited,
+    SignOff,
+    awaited,
+    quarter_of,
+    sign_off_cron,
+    signed_by,
+    summary,
+    why_none_waits,
+)
+from tests.adapters.test_drill_page import ENDED, drill
 from tests.fixtures.firms import paper_firm
 
 FORTNIGHT = timedelta(days=14)
@@ -82,3 +92,35 @@ def test_later_pages_tell_who_signed() -> None:
     )  # fmt: skip
     told = [signed_by({one.id: record}, each).signed_off_by for each in (one, other)]
     assert told == ["marlow", None]
+
+
+def test_where_no_drill_waits_it_says_why() -> None:
+    def why(history: list[PastDrill], *signed: SignOff) -> str:
+        return why_none_waits(history, {each.drill: each for each in signed}, time_zone="UTC")
+
+    killed = past(8, passed=False).model_copy(update={"finished": False})
+    assert why([]) == "no drill has left evidence yet"
+    assert why([killed]) == "no drill has left evidence yet; 1 began and did not finish"
+    july = past(7)
+    assert why([july, killed]) == (
+        f"2026-Q3 is not in its last month, from which on its drill waits; the last drill is {july.id}"
+    )
+    word = SignOff(
+        firm="alder", drill=july.id, drill_sha256="", verdict="passed", quarter="2026-Q3", by="marlow",
+        through="a test", signed_at=at(7, 21),
+    )  # fmt: skip
+    assert why([july, past(9)], word) == f"drill {july.id} was signed off for 2026-Q3 by marlow"
+
+
+def test_a_drill_that_did_not_finish_is_not_asked_about() -> None:
+    """It has no evidence that anybody could read."""
+    failed, killed = past(8, passed=False), past(9, passed=False).model_copy(update={"finished": False})
+    assert waiting([failed, killed], at(10, 1)) == [failed.id]
+    assert waiting([killed], at(10, 1)) == []
+
+
+def test_a_reviewer_is_told_how_far_an_ended_drill_came() -> None:
+    right = Check(name="pg_verifybackup", expected="a", found="a", passed=True)
+    told = summary(drill(checks=(right,), **ENDED), ["alder-vault"])
+    assert "**failed**, 1 of 1 checks that were made before it was ended, after 1 of 4 steps." in told
+    assert "* It ended with: WAL is missing" in told

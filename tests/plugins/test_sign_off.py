@@ -49,8 +49,9 @@ def answer(**user: str) -> dict[str, Any]:
 
 def test_what_was_found_is_asked_about_and_the_answer_recorded(firm: Site) -> None:
     find = FindAwaitedDrill(task_id="find_drill", firm_id=firm.firm.id)
-    with pytest.raises(AirflowSkipException):
+    with pytest.raises(AirflowSkipException) as skipped:
         find.execute(context())
+    assert str(skipped.value) == "no drill waits for a sign-off: no drill has left evidence yet"
     # The last month of a quarter is not now in every test run: an earlier quarter's waits at any time.
     first = drilled(firm, finished_at=datetime(2026, 6, 20, tzinfo=UTC))
     found = find.execute(context())
@@ -63,8 +64,9 @@ def test_what_was_found_is_asked_about_and_the_answer_recorded(firm: Site) -> No
     assert record.execute(context()) == record.execute(context())
     kept = sign_offs(firm.replica)[first.id]
     assert (kept.by, kept.signed_at, kept.through) == ("marlow", AT, "Airflow, acme__drill_sign_off/manual__1")
-    with pytest.raises(AirflowSkipException):
+    with pytest.raises(AirflowSkipException) as skipped:
         find.execute(context())
+    assert str(skipped.value) == f"no drill waits for a sign-off: drill {first.id} was signed off for 2026-Q2 by marlow"
 
 
 @pytest.mark.parametrize("user", [{"id": "mallory", "name": "mallory"}, {}])

@@ -23,6 +23,7 @@ from include.muniment.adapters.installed import require_extensions
 from include.muniment.adapters.isolation import IsolatedCluster
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.shared_memory import segments_of
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.staging_records import StagingFolder
 from include.muniment.domain import keys
@@ -46,6 +47,7 @@ from include.muniment.runbooks.nightly import run_chain
 from include.muniment.runbooks.plan_restore import plan_restore
 from include.muniment.runbooks.stage_restore import Beside, stage_restore, staging_place
 from include.muniment.runbooks.staging import clear_expired, destroy, extend, find_staging, stagings
+from tests.adapters.test_local_cluster import NOTHING, left_of
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.kernels import launcher_of_an_older_kernel
 from tests.fixtures.sites import SiteFactory
@@ -181,6 +183,7 @@ def test_a_staging_answers_holds_the_documents_of_its_instant_and_says_what_it_i
     destroy(folder)
     assert list(root.iterdir()) == []
     assert processes.working_in(folder.data_dir) == []
+    assert left_of(memory) == NOTHING
 
 
 def test_it_is_extended_and_destroys_itself_when_its_time_is_over(site17: Site, root: Path) -> None:
@@ -194,11 +197,13 @@ def test_it_is_extended_and_destroys_itself_when_its_time_is_over(site17: Site, 
     assert longer.expires_at == later
     assert find_staging(root, staging.id).record() == longer
     assert eventually(lambda: ask(longer, "SHOW muniment.staging") == [(longer.banner,)])
-    postmaster = IsolatedCluster(folder.data_dir, PostgresPrograms.find(17)).pid
+    postmaster, memory = IsolatedCluster(folder.data_dir, PostgresPrograms.find(17)).pid, segments_of(folder.data_dir)
     assert postmaster
+    assert memory
     extend(folder, utc_now())
     eventually(lambda: not folder.path.exists(), timeout_s=180)
     assert not processes.runs_in(postmaster, folder.data_dir)
+    assert left_of(memory) == NOTHING
 
 
 def test_staged_again_the_same_plan_is_what_is_there_and_a_point_is_exact(site17: Site, root: Path) -> None:
@@ -252,12 +257,19 @@ def test_where_the_keeper_is_gone_the_next_staging_clears_what_is_over(site17: S
     folder = find_staging(root, staging.id)
     keeper = int(eventually((folder.path / "keeper").read_text))
     os.kill(keeper, signal.SIGKILL)
+    # And its server, by whoever wanted memory: nobody but us removes what that leaves.
+    memory = segments_of(folder.data_dir)
+    assert memory
+    processes.send(processes.working_in(folder.data_dir), signal.SIGKILL)
+    eventually(lambda: not processes.working_in(folder.data_dir))
+    assert left_of(memory) == memory
     assert clear_expired(root, now=staging.expires_at - timedelta(seconds=1)) == []
     with folder.held():
         assert clear_expired(root, now=staging.expires_at) == []
     assert clear_expired(root, now=staging.expires_at) == [folder.path]
     assert list(root.iterdir()) == []
     assert processes.working_in(folder.data_dir) == []
+    assert left_of(memory) == NOTHING
 
 
 def test_only_a_staging_is_destroyed_or_extended(site17: Site, root: Path) -> None:

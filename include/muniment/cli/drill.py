@@ -153,7 +153,7 @@ def _row(found: "Drill", signed: "Mapping[str, SignOff]") -> tuple[str, ...]:
         found.verdict,
         _seconds(found.recover_s),
         _seconds(found.data_lost_s),
-        f"{len(found.checks) - len(found.failed_checks)}/{len(found.checks)}",
+        f"{len(found.checks) - len(found.failed_checks)}/{len(found.checks)}" + (", ended" if found.failure else ""),
         signed[found.id].by if found.id in signed else "—",
         str(found.target or "—"),
     )

@@ -84,6 +84,19 @@ def awaited(
     )
 
 
+def why_none_waits(history: Sequence[PastDrill], signed: Mapping[str, SignOff], *, time_zone: str) -> str:
+    """Where ``awaited`` has none: the quarter has its word, its last month is to come, or nothing was drilled."""
+    last = max((each for each in history if each.finished), key=lambda each: each.id, default=None)
+    if last is None:
+        unfinished = f"; {len(history)} began and did not finish" if history else ""
+        return f"no drill has left evidence yet{unfinished}"
+    quarter = quarter_of(last.finished_at, time_zone)
+    for drill_id, found in signed.items():
+        if found.quarter == quarter:
+            return f"drill {drill_id} was signed off for {quarter} by {found.by}"
+    return f"{quarter} is not in its last month, from which on its drill waits; the last drill is {last.id}"
+
+
 def _in_question(drills: Sequence[PastDrill]) -> Sequence[PastDrill]:
     """Of one quarter's, oldest first: a person's word on any of these is enough, and the last one is asked about."""
     return [drill for drill in drills if drill.passed] or drills[-1:]
@@ -115,7 +128,7 @@ def summary(drill: Drill, buckets: Sequence[str]) -> str:
     return "\n".join(
         [
             f"Restore drill {drill.number} of {drill.firm_name}, {drill.started_at:%Y-%m-%d %H:%M} UTC: "
-            f"**{drill.verdict}**, {right} of {len(drill.checks)} checks.",
+            f"**{drill.verdict}**, {right} of {len(drill.checks)} checks{_ended(drill)}.",
             "",
             f"* Recovered in {took}; {human_duration(drill.rto_s)} were promised.",
             f"* Would have lost {lost}; {human_duration(drill.rpo_s)} were promised.",
@@ -126,3 +139,11 @@ def summary(drill: Drill, buckets: Sequence[str]) -> str:
             f"Read `drills/{drill.id}.pdf` (or `.html`) in {' or '.join(f'`{bucket}`' for bucket in buckets)}.",
         ]
     )
+
+
+def _ended(drill: Drill) -> str:
+    """Few checks that all passed say little of a drill that came no further."""
+    if drill.failure is None:
+        return ""
+    done = len(drill.planned) - len(drill.not_done)
+    return f" that were made before it was ended, after {done} of {len(drill.planned)} steps"

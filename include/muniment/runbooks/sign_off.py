@@ -16,7 +16,7 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain.drill import evidence_locked_until
 from include.muniment.domain.firm import Firm
-from include.muniment.domain.sign_off import Awaited, SignOff, awaited, quarter_of
+from include.muniment.domain.sign_off import Awaited, SignOff, awaited, quarter_of, why_none_waits
 from include.muniment.errors import AlreadyRegistered, AlreadySignedOff, NotAReviewer, SignOffOverdue
 from include.muniment.ports import Clock
 from include.muniment.runbooks.identity import prove_vault
@@ -34,6 +34,13 @@ def awaited_sign_offs(vault: Vault, firm: Firm, *, clock: Clock) -> tuple[Awaite
         within=firm.policy.drills.sign_off_within,
         now=clock(),
     )
+
+
+def why_nobody_is_asked(vault: Vault, firm: Firm) -> str:
+    """Where ``awaited_sign_offs`` has none."""
+    if not firm.drill_reviewers:
+        return "the firm's file names no drill_reviewers"
+    return why_none_waits(history_of(vault), sign_offs(vault), time_zone=firm.time_zone)
 
 
 def require_signed_off(vault: Vault, firm: Firm, *, clock: Clock) -> None:
