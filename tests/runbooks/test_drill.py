@@ -289,12 +289,7 @@ def test_a_drill_that_was_killed_is_told_and_counts(site17: Site, tmp_path: Path
         muniment_script(site17, tmp_path, MUNIMENT_SCRATCH=str(tmp_path / "scratch")),
     )
     before = len(drills(site17.primary)) + len(begun_drills(site17.primary))
-    running = subprocess.Popen([script, "drill", site17.firm.id], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not any(scratch.glob("drill-*/data/PG_VERSION")):
-        assert running.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    running = begun_by_command(site17, tmp_path, scratch)
     require_finished(site17.primary, clock=utc_now)
     running.kill()
     running.wait()
@@ -405,6 +400,56 @@ def test_pages_that_were_not_stored_are_made_by_the_next_drill(
     assert pages
     assert set(pages.pages) == {"html", "pdf"}
     prove_evidence(site17.primary, found.id)
+
+
+def test_a_vault_that_fails_keeps_no_evidence_from_the_other_and_gets_it_later(
+    site17: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        put = Vault.put
+
+        def not_here(vault: Vault, key: str, *args: Any, **options: Any) -> str:
+            if vault.bucket == site17.replica.bucket and not key.endswith(".begun.json"):
+                raise StoreUnavailable(service="S3", operation="PutObject", place=vault.bucket, reason="down")
+            return put(vault, key, *args, **options)
+
+        patch.setattr(Vault, "put", not_here)
+        with pytest.raises(StoreUnavailable):
+            drill(site17, tmp_path / "scratch")
+    here = drills(site17.primary)[-1]
+    assert [each.id for each in begun_drills(site17.replica)][-1:] == [here.id]
+    lines = Noted()
+    drill(site17, tmp_path / "scratch", progress=lines)
+    assert f"the evidence of drill {here.id} was in one vault alone: now it is in both" in lines.noted
+    assert find_drill(site17.replica, here.id) == here
+    for vault in site17.vaults:
+        prove_evidence(vault, here.id)
+        assert evidence_pages(vault, here.id)
+
+
+def test_a_drill_that_is_told_to_end_leaves_evidence_and_no_server(site17: Site, tmp_path: Path) -> None:
+    """SIGTERM: a worker that is shut down, a container that is stopped."""
+    scratch = tmp_path / "scratch"
+    running = begun_by_command(site17, tmp_path, scratch)
+    running.terminate()
+    assert running.wait(120) == 130
+    last = drills(site17.replica)[-1]
+    assert last.failure == "KeyboardInterrupt: ended by SIGTERM"
+    assert last.not_done
+    prove_evidence(site17.primary, last.id)
+    assert list(scratch.iterdir()) == []
+
+
+def begun_by_command(site: Site, folder: Path, scratch: Path) -> subprocess.Popen[bytes]:
+    """In the middle of its restore."""
+    script = muniment_script(site, folder, MUNIMENT_SCRATCH=str(scratch))
+    running = subprocess.Popen([script, "drill", site.firm.id], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any(scratch.glob("drill-*/data/PG_VERSION")):
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return running
 
 
 def test_what_is_wrong_is_found(site17: Site, cloud: Cloud, tmp_path: Path) -> None:

@@ -183,7 +183,6 @@ def test_a_staging_answers_holds_the_documents_of_its_instant_and_says_what_it_i
     destroy(folder)
     assert list(root.iterdir()) == []
     assert processes.working_in(folder.data_dir) == []
-    assert left_of(memory) == NOTHING
 
 
 def test_it_is_extended_and_destroys_itself_when_its_time_is_over(site17: Site, root: Path) -> None:

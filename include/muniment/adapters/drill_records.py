@@ -32,6 +32,24 @@ def write_evidence(site: Site, drill: Drill, *, locked_until: datetime) -> None:
     _in_each(site, write)
 
 
+def complete_evidence(site: Site, *, locked_until: datetime) -> list[str]:
+    """What one vault's failure has kept from it comes from the other, proven first. Returns the drills' ids."""
+    return [
+        *_completed(site.primary, site.replica, locked_until),
+        *_completed(site.replica, site.primary, locked_until),
+    ]
+
+
+def _completed(vault: Vault, source: Vault, locked_until: datetime) -> list[str]:
+    missing = sorted({*drill_ids(source)} - {*drill_ids(vault)})
+    for drill_id in missing:
+        prove_evidence(source, drill_id)
+        for key in (*(keys.beside_drill(drill_id, ending) for ending in ("sig", "pem", "seal")), keys.drill(drill_id)):
+            if source.head(key) is not None and vault.head(key) is None:
+                vault.put(key, source.get(key), locked_until=locked_until)
+    return missing
+
+
 def write_evidence_pages(site: Site, drill: Drill, *, locked_until: datetime) -> Pages:
     return write_pages(site, drill, None, _beside_evidence(drill.id), locked_until=locked_until)
 

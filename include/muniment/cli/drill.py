@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from include.muniment.cli.output import as_plain, say_json, say_table, when
-from include.muniment.cli.session import SIDES, Session, firm_argument, json_option, shown_progress, side_option
+from include.muniment.cli.session import (
+    SIDES,
+    Session,
+    ended_in_order,
+    firm_argument,
+    json_option,
+    shown_progress,
+    side_option,
+)
 from include.muniment.ports import utc_now
 
 if TYPE_CHECKING:
@@ -45,7 +53,7 @@ def drill(session: Session, firm_id: str, seed: int | None, side: Any, by: Any, 
     from include.muniment.runbooks.drill_restore import scratch_root
 
     site = session.site(firm_id)
-    with shown_progress() as progress:
+    with ended_in_order(), shown_progress() as progress:
         done = run_drill(
             site,
             drill_id=new_id(utc_now()),

@@ -1,6 +1,7 @@
 """What every command is given: where the registry and the connections are."""
 
 import getpass
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,21 @@ class Session:
 def typed_by(command: str) -> str:
     """What a record says of where it came from."""
     return f"{command} by {getpass.getuser()} on {socket.gethostname()}"
+
+
+@contextmanager
+def ended_in_order() -> "Iterator[None]":
+    """SIGTERM ends what is inside as Ctrl-C does: what has to be said and cleared away still is."""
+
+    def end(number: int, _: object) -> None:
+        message = f"ended by {signal.Signals(number).name}"
+        raise KeyboardInterrupt(message)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from include.muniment.adapters import processes
 from include.muniment.adapters.drill_records import (
     begun_drills,
+    complete_evidence,
     drills,
     evidence_pages,
     sign_offs,
@@ -66,6 +67,8 @@ def run_drill(
 
 def _earlier(site: Site, clock: Clock, progress: Progress, locked_until: datetime) -> tuple[Drill | BegunDrill, ...]:
     """Every drill that began, oldest first. What the last one was kept from is told, and its pages made up for."""
+    for drill_id in complete_evidence(site, locked_until=locked_until):
+        progress.note(f"the evidence of drill {drill_id} was in one vault alone: now it is in both")
     done = drills(site.primary)
     for each in unfinished_drills(site.primary, clock=clock)[-1:]:
         progress.note(
