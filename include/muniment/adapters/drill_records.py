@@ -97,9 +97,8 @@ def begun_drills(vault: Vault) -> tuple[BegunDrill, ...]:
     """Those that began and left no evidence, oldest first: one may be under way still."""
     names = _names(vault)
     begun = [name.removesuffix(keys.BEGUN) for name in names if name.endswith(keys.BEGUN)]
-    return tuple(
-        read_register(vault, BegunDrill, keys.begun_drill(drill_id)) for drill_id in begun if drill_id not in names
-    )
+    found = (read_register(vault, BegunDrill, keys.begun_drill(each)) for each in begun if each not in names)
+    return tuple(sorted(found, key=lambda drill: (drill.started_at, drill.id)))
 
 
 def history_of(vault: Vault) -> list[PastDrill]:

@@ -129,6 +129,7 @@ def _folder_plan(
     plan = unfinished_plan(place, vault.firm, side, str(target))
     if plan is not None:
         progress.note(f"the restore that was begun with plan {plan.id} goes on")
+        progress.note(f"made {when(plan.made_at)}: {plan.target} is what it was then; an empty folder begins anew")
         return plan
     plan = plan_restore(vault, session.firm(vault.firm), target, side=side, into=place, clock=utc_now, other=other)
     return plan if only else _leased(vault, other, plan, progress)

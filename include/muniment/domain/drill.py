@@ -57,6 +57,7 @@ def planned_steps(route: Route, policy: Policy) -> tuple[str, ...]:
         "position reached",
         "read every relation",
         "control totals and ledgers",
+        "indexes and visibility maps",
         "extensions, embeddings and smoke queries",
         *(("restore kit: fetch documents",) if by_kit else ()),
         "documents",

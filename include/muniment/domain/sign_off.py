@@ -86,7 +86,7 @@ def awaited(
 
 def why_none_waits(history: Sequence[PastDrill], signed: Mapping[str, SignOff], *, time_zone: str) -> str:
     """Where ``awaited`` has none: the quarter has its word, its last month is to come, or nothing was drilled."""
-    last = max((each for each in history if each.finished), key=lambda each: each.id, default=None)
+    last = max((each for each in history if each.finished), key=lambda each: each.finished_at, default=None)
     if last is None:
         unfinished = f"; {len(history)} began and did not finish" if history else ""
         return f"no drill has left evidence yet{unfinished}"

@@ -1,7 +1,7 @@
 """Nobody notices a drill that never ran, or one that nobody looked at: this does."""
 
 from include.muniment.adapters import catalog, processes
-from include.muniment.adapters.drill_records import begun_drills, drill_ids, history_of
+from include.muniment.adapters.drill_records import begun_drills, history_of
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain.drill import OVERDUE_AFTER, did_not_finish, overdue_since
 from include.muniment.domain.drill_evidence import BegunDrill
@@ -30,9 +30,9 @@ def require_recent_drill(vault: Vault, *, clock: Clock) -> None:
 
 def require_finished(vault: Vault, *, clock: Clock) -> None:
     """Raises ``DrillUnfinished`` where the last drill that began left no evidence and does not run any more."""
-    done = drill_ids(vault)
-    for begun in unfinished_drills(vault, clock=clock)[-1:]:
-        if begun.id > max(done, default=""):
+    last = history_of(vault)[-1:]
+    for begun in unfinished_drills(vault, clock=clock):
+        if [begun.id] == [past.id for past in last]:
             began = f"{begun.started_at:%Y-%m-%d %H:%M} UTC"
             raise DrillUnfinished(firm=vault.firm, drill=begun.id, began=began, bucket=vault.bucket)
 
