@@ -59,6 +59,16 @@ def test_a_message_moved_to_another_firm_or_key_does_not_decrypt(envelope: Envel
         envelope.decrypt(message, {**CONTEXT, changed: "other"})
 
 
+def test_no_byte_of_a_message_can_be_changed(envelope: Envelope) -> None:
+    """Its header's names, algorithm and keys are authenticated with the rest: none is a byte that nobody looks at."""
+    message = envelope.encrypt(b"", CONTEXT)
+    for place in range(len(message)):
+        changed = bytearray(message)
+        changed[place] ^= 0x80  # no UTF-8 any more, where there was a name
+        with pytest.raises(MessageDamaged):
+            envelope.decrypt(bytes(changed), CONTEXT)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.999])
 def test_a_flipped_bit_is_found_wherever_it_is(envelope: Envelope, share: float) -> None:
     message = bytearray(envelope.encrypt(os.urandom(200_000), CONTEXT))

@@ -34,7 +34,7 @@ class KeptKey:
 
 def read_register[D: Document](vault: "Vault", kind: type[D], key: str) -> D:
     """Raises ``ObjectMissing`` or ``ObjectDamaged``."""
-    return _parsed(vault, kind, key, get_authentic(vault, key))
+    return parsed(vault, kind, key, get_authentic(vault, key))
 
 
 def get_authentic(vault: "Vault", key: str) -> bytes:
@@ -49,7 +49,7 @@ def get_authentic(vault: "Vault", key: str) -> bytes:
 
 def read_mark(vault: "Vault") -> FirmMark:
     """``firm.json`` as it says itself: who may only push WAL cannot open its key, and has to know whose it is."""
-    return _parsed(vault, FirmMark, keys.FIRM, vault.get(keys.FIRM))
+    return parsed(vault, FirmMark, keys.FIRM, vault.get(keys.FIRM))
 
 
 def put_mark(vault: "Vault", mark: FirmMark) -> None:
@@ -84,7 +84,7 @@ def mac_key(vault: "Vault") -> bytes | None:
                 body, metadata = vault.read(keys.FIRM)
             except ObjectMissing:
                 return None
-            found = _opened(vault, _parsed(vault, FirmMark, keys.FIRM, body))
+            found = _opened(vault, parsed(vault, FirmMark, keys.FIRM, body))
             if found is None:
                 _prove_written_once(vault)
             _prove(vault, found, keys.FIRM, body, metadata)
@@ -120,7 +120,8 @@ def _prove(vault: "Vault", mac_key: bytes | None, key: str, body: bytes, metadat
         raise vault.damaged(key, fault)
 
 
-def _parsed[D: Document](vault: "Vault", kind: type[D], key: str, body: bytes) -> D:
+def parsed[D: Document](vault: "Vault", kind: type[D], key: str, body: bytes) -> D:
+    """Raises ``ObjectDamaged`` for what is no such document: a changed byte must not end in a validator's words."""
     try:
         return kind.from_json(body)
     except ValidationError as error:

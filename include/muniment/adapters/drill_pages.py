@@ -7,10 +7,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from include.muniment.adapters.authenticity import read_register
+from include.muniment.adapters.authenticity import parsed, read_register
 from include.muniment.adapters.drill_page import page_of
 from include.muniment.adapters.drill_pdf import pdf_of
-from include.muniment.adapters.drill_proofs import Named, is_proven, parsed, signing_key, write_proof
+from include.muniment.adapters.drill_proofs import Named, is_proven, signing_key, write_proof
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain.drill_evidence import Drill, Pages
@@ -45,7 +45,7 @@ def prove_pages(vault: Vault, named: Named, *, of_sha256: str, public_key: bytes
         record = vault.get(named(RECORD))
     except ObjectMissing:
         return  # whoever made them was killed, or has not ended yet
-    pages = parsed(vault, named(RECORD), record, Pages)
+    pages = parsed(vault, Pages, named(RECORD), record)
     is_signed_one = pages.signing_key is not None
     proven = is_proven(vault, record, _proof(named), is_signed_one=is_signed_one, public_key=public_key)
     if not proven or pages.of_sha256 != of_sha256:

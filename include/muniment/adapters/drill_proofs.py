@@ -4,13 +4,9 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from include.muniment.adapters.signing import SigningKey, is_signed
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
-from include.muniment.domain.register import Document
-from include.muniment.errors import ObjectDamaged
 
 type Named = Callable[[str], str]
 """Ending → the key of what lies beside a record: its proof (``sig`` and ``pem``, or ``seal``) and its pages."""
@@ -39,15 +35,6 @@ def is_proven(vault: Vault, record: bytes, named: Named, *, is_signed_one: bool,
     if not is_signed_one:
         return vault.get_sealed(named("seal")) == _digest(record)
     return is_signed(record, vault.get(named("sig")), public_key or vault.get(named("pem")))
-
-
-def parsed[D: Document](vault: Vault, key: str, text: bytes, record: type[D]) -> D:
-    """Raises ``ObjectDamaged`` for what is no such record any more: a changed byte may be anywhere in it."""
-    try:
-        return record.from_json(text)
-    except ValidationError as error:
-        reason = f"it is no record of a drill: {error.errors()[0]['msg']}"
-        raise ObjectDamaged(key=key, bucket=vault.bucket, firm=vault.firm, reason=reason) from error
 
 
 def _digest(record: bytes) -> bytes:

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from include.muniment.adapters.authenticity import read_register
+from include.muniment.adapters.authenticity import parsed, read_register
 from include.muniment.adapters.drill_pages import find_pages, prove_pages, write_pages
-from include.muniment.adapters.drill_proofs import Named, is_proven, parsed, signing_key, write_proof
+from include.muniment.adapters.drill_proofs import Named, is_proven, signing_key, write_proof
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
@@ -124,7 +124,7 @@ def prove_evidence(vault: Vault, drill_id: str, *, public_key: bytes | None = No
     ``public_key`` (PEM) is one that was kept outside of the vault.
     """
     evidence, named = vault.get(keys.drill(drill_id)), _beside_evidence(drill_id)
-    is_signed_one = parsed(vault, keys.drill(drill_id), evidence, Drill).signing_key is not None
+    is_signed_one = parsed(vault, Drill, keys.drill(drill_id), evidence).signing_key is not None
     if not is_proven(vault, evidence, named, is_signed_one=is_signed_one, public_key=public_key):
         raise _changed(vault, keys.drill(drill_id), "it is not what was signed when the drill ended")
     prove_pages(vault, named, of_sha256=hashlib.sha256(evidence).hexdigest(), public_key=public_key)
@@ -133,7 +133,7 @@ def prove_evidence(vault: Vault, drill_id: str, *, public_key: bytes | None = No
 def prove_sign_off(vault: Vault, drill_id: str, *, public_key: bytes | None = None) -> None:
     """As ``prove_evidence``; also that the evidence is the one that the reviewer looked at."""
     text = vault.get(keys.sign_off(drill_id))
-    sign_off = parsed(vault, keys.sign_off(drill_id), text, SignOff)
+    sign_off = parsed(vault, SignOff, keys.sign_off(drill_id), text)
     is_signed_one, named = sign_off.signing_key is not None, _beside_sign_off(sign_off)
     try:
         is_right = is_proven(vault, text, named, is_signed_one=is_signed_one, public_key=public_key)

@@ -178,6 +178,9 @@ class _Decrypting:
             raise MessageDamaged(reason) from error
         except AWSEncryptionSDKClientError as error:
             raise self._envelope.failure(error) from error
+        except ValueError as error:  # a name in the header that is no UTF-8 any more
+            reason = f"its header cannot be read: {error}"
+            raise MessageDamaged(reason) from error
 
 
 def _innermost(error: BaseException) -> str:

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -45,7 +45,10 @@ class SigningKey:
 
 def is_signed(content: bytes, signature: bytes, public_key: bytes) -> bool:
     """Needs no KMS. ``public_key`` is PEM: one that was kept elsewhere proves more than the one beside the evidence."""
-    key = load_pem_public_key(public_key)
+    try:
+        key = load_pem_public_key(public_key)
+    except (ValueError, UnsupportedAlgorithm):  # it lies beside the evidence, and may be damaged as that may be
+        return False
     if not isinstance(key, ec.EllipticCurvePublicKey):
         return False
     try:

@@ -241,6 +241,8 @@ class Vault:
             raise Damaged(f"{self.bucket}/{key} is damaged: it is not authentic. Try the other vault.") from error
         except AWSEncryptionSDKClientError as error:
             raise self._unopened(key, error, is_right=is_right) from error
+        except ValueError as error:  # a name in its header that is no UTF-8 any more
+            raise Damaged(f"{self.bucket}/{key} is damaged: {error}. Try the other vault.") from error
         return bytes(plain)
 
     def _unopened(self, key: str, error: BaseException, *, is_right: bool) -> Failed:
