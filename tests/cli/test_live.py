@@ -105,13 +105,25 @@ def test_backup_again_with_its_point_finds_it(live: Live) -> None:
 def test_points_in_both_vaults(live: Live) -> None:
     for side, vault in (("primary", live.site.primary), ("replica", live.site.replica)):
         answer = live.json("points", live.firm, "--from", side)
-        assert answer == {"firm": live.firm, "vault": vault.bucket, "points": [live.point]}
+        vaults = [{"vault": each.bucket, "unseen": None, "lacking": []} for each in live.site.vaults]
+        assert answer == {"firm": live.firm, "vault": vault.bucket, "points": [live.point], "vaults": vaults}
+
+
+def test_points_of_one_vault_are_told_where_the_other_cannot_be_seen(live: Live, tmp_path: Path) -> None:
+    place = live.site.firm.vaults.replica.model_copy(update={"bucket": "nobody-s"})
+    vaults = live.site.firm.vaults.model_copy(update={"replica": place})
+    registry = write_registry(live.site.firm.model_copy(update={"vaults": vaults}), tmp_path)
+    ended = in_this_process("points", live.firm, env={**live.env, "MUNIMENT_REGISTRY": str(registry)})
+    assert ended.code == 0
+    assert "not seen" in ended.out
+    assert "nobody-s was not seen: " in ended.out
 
 
 def test_points_as_a_table(live: Live) -> None:
     ended = live.muniment("points", live.firm)
     assert ended.code == 0
     assert live.point["id"] in ended.out
+    assert "whole" in ended.out
     assert ended.out.endswith(f"1 recovery points in {live.site.primary.bucket}\n")
 
 
@@ -139,9 +151,18 @@ def test_verify_reads_every_byte_of_both_vaults(live: Live) -> None:
     assert (answer["firm"], answer["deep"], answer["whole"]) == (live.firm, True, True)
     assert [vault["vault"] for vault in answer["vaults"]] == [vault.bucket for vault in live.site.vaults]
     for vault in answer["vaults"]:
-        assert set(vault) == {"vault", "objects", "bytes_read", "faults"}
+        assert set(vault) == {
+            "vault",
+            "objects",
+            "bytes_read",
+            "faults",
+            "not_proven",
+            "not_in_second_region",
+            "server_versions",
+        }
         assert vault["bytes_read"] > 0
-        assert vault["faults"] == []
+        assert vault["faults"] == vault["not_proven"] == vault["not_in_second_region"] == []
+        assert vault["server_versions"] == [170009]
 
 
 def test_verify_of_one_vault_needs_neither_the_cluster_nor_the_other_region(live: Live) -> None:

@@ -18,7 +18,7 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.domain.register import new_id
 from include.muniment.ports import utc_now
-from include.muniment.runbooks.verify_firm import verify_firm
+from include.muniment.runbooks.verify_firm import verify_vaults
 from tests.faults.worker import Night, through
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy
@@ -100,10 +100,10 @@ def test_the_next_run_completes(step: str, firm: Site, faulty_store: FaultProxy,
     middle = Middle(MIDDLES[step].method, MIDDLES[step].path.format(**places))
     with working(firm, faulty_store, step, tmp_path) as worker:
         kill_in_the_middle(worker, faulty_store, middle)
-    assert verify_firm(firm, deep=True).faults == ()
+    assert [each.faults for each in verify_vaults(firm.vaults, deep=True)] == [(), ()]
     next_run = new_id(utc_now())
     Night(firm, next_run).run()
-    assert verify_firm(firm, deep=True).faults == ()
+    assert [each.faults for each in verify_vaults(firm.vaults, deep=True)] == [(), ()]
     assert catalog.latest_point(firm.primary).id == next_run
     assert catalog.latest_point(firm.replica) == catalog.latest_point(firm.primary)
 

@@ -13,7 +13,7 @@ from include.muniment.adapters.site import Site, build_site
 from include.muniment.domain.register import new_id
 from include.muniment.errors import StoreUnavailable
 from include.muniment.ports import utc_now
-from include.muniment.runbooks.verify_firm import verify_firm
+from include.muniment.runbooks.verify_firm import verify_vaults
 from tests.faults.worker import Night, through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import Fault, FaultProxy
@@ -64,14 +64,14 @@ def test_the_chain_outlives_a_store_that_misbehaves_for_a_while(
     Night(shaky, point_id).run()
     assert len(faulty_store.spoiled) >= len(PARTS)
     assert catalog.latest_point(site.replica).id == point_id
-    assert verify_firm(site, deep=True).faults == ()
+    assert [each.faults for each in verify_vaults(site.vaults, deep=True)] == [(), ()]
 
 
 def test_truncated_answers_are_read_again(site: Site, shaky: Site, faulty_store: FaultProxy) -> None:
     Night(site, new_id(utc_now())).run()
     for part in ("/base/", "/documents/snapshots/", "/points/", "firm.json"):
         faulty_store.fail("truncate", times=1, method="GET", path=part)
-    assert verify_firm(shaky, deep=True).faults == ()
+    assert [each.faults for each in verify_vaults(shaky.vaults, deep=True)] == [(), ()]
     assert len(faulty_store.spoiled) == 4
 
 
@@ -86,4 +86,4 @@ def test_a_store_that_never_recovers_fails_the_chain_as_transient_and_registers_
     assert failure.value.what.startswith(f"S3 PutObject on {site.primary.bucket}/base/")
     assert [(point.id, point.backup) for point in catalog.points(site.primary)] == before
     faulty_store.heal()
-    assert verify_firm(site, deep=True).faults == ()
+    assert [each.faults for each in verify_vaults(site.vaults, deep=True)] == [(), ()]

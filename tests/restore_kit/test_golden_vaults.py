@@ -17,6 +17,7 @@ from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain import keys
 from include.muniment.domain.register import Point
 from include.muniment.runbooks.restore_cluster import restore_cluster
+from include.muniment.runbooks.verify_firm import verify_vault
 from tests.fixtures.answers import index_only_count, sequential_count
 from tests.golden.make_vault import DOCUMENTS
 from tests.golden.vaults import GOLDEN, KEY, KEY_NAME, REGION, upload
@@ -113,6 +114,16 @@ def test_step_5_stops_where_the_control_totals_were_read(
     staging.write_text(told)
     finish(restored, into)
     assert start_and_ask(restored, "SELECT count(*), sum(amount)::text FROM trust_ledger") == (200, "25125.00")
+
+
+def test_what_was_written_then_is_verified_now(bucket: str, cloud: Cloud) -> None:
+    """Without codes its plain objects are not proven, which is no damage."""
+    vault = vault_in(bucket, cloud)
+    found = verify_vault(vault, deep=True)
+    assert found.faults == ()
+    plain = {item.key for item in vault.list("") if item.key.endswith(".json")}
+    assert {each.key for each in found.unproven} == (set() if bucket.startswith("vault-3-") else plain)
+    assert found.server_versions == (170009,)
 
 
 def test_every_object_of_them_is_read(bucket: str, cloud: Cloud) -> None:

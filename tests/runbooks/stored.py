@@ -1,5 +1,6 @@
 """A recovery point made by hand, for tests of what reads it: the chain's own steps have tests of their own."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from include.muniment.adapters import catalog
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.site import Side, Site
 from include.muniment.adapters.vault import Vault
+from include.muniment.adapters.wal_archive import SHA256, WRITTEN_AT
 from include.muniment.domain import keys
 from include.muniment.domain.register import Backup, ControlTotals, DocumentSnapshot, Point, WalRange
 from include.muniment.domain.restore_plan import RestorePlan, WalToReplay
@@ -30,16 +32,29 @@ def restore_from(folder: Path) -> list[str]:
 
 
 def back_up(site: Site, point_id: str, *, full: bool = False) -> Point:
-    """A base backup and a point that names it."""
+    """A base backup, its WAL, and a point that names it."""
     backup = back_up_cluster(site, point_id=point_id, full=full, clock=utc_now)
     site.postgres.row("SELECT pg_switch_wal()")
     point = _point(site, backup, point_id)
+    _push_wal(site, point, backup.wal_segment_bytes)
     for vault in site.vaults[:1]:
         snapshot = DocumentSnapshot(id=point_id, firm=site.firm.id, taken_at=point.taken_at, documents=())
         vault.put_sealed(keys.document_snapshot(point_id), snapshot.to_json(), locked_until=None)
         vault.put_sealed(keys.config(point_id), b"{}", locked_until=None)
         vault.put_register(keys.point(point_id), point, locked_until=None)
     return point
+
+
+def _push_wal(site: Site, point: Point, segment_bytes: int) -> None:
+    """Out of the server's own folder, where it is until a checkpoint."""
+    folder = Path(str(site.postgres.row("SHOW data_directory")["data_directory"])) / "pg_wal"
+    first, last = (WalSegment.parse(name, segment_bytes) for name in (point.wal.first_segment, point.wal.last_segment))
+    for segment in first.through(last):
+        content = (folder / segment.name).read_bytes()
+        metadata = {SHA256: hashlib.sha256(content).hexdigest(), WRITTEN_AT: point.taken_at.isoformat()}
+        key = keys.wal(point.system_identifier, segment.name)
+        if site.primary.head(key) is None:
+            site.primary.put_sealed(key, content, locked_until=None, metadata=metadata)
 
 
 def _point(site: Site, backup: Backup, point_id: str) -> Point:

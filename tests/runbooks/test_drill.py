@@ -16,6 +16,7 @@ import typst
 from include.demo.cloud import Cloud
 from include.demo.documents import Paper
 from include.muniment.adapters import catalog
+from include.muniment.adapters.authenticity import code_of
 from include.muniment.adapters.drill_records import begun_drills, drills, evidence_pages, find_drill, prove_evidence
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
@@ -189,22 +190,25 @@ def _brought_back_by_the_kit_alone(site: Site, found: Drill, lines: list[str]) -
     assert not any(secret in text for text in (*lines, found.to_json().decode()))
 
 
-def exchanged(cloud: Cloud, site: Site, name: str, content: bytes) -> bytes:
-    """Returns what was there."""
-    s3, place = cloud.client("s3", site.replica.region), {"Bucket": site.replica.bucket, "Key": f"restore-kit/{name}"}
-    before: bytes = s3.get_object(**place)["Body"].read()
-    s3.put_object(**place, Body=content)
+def exchanged(cloud: Cloud, site: Site, name: str, content: bytes, *, with_code: bool = True) -> bytes:
+    """Returns what was there. Whoever may open the firm's keys can make its code as well."""
+    key = f"restore-kit/{name}"
+    s3, before = cloud.client("s3", site.replica.region), site.replica.get(key)
+    told = code_of(site.replica, key, content) if with_code else {}
+    s3.put_object(Bucket=site.replica.bucket, Key=key, Body=content, Metadata=told)
     return before
 
 
-@pytest.mark.parametrize(("name", "reason"), [
-    ("restore.py", "it is not this release's script"), ("RESTORE.md", "it does not tell the script's sha256"),
+@pytest.mark.parametrize(("name", "reason", "with_code"), [
+    ("restore.py", "it is not this release's script", True),
+    ("RESTORE.md", "it does not tell the script's sha256", True),
+    ("restore.py", "nothing shows that it is the firm's", False),
 ])  # fmt: skip
 def test_a_kit_that_was_exchanged_in_the_vault_is_not_run(
-    site17: Site, cloud: Cloud, tmp_path: Path, name: str, reason: str
+    site17: Site, cloud: Cloud, tmp_path: Path, name: str, reason: str, with_code: bool
 ) -> None:
     """It would have the firm's credentials."""
-    before = exchanged(cloud, site17, name, b"import os\n")
+    before = exchanged(cloud, site17, name, b"import os\n", with_code=with_code)
     error, found = failed_drill(site17, tmp_path / "scratch", side="replica", by="restore-kit")
     exchanged(cloud, site17, name, before)
     assert reason in (found.failure or "")

@@ -14,6 +14,7 @@ from threading import Event, Thread
 
 from pydantic import ValidationError
 
+from include.muniment.adapters.authenticity import code_of
 from include.muniment.adapters.store_errors import store_errors
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.vault_bucket import store_time
@@ -41,8 +42,10 @@ class Written:
 
 
 def write(vault: Vault, key: str, document: Lease | Expiring) -> Written:
+    body = document.to_json()
+    code = code_of(vault, key, body)
     with store_errors("PutObject", vault.bucket, key):
-        answer = vault.s3.put_object(Bucket=vault.bucket, Key=key, Body=document.to_json(), **vault.at_rest())
+        answer = vault.s3.put_object(Bucket=vault.bucket, Key=key, Body=body, Metadata=code, **vault.at_rest())
     told = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
     return Written(vault, key, answer.get("VersionId", "null"), parsedate_to_datetime(told))
 

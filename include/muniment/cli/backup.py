@@ -46,4 +46,4 @@ def backup(
     if as_json:
         say_json({"point": as_plain(point)})
         return
-    say_table(COLUMNS, [row(point)])
+    say_table((*COLUMNS, "verified in"), [(*row(point), "both regions" if point.verified_replica_at else "one region")])

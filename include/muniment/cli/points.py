@@ -1,13 +1,19 @@
 """``muniment points FIRM``: what can be restored."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from include.muniment.cli.output import as_plain, lasting, say_json, say_table, size, when
-from include.muniment.cli.session import Session, firm_argument, json_option, side_option
+from include.muniment.cli.session import SIDES, Session, firm_argument, json_option, side_option
+from include.muniment.domain import keys
+from include.muniment.errors import MunimentError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from include.muniment.adapters.vault import Vault
     from include.muniment.domain.register import Point
 
 COLUMNS = (
@@ -20,8 +26,26 @@ COLUMNS = (
     "of size>",
     "window until",
     "RPO>",
-    "verified",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one vault lists: point id → what it lacks of it; ``unseen`` is why it could not be asked."""
+
+    vault: str
+    lacks: "Mapping[str, tuple[str, ...]]"
+    unseen: str | None = None
+
+    def cell(self, point: "Point") -> str:
+        if self.unseen:
+            return "not seen"
+        lacks = self.lacks[point.id]
+        if not lacks:
+            return "whole"
+        if lacks[0] != keys.point(point.id):
+            return f"lacks {len(lacks):,}"
+        return "not there" if point.verified_replica_at else "not yet"
 
 
 @click.command(short_help="List what can be restored.")
@@ -30,10 +54,10 @@ COLUMNS = (
 @json_option
 @click.pass_obj
 def points(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
-    """List FIRM's recovery points, the oldest first.
+    """List FIRM's recovery points, the oldest first, and what each vault really has of them.
 
-    Reads one vault, so it answers while the firm's cluster or the other region is down; where the other vault answers,
-    it tells which points are in both.
+    Points are read from one vault, so it answers while the firm's cluster or the other region is down; what is there is
+    told by listings, the documents excepted: `muniment verify` looks for those one by one.
 
     \b
     The region is lost:   muniment points quill-brandt --from replica
@@ -44,17 +68,44 @@ def points(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
 
     vault = session.vault(firm_id, side)
     prove_vault(vault)
-    elsewhere = catalog.point_ids(session.vault(firm_id, "replica" if side == "primary" else "primary", hasty=True))
     found = catalog.points(vault)
+    seen = [_look(vault if each == side else session.vault(firm_id, each, hasty=True), found) for each in SIDES]
     if as_json:
-        say_json({"firm": firm_id, "vault": vault.bucket, "points": [as_plain(point) for point in found]})
+        plain = [as_plain(point) for point in found]
+        say_json({"firm": firm_id, "vault": vault.bucket, "points": plain, "vaults": [_plain(each) for each in seen]})
         return
-    say_table(COLUMNS, [row(point, elsewhere) for point in found])
+    say_table((*COLUMNS, *SIDES), [(*row(point), *(each.cell(point) for each in seen)) for point in found])
+    for each in seen:
+        _tell(each)
     click.echo(f"{len(found)} recovery points in {vault.bucket}")
 
 
-def row(point: "Point", elsewhere: frozenset[str] | None = None) -> tuple[str, ...]:
-    """``elsewhere``: the ids that the other vault registers; ``None`` where it was not asked or does not answer."""
+def _look(vault: "Vault", found: "Sequence[Point]") -> Seen:
+    from include.muniment.runbooks.identity import prove_vault
+    from include.muniment.runbooks.point_presence import absent_from
+
+    try:
+        prove_vault(vault)
+        return Seen(vault.bucket, absent_from(vault, found))
+    except MunimentError as error:
+        return Seen(vault.bucket, {}, error.what)
+
+
+def _plain(seen: Seen) -> dict[str, Any]:
+    lacking = [{"point": point_id, "lacks": list(lacks)} for point_id, lacks in seen.lacks.items() if lacks]
+    return {"vault": seen.vault, "unseen": seen.unseen, "lacking": lacking}
+
+
+def _tell(seen: Seen) -> None:
+    if seen.unseen:
+        click.echo(f"{seen.vault} was not seen: {seen.unseen}")
+    for point_id, lacks in seen.lacks.items():
+        if lacks:
+            more = f" and {len(lacks) - 1:,} more" if len(lacks) > 1 else ""
+            click.echo(f"{seen.vault} lacks of {point_id}: {lacks[0]}{more}")
+
+
+def row(point: "Point") -> tuple[str, ...]:
     window = point.windows[-1] if point.windows else None
     return (
         point.id,
@@ -66,11 +117,4 @@ def row(point: "Point", elsewhere: frozenset[str] | None = None) -> tuple[str, .
         size(point.document_bytes),
         when(window.end_at) if window else "—",
         lasting(point.effective_rpo_s),
-        _verified(point, elsewhere),
     )
-
-
-def _verified(point: "Point", elsewhere: frozenset[str] | None) -> str:
-    """A point's register is in a vault when all that it names has been read back there."""
-    both = point.verified_replica_at is not None if elsewhere is None else point.id in elsewhere
-    return "both regions" if both else "one region"

@@ -145,3 +145,11 @@ def verified_wal(system_identifier: SystemIdentifier, ledger_id: str, first: str
     """``first`` and ``last`` are positions, the sixteen digits that end a segment's name: whoever looks for some WAL
     sees by LIST alone which ledgers may know of it."""
     return f"{verified_wal_prefix(system_identifier)}{ledger_id}.{first}-{last}.json"
+
+
+def is_sealed(key: str) -> bool:
+    """Whether the object there is a message of the Encryption SDK, which proves itself."""
+    if key.startswith(BASE):
+        return not key.endswith("/backup.json")
+    sealed = (WAL, CONFIGS, DOCUMENT_SNAPSHOTS, EXPIRED, STAND_IN_PRIVATE)
+    return key.startswith(sealed) or key.endswith(".seal")

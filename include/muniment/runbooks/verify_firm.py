@@ -1,36 +1,29 @@
-"""Verify what is stored: does everything that a register names exist, whole, in both vaults, and can it be read?
+"""Verify what is stored: is everything there that a recovery point needs, whole, in both vaults, and can it be read?
 
-Shallow compares names and sizes with the registers (LIST only). Deep fetches every byte: its sha256, its
-authentication tags, and each WAL segment's header. Every damaged object is named, not only the first. It needs neither
-the cluster nor Airflow.
+By names: each vault is listed once, its registers and document lists are read, and what they name is looked for, a
+point's WAL segment by segment. Deep fetches every byte of every object as well (verify_objects). Every damaged or
+missing object is named, not only the first; what nothing covers is counted and named as not proven, never as sound. It
+needs neither the cluster nor Airflow, and holds in memory the listing of one vault and one document list at a time.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
-from include.muniment.adapters import catalog
-from include.muniment.adapters.site import Site
+from include.muniment.adapters.at_once import at_once
+from include.muniment.adapters.authenticity import mac_key, read_register
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
-from include.muniment.domain.register import Backup, Chunk, DocumentSnapshot, DocumentVersion, FirmMark
-from include.muniment.domain.wal import SegmentHeader, is_segment
-from include.muniment.errors import Damaged, ObjectDamaged
+from include.muniment.domain.absence import Listing, absent_beside, absent_wal
+from include.muniment.domain.register import Backup, Document, DocumentSnapshot, Point
+from include.muniment.domain.wal import SystemIdentifier
+from include.muniment.errors import Damaged
 from include.muniment.ports import Progress, Silent, Step
 from include.muniment.runbooks.identity import prove_vault
+from include.muniment.runbooks.point_presence import archive_of
+from include.muniment.runbooks.verify_objects import Expected, of_backup, of_other, of_snapshot
 
 READS_AT_ONCE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """One object that something relies on. ``read`` raises ``Damaged`` where its bytes are wrong."""
-
-    key: str
-    size_bytes: int | None
-    read: Callable[[Vault], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,143 +35,200 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """``bytes_read`` is 0 for a shallow one."""
+    """Of one vault. ``bytes_read`` is 0 for one by names."""
 
+    bucket: str
     objects: int
     bytes_read: int
     faults: tuple[Fault, ...]
+    unproven: tuple[Fault, ...] = ()
+    """What nothing covers: it may be sound, and nobody can tell."""
+    points: Mapping[str, bool] = field(default_factory=dict)
+    """The recovery points that are registered here, and whether their registers say that both vaults were verified."""
+    not_in_second_region: tuple[str, ...] = ()
+    server_versions: tuple[int, ...] = ()
+    """Of the base backups, as PostgreSQL counts them: what one of them had wrong may be in what it backed up."""
 
 
-def verify_firm(site: Site, *, deep: bool = False, progress: Progress | None = None) -> Verification:
-    """Both vaults. Raises ``WrongVault``; damage is reported, not raised, so that all of it is seen."""
-    parts = [verify_vault(vault, deep=deep, progress=progress) for vault in site.vaults]
-    return Verification(
-        objects=sum(part.objects for part in parts),
-        bytes_read=sum(part.bytes_read for part in parts),
-        faults=tuple(fault for part in parts for fault in part.faults),
-    )
+def verify_vaults(vaults: Sequence[Vault], *, deep: bool, progress: Progress | None = None) -> tuple[Verification, ...]:
+    """One, or the primary and the replica, which are then compared as well. Raises ``WrongVault``; damage is reported,
+    so that all of it is seen."""
+    found = tuple(verify_vault(vault, deep=deep, progress=progress) for vault in vaults)
+    return compared(*found) if len(found) > 1 else found
 
 
 def verify_vault(vault: Vault, *, deep: bool, progress: Progress | None = None) -> Verification:
-    progress = progress or Silent()
-    mark = prove_vault(vault)
-    there = {item.key: item.size_bytes for item in vault.list("")}
-    faults = [*_unreadable_snapshots(vault)]
-    expected = list(_expected(vault, mark, there))
-    faults += [fault for item in expected if (fault := _absent(vault, item, there))]
-    read = 0
-    if deep:
-        named = {fault.key for fault in faults}
-        whole = [item for item in expected if item.key not in named]
-        read = sum(there[item.key] for item in whole)
-        with progress.step(f"verify {vault.bucket}", read, "bytes") as step:
-            faults += _read_all(vault, whole, there, step)
-    return Verification(len(expected), read, tuple(faults))
-
-
-def _absent(vault: Vault, item: Expected, there: dict[str, int]) -> Fault | None:
-    size = there.get(item.key)
-    if size is None:
-        return Fault(vault.bucket, item.key, "it is missing")
-    if item.size_bytes is not None and size != item.size_bytes:
-        return Fault(vault.bucket, item.key, f"it has {size} bytes, its register says {item.size_bytes}")
-    return None
-
-
-def _read_all(vault: Vault, expected: list[Expected], there: dict[str, int], step: Step) -> Iterator[Fault]:
-    def read(item: Expected) -> Fault | None:
-        try:
-            item.read(vault)
-        except Damaged as damage:
-            return Fault(vault.bucket, item.key, damage.what)
-        finally:
-            step.advance(there[item.key])
-        return None
-
-    with ThreadPoolExecutor(READS_AT_ONCE, "verify") as pool:
-        yield from (fault for fault in pool.map(read, expected) if fault)
-
-
-def _expected(vault: Vault, mark: FirmMark, there: dict[str, int]) -> Iterator[Expected]:
-    for backup in catalog.registered_backups(vault):
-        yield from _of_backup(backup)
-    for point in catalog.points(vault):
-        for backup_id in point.chain:
-            key = keys.backup_register(backup_id)
-            yield Expected(key, None, partial(_read_register, key=key))
-        key = keys.config(point.config)
-        yield Expected(key, None, partial(_read_sealed, key=key))
-    yield from _of_documents(vault)
-    for key in there:
-        if key.startswith(keys.wal_prefix(mark.system_identifier)):
-            yield Expected(key, None, partial(_read_wal, key=key, system_identifier=mark.system_identifier))
-
-
-def _of_backup(backup: Backup) -> Iterator[Expected]:
-    for archive in backup.archives:
-        for chunk in archive.chunks:
-            yield Expected(chunk.key, chunk.stored_bytes, partial(_read_chunk, chunk=chunk))
-    manifest = backup.manifest
-    read = partial(_read_sealed, key=manifest.key, sha256=manifest.sha256)
-    yield Expected(manifest.key, manifest.stored_bytes, read)
-
-
-def _of_documents(vault: Vault) -> Iterator[Expected]:
-    """Each document version once, however many snapshots name it."""
-    seen: dict[str, DocumentVersion] = {}
-    for snapshot in _snapshots(vault):
-        if isinstance(snapshot, DocumentSnapshot):
-            seen.update({version.object: version for version in snapshot.versions})
-    for version in seen.values():
-        yield Expected(version.object, version.size_bytes, partial(_read_copied, version=version))
-
-
-def _snapshots(vault: Vault) -> Iterator[DocumentSnapshot | Fault]:
-    for item in vault.list(keys.DOCUMENT_SNAPSHOTS):
-        try:
-            yield DocumentSnapshot.from_json(vault.get_sealed(item.key))
-        except Damaged as damage:
-            yield Fault(vault.bucket, item.key, damage.what)
-
-
-def _unreadable_snapshots(vault: Vault) -> Iterator[Fault]:
-    return (found for found in _snapshots(vault) if isinstance(found, Fault))
-
-
-def _read_register(vault: Vault, *, key: str) -> None:
-    Backup.from_json(vault.get(key))
-
-
-def _read_sealed(vault: Vault, *, key: str, sha256: str | None = None) -> None:
-    vault.get_sealed(key, sha256=sha256)
-
-
-def _read_chunk(vault: Vault, *, chunk: Chunk) -> None:
-    plain = vault.get_sealed(chunk.key, sha256=chunk.sha256)
-    if len(plain) != chunk.size_bytes:
-        _damaged(vault, chunk.key, f"it holds {len(plain)} bytes, its register says {chunk.size_bytes}")
-
-
-def _read_wal(vault: Vault, *, key: str, system_identifier: int) -> None:
-    plain, name = vault.get_sealed(key), key.rsplit("/", 1)[1]
-    head = vault.head(key)
-    recorded = (head.metadata or {}).get("sha256") if head else None
-    if recorded != hashlib.sha256(plain).hexdigest():
-        _damaged(vault, key, "its sha256 is not the one that was recorded when it was pushed")
-    if not is_segment(name):
-        return
+    """One vault alone, also where the other region is gone."""
     try:
-        fault = SegmentHeader.parse(plain).fault(name, system_identifier, len(plain))
-    except ValueError as error:
-        fault = str(error)
-    if fault:
-        _damaged(vault, key, fault)
+        prove_vault(vault)
+        mac_key(vault)
+    except Damaged as damage:
+        return Verification(
+            vault.bucket, 1, 0, (Fault(vault.bucket, keys.FIRM, f"{damage.what}; nothing else was read"),)
+        )
+    listing = Listing({item.key: item.size_bytes for item in vault.list("")})
+    total = sum(listing.sizes.values()) if deep else None
+    with (progress or Silent()).step(f"verify {vault.bucket}", total, "bytes") as step:
+        return _Reading(vault, listing, step, deep=deep).verification()
 
 
-def _read_copied(vault: Vault, *, version: DocumentVersion) -> None:
-    """A copy made in parts has no sha256 of the whole; boto3 checks the parts' while it reads."""
-    vault.get(version.object, sha256=version.sha256)
+def compared(primary: Verification, replica: Verification) -> tuple[Verification, Verification]:
+    """What only both together tell: a point that one of them has registered."""
+    if any(fault.key == keys.FIRM for fault in (*primary.faults, *replica.faults)):
+        return primary, replica
+    gone = [each for each in replica.points if each not in primary.points]
+    only_here = [each for each in primary.points if each not in replica.points]
+    return (
+        replace(
+            primary,
+            faults=(*primary.faults, *(_lost(primary, each, "the replica vault registers it") for each in gone)),
+            not_in_second_region=tuple(each for each in only_here if not primary.points[each]),
+        ),
+        replace(
+            replica,
+            faults=(
+                *replica.faults,
+                *(_lost(replica, each, "it was verified here once") for each in only_here if primary.points[each]),
+            ),
+        ),
+    )
 
 
-def _damaged(vault: Vault, key: str, reason: str) -> None:
-    raise ObjectDamaged(key=key, bucket=vault.bucket, firm=vault.firm, reason=reason)
+def _lost(vault: Verification, point_id: str, why: str) -> Fault:
+    return Fault(vault.bucket, keys.point(point_id), f"it is missing: {why}")
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One pass over a vault. Threads look and read; only the one that made it adds up what they find."""
+
+    vault: Vault
+    listing: Listing
+    step: Step
+    deep: bool
+    seen: set[str] = field(default_factory=set)
+    faults: dict[str, str] = field(default_factory=dict)
+    unproven: dict[str, str] = field(default_factory=dict)
+    bytes_read: int = 0
+    points: list[Point] = field(default_factory=list)
+    segment_bytes: dict[SystemIdentifier, int] = field(default_factory=dict)
+    server_versions: set[int] = field(default_factory=set)
+
+    def verification(self) -> Verification:
+        for item, fault in at_once(self._look, self._objects(), READS_AT_ONCE):
+            self._take(item, fault)
+        for key, needed_by in self._needed_in_vain().items():
+            others = f" and {len(needed_by) - 1} more" if len(needed_by) > 1 else ""
+            absence = "it leads nowhere" if key in self.listing else "it is missing"
+            self.faults.setdefault(
+                key, f"{absence}: recovery point {needed_by[0]}{others} cannot be restored without it"
+            )
+        return Verification(
+            bucket=self.vault.bucket,
+            objects=len(self.seen | self.faults.keys()),
+            bytes_read=self.bytes_read if self.deep else 0,
+            faults=self._named(self.faults),
+            unproven=self._named(self.unproven),
+            points=self._registered(),
+            server_versions=tuple(sorted(self.server_versions)),
+        )
+
+    def _named(self, found: Mapping[str, str]) -> tuple[Fault, ...]:
+        return tuple(Fault(self.vault.bucket, key, what) for key, what in sorted(found.items()))
+
+    def _registered(self) -> dict[str, bool]:
+        """One that cannot be read counts as one that has been copied."""
+        listed = [key.removeprefix(keys.POINTS).removesuffix(".json") for key in self.listing.under(keys.POINTS)]
+        return dict.fromkeys(listed, True) | {each.id: each.verified_replica_at is not None for each in self.points}
+
+    def _look(self, item: Expected) -> tuple[Expected, str | None]:
+        size = self.listing.sizes.get(item.key)
+        if size is None:
+            return item, "it is missing"
+        if item.size_bytes not in (None, size):
+            return item, f"it has {size} bytes, its register says {item.size_bytes}"
+        try:
+            if self.deep and item.read:
+                item.read(self.vault)
+        except Damaged as damage:
+            return item, damage.what
+        return item, None
+
+    def _take(self, item: Expected, fault: str | None) -> None:
+        size = self.listing.sizes.get(item.key, 0)
+        self.step.advance(size)
+        if fault is not None:
+            self.faults[item.key] = fault
+        elif item.read is None:
+            self.unproven[item.key] = item.unproven
+        else:
+            self.bytes_read += size
+
+    def _objects(self) -> Iterator[Expected]:
+        """Every one once: what is named, then whatever else is there."""
+        for item in chain(self._of_stand_in(), self._of_backups(), self._of_points(), self._of_documents()):
+            if item.key not in self.seen:
+                self.seen.add(item.key)
+                yield item
+        for key in self.listing.sizes:
+            if key not in self.seen:
+                self.seen.add(key)
+                yield of_other(self.vault, key)
+
+    def _of_stand_in(self) -> Iterator[Expected]:
+        """What was sealed while the other region was away opens with the private half of its stand-in key."""
+        halves = (keys.STAND_IN_PRIVATE, keys.STAND_IN_PUBLIC)
+        if any(key in self.listing for key in halves):
+            yield from (of_other(self.vault, key) for key in halves)
+
+    def _of_backups(self) -> Iterator[Expected]:
+        registers = [key for key in self.listing.under(keys.BASE) if key.endswith("/backup.json")]
+        for backup in self._read(registers, lambda key: read_register(self.vault, Backup, key)):
+            self.segment_bytes[backup.system_identifier] = backup.wal_segment_bytes
+            self.server_versions.add(backup.server_version)
+            yield from of_backup(backup)
+
+    def _of_points(self) -> Iterator[Expected]:
+        """They name nothing that has a size or a digest of its own."""
+        registers = self.listing.under(keys.POINTS)
+        self.points += self._read(registers, lambda key: read_register(self.vault, Point, key))
+        self.points.sort(key=lambda point: point.id)
+        return iter(())
+
+    def _of_documents(self) -> Iterator[Expected]:
+        """One list at a time is in memory."""
+        for key in self.listing.under(keys.DOCUMENT_SNAPSHOTS):
+            for snapshot in self._read([key], lambda key: DocumentSnapshot.from_json(self.vault.get_sealed(key))):
+                yield from of_snapshot(snapshot)
+
+    def _read[D: Document](self, names: Iterable[str], read: Callable[[str], D]) -> Iterator[D]:
+        """These tell what else there has to be, so they are read whether or not all is."""
+
+        def one(key: str) -> tuple[str, D | Damaged]:
+            try:
+                return key, read(key)
+            except Damaged as damage:
+                return key, damage
+
+        for key, found in at_once(one, names, READS_AT_ONCE):
+            self.seen.add(key)
+            self._take(of_other(self.vault, key), found.what if isinstance(found, Damaged) else None)
+            if not isinstance(found, Damaged):
+                yield found
+
+    def _needed_in_vain(self) -> dict[str, list[str]]:
+        """Key → the points that cannot do without it."""
+        archives = {
+            system: archive_of(self.vault, self.listing, system, size) for system, size in self.segment_bytes.items()
+        }
+        lacking: dict[str, list[str]] = {}
+        for point in self.points:
+            registers = (keys.backup_register(each) for each in point.chain)
+            archive = archives.get(point.system_identifier)
+            for key in (
+                *(key for key in registers if key not in self.listing),
+                *absent_beside(point, self.listing),
+                *(absent_wal(point, archive) if archive else ()),
+            ):
+                lacking.setdefault(key, []).append(point.id)
+        return lacking
