@@ -64,8 +64,10 @@ def test_a_night_that_expired_between_leaves_the_one_before(site17: Site, desk: 
     s3, bucket = cloud.client("s3"), site17.primary.bucket
     for found in list(site17.primary.list_versions(keys.document_snapshot(second.id))):
         s3.delete_object(Bucket=bucket, Key=found.key, VersionId=found.version_id, BypassGovernanceRetention=True)
-    nearest = documents_by(site17.primary, third.taken_at - timedelta(milliseconds=1)).documents
+    found = documents_by(site17.primary, third.taken_at - timedelta(milliseconds=1))
+    nearest = found.documents
     assert nearest is not None
+    assert found.uncertain == nearest.count
     assert (nearest.count, nearest.at, nearest.snapshot) == (3, first.taken_at, first.id)
 
 

@@ -58,6 +58,7 @@ class LazyGroup(click.Group):
         "points": "points:points",
         "verify": "verify:verify",
         "copy": "copy:copy",
+        "repair": "repair:repair",
         "expire": "expire:expire",
         "restore": "restore:restore",
         "staging": "staging:staging",

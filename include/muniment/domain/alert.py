@@ -75,11 +75,7 @@ def hole_notices(*, firm: str, holes: Sequence[WalHole], point: str, told: Set[s
 
 def _begun(firm: str, region: str, away: str | None, waiting: Sequence[str], name: str) -> Notice:
     why = f"does not answer: {away}" if away else "answers, and lacks what it should have"
-    count = (
-        f"\n{len(waiting)} recovery points are in the primary region alone, the first is {waiting[0]}"
-        if waiting
-        else ""
-    )
+    count = f"\nrecovery points in the primary region alone: {len(waiting)}, since {waiting[0]}" if waiting else ""
     what = f"the second region {region} of firm {firm} {why}{count}"
     kept = "every recovery point in the primary region; each night goes on there"
     hint = (

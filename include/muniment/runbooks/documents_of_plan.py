@@ -30,7 +30,8 @@ def documents_of_point(vault: Vault, point: Point) -> FoundDocuments:
 
 
 def documents_by(vault: Vault, at: datetime) -> FoundDocuments:
-    """Exact between two nights that follow each other; else those of the last snapshot before ``at``."""
+    """Exact between two nights that follow each other; else those of the last snapshot before ``at``, each uncertain:
+    what became of it since then no list tells."""
     cover = nearest_cover(vault, at)
     if cover is None:
         return FoundDocuments(None)
@@ -43,5 +44,5 @@ def documents_by(vault: Vault, at: datetime) -> FoundDocuments:
             count=len(recalled),
             size_bytes=sum(each.version.size_bytes for each in recalled),
         ),
-        uncertain=sum(not each.certain for each in recalled),
+        uncertain=sum(cover.at != at or not each.certain for each in recalled),
     )

@@ -1,0 +1,178 @@
+"""What one vault lacks or has damaged comes back from the other: planned from both, then carried out.
+
+Needs no cluster. Wanted is what the recovery points of either vault need, and the WAL and the document lists behind
+the oldest of them; what expire has let go is named by no point and is left alone. Bytes are brought when they have
+proven themselves: by their register's sha256, by decrypting under this firm and key, by a WAL segment's own header.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from include.muniment.adapters.at_once import at_once
+from include.muniment.adapters.registers import ReadRegisters, read_registers
+from include.muniment.adapters.vault import StoredObject, Vault
+from include.muniment.adapters.vault_copy import VaultCopy, read_sha256
+from include.muniment.adapters.vault_copy import Wanted as ToCopy
+from include.muniment.adapters.wal_archive import SHA256, prove_segment
+from include.muniment.domain import keys
+from include.muniment.domain.repair import Held, Mending, RepairPlan, Wanted, plan_repair, wanted_objects
+from include.muniment.errors import Damaged, MunimentError, ObjectDamaged, ObjectMissing
+from include.muniment.ports import Clock, Progress, Silent
+from include.muniment.runbooks.identity import prove_vault
+
+type Vaults = tuple[Vault, Vault]
+
+_AT_ONCE = 8
+_DIFFERS = "it is not the other vault's, and its MD5 is not the source's ETag"
+_IN_MEMORY_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    key: str
+    what: str
+
+
+def find_repair(vaults: Vaults, *, deep: bool = False, progress: Progress | None = None) -> RepairPlan:
+    """Compares names, sizes and registers; ``deep`` reads and proves every byte of both. Writes nothing.
+
+    Raises ``WrongVault``, and ``StoreUnavailable`` where a region does not answer: what cannot be seen is not lacking.
+    """
+    progress = progress or Silent()
+    for vault in vaults:
+        prove_vault(vault)
+    sizes = [{item.key: item.size_bytes for item in vault.list("")} for vault in vaults]
+    registers = read_registers(vaults, sizes)
+    wanted = wanted_objects(registers.found, frozenset(sizes[0]) | frozenset(sizes[1]))
+    one, other = (
+        _held(vault, there, registers, wanted if deep else (), progress)
+        for vault, there in zip(vaults, sizes, strict=True)
+    )
+    if deep:
+        both = [each for each in wanted if each.key in sizes[0] and each.key in sizes[1]]
+        one, other = _compared(vaults, one, other, both)
+    return plan_repair(vaults[0].firm, wanted, one, other)
+
+
+def repair(plan: RepairPlan, vaults: Vaults, *, clock: Clock, progress: Progress | None = None) -> tuple[Failure, ...]:
+    """Carries the plan out and returns what could not be brought: its source did not prove itself, or somebody wrote
+    there since. A register whose parts could not be brought is not brought either."""
+    by_bucket = {vault.bucket: vault for vault in vaults}
+    failed: dict[str, str] = {lost.key: lost.why for lost in plan.lost}
+    unplanned: list[Failure] = []
+    with (progress or Silent()).step("repair", len(plan.mendings), "objects") as step:
+        for each in plan.mendings:
+            if what := _try(each, by_bucket, failed, clock()):
+                failed[each.wanted.key] = what
+                unplanned.append(Failure(each.wanted.key, what))
+            step.advance(1)
+    return tuple(unplanned)
+
+
+def _held(
+    vault: Vault, sizes: Mapping[str, int], registers: ReadRegisters, to_read: Sequence[Wanted], progress: Progress
+) -> Held:
+    faults = dict(registers.faults[vault.bucket])
+    there = [each for each in to_read if each.key in sizes and each.key not in faults]
+    with progress.step(f"read {vault.bucket}", len(there), "objects") as step:
+        for found in at_once(lambda each: _fault(vault, each), there, _AT_ONCE):
+            step.advance(1)
+            faults |= found
+    return Held(vault.bucket, sizes, faults)
+
+
+def _compared(vaults: Vaults, one: Held, other: Held, wanted: Sequence[Wanted]) -> tuple[Held, Held]:
+    """Documents whose copies S3 gave no sha256 for: the two vaults' are compared, and where they differ the source's
+    own ETag tells which is right, or nothing does."""
+    silent = [each for each in wanted if each.key.startswith(keys.DOCUMENT_OBJECTS) and each.sha256 is None]
+    differing = [each for each in silent if read_sha256(vaults[0], each.key) != read_sha256(vaults[1], each.key)]
+    found = tuple(
+        replace(
+            held, faults={**held.faults, **{each.key: _DIFFERS for each in differing if not _is_source(vault, each)}}
+        )
+        for vault, held in zip(vaults, (one, other), strict=True)
+    )
+    return found[0], found[1]
+
+
+def _is_source(vault: Vault, wanted: Wanted) -> bool:
+    if (wanted.size_bytes or 0) > _IN_MEMORY_BYTES:
+        return False
+    return hashlib.md5(vault.get(wanted.key), usedforsecurity=False).hexdigest() == (wanted.etag or "").strip('"')
+
+
+def _fault(vault: Vault, wanted: Wanted) -> dict[str, str]:
+    try:
+        _prove(vault, wanted)
+    except Damaged as damage:
+        return {wanted.key: damage.what}
+    return {}
+
+
+def _try(mending: Mending, vaults: Mapping[str, Vault], failed: Mapping[str, str], now: datetime) -> str | None:
+    """What went wrong."""
+    if without := sorted(mending.wanted.needs & failed.keys()):
+        return f"it names what could not be brought: {without[0]}"
+    try:
+        _mend(mending.wanted, vaults[mending.source], vaults[mending.target], now)
+    except MunimentError as error:
+        return error.what
+    return None
+
+
+def _mend(wanted: Wanted, source: Vault, target: Vault, now: datetime) -> None:
+    """Locked as long as its source is. A damaged object stays below as an older version: Object Lock holds it."""
+    original, there = _head(source, wanted.key), target.head(wanted.key)
+    locked_until = original.locked_until if original.locked_until and original.locked_until > now else None
+    if there is None and wanted.key.startswith(keys.DOCUMENT_OBJECTS):  # with its headers, however large it is
+        _prove(source, wanted)
+        item = ToCopy(wanted.key, original.size_bytes, locked_until, wanted.sha256)
+        VaultCopy(source, target, 1).bring([item], {}, Silent())
+        return
+    if original.size_bytes > _IN_MEMORY_BYTES:
+        raise _damaged(target, wanted.key, "it is too large to be written over; delete its damaged version first")
+    body = _prove(source, wanted)
+    target.mend(wanted.key, body, over=there, locked_until=locked_until, metadata=original.metadata)
+
+
+def _prove(vault: Vault, wanted: Wanted) -> bytes:
+    """The stored bytes (of a large document none, once they are proven). Raises ``Damaged``."""
+    key = wanted.key
+    if key.startswith(keys.DOCUMENT_OBJECTS):
+        return _prove_document(vault, wanted)
+    body = vault.get(key, sha256=wanted.sha256)
+    if wanted.is_plain:
+        return body  # a register: it was parsed when the plan was made
+    content = vault.unseal(key, body)
+    if key.startswith(keys.WAL):
+        _prove_wal(vault, key, content)
+    return body
+
+
+def _prove_document(vault: Vault, wanted: Wanted) -> bytes:
+    """One that was copied in parts has no sha256 of the whole: S3 compares the parts' as they are read."""
+    if (wanted.size_bytes or 0) <= _IN_MEMORY_BYTES:
+        return vault.get(wanted.key, sha256=wanted.sha256)
+    if wanted.sha256 not in (None, read_sha256(vault, wanted.key)):
+        raise _damaged(vault, wanted.key, "its sha256 is not the registered one")
+    return b""
+
+
+def _prove_wal(vault: Vault, key: str, content: bytes) -> None:
+    if (_head(vault, key).metadata or {}).get(SHA256) != hashlib.sha256(content).hexdigest():
+        raise _damaged(vault, key, "its contents are not those that were pushed")
+    _, system_identifier, _, name = key.split("/")
+    prove_segment(name, content, int(system_identifier))
+
+
+def _head(vault: Vault, key: str) -> StoredObject:
+    found = vault.head(key)
+    if found is None:
+        raise ObjectMissing(key=key, bucket=vault.bucket)
+    return found
+
+
+def _damaged(vault: Vault, key: str, reason: str) -> ObjectDamaged:
+    return ObjectDamaged(key=key, bucket=vault.bucket, firm=vault.firm, reason=reason)
