@@ -10,9 +10,13 @@ _STEPS = """\
 3. **verify_wal_checkpoint**: the vault holds every WAL segment which this backup needs, without a gap.
 4. **sync_documents**: every document version that is new; then tonight's list of all of them.
 5. **back_up_config**: the files, secrets and tables that the firm's file names, sealed.
-6. **copy_to_replica**: all of it into the other region, and read back there.
+6. **copy_to_replica**: all of it into the other region, and read back there; what earlier nights could not bring, too.
 7. **register_recovery_point**: control totals, then the point's register in both vaults. Now the point exists.
-8. **expire**: what the policy lets go, never while tonight's point is not verified in both regions."""
+8. **expire**: what the policy lets go, never while tonight's point is not verified in both regions.
+
+Where the second region does not answer, 6 copies nothing, 7 registers the point in the primary vault alone, 8 is
+skipped, and on-call hears of it once. The first night with both regions brings everything over. Behind a new hole in
+the WAL, 3 puts a full backup in the place of an incremental one (`wal_archive.hole`)."""
 
 _REMEDIES = """\
 * Every step is safe to run again: clear the failed task, and the run goes on with what it has already registered.
@@ -50,7 +54,8 @@ def wal_doc(firm: Firm) -> str:
 
 New WAL goes from `{firm.vaults.primary.bucket}` to `{firm.vaults.replica.bucket}`, so that losing
 {firm.vaults.primary.region} loses minutes. The firm's RPO is {rpo}. Every run copies whatever is missing: clear a
-failed one, or leave it to the next.
+failed one, or leave it to the next. A run that found {firm.vaults.replica.region} away to its last try is skipped:
+on-call is told once.
 
 {_places(firm)}
 """
