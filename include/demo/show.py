@@ -195,7 +195,8 @@ def _point_cells(firm: Firm, point: Point, seconds: float | None, *, wide: bool)
     )
     window = point.windows[-1]
     yield f"{_clock(window.start_at)}\n{_clock(window.end_at)}"
-    yield Text(f"✓ {_clock(point.verified_primary_at)}\n✓ {_clock(point.verified_replica_at)}", "green")
+    replica = f"✓ {_clock(point.verified_replica_at)}" if point.verified_replica_at else "not yet"
+    yield Text(f"✓ {_clock(point.verified_primary_at)}\n{replica}", "green" if point.verified_replica_at else "yellow")
 
 
 def _clock(at: datetime | None) -> str:

@@ -25,22 +25,12 @@ from include.muniment.runbooks.replicate_wal import replicate_wal
 from include.muniment.runbooks.verify_firm import verify_vault
 from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.faults import FaultProxy
+from tests.fixtures.faults import Fault, FaultProxy
 from tests.fixtures.sites import PRIMARY_REGION, REPLICA_REGION, SiteFactory, login_env
 from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files
 
 pytestmark = pytest.mark.timeout(900)
 NIGHTS = 5
-
-
-class Notes:
-    """What a person is told on the way."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @dataclass
@@ -62,8 +52,8 @@ class Practice:
         self.points.append(point)
         return point
 
-    def lose(self, region: str) -> None:
-        self.store.fail("reset", region=region)
+    def lose(self, region: str, how: Fault = "reset") -> None:
+        self.store.fail(how, region=region)
 
     def alone(self) -> Vault:
         """The replica as an engineer has it whose primary region is gone."""
@@ -128,11 +118,18 @@ def test_a_firm_is_told_what_its_night_without_the_region_will_be(practice: Prac
     )
     with pytest.raises(StoreUnavailable):
         copy_point(practice.site, clock=utc_now)
+    for vault in practice.site.vaults:  # as in a vault from before there was a stand-in
+        for found in list(vault.list_versions(keys.STAND_IN_PUBLIC)):
+            practice.s3.delete_object(Bucket=vault.bucket, Key=found.key, VersionId=found.version_id)
+    (stop,) = [each for each in check_firm(practice.site, clock=utc_now) if each.severity == "stop"]
+    assert stop.what == f"there is no {keys.STAND_IN_PUBLIC} to stand in for the key of {REPLICA_REGION}"
 
 
-def test_the_servers_wal_goes_on_into_the_primary_and_reaches_the_replica_later(practice: Practice) -> None:
+@pytest.mark.parametrize("how", ["reset", "timeout"])
+def test_the_servers_wal_goes_on_into_the_primary_and_reaches_the_replica_later(practice: Practice, how: Fault) -> None:
+    """Also where the region takes every connection and never answers: archive_command has a minute."""
     practice.night()
-    practice.lose(REPLICA_REGION)
+    practice.lose(REPLICA_REGION, how)
     sql(practice.cluster, "INSERT INTO matter VALUES (7)")
     sql(practice.cluster, "SELECT pg_switch_wal()::text")
     eventually(lambda: not status_files(practice.cluster, "ready"))

@@ -1,0 +1,87 @@
+"""``muniment repair``: its plan, its question, its exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from include.demo.cloud import Cloud
+from include.muniment.adapters.site import Site
+from include.muniment.domain import keys
+from include.muniment.domain.register import Backup
+from include.muniment.ports import utc_now
+from include.muniment.runbooks.register_recovery_point import register_recovery_point
+from include.muniment.runbooks.second_copy import second_copy
+from tests.cli.conftest import Command
+from tests.cli.conftest import write_registry as registry_of
+from tests.fixtures.sites import site_env
+from tests.runbooks.nights import Nights, wal_proof
+
+pytestmark = pytest.mark.timeout(360)
+
+
+@pytest.fixture
+def site(site17: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    for name, value in site_env(site17).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MUNIMENT_REGISTRY", str(registry_of(site17.firm, tmp_path / "registry")))
+    return site17
+
+
+@pytest.fixture
+def backup(site: Site) -> Backup:
+    nights = Nights(site, site.postgres.system_identifier(), next_segment=5000)
+    backup = nights.take(utc_now(), documents=("will.pdf",))
+    ids = {"backup_id": backup.id, "snapshot_id": backup.point, "config_id": backup.point}
+    proof = second_copy(site, **ids, clock=utc_now)
+    wal = wal_proof(backup, utc_now())
+    register_recovery_point(
+        site, point_id=backup.point, run="test", backup_id=backup.id, wal=wal, copy=proof, clock=utc_now
+    )
+    return backup
+
+
+def delete(cloud: Cloud, site: Site, side: str, key: str) -> None:
+    vault = site.primary if side == "primary" else site.replica
+    for found in list(vault.list_versions(key)):
+        cloud.client("s3").delete_object(
+            Bucket=vault.bucket, Key=key, VersionId=found.version_id, BypassGovernanceRetention=True
+        )
+
+
+def test_the_plan_then_the_repair_then_nothing_to_do(
+    muniment: Command, site: Site, backup: Backup, cloud: Cloud
+) -> None:
+    firm, chunk = site.firm.id, backup.archives[0].chunks[0]
+    delete(cloud, site, "primary", chunk.key)
+    delete(cloud, site, "replica", keys.point(backup.point))
+    assert "one region" in muniment("points", firm).out
+
+    plan = muniment("repair", firm, "--plan")
+    assert plan.code == 0
+    first, second, total, end = plan.out.splitlines()
+    primary, replica = site.primary.bucket, site.replica.bucket
+    assert first == f"bring  {chunk.key} ({chunk.stored_bytes} B) from {replica} into {primary}: it is missing"
+    assert second.startswith(f"bring  {keys.point(backup.point)} (")
+    assert second.endswith(f" from {primary} into {replica}: it is missing")
+    assert total.startswith(f"firm {firm}: 2 objects to bring (")
+    assert end == "nothing was written"
+
+    asked = muniment("repair", firm)
+    assert (asked.code, "say --yes to write" in asked.err) == (2, True)
+    assert muniment("repair", firm, "--yes").out.splitlines()[-1] == "brought 2 objects"
+    assert "both regions" in muniment("points", firm).out
+    answer = json.loads(muniment("repair", firm, "--yes", "--json").out)
+    assert answer == {"firm": firm, "bring": [], "lost": [], "done": False, "failed": []}
+
+
+def test_what_both_vaults_lost_is_named_and_ends_with_3(
+    muniment: Command, site: Site, backup: Backup, cloud: Cloud
+) -> None:
+    chunk = backup.archives[0].chunks[0].key
+    for side in ("primary", "replica"):
+        delete(cloud, site, side, chunk)
+    ended = muniment("repair", site.firm.id, "--plan")
+    assert ended.code == 3
+    lost = f"{site.primary.bucket}: it is missing; {site.replica.bucket}: it is missing"
+    assert ended.out.splitlines()[0] == f"LOST   {chunk}: {lost}"
