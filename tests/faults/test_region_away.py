@@ -118,9 +118,9 @@ def test_a_firm_is_told_what_its_night_without_the_region_will_be(practice: Prac
     )
     with pytest.raises(StoreUnavailable):
         copy_point(practice.site, clock=utc_now)
-    for vault in practice.site.vaults:  # as in a vault from before there was a stand-in
-        for found in list(vault.list_versions(keys.STAND_IN_PUBLIC)):
-            practice.s3.delete_object(Bucket=vault.bucket, Key=found.key, VersionId=found.version_id)
+    primary = practice.site.primary  # as in a vault from before there was a stand-in
+    for found in list(primary.list_versions(keys.STAND_IN_PUBLIC)):
+        practice.s3.delete_object(Bucket=primary.bucket, Key=found.key, VersionId=found.version_id)
     (stop,) = [each for each in check_firm(practice.site, clock=utc_now) if each.severity == "stop"]
     assert stop.what == f"there is no {keys.STAND_IN_PUBLIC} to stand in for the key of {REPLICA_REGION}"
 
