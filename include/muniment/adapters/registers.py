@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.at_once import at_once
+from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.register import Backup, DocumentSnapshot, Hold, Point
@@ -33,7 +34,7 @@ def read_registers(vaults: Sequence[Vault], sizes: Sequence[Mapping[str, int]]) 
 
 
 def _find_hold(vault: Vault, hold_id: str) -> Hold:
-    return Hold.from_json(vault.get(keys.hold(hold_id)))
+    return read_register(vault, Hold, keys.hold(hold_id))
 
 
 type _Register = Point | Backup | DocumentSnapshot | Hold
@@ -67,6 +68,4 @@ class _Reader:
                     found = found or register
                 except Damaged as damage:
                     self.faults[vault.bucket][key] = damage.what
-                except ValueError:
-                    self.faults[vault.bucket][key] = "it is no register that can be read"
         return found

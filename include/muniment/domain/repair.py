@@ -26,10 +26,8 @@ class Wanted:
     sha256: str | None = None
     size_bytes: int | None = None
     needs: frozenset[str] = frozenset()
-    etag: str | None = None
-    """Of the document's source: the MD5 of its bytes, unless it came in parts or lies under a KMS key there."""
     is_plain: bool = False
-    """A register in clear: whoever parses it has proven it as far as that goes."""
+    """A register in clear, with an authentication code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +160,7 @@ def _lists(registers: Registers) -> Iterator[DocumentSnapshot]:
 def _of_snapshot(snapshot: DocumentSnapshot) -> Iterator[Wanted]:
     versions = {version.object: version for version in snapshot.versions}
     for key, version in versions.items():
-        yield Wanted(key, "content", version.sha256, version.size_bytes, etag=version.etag)
+        yield Wanted(key, "content", version.sha256, version.size_bytes)
     yield Wanted(keys.document_snapshot(snapshot.id), "list", needs=frozenset(versions))
 
 

@@ -5,7 +5,9 @@ finds one can rely on it that the other region opens what it seals.
 """
 
 from contextlib import suppress
+from typing import Protocol
 
+from include.muniment.adapters.authenticity import get_authentic
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.stand_in import new_private_key, public_key_of
 from include.muniment.adapters.vault import Vault
@@ -24,11 +26,11 @@ def ensure_stand_in(site: Site) -> tuple[str, ...]:
     prove_identity(site)
     message = _private_message(site)
     private_key = site.primary.unseal(keys.STAND_IN_PRIVATE, message)
-    done = [_put(vault, keys.STAND_IN_PRIVATE, message) for vault in site.vaults]
+    done = [_put(vault, keys.STAND_IN_PRIVATE, message, vault.put_message) for vault in site.vaults]
     public_key = public_key_of(private_key)
     for vault in (site.replica, site.primary):
-        done.append(_put(vault, keys.STAND_IN_PUBLIC, public_key))
-        if vault.get(keys.STAND_IN_PUBLIC) != public_key:
+        done.append(_put(vault, keys.STAND_IN_PUBLIC, public_key, vault.put))
+        if get_authentic(vault, keys.STAND_IN_PUBLIC) != public_key:
             reason = f"it is not the public half of {keys.STAND_IN_PRIVATE}"
             raise ObjectDamaged(key=keys.STAND_IN_PUBLIC, bucket=vault.bucket, firm=vault.firm, reason=reason)
     return tuple(filter(None, done))
@@ -44,8 +46,12 @@ def _private_message(site: Site) -> bytes:
     return site.primary.get(keys.STAND_IN_PRIVATE)
 
 
-def _put(vault: Vault, key: str, content: bytes) -> str | None:
+class _Store(Protocol):
+    def __call__(self, key: str, body: bytes, *, locked_until: None) -> str: ...
+
+
+def _put(vault: Vault, key: str, content: bytes, store: _Store) -> str | None:
     if vault.head(key) is not None:
         return None
-    vault.put(key, content, locked_until=None)
+    store(key, content, locked_until=None)
     return f"{vault.bucket}/{key}"

@@ -2,15 +2,17 @@
 
 Needs no cluster. Wanted is what the recovery points of either vault need, and the WAL and the document lists behind
 the oldest of them; what expire has let go is named by no point and is left alone. Bytes are brought when they have
-proven themselves: by their register's sha256, by decrypting under this firm and key, by a WAL segment's own header.
+proven themselves: by their authentication code or their register's sha256, by decrypting under this firm and key, by
+a WAL segment's own header.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from include.muniment.adapters.at_once import at_once
+from include.muniment.adapters.authenticity import get_authentic
 from include.muniment.adapters.registers import ReadRegisters, read_registers
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.vault_copy import VaultCopy, read_sha256
@@ -18,14 +20,13 @@ from include.muniment.adapters.vault_copy import Wanted as ToCopy
 from include.muniment.adapters.wal_archive import SHA256, prove_segment
 from include.muniment.domain import keys
 from include.muniment.domain.repair import Held, Mending, RepairPlan, Wanted, plan_repair, wanted_objects
-from include.muniment.errors import Damaged, MunimentError, ObjectDamaged, ObjectMissing
+from include.muniment.errors import Damaged, MunimentError, ObjectMissing
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.identity import prove_vault
 
 type Vaults = tuple[Vault, Vault]
 
 _AT_ONCE = 8
-_DIFFERS = "it is not the other vault's, and its MD5 is not the source's ETag"
 _IN_MEMORY_BYTES = 512 * 2**20
 
 
@@ -50,9 +51,6 @@ def find_repair(vaults: Vaults, *, deep: bool = False, progress: Progress | None
         _held(vault, there, registers, wanted if deep else (), progress)
         for vault, there in zip(vaults, sizes, strict=True)
     )
-    if deep:
-        both = [each for each in wanted if each.key in sizes[0] and each.key in sizes[1]]
-        one, other = _compared(vaults, one, other, both)
     return plan_repair(vaults[0].firm, wanted, one, other)
 
 
@@ -81,26 +79,6 @@ def _held(
             step.advance(1)
             faults |= found
     return Held(vault.bucket, sizes, faults)
-
-
-def _compared(vaults: Vaults, one: Held, other: Held, wanted: Sequence[Wanted]) -> tuple[Held, Held]:
-    """Documents whose copies S3 gave no sha256 for: the two vaults' are compared, and where they differ the source's
-    own ETag tells which is right, or nothing does."""
-    silent = [each for each in wanted if each.key.startswith(keys.DOCUMENT_OBJECTS) and each.sha256 is None]
-    differing = [each for each in silent if read_sha256(vaults[0], each.key) != read_sha256(vaults[1], each.key)]
-    found = tuple(
-        replace(
-            held, faults={**held.faults, **{each.key: _DIFFERS for each in differing if not _is_source(vault, each)}}
-        )
-        for vault, held in zip(vaults, (one, other), strict=True)
-    )
-    return found[0], found[1]
-
-
-def _is_source(vault: Vault, wanted: Wanted) -> bool:
-    if (wanted.size_bytes or 0) > _IN_MEMORY_BYTES:
-        return False
-    return hashlib.md5(vault.get(wanted.key), usedforsecurity=False).hexdigest() == (wanted.etag or "").strip('"')
 
 
 def _fault(vault: Vault, wanted: Wanted) -> dict[str, str]:
@@ -132,7 +110,7 @@ def _mend(wanted: Wanted, source: Vault, target: Vault, now: datetime) -> None:
         VaultCopy(source, target, 1).bring([item], {}, Silent())
         return
     if original.size_bytes > _IN_MEMORY_BYTES:
-        raise _damaged(target, wanted.key, "it is too large to be written over; delete its damaged version first")
+        raise target.damaged(wanted.key, "it is too large to be written over; delete its damaged version first")
     body = _prove(source, wanted)
     target.mend(wanted.key, body, over=there, locked_until=locked_until, metadata=original.metadata)
 
@@ -142,9 +120,9 @@ def _prove(vault: Vault, wanted: Wanted) -> bytes:
     key = wanted.key
     if key.startswith(keys.DOCUMENT_OBJECTS):
         return _prove_document(vault, wanted)
-    body = vault.get(key, sha256=wanted.sha256)
     if wanted.is_plain:
-        return body  # a register: it was parsed when the plan was made
+        return get_authentic(vault, key)
+    body = vault.get(key, sha256=wanted.sha256)
     content = vault.unseal(key, body)
     if key.startswith(keys.WAL):
         _prove_wal(vault, key, content)
@@ -152,17 +130,17 @@ def _prove(vault: Vault, wanted: Wanted) -> bytes:
 
 
 def _prove_document(vault: Vault, wanted: Wanted) -> bytes:
-    """One that was copied in parts has no sha256 of the whole: S3 compares the parts' as they are read."""
+    """A list from before every document had a sha256 leaves its size, and S3's checksums of the parts."""
     if (wanted.size_bytes or 0) <= _IN_MEMORY_BYTES:
         return vault.get(wanted.key, sha256=wanted.sha256)
     if wanted.sha256 not in (None, read_sha256(vault, wanted.key)):
-        raise _damaged(vault, wanted.key, "its sha256 is not the registered one")
+        raise vault.damaged(wanted.key, "its sha256 is not the registered one")
     return b""
 
 
 def _prove_wal(vault: Vault, key: str, content: bytes) -> None:
     if (_head(vault, key).metadata or {}).get(SHA256) != hashlib.sha256(content).hexdigest():
-        raise _damaged(vault, key, "its contents are not those that were pushed")
+        raise vault.damaged(key, "its contents are not those that were pushed")
     _, system_identifier, _, name = key.split("/")
     prove_segment(name, content, int(system_identifier))
 
@@ -172,7 +150,3 @@ def _head(vault: Vault, key: str) -> StoredObject:
     if found is None:
         raise ObjectMissing(key=key, bucket=vault.bucket)
     return found
-
-
-def _damaged(vault: Vault, key: str, reason: str) -> ObjectDamaged:
-    return ObjectDamaged(key=key, bucket=vault.bucket, firm=vault.firm, reason=reason)
