@@ -284,16 +284,30 @@ def test_evidence_that_was_changed_is_noticed_without_a_signing_key_too(
     )
     with pytest.raises(ObjectDamaged, match="it is not what was signed when the drill ended"):
         prove_evidence(site17.replica, found.id)
+    cloud.client("s3", site17.primary.region).put_object(
+        Bucket=site17.primary.bucket, Key=keys.drill(found.id), Body=better
+    )
+    lines = Noted()
+    following = drill(unsigned, tmp_path / "scratch", side="replica", progress=lines)
+    assert any(f"object drills/{found.id}.json" in line and "is damaged" in line for line in lines.noted)
+    assert following.number == found.number + 1
+    with pytest.raises(ObjectDamaged, match=f"object drills/{found.id}.json"):
+        drills(site17.primary)
+    # What was written stays under its lock; what was laid over it goes, for the tests that come.
+    for vault in site17.vaults:
+        (newest,) = [each for each in vault.list_versions(keys.drill(found.id)) if each.is_latest]
+        cloud.client("s3", vault.region).delete_object(
+            Bucket=vault.bucket, Key=keys.drill(found.id), VersionId=newest.version_id, BypassGovernanceRetention=True
+        )
+        prove_evidence(vault, found.id)
 
 
 def test_a_drill_that_was_killed_is_told_and_counts(site17: Site, tmp_path: Path) -> None:
     """SIGKILL leaves no time for anything: what tells of it was written first."""
-    scratch, script = (
-        tmp_path / "scratch",
-        muniment_script(site17, tmp_path, MUNIMENT_SCRATCH=str(tmp_path / "scratch")),
-    )
+    scratch = tmp_path / "scratch"
+    script = muniment_script(site17, tmp_path, MUNIMENT_SCRATCH=str(scratch))
     before = len(drills(site17.primary)) + len(begun_drills(site17.primary))
-    running = begun_by_command(site17, tmp_path, scratch)
+    running = begun_by_command(script, site17.firm.id, scratch)
     require_finished(site17.primary, clock=utc_now)
     running.kill()
     running.wait()
@@ -434,7 +448,8 @@ def test_a_vault_that_fails_keeps_no_evidence_from_the_other_and_gets_it_later(
 def test_a_drill_that_is_told_to_end_leaves_evidence_and_no_server(site17: Site, tmp_path: Path) -> None:
     """SIGTERM: a worker that is shut down, a container that is stopped."""
     scratch = tmp_path / "scratch"
-    running = begun_by_command(site17, tmp_path, scratch)
+    script = muniment_script(site17, tmp_path, MUNIMENT_SCRATCH=str(scratch))
+    running = begun_by_command(script, site17.firm.id, scratch)
     running.terminate()
     assert running.wait(120) == 130
     last = drills(site17.replica)[-1]
@@ -444,10 +459,9 @@ def test_a_drill_that_is_told_to_end_leaves_evidence_and_no_server(site17: Site,
     assert list(scratch.iterdir()) == []
 
 
-def begun_by_command(site: Site, folder: Path, scratch: Path) -> subprocess.Popen[bytes]:
+def begun_by_command(script: Path, firm: str, scratch: Path) -> subprocess.Popen[bytes]:
     """In the middle of its restore."""
-    script = muniment_script(site, folder, MUNIMENT_SCRATCH=str(scratch))
-    running = subprocess.Popen([script, "drill", site.firm.id], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running = subprocess.Popen([script, "drill", firm], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not any(scratch.glob("drill-*/data/PG_VERSION")):
         assert running.poll() is None

@@ -1,7 +1,7 @@
 """The evidence of drills in a vault: that one began, what it found, what lies beside that, and who signed it off."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from include.muniment.adapters.authenticity import parsed, read_register
@@ -11,8 +11,11 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.drill_evidence import BegunDrill, Drill, Pages, PastDrill
+from include.muniment.domain.register import Document
 from include.muniment.domain.sign_off import SignOff
 from include.muniment.errors import MunimentError, ObjectDamaged, ObjectMissing
+
+type Damaged = Callable[[ObjectDamaged], object]
 
 
 def write_begun(site: Site, begun: BegunDrill, *, locked_until: datetime) -> None:
@@ -41,13 +44,20 @@ def complete_evidence(site: Site, *, locked_until: datetime) -> list[str]:
 
 
 def _completed(vault: Vault, source: Vault, locked_until: datetime) -> list[str]:
-    missing = sorted({*drill_ids(source)} - {*drill_ids(vault)})
+    missing = [each for each in drill_ids(source) if each not in drill_ids(vault) and _is_proven(source, each)]
     for drill_id in missing:
-        prove_evidence(source, drill_id)
         for key in (*(keys.beside_drill(drill_id, ending) for ending in ("sig", "pem", "seal")), keys.drill(drill_id)):
             if source.head(key) is not None and vault.head(key) is None:
                 vault.put(key, source.get(key), locked_until=locked_until)
     return missing
+
+
+def _is_proven(vault: Vault, drill_id: str) -> bool:
+    try:
+        prove_evidence(vault, drill_id)
+    except (ObjectDamaged, ObjectMissing):
+        return False  # `muniment drills` tells
+    return True
 
 
 def write_evidence_pages(site: Site, drill: Drill, *, locked_until: datetime) -> Pages:
@@ -87,18 +97,41 @@ def find_drill(vault: Vault, drill_id: str) -> Drill:
     return read_register(vault, Drill, keys.drill(drill_id))
 
 
-def drills(vault: Vault) -> tuple[Drill, ...]:
-    """Every drill of the firm that left evidence, oldest first."""
-    found = (find_drill(vault, drill_id) for drill_id in drill_ids(vault))
+def drills(vault: Vault, damaged: Damaged | None = None) -> tuple[Drill, ...]:
+    """Every drill of the firm that left evidence, oldest first.
+
+    ``damaged`` is told of what is not as it was written, and the rest is returned: a drill or a restore does not depend
+    on a record of old. Else raises ``ObjectDamaged`` for the first.
+    """
+    found = _intact(vault, Drill, [keys.drill(drill_id) for drill_id in drill_ids(vault)], damaged)
     return tuple(sorted(found, key=lambda drill: (drill.finished_at, drill.id)))
 
 
-def begun_drills(vault: Vault) -> tuple[BegunDrill, ...]:
-    """Those that began and left no evidence, oldest first: one may be under way still."""
+def begun_drills(vault: Vault, damaged: Damaged | None = None) -> tuple[BegunDrill, ...]:
+    """Those that began and left no evidence, oldest first; one may be under way. ``damaged``: as for ``drills``."""
     names = _names(vault)
-    begun = [name.removesuffix(keys.BEGUN) for name in names if name.endswith(keys.BEGUN)]
-    found = (read_register(vault, BegunDrill, keys.begun_drill(each)) for each in begun if each not in names)
+    begun = [keys.begun_drill(drill_id) for drill_id in _begun_ids(names) if drill_id not in names]
+    found = _intact(vault, BegunDrill, begun, damaged)
     return tuple(sorted(found, key=lambda drill: (drill.started_at, drill.id)))
+
+
+def drills_begun(vault: Vault) -> int:
+    """How many ever were, whatever became of them and of what they left."""
+    return len({*drill_ids(vault), *_begun_ids(_names(vault))})
+
+
+def _begun_ids(names: Iterable[str]) -> list[str]:
+    return [name.removesuffix(keys.BEGUN) for name in names if name.endswith(keys.BEGUN)]
+
+
+def _intact[R: Document](vault: Vault, kind: type[R], found: Iterable[str], damaged: Damaged | None) -> Iterator[R]:
+    for key in found:
+        try:
+            yield read_register(vault, kind, key)
+        except ObjectDamaged as error:
+            if damaged is None:
+                raise
+            damaged(error)
 
 
 def history_of(vault: Vault) -> list[PastDrill]:

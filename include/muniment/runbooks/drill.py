@@ -13,6 +13,7 @@ from include.muniment.adapters.drill_records import (
     begun_drills,
     complete_evidence,
     drills,
+    drills_begun,
     evidence_pages,
     sign_offs,
     write_begun,
@@ -28,7 +29,7 @@ from include.muniment.errors import DrillFailed, MunimentError, Transient
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.drill_exercise import Exercise
 from include.muniment.runbooks.drill_record import Record
-from include.muniment.runbooks.drill_watch import unfinished_drills
+from include.muniment.runbooks.drill_watch import not_finished
 
 
 def run_drill(
@@ -50,7 +51,7 @@ def run_drill(
     progress = progress or Silent()
     locked_until = evidence_locked_until(site.policy, clock())
     earlier = _earlier(site, clock, progress, locked_until)
-    number = len(earlier) + 1
+    number = drills_begun(site.primary) + 1
     begun = _begun(site, drill_id, number, route_of(number, side=side, by=by), seed, clock())
     write_begun(site, begun, locked_until=locked_until)
     exercise = Exercise(site, drill_id, begun.seed, Route(begun.side, begun.by), clock, Record(progress))
@@ -69,15 +70,16 @@ def _earlier(site: Site, clock: Clock, progress: Progress, locked_until: datetim
     """Every drill that began, oldest first. What the last one was kept from is told, and its pages made up for."""
     for drill_id in complete_evidence(site, locked_until=locked_until):
         progress.note(f"the evidence of drill {drill_id} was in one vault alone: now it is in both")
-    done = drills(site.primary)
-    for each in unfinished_drills(site.primary, clock=clock)[-1:]:
+    done = drills(site.primary, damaged=lambda error: progress.note(error.what))
+    begun = begun_drills(site.primary, damaged=lambda error: progress.note(error.what))
+    for each in not_finished(begun, clock=clock)[-1:]:
         progress.note(
             f"drill {each.id}, begun {each.started_at:%Y-%m-%d %H:%M} UTC, did not finish: it left no evidence"
         )
     for drill in done[-1:]:
         if evidence_pages(site.primary, drill.id) is None:
             _write_pages(site, drill, locked_until, progress)
-    return tuple(sorted((*done, *begun_drills(site.primary)), key=lambda each: (each.started_at, each.id)))
+    return tuple(sorted((*done, *begun), key=lambda each: (each.started_at, each.id)))
 
 
 def _begun(site: Site, drill_id: str, number: int, route: Route, seed: int | None, now: datetime) -> BegunDrill:

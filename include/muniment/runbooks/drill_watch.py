@@ -1,5 +1,7 @@
 """Nobody notices a drill that never ran, or one that nobody looked at: this does."""
 
+from collections.abc import Iterable
+
 from include.muniment.adapters import catalog, processes
 from include.muniment.adapters.drill_records import begun_drills, history_of
 from include.muniment.adapters.vault import Vault
@@ -39,8 +41,10 @@ def require_finished(vault: Vault, *, clock: Clock) -> None:
 
 def unfinished_drills(vault: Vault, *, clock: Clock) -> list[BegunDrill]:
     """Without those that may be under way."""
+    return not_finished(begun_drills(vault), clock=clock)
+
+
+def not_finished(begun: Iterable[BegunDrill], *, clock: Clock) -> list[BegunDrill]:
     return [
-        each
-        for each in begun_drills(vault)
-        if did_not_finish(each.started_at, runs=processes.still_runs(each.process), now=clock())
+        each for each in begun if did_not_finish(each.started_at, runs=processes.still_runs(each.process), now=clock())
     ]

@@ -86,7 +86,9 @@ def plan_restore(
         fetch_bytes=fetch_bytes + replay.stored_bytes,
         space_needed_bytes=_space_needed(choice.base),
         space_there_bytes=_space_there(into),
-        estimate_s=estimate_s(drills(vault), stored_bytes=fetch_bytes, segments=replay.segments),
+        estimate_s=estimate_s(
+            drills(vault, damaged=lambda _: None), stored_bytes=fetch_bytes, segments=replay.segments
+        ),
         left_out=_left_out(stock, found, documents),
     )
 
