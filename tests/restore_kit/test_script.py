@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.muniment.domain.restore_page import packages_of
+from include.muniment.domain.wal import WalSegment
+from include.muniment.domain.wal_tablespaces import emptied
 from include.muniment.restore_kit import restore
 from include.muniment.runbooks.restore_kit import KIT, SCRIPT
 from tests.fixtures.clusters import ROOT
+from tests.fixtures.wal_records import SEGMENT_BYTES, Log, creation, record
 
 TEXT = (KIT / SCRIPT).read_text()
 
@@ -82,3 +85,23 @@ def test_a_link_is_not_followed_and_not_made(tmp_path: Path) -> None:
 def test_slices_of_any_size_are_one_stream() -> None:
     stream = restore.Joined([b"ab", b"", b"cdefg", b"h"])
     assert [stream.read(3) for _ in range(4)] == [b"abc", b"def", b"gh", b""]
+
+
+@pytest.mark.parametrize("left", [8, 16, 24, 32, 40, 48, 96])
+def test_a_tablespace_that_the_wal_makes_loses_its_path_as_muniment_empties_it(left: int, tmp_path: Path) -> None:
+    """Over the border of two segments, within one, and where a timeline has branched off behind it."""
+    log = Log().put(creation("/srv/another", oid=7)).fill_until(left).put(creation()).put(record(10, creation()))
+    segments = log.segments()
+    names = [WalSegment(1, number, SEGMENT_BYTES).name for number in range(len(segments))]
+    for name, content in zip(names, segments, strict=True):
+        (tmp_path / name).write_bytes(content)
+    branch = WalSegment(2, len(segments) - 1, SEGMENT_BYTES).name
+    (tmp_path / branch).write_bytes(segments[-1])
+    (tmp_path / "00000002.history").write_text("1\t0/9000\tno recovery target specified\n")
+    assert restore.empty_locations(tmp_path) == {(7, "/srv/another"), (16389, "/srv/firm/matters")}
+    around = [None, *segments, None]
+    for number, name in enumerate([*names, branch]):
+        at = min(number, len(segments) - 1)
+        before, behind = ([each] if each else [] for each in (around[at], around[at + 2]))
+        assert (tmp_path / name).read_bytes() == emptied(segments[at], before, behind).content
+    assert restore.empty_locations(tmp_path) == set()

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import UNPRIVILEGED_GID, UNPRIVILEGED_UID, PostgresPrograms
 from include.muniment.adapters.staging_records import StagingFolder
 from include.muniment.domain.recovery_target import RecoveryTarget
+from include.muniment.domain.wal import Lsn
+from include.muniment.domain.wal_facts import PAGE_BYTES
+from include.muniment.domain.wal_tablespaces import emptied
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.plan_restore import plan_restore
 from include.muniment.runbooks.stage_restore import stage_restore, staging_place
@@ -24,37 +28,68 @@ from tests.fixtures.wal import sql
 from tests.runbooks.archived import Archived, archived_firm
 from tests.runbooks.stored import rows
 
+SEGMENT_BYTES = 2**20
 pytestmark = pytest.mark.timeout(720)
 
 
 @dataclass
 class Firm:
-    """``place`` is the tablespace's, on this host; ``lsn`` is behind its CREATE, and its rows are there by then."""
+    """``places`` are the tablespaces', on this host; ``lsn`` is behind their CREATE and their first rows."""
 
     archived: Archived
-    place: Path
+    places: tuple[Path, Path]
+    made_lsn: str
+    """Behind the first one's CREATE, in the same segment."""
     lsn: str
+
+    @property
+    def living(self) -> dict[str, str]:
+        return digests(*self.places, self.cluster.data_dir)
 
     @property
     def cluster(self) -> LocalCluster:
         return self.archived.cluster
 
-    def stage(self, root: Path) -> tuple[StagingFolder, LocalCluster]:
+    def stage(self, root: Path, lsn: str | None = None) -> tuple[StagingFolder, LocalCluster]:
         site = self.archived.site
         into = staging_place(root, site.firm.id, utc_now())
-        target = RecoveryTarget.parse(self.lsn)
+        target = RecoveryTarget.parse(lsn or self.lsn)
         plan = plan_restore(site.primary, site.firm, target, side="primary", into=into, clock=utc_now)
         stage_restore(site.primary, site.firm, plan, clock=utc_now)
         folder = StagingFolder(into.parent)
         return folder, folder.server(self.cluster.programs, plan)
 
 
-def tablespace_folder(run_dir: Path) -> Path:
-    place = run_dir / f"space-{uuid4().hex[:8]}"
-    place.mkdir(mode=0o700)
+def folder_of_the_firm(place: Path) -> Path:
+    place.mkdir(parents=True, mode=0o700)
     if os.geteuid() == 0:
         os.chown(place, UNPRIVILEGED_UID, UNPRIVILEGED_GID)
     return place
+
+
+def create_over_a_segments_border(cluster: LocalCluster, name: str, place: Path) -> None:
+    """The record of CREATE TABLESPACE begins in one segment and ends in the next: its path is long."""
+    create = f"CREATE TABLESPACE {name} LOCATION '{place}'"
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as session:
+
+        def written(statement: str) -> int:
+            """Bytes that were written by then."""
+            session.execute(statement.encode())
+            row = session.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
+            assert row is not None
+            return int(row[0])
+
+        written(create)
+        written(f"DROP TABLESPACE {name}")
+        begin = written("CHECKPOINT")
+        for _ in range(2):  # page images are in the first one alone
+            begin, end = written(f"DROP TABLESPACE IF EXISTS {name}"), written(create)
+            written(f"DROP TABLESPACE {name}")
+        into_the_record = end - begin - len(str(place)) // 2
+        while (left := -written("SELECT") % SEGMENT_BYTES) > into_the_record:
+            size = max(1, min(left - into_the_record - 200, PAGE_BYTES))
+            written(f"SELECT pg_logical_emit_message(false, 'x', repeat('x', {size}))")
+        written(create)
 
 
 @pytest.fixture(scope="module")
@@ -65,22 +100,32 @@ def firm(
     run_dir: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Firm]:
-    place = tablespace_folder(run_dir)
+    own = run_dir / f"space-{uuid4().hex[:8]}"
+    places = folder_of_the_firm(own / "m"), folder_of_the_firm(own / ("l" * 200) / ("o" * 200) / ("n" * 200))
     made = archived_firm(module_cluster_factory, site_factory, programs, tmp_path_factory.mktemp("wal"))
     made.point(full=True)
     cluster = made.cluster
-    rows(cluster, f"CREATE TABLESPACE matters LOCATION '{place}'")
+    # What lies there now is not what the WAL lets be dropped there.
+    rows(cluster, f"CREATE TABLESPACE early LOCATION '{places[0]}'")
+    rows(cluster, "CREATE DATABASE closed TABLESPACE early")
+    rows(cluster, "DROP DATABASE closed")
+    rows(cluster, "DROP TABLESPACE early")
+    made.switch()
+    rows(cluster, f"CREATE TABLESPACE matters LOCATION '{places[0]}'")
+    rows(cluster, "SELECT pg_logical_emit_message(false, 'x', repeat('x', 30000))")
+    made_lsn = str(sql(cluster, "SELECT pg_current_wal_insert_lsn()"))
+    create_over_a_segments_border(cluster, "letters", places[1])
     rows(cluster, "CREATE TABLE ledger (id int PRIMARY KEY) TABLESPACE matters")
     rows(cluster, "CREATE UNLOGGED TABLE draft (id int) TABLESPACE matters")
+    rows(cluster, "CREATE TABLE letter TABLESPACE letters AS SELECT generate_series(1, 500) AS id")
     rows(cluster, "INSERT INTO ledger SELECT generate_series(1, 30000)")
     rows(cluster, "INSERT INTO draft SELECT generate_series(1, 1000)")
     lsn = str(made.switch())
     rows(cluster, "INSERT INTO ledger SELECT generate_series(30001, 40000)")
     made.switch()
-    yield Firm(made, place, lsn)
-    rows(cluster, "DROP TABLE ledger, draft")
-    rows(cluster, "DROP TABLESPACE matters")
-    shutil.rmtree(place)
+    yield Firm(made, places, made_lsn, lsn)
+    cluster.kill()
+    shutil.rmtree(own)
 
 
 def digests(*folders: Path) -> dict[str, str]:
@@ -93,24 +138,76 @@ def digests(*folders: Path) -> dict[str, str]:
     return found
 
 
+def prove(staged: LocalCluster) -> None:
+    """What the copy holds."""
+    assert sql(staged, "SELECT count(*) FROM ledger") == 30000
+    assert sql(staged, "SELECT count(*) FROM letter") == 500
+    assert sql(staged, "SELECT count(*) FROM draft") == 0
+
+
+def where(cluster: LocalCluster) -> dict[str, tuple[int, str]]:
+    found = rows(cluster, "SELECT spcname, oid, pg_tablespace_location(oid) FROM pg_tablespace WHERE oid > 16383")
+    return {name: (oid, place) for name, oid, place in found}  # type: ignore[misc]
+
+
+def test_a_record_of_the_firms_lies_over_a_segments_border(firm: Firm) -> None:
+    """So that the other tests are about such a one as well."""
+    segments = sorted(file for file in firm.archived.folder.glob("0*") if len(file.name) == 24)
+    creations = [emptied(file.read_bytes()).creations for file in segments]
+    seen = sum(creations, ())
+    with_neighbours = [
+        emptied(each.read_bytes(), [before.read_bytes()], [behind.read_bytes()]).creations
+        for before, each, behind in zip(segments, segments[1:], segments[2:], strict=False)
+    ]
+    assert len(sum(with_neighbours, ())) == len(seen) + 2, "both segments tell it"
+
+
 def test_a_staging_on_the_live_host_changes_nothing_that_lives(firm: Firm, tmp_path: Path) -> None:
     firm.cluster.stop()  # so that nobody else writes, and so that its next start reads what is on disk
-    before = digests(firm.place, firm.cluster.data_dir)
+    before = firm.living
     folder, staged = firm.stage(tmp_path)
     try:
-        assert digests(firm.place, firm.cluster.data_dir) == before
-        assert sql(staged, "SELECT count(*) FROM ledger") == 30000
-        assert sql(staged, "SELECT count(*) FROM draft") == 0
+        assert firm.living == before
+        prove(staged)
         assert rows(staged, "INSERT INTO ledger VALUES (0) RETURNING id") == [(0,)]
-        assert sql(staged, "SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'matters'") == str(
-            folder.path / "data-tablespaces" / str(sql(staged, "SELECT oid FROM pg_tablespace WHERE spcname='matters'"))
-        )
-        rows(staged, "DROP TABLE ledger, draft")
+        for oid, place in where(staged).values():
+            assert place == str(folder.path / "data-tablespaces" / str(oid))
+        rows(staged, "DROP TABLE ledger, draft, letter")
         rows(staged, "DROP TABLESPACE matters")
-        assert digests(firm.place, firm.cluster.data_dir) == before
+        rows(staged, "DROP TABLESPACE letters")
+        assert firm.living == before
     finally:
         destroy(folder)
     assert not folder.path.exists()
     firm.cluster.start()
     assert rows(firm.cluster, "SELECT count(*), count(DISTINCT id) FROM ledger") == [(40000, 40000)]
     assert sql(firm.cluster, "SELECT count(*) FROM draft") == 1000
+
+
+def test_where_the_host_has_no_such_folder_the_firm_is_staged_as_well(firm: Firm, tmp_path: Path) -> None:
+    firm.cluster.stop()
+    own = firm.places[0].parent
+    elsewhere = own.rename(own.with_name(f"{own.name}-elsewhere"))
+    try:
+        folder, staged = firm.stage(tmp_path)
+        prove(staged)
+        destroy(folder)
+        assert not own.exists()
+    finally:
+        elsewhere.rename(own)
+        firm.cluster.start()
+
+
+def test_what_the_staging_may_archive_one_day_is_what_the_firm_wrote(firm: Firm, tmp_path: Path) -> None:
+    """A server copies the segment in which its recovery ended into the timeline that it begins."""
+    folder, _ = firm.stage(tmp_path, firm.made_lsn)
+    try:
+        ours = sorted((folder.data_dir / "pg_wal").glob("00000002????????????????"))[0]
+        archived = firm.archived.folder / f"00000001{ours.name[8:]}"
+        pages = Lsn.parse(firm.made_lsn).offset_bytes % SEGMENT_BYTES // PAGE_BYTES * PAGE_BYTES
+        assert str(firm.places[0]).encode() in archived.read_bytes()[:pages]
+        for page in range(0, pages, PAGE_BYTES):  # a page's header has the timeline
+            there, here = (file.read_bytes()[page + 24 : page + PAGE_BYTES] for file in (archived, ours))
+            assert there == here
+    finally:
+        destroy(folder)

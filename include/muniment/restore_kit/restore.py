@@ -37,12 +37,13 @@ import struct
 import sys
 import tarfile
 import unicodedata
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -68,6 +69,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Register = dict[str, Any]
 Read = tuple[bytes, dict[str, str]]
+Change = tuple[Path, int, bytes]
 
 WORKERS = 8
 MOST_BYTES = 512 * 2**20  # of plain slices at once; as stored and as decrypted they are there once more
@@ -539,6 +541,8 @@ def fetch_wal(vault: Vault, keys: Iterable[str], folder: Path) -> None:
     folder.mkdir(mode=0o700)
     for key, plain in in_order(lambda key: (key, wal_file(vault, key)), keys):
         (folder / key.rpartition("/")[2]).write_bytes(plain)
+    for oid, location in sorted(empty_locations(folder)):
+        print(f"tablespace {oid}: {location} in production, made in data/pg_tblspc/{oid} here")
 
 
 def wal_file(vault: Vault, key: str) -> bytes:
@@ -547,6 +551,102 @@ def wal_file(vault: Vault, key: str) -> bytes:
     if expected and hashlib.sha256(plain).hexdigest() != expected:
         raise Damaged(f"{key} is damaged: its contents are not those that were archived. Try the other vault.")
     return plain
+
+
+# --- tablespaces that the WAL makes ---
+#
+# The record of CREATE TABLESPACE holds the absolute path of the firm's own server, and its replay makes pg_tblspc/<oid>
+# a link to that path: on the firm's host that is where the live cluster has its files. Where the path is empty,
+# PostgreSQL makes a folder pg_tblspc/<oid> instead. So each path is emptied: zeros of the same length, and the record's
+# CRC-32C anew. Pages have headers between a record's bytes; a record may go on in the next segment.
+
+PAGE = 8192
+# xl_rmid 5 and its padding, xl_crc; perhaps an origin and the outer transaction; the data's length; the OID, the path
+CREATION = re.compile(rb"\x05\x00\x00.{4}(?:\xfd..)?(?:\xfc.{4})?(?:\xff.|\xfe.{4})(.{4})/", re.DOTALL)
+LENGTHS = range(32, 24 + 3 + 5 + 5 + 4 + 1024 + 1)
+
+
+def empty_locations(folder: Path) -> set[tuple[int, str]]:
+    """In every segment of ``folder``. All is looked at before anything is changed: timelines share their segments."""
+    segments = sorted(path for path in folder.iterdir() if len(path.name) == 24)
+    at_position: dict[str, list[Path]] = {}
+    for path in segments:
+        at_position.setdefault(path.name[8:], []).append(path)
+    found = [each for path in segments for each in creations(path.read_bytes(), [(path, 0)])]
+    for path in segments:
+        for behind in at_position.get(next_position(path.name[8:], path.stat().st_size), ()):
+            there = path.stat().st_size - PAGE
+            pages = part_of(path, there) + part_of(behind, 0)
+            found += creations(pages, [(path, there), (behind, 0)])
+    for _, _, changes in found:
+        for path, offset, content in changes:
+            with path.open("r+b") as file:
+                file.seek(offset)
+                file.write(content)
+    return {(oid, location) for oid, location, _ in found}
+
+
+def part_of(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(PAGE)
+
+
+def creations(raw: bytes, places: Sequence[tuple[Path, int]]) -> Iterator[tuple[int, str, list[Change]]]:
+    """OID, location, and what empties it. ``raw``: one file, or a page of each of two, which begin at ``places``."""
+    stream, begins = pages_of(raw)
+    for match in CREATION.finditer(stream):
+        start = match.start() - 17
+        length = int.from_bytes(stream[start : start + 4], "little") if start >= 0 else 0
+        record, path_at = stream[start : start + length], match.end() - 1 - start
+        if length not in LENGTHS or record != with_crc(record) or not begins_at(raw, stream, begins, start):
+            continue
+        changes, left = [], with_crc(record[:path_at] + bytes(length - path_at))
+        while left:
+            at = start + length - len(left)
+            page = bisect_right(begins, at) - 1
+            content = left[: PAGE - header_bytes(raw, page) - (at - begins[page])]
+            path, offset = places[page] if len(places) > 1 else (places[0][0], page * PAGE)
+            changes.append((path, offset + header_bytes(raw, page) + at - begins[page], content))
+            left = left[len(content) :]
+        yield int.from_bytes(match[1], "little"), record[path_at:].split(b"\0")[0].decode(errors="replace"), changes
+
+
+def pages_of(raw: bytes) -> tuple[bytes, list[int]]:
+    """The pages' contents as one stream, and where each page begins in it."""
+    parts = [raw[page * PAGE + header_bytes(raw, page) : (page + 1) * PAGE] for page in range(len(raw) // PAGE)]
+    return b"".join(parts), [0, *accumulate(map(len, parts))][:-1]
+
+
+def header_bytes(raw: bytes, page: int) -> int:
+    return 40 if raw[page * PAGE + 2] & 2 else 24
+
+
+def begins_at(raw: bytes, stream: bytes, begins: Sequence[int], start: int) -> bool:
+    """From record to record on its page: a row may hold what looks like a record."""
+    page = bisect_right(begins, start) - 1
+    at = begins[page] + aligned(int.from_bytes(raw[page * PAGE + 16 : page * PAGE + 20], "little"))
+    while at < start:
+        at += max(24, aligned(int.from_bytes(stream[at : at + 4], "little")))
+    return at == start
+
+
+def aligned(length: int) -> int:
+    return -(-length // 8) * 8
+
+
+def with_crc(record: bytes) -> bytes:
+    """Of what is behind the record's header, then of the header."""
+    return record[:20] + crc32c(record[24:] + record[:20]).to_bytes(4, "little") + record[24:]
+
+
+def crc32c(content: bytes) -> int:
+    checksum = 0xFFFFFFFF
+    for byte in content:
+        checksum ^= byte
+        for _ in range(8):
+            checksum = checksum >> 1 ^ (0x82F63B78 if checksum & 1 else 0)
+    return checksum ^ 0xFFFFFFFF
 
 
 # --- what PostgreSQL's programs do then ---
@@ -560,6 +660,7 @@ hot_standby = off
 max_logical_replication_workers = 0
 shared_buffers = '128MB'
 restore_command = {restore_command}
+allow_in_place_tablespaces = on
 recovery_target_timeline = 'latest'
 # To stop earlier, give ONE of these before the first start (times with their zone):
 # recovery_target_time = '2026-11-20 14:30:00+00'
