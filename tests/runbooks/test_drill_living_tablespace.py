@@ -22,11 +22,11 @@ from include.muniment.ports import utc_now
 from include.muniment.runbooks.drill import run_drill
 from include.muniment.runbooks.nightly import run_chain
 from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.living import digests, folder_of_the_firm
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script, sql
 from tests.runbooks.signing import with_signing_key
 from tests.runbooks.stored import rows
-from tests.runbooks.test_living_tablespace import digests, folder_of_the_firm
 
 pytestmark = pytest.mark.timeout(720)
 TOTALS = ControlTotalsPolicy(tables=("public.ledger",))

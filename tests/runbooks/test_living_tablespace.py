@@ -1,7 +1,5 @@
 """A tablespace that is made after the base backup, restored on the host where the firm's own cluster has its files."""
 
-import hashlib
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,20 +10,25 @@ import psycopg
 import pytest
 
 from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import UNPRIVILEGED_GID, UNPRIVILEGED_UID, PostgresPrograms
+from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.staging_records import StagingFolder
 from include.muniment.domain.recovery_target import RecoveryTarget
+from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.wal import Lsn
 from include.muniment.domain.wal_facts import PAGE_BYTES
 from include.muniment.domain.wal_tablespaces import emptied
 from include.muniment.ports import utc_now
+from include.muniment.runbooks.fetch_wal import open_fetcher
 from include.muniment.runbooks.plan_restore import plan_restore
+from include.muniment.runbooks.restore_cluster import restore_cluster
 from include.muniment.runbooks.stage_restore import stage_restore, staging_place
 from include.muniment.runbooks.staging import destroy
 from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.living import digests, folder_of_the_firm
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import sql
 from tests.runbooks.archived import Archived, archived_firm
+from tests.runbooks.restores import serving
 from tests.runbooks.stored import rows
 
 SEGMENT_BYTES = 2**20
@@ -50,21 +53,16 @@ class Firm:
     def cluster(self) -> LocalCluster:
         return self.archived.cluster
 
+    def plan(self, into: Path, lsn: str | None = None) -> RestorePlan:
+        site, target = self.archived.site, RecoveryTarget.parse(lsn or self.lsn)
+        return plan_restore(site.primary, site.firm, target, side="primary", into=into, clock=utc_now)
+
     def stage(self, root: Path, lsn: str | None = None) -> tuple[StagingFolder, LocalCluster]:
         site = self.archived.site
-        into = staging_place(root, site.firm.id, utc_now())
-        target = RecoveryTarget.parse(lsn or self.lsn)
-        plan = plan_restore(site.primary, site.firm, target, side="primary", into=into, clock=utc_now)
+        plan = self.plan(staging_place(root, site.firm.id, utc_now()), lsn)
         stage_restore(site.primary, site.firm, plan, clock=utc_now)
-        folder = StagingFolder(into.parent)
+        folder = StagingFolder(Path(plan.into).parent)
         return folder, folder.server(self.cluster.programs, plan)
-
-
-def folder_of_the_firm(place: Path) -> Path:
-    place.mkdir(parents=True, mode=0o700)
-    if os.geteuid() == 0:
-        os.chown(place, UNPRIVILEGED_UID, UNPRIVILEGED_GID)
-    return place
 
 
 def create_over_a_segments_border(cluster: LocalCluster, name: str, place: Path) -> None:
@@ -126,16 +124,6 @@ def firm(
     yield Firm(made, places, made_lsn, lsn)
     cluster.kill()
     shutil.rmtree(own)
-
-
-def digests(*folders: Path) -> dict[str, str]:
-    """Every file's, and every folder's mode."""
-    found = {}
-    for path in sorted(path for folder in folders for path in (folder, *folder.rglob("*"))):
-        mode = oct(path.lstat().st_mode)
-        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
-        found[str(path)] = f"{mode} {hashlib.sha256(content).hexdigest()}"
-    return found
 
 
 def prove(staged: LocalCluster) -> None:
@@ -211,3 +199,30 @@ def test_what_the_staging_may_archive_one_day_is_what_the_firm_wrote(firm: Firm,
             assert there == here
     finally:
         destroy(folder)
+
+
+def test_a_restore_whose_server_somebody_else_starts_changes_nothing_that_lives(firm: Firm, tmp_path: Path) -> None:
+    """``restore --into``: with no fence of the kernel's, the WAL that ``wal fetch`` hands out leads nowhere."""
+    site, wal = firm.archived.site, tmp_path / "wal"
+    wal.mkdir()
+    fetcher = open_fetcher(site.primary, site.replica, data_directory_belongs_to=None)
+    for name in firm.archived.store.files():
+        (wal / name).write_bytes(fetcher.read(name) or b"")
+    firm.cluster.stop()
+    before = firm.living
+    restored = restore_cluster(
+        site.primary,
+        firm.plan(tmp_path / "restored"),
+        programs=firm.cluster.programs,
+        restore_command=["cp", f"{wal}/%f", "%p"],
+    )
+    with serving(restored, firm.cluster.programs) as cluster:
+        prove(cluster)
+        for oid, place in where(cluster).values():
+            assert place == f"pg_tblspc/{oid}"
+            assert list((cluster.data_dir / place).glob("PG_*/*/*"))
+        rows(cluster, "CHECKPOINT")
+        cluster.restart(enforced={"hba_file": str(restored.data_dir) + ".hba"})
+        prove(cluster)
+    assert firm.living == before
+    firm.cluster.start()

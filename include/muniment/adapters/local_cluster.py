@@ -200,7 +200,9 @@ class LocalCluster:
         """A data directory that root restored belongs to root; the server wants its own."""
         if os.geteuid() != 0 or self.data_dir.stat().st_uid == UNPRIVILEGED_UID:
             return
-        roots = [self.data_dir, *(link.resolve() for link in (self.data_dir / "pg_tblspc").glob("*"))]
+        places = (link.resolve() for link in (self.data_dir / "pg_tblspc").glob("*"))
+        # A restore lays tablespaces out beside the data directory; what lies elsewhere is somebody else's.
+        roots = [self.data_dir, *(place for place in places if place.is_relative_to(self.data_dir.parent.resolve()))]
         for root in roots:
             for folder, _, files in root.walk():
                 for path in (folder, *(folder / file for file in files)):
