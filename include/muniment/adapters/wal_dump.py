@@ -17,7 +17,7 @@ from typing import IO
 
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.domain.wal import Lsn, WalSegment
-from include.muniment.domain.wal_facts import SegmentFacts, WalRecord, facts_of, record_end
+from include.muniment.domain.wal_facts import MadeTablespace, SegmentFacts, WalRecord, facts_of, record_end
 from include.muniment.errors import ProgramFailed
 
 _RECORD = re.compile(
@@ -26,9 +26,10 @@ _RECORD = re.compile(
 _ENDED = re.compile(r"(?:COMMIT|ABORT)(?:_PREPARED (\d+):)? (\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}) UTC")
 _NAMED = "RESTORE_POINT "
 _SWITCH = "SWITCH"
+_TABLESPACE = re.compile(r'CREATE (\d+) "(/.*)"')  # as nothing else of these resource managers is printed
 _LOG_ENDED = ("error in WAL record at", "could not find a valid record after")
-# Of what these two resource managers write, page images before a checkpoint are the most.
-_OF_INTEREST = re.compile(r"desc: (?:COMMIT|ABORT|RESTORE_POINT)")
+# Of what these resource managers write, page images before a checkpoint are the most.
+_OF_INTEREST = re.compile(r"desc: (?:COMMIT|ABORT|RESTORE_POINT|CREATE)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class WalDump:
         return facts_of(self.endings(first, last), of)
 
     def endings(self, first: WalSegment, last: WalSegment) -> Iterator[WalRecord]:
-        """Ends of transactions, and restore points."""
-        for line in self._lines(first, last, "--rmgr=Transaction", "--rmgr=XLOG"):
+        """Ends of transactions, restore points, and tablespaces that are made."""
+        for line in self._lines(first, last, "--rmgr=Transaction", "--rmgr=XLOG", "--rmgr=Tablespace"):
             if _OF_INTEREST.search(line) and (record := _parsed(line, first.size_bytes)):
                 yield record
 
@@ -101,4 +102,6 @@ def _parsed(line: str, segment_bytes: int) -> WalRecord | None:
         return WalRecord(start, end, int(ended[1] or xid), datetime.fromisoformat(ended[2] + "+00:00"))
     if what.startswith(_NAMED):
         return WalRecord(start, end, name=what.removeprefix(_NAMED))
+    if made := _TABLESPACE.fullmatch(what):
+        return WalRecord(start, end, tablespace=MadeTablespace(oid=int(made[1]), location=made[2]))
     return WalRecord(start, end)

@@ -5,6 +5,7 @@ record: ``sha256`` is what ties these together.
 """
 
 import hashlib
+from typing import Literal
 
 from pydantic import AwareDatetime
 
@@ -20,6 +21,17 @@ class WalToReplay(Document):
     stored_bytes: int
     lent_segments: int = 0
     """Of these, how many the plan's vault lacks and the other one has."""
+    unread_segments: int = 0
+    """Of these, how many no ledger tells the tablespaces of that they make."""
+
+
+class PlacedTablespace(Document):
+    """``location`` is the firm's own server's, which no restore touches; ``place`` is where it is led to here."""
+
+    oid: int
+    location: str
+    place: str
+    made_by: Literal["backup", "WAL"]
 
 
 class OtherTimeline(Document):
@@ -71,6 +83,7 @@ class RestorePlan(Document):
     reaches_at: AwareDatetime | None = None
     """When the last transaction ended that is replayed, as pg_last_xact_replay_timestamp will say; ``None``: none."""
     replay: WalToReplay
+    tablespaces: tuple[PlacedTablespace, ...] = ()
     documents: DocumentsToRestore | None = None
     config: str
     into: str

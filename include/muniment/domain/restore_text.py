@@ -43,6 +43,7 @@ def _rows(plan: RestorePlan) -> Iterator[tuple[str, str]]:
         yield "", f"{replay.lent_segments:,} of them are not in this vault and come from the other one"
     yield "", f"{replay.wal.first_segment} to {replay.wal.last_segment}, timeline {plan.timeline}"
     yield from _timelines(plan)
+    yield from _tablespaces(plan)
     yield "documents", _documents(plan.documents)
     yield "configuration", f"of {plan.config}"
     yield "into", plan.into
@@ -73,6 +74,18 @@ def _reaches(plan: RestorePlan) -> str:
     where = f"LSN {plan.reaches_lsn}" if plan.reaches_lsn else f"LSN {plan.replay.wal.through_lsn} or before"
     last = f"the last transaction in it ended at {_when(plan.reaches_at)}" if plan.reaches_at else None
     return ", ".join(filter(None, (where, last)))
+
+
+def _tablespaces(plan: RestorePlan) -> Iterator[tuple[str, str]]:
+    label = "tablespaces"
+    for each in plan.tablespaces:
+        made = ", which the WAL makes" if each.made_by == "WAL" else ""
+        yield label, f"{each.oid}{made}: {each.location} of the firm's, led to {each.place}"
+        label = ""
+    if unread := plan.replay.unread_segments:
+        segments = "1 segment is" if unread == 1 else f"{unread:,} segments are"
+        where = f"{plan.into}/pg_tblspc as well"
+        yield label, f"{segments} read when they are fetched: a tablespace that is made there lies in {where}"
 
 
 def _documents(documents: DocumentsToRestore | None) -> str:

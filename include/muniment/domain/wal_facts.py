@@ -24,13 +24,21 @@ _ALIGNED_TO_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class WalRecord:
-    """``xid`` and ``at`` where it ends a transaction, ``name`` where it is a restore point."""
+    """``xid`` and ``at`` where it ends a transaction, ``name`` where it is a restore point, ``tablespace`` that it makes."""
 
     start: Lsn
     end: Lsn
     xid: int | None = None
     at: datetime | None = None
     name: str | None = None
+    tablespace: "MadeTablespace | None" = None
+
+
+class MadeTablespace(Document):
+    """``CREATE TABLESPACE``; ``location`` is the firm's own server's."""
+
+    oid: int
+    location: str
 
 
 class NamedPoint(Document):
@@ -41,7 +49,7 @@ class NamedPoint(Document):
 
 
 class SegmentFacts(Document):
-    """One segment's. All are absent where no transaction ended in it."""
+    """One segment's. What is told of transactions is absent where none ended in it."""
 
     name: str
     ended: int = 0
@@ -52,6 +60,8 @@ class SegmentFacts(Document):
     lowest_xid: int | None = None
     highest_xid: int | None = None
     restore_points: tuple[NamedPoint, ...] = ()
+    tablespaces: tuple[MadeTablespace, ...] | None = None
+    """``None``: a ledger of format 2, whose maker did not look for them."""
 
     def may_end(self, xid: int) -> bool:
         if self.lowest_xid is None or self.highest_xid is None:
@@ -70,10 +80,10 @@ class VerifiedObject(Document):
 class VerifiedWal(Document):
     """``audit/verified/wal/…``: the WAL files whose header and checksum one run has checked. Never rewritten.
 
-    Format 1 had no ``facts``; they are absent, too, where the worker had no pg_waldump of the cluster's version.
+    Format 1 had no ``facts``, format 2 none of tablespaces; they are absent, too, where the worker had no pg_waldump of the cluster's version.
     """
 
-    format: Literal[1, 2] = 2
+    format: Literal[1, 2, 3] = 3
     firm: str
     system_identifier: int
     verified_at: AwareDatetime
@@ -156,10 +166,13 @@ class _Tally:
     lowest_xid: int | None = None
     highest_xid: int | None = None
     restore_points: list[NamedPoint] = field(default_factory=list)
+    tablespaces: list[MadeTablespace] = field(default_factory=list)
 
     def add(self, record: WalRecord) -> None:
         if record.name is not None:
             self.restore_points.append(NamedPoint(name=record.name, lsn=record.start))
+        if record.tablespace is not None:
+            self.tablespaces.append(record.tablespace)
         if record.at is None or record.xid is None:
             return
         self.ended += 1
@@ -169,7 +182,7 @@ class _Tally:
         self.highest_xid = max(self.highest_xid or record.xid, record.xid)
 
     def facts(self) -> SegmentFacts:
-        return SegmentFacts(**asdict(self) | {"restore_points": tuple(self.restore_points)})
+        return SegmentFacts(**asdict(self) | {"restore_points": tuple(self.restore_points), "tablespaces": tuple(self.tablespaces)})
 
 
 def runs(segments: Iterable[WalSegment], longest: int) -> Iterator[tuple[WalSegment, ...]]:
