@@ -9,9 +9,10 @@ from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.wal_dump import WalDump
 from include.muniment.domain.wal import Lsn, WalSegment
-from include.muniment.domain.wal_facts import SegmentFacts, next_record
+from include.muniment.domain.wal_facts import MadeTablespace, SegmentFacts, next_record
 from include.muniment.errors import ProgramFailed
 from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.living import folder_of_the_firm
 from tests.fixtures.wal import eventually, sql, status_files
 from tests.runbooks.archived import commit_over_a_boundary
 from tests.runbooks.stored import archive_to, rows
@@ -76,6 +77,16 @@ def test_ends_of_transactions_and_restore_points(
     assert found.newest_at < before
     assert (before - found.newest_at).total_seconds() < 60
     assert [point.name for point in found.restore_points] == ["we'ird, desc: COMMIT; name"]
+
+
+def test_tablespaces_that_are_made(cluster: LocalCluster, folder: Path, programs: PostgresPrograms) -> None:
+    place = folder_of_the_firm(folder.with_name(f'{folder.name} a "place" of its own'))
+    rows(cluster, f"CREATE TABLESPACE matters LOCATION '{place}'")
+    oid = sql(cluster, "SELECT oid::int FROM pg_tablespace WHERE spcname = 'matters'")
+    rows(cluster, "DROP TABLESPACE matters")
+    found = facts(WalDump(programs, folder), archived(cluster, folder))
+    assert found[-1].tablespaces == (MadeTablespace(oid=oid, location=str(place)),)
+    assert [each.tablespaces for each in found[:-1]] == [()] * (len(found) - 1)
 
 
 def test_a_commit_that_crosses_into_the_next_segment_is_the_next_ones(

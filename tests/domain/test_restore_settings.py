@@ -1,9 +1,10 @@
 """What a restored cluster is told, over whatever its own files say."""
 
+import shlex
 from pathlib import Path
 
 from include.muniment.domain.layout import Layout
-from include.muniment.domain.restore_settings import settings_file
+from include.muniment.domain.restore_settings import settings_file, start_command
 
 
 def lines(recovery: dict[str, str], command: str = "cp /wal/%f %p") -> list[str]:
@@ -28,6 +29,19 @@ def test_nothing_of_the_firms_server_is_run_or_called() -> None:
     for setting in ("archive_command", "recovery_end_command", "archive_cleanup_command", "primary_conninfo"):
         assert f"{setting} = ''" in told
     assert "archive_mode = 'off'" in told
+
+
+def test_no_file_of_the_firms_own_host_is_written() -> None:
+    assert {"external_pid_file = ''", "log_directory = 'log'", "allow_in_place_tablespaces = 'on'"} <= set(lines({}))
+
+
+def test_the_server_is_started_where_it_was_restored() -> None:
+    assert start_command("/srv/restored") == (
+        "pg_ctl -D /srv/restored -o '-p 5433 -c data_directory=/srv/restored' start"
+    )
+    argv = shlex.split(start_command("/srv/a place"))
+    assert argv[:3] == ["pg_ctl", "-D", "/srv/a place"]
+    assert shlex.split(argv[4]) == ["-p", "5433", "-c", "data_directory=/srv/a place"]
 
 
 def test_quotes_and_backslashes_survive() -> None:

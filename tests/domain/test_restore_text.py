@@ -11,7 +11,13 @@ from include.muniment.domain.reached import Reached, differences
 from include.muniment.domain.register import WalRange
 from include.muniment.domain.restore_choice import Choice, Restorable, Stop
 from include.muniment.domain.restore_estimate import estimate_s
-from include.muniment.domain.restore_plan import DocumentsToRestore, OtherTimeline, RestorePlan, WalToReplay
+from include.muniment.domain.restore_plan import (
+    DocumentsToRestore,
+    OtherTimeline,
+    PlacedTablespace,
+    RestorePlan,
+    WalToReplay,
+)
 from include.muniment.domain.restore_text import NEVER_IN_IT, left_out, left_out_of_documents, plan_lines
 from include.muniment.domain.wal import Lsn
 from tests.domain.test_archive import MIB, NOON, archive, lsn, run
@@ -103,6 +109,25 @@ def test_the_plan_says_which_timeline_it_took_and_that_another_exists() -> None:
     assert lines[taken + 1] == there
     asked = [line[15:] for line in plan_lines(plan(serving=1))]
     assert "2, AS WAS ASKED FOR: the firm's cluster is on timeline 1" in asked
+
+
+def test_the_plan_says_where_each_tablespace_is_led() -> None:
+    there = plan(into="/srv/r")
+    led = plan(
+        into="/srv/r",
+        replay=there.replay.model_copy(update={"unread_segments": 2}),
+        tablespaces=(
+            PlacedTablespace(oid=16389, location="/mnt/a", place="/srv/r-tablespaces/16389", made_by="backup"),
+            PlacedTablespace(oid=16400, location="/mnt/b", place="/srv/r/pg_tblspc/16400", made_by="WAL"),
+        ),
+    )
+    added = [line for line in plan_lines(led) if line not in plan_lines(there)]
+    assert added == [
+        "tablespaces    16389: /mnt/a of the firm's, led to /srv/r-tablespaces/16389",
+        "               16400, which the WAL makes: /mnt/b of the firm's, led to /srv/r/pg_tblspc/16400",
+        "               2 segments are read when they are fetched: a tablespace that is made there lies in",
+        "                 /srv/r/pg_tblspc as well",
+    ]
 
 
 def test_what_is_not_known_is_said() -> None:

@@ -44,10 +44,11 @@ def test_a_record_belongs_to_the_segment_in_which_it_ends() -> None:
         last_at=NOON + timedelta(seconds=1),
         lowest_xid=699,
         highest_xid=700,
+        tablespaces=(),
     )
     assert fourth.restore_points == (NamedPoint(name="before import", lsn=Lsn(4 * MIB + 64)),)
     assert (fourth.ended, fourth.may_end(701), fourth.may_end(702)) == (1, True, False)
-    assert facts_of([], segments[:1]) == (SegmentFacts(name=segments[0].name),)
+    assert facts_of([], segments[:1]) == (SegmentFacts(name=segments[0].name, tablespaces=()),)
     assert not SegmentFacts(name="-").may_end(701)
 
 

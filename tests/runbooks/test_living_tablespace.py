@@ -121,6 +121,9 @@ def firm(
     lsn = str(made.switch())
     rows(cluster, "INSERT INTO ledger SELECT generate_series(30001, 40000)")
     made.switch()
+    made.verify()
+    rows(cluster, "INSERT INTO draft VALUES (0)")
+    made.switch()
     yield Firm(made, places, made_lsn, lsn)
     cluster.kill()
     shutil.rmtree(own)
@@ -150,6 +153,18 @@ def test_a_record_of_the_firms_lies_over_a_segments_border(firm: Firm) -> None:
     assert len(sum(with_neighbours, ())) == len(seen) + 2, "both segments tell it"
 
 
+def test_the_plan_tells_each_tablespace_and_what_is_not_read_yet(firm: Firm, tmp_path: Path) -> None:
+    into = tmp_path / "restored"
+    plan = firm.plan(into)
+    oids = {name: oid for name, (oid, _) in where(firm.cluster).items()}
+    told = {each.oid: (each.location, each.place, each.made_by) for each in plan.tablespaces}
+    for name, place in zip(("matters", "letters"), firm.places, strict=True):
+        assert told[oids[name]] == (str(place), f"{into}/pg_tblspc/{oids[name]}", "WAL")
+    assert len(told) > len(oids), "and those that were dropped again"
+    assert plan.replay.unread_segments == 0
+    assert firm.plan(into, "latest").replay.unread_segments == 1
+
+
 def test_a_staging_on_the_live_host_changes_nothing_that_lives(firm: Firm, tmp_path: Path) -> None:
     firm.cluster.stop()  # so that nobody else writes, and so that its next start reads what is on disk
     before = firm.living
@@ -169,7 +184,7 @@ def test_a_staging_on_the_live_host_changes_nothing_that_lives(firm: Firm, tmp_p
     assert not folder.path.exists()
     firm.cluster.start()
     assert rows(firm.cluster, "SELECT count(*), count(DISTINCT id) FROM ledger") == [(40000, 40000)]
-    assert sql(firm.cluster, "SELECT count(*) FROM draft") == 1000
+    assert sql(firm.cluster, "SELECT count(*) FROM draft") == 1001
 
 
 def test_where_the_host_has_no_such_folder_the_firm_is_staged_as_well(firm: Firm, tmp_path: Path) -> None:

@@ -13,11 +13,19 @@ import pytest
 
 from include.demo.cloud import Cloud
 from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import UNPRIVILEGED_GID, UNPRIVILEGED_UID, PostgresPrograms
+from include.muniment.adapters.programs import (
+    UNPRIVILEGED_GID,
+    UNPRIVILEGED_UID,
+    PostgresPrograms,
+    as_unprivileged,
+    run_program,
+)
 from include.muniment.adapters.site import Site
+from include.muniment.domain.restore_settings import start_command
 from include.muniment.errors import DiskFull, ObjectDamaged, TargetNotEmpty, WrongVault
 from include.muniment.runbooks.restore_cluster import RestoredCluster, restore_cluster
 from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.living import digests, folder_of_the_firm
 from tests.fixtures.sites import SiteFactory
 from tests.runbooks.stored import archive_to, back_up, plan_for, restore_from, rows
 
@@ -162,3 +170,33 @@ def test_a_damaged_chunk_stops_the_restore_and_is_named(site17: Site, cloud: Clo
     cloud.client("s3").put_object(Bucket=site17.primary.bucket, Key=key, Body=bytes(body))
     with pytest.raises(ObjectDamaged, match=f"object {key} in {site17.primary.bucket} is damaged"):
         restore_cluster(site17.primary, plan_for(site17.primary, point, tmp_path / "data"))
+
+
+def test_the_firms_own_settings_do_not_lead_its_copy_back_to_it(
+    source: LocalCluster, site_factory: SiteFactory, wal_folder: Path, run_dir: Path, programs: PostgresPrograms
+) -> None:
+    """``restore --into``, started as the command that made it says, on the host that the settings are about."""
+    own = folder_of_the_firm(run_dir / f"own-{wal_folder.name}")
+    with (source.data_dir / "postgresql.conf").open("a") as file:
+        file.write(f"data_directory = '{source.data_dir}'\nexternal_pid_file = '{own}/pid'\n")
+        file.write(f"logging_collector = on\nlog_directory = '{own}'\n")
+    site = site_factory(source)
+    point = back_up(site, "20261120T080000000Z")
+    source.stop()
+    into = run_dir / site.firm.id / "data"
+    plan = plan_for(site.primary, point, into)
+    restored = restore_cluster(site.primary, plan, programs=programs, restore_command=restore_from(wal_folder))
+    before = digests(own, source.data_dir)
+    copy = LocalCluster(into, programs)
+    shutil.copy(source.passfile, copy.passfile)
+    copy._hand_over_all()
+    command = f"umask 077; {start_command(str(restored.data_dir), copy.port)} -w -l {into}.log"
+    try:
+        run_program(
+            as_unprivileged(["sh", "-c", command]), timeout_s=120, env={"PATH": f"{programs.bin_dir}:{os.defpath}"}
+        )
+        wait_for_the_end_of_recovery(copy)
+        assert rows(copy, "SHOW data_directory") == [(str(into),)]
+    finally:
+        copy.kill()
+    assert digests(own, source.data_dir) == before

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.isolation import fenced_in
+from include.muniment.adapters.programs import PostgresPrograms, run_program
 from include.muniment.domain.archive import TimelineHistory
 from include.muniment.domain.cut_over import without_isolation
 from include.muniment.domain.isolation import ROLE
@@ -65,9 +66,13 @@ def remove_staging_role(data_dir: Path, programs: PostgresPrograms, scratch: Pat
     statements = f"ALTER ROLE {ROLE} NOLOGIN NOSUPERUSER PASSWORD NULL;\nDROP ROLE {ROLE};\n"
     settings = {"config_file": nothing, "archive_mode": "off", "restore_command": "", "primary_conninfo": ""}
     more = {"shared_preload_libraries": "", "session_preload_libraries": "", "wal_keep_size": "1TB"}
+    more["dynamic_shared_memory_type"] = "mmap"  # it has no right to write to /dev/shm
     options = [option for name, value in {**settings, **more}.items() for option in ("-c", f"{name}={value}")]
+    argv = programs.argv("postgres", "--single", "-D", data_dir, *options, "template1")
+    links = (link for link in (data_dir / "pg_tblspc").iterdir() if link.exists())
+    own = (data_dir, *(link.resolve() for link in links))
     # What it says of a role that is not there is of no interest; whether the role can log in is proven later.
-    programs.run("postgres", "--single", "-D", data_dir, *options, "template1", timeout_s=_TIMEOUT_S, stdin=statements)
+    run_program([*fenced_in(*own), *argv], timeout_s=_TIMEOUT_S, stdin=statements)
 
 
 def give_own_settings(data_dir: Path, live: Path | None, staged_settings: Path) -> None:

@@ -45,9 +45,10 @@ _CONTROL = re.compile(
 _NAMES = {"max_prepared_xacts": "max_prepared_transactions", "max_locks_per_xact": "max_locks_per_transaction"}
 
 
-def fenced_in(folder: Path) -> tuple[str, ...]:
-    """What starts a program that calls nobody and writes below ``folder`` alone."""
-    return (sys.executable, "-I", isolation_launcher.__file__, "--no-calls", "--write-below", str(folder))
+def fenced_in(*folders: Path) -> tuple[str, ...]:
+    """What starts a program that calls nobody and writes below ``folders`` alone."""
+    below = [part for folder in folders for part in ("--write-below", str(folder))]
+    return (sys.executable, "-I", isolation_launcher.__file__, "--no-calls", *below)
 
 
 class _NoSuchRole(Exception):

@@ -88,7 +88,7 @@ def restore(
     Before the import:    muniment restore okafor-steele --into /srv/restored --to name:before-import
     The region is lost:   muniment restore okafor-steele --into /srv/restored --from replica
     Over what is there:   muniment restore okafor-steele --into /var/lib/postgresql/17/main --delta
-    Then:                 pg_ctl -D /srv/restored -o "-p 5433" start
+    Then:                 pg_ctl -D /srv/restored -o '-p 5433 -c data_directory=/srv/restored' start
 
     A restore that was killed goes on when the same command is given again.
     """
@@ -179,6 +179,7 @@ def _say_plan(plan: "RestorePlan", *, only: bool, as_json: bool) -> None:
 def _restore(
     vault: "Vault", other: "Vault", plan: "RestorePlan", progress: "Progress", *, as_json: bool, delta: bool
 ) -> None:
+    from include.muniment.domain.restore_settings import start_command
     from include.muniment.runbooks.restore_cluster import restore_cluster
 
     restored = restore_cluster(vault, plan, other=other, delta=delta, progress=progress)
@@ -196,7 +197,7 @@ def _restore(
         )
         return
     click.echo(f"recovery point {plan.point} is in {restored.data_dir}")
-    click.echo(f'next: start PostgreSQL {restored.major} there, `pg_ctl -D {restored.data_dir} -o "-p 5433" start`;')
+    click.echo(f"next: start PostgreSQL {restored.major} there, `{start_command(str(restored.data_dir))}`;")
     click.echo(f"it replays the WAL to {plan.target}, then opens for writing")
 
 

@@ -1,5 +1,6 @@
 """What a restored cluster's postgresql.auto.conf says, over whatever the firm's own server had set."""
 
+import shlex
 from collections.abc import Mapping
 
 # A cluster that was itself restored once has its old target in its files, and a second one is an error.
@@ -14,6 +15,9 @@ _HARMLESS = {
     "primary_conninfo": "",
     "primary_slot_name": "",
     "recovery_target_inclusive": "on",
+    # Files of the firm's own host, should its postgresql.conf name any.
+    "external_pid_file": "",
+    "log_directory": "log",
     # What the WAL makes of tablespaces lies in the data directory (wal_tablespaces.py).
     "allow_in_place_tablespaces": "on",
 }
@@ -25,6 +29,12 @@ def settings_file(recovery: Mapping[str, str], restore_command: str) -> str:
     settings = {**none, **_HARMLESS, "restore_command": restore_command, **recovery}
     lines = [f"{name} = '{_quoted(value)}'" for name, value in settings.items()]
     return "\n".join(["", "# written by muniment restore", *lines, ""])
+
+
+def start_command(data_dir: str, port: int = 5433) -> str:
+    """For a person's shell. The firm's postgresql.conf may name the data directory of its own host."""
+    options = f"-p {port} -c {shlex.quote(f'data_directory={data_dir}')}"
+    return f"pg_ctl -D {shlex.quote(data_dir)} -o {shlex.quote(options)} start"
 
 
 def _quoted(value: str) -> str:

@@ -24,7 +24,7 @@ _ALIGNED_TO_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class WalRecord:
-    """``xid`` and ``at`` where it ends a transaction, ``name`` where it is a restore point, ``tablespace`` that it makes."""
+    """``xid`` and ``at`` where it ends a transaction, ``name`` of a restore point, ``tablespace`` that it makes."""
 
     start: Lsn
     end: Lsn
@@ -80,7 +80,8 @@ class VerifiedObject(Document):
 class VerifiedWal(Document):
     """``audit/verified/wal/…``: the WAL files whose header and checksum one run has checked. Never rewritten.
 
-    Format 1 had no ``facts``, format 2 none of tablespaces; they are absent, too, where the worker had no pg_waldump of the cluster's version.
+    Format 1 had no ``facts``, format 2 none of tablespaces; they are absent, too, where the worker had no pg_waldump of
+    the cluster's version.
     """
 
     format: Literal[1, 2, 3] = 3
@@ -182,7 +183,9 @@ class _Tally:
         self.highest_xid = max(self.highest_xid or record.xid, record.xid)
 
     def facts(self) -> SegmentFacts:
-        return SegmentFacts(**asdict(self) | {"restore_points": tuple(self.restore_points), "tablespaces": tuple(self.tablespaces)})
+        return SegmentFacts(
+            **asdict(self) | {"restore_points": tuple(self.restore_points), "tablespaces": tuple(self.tablespaces)}
+        )
 
 
 def runs(segments: Iterable[WalSegment], longest: int) -> Iterator[tuple[WalSegment, ...]]:

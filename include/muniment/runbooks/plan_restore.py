@@ -30,6 +30,7 @@ from include.muniment.ports import Clock
 from include.muniment.runbooks.documents_of_plan import FoundDocuments, documents_by, documents_of_point
 from include.muniment.runbooks.find_stop import StopFinder
 from include.muniment.runbooks.identity import prove_vault
+from include.muniment.runbooks.place_tablespaces import ToldTablespaces, placed_tablespaces, told_tablespaces
 from include.muniment.runbooks.read_wal import open_reader
 from include.muniment.runbooks.search_wal import WalSearch
 from include.muniment.runbooks.wal_windows import timelines_of, windows_of
@@ -57,7 +58,7 @@ def plan_restore(
     stock, found = _look_up(vault, other, target)
     choice, documents, restorable = found.choice, _documents(stock, found), stock.restorable
     history = choice.timeline if target.kind == "point" else restorable.timeline
-    chain, replay = choice.base.chain, _replay(stock, choice)
+    chain, replay = choice.base.chain, _replay(stock, found)
     fetch_bytes = sum(backup.stored_bytes for backup in chain)
     fetch_bytes += documents.documents.size_bytes if documents.documents else 0
     return RestorePlan(
@@ -79,6 +80,7 @@ def plan_restore(
         reaches_lsn=choice.stop.position if choice.stop.is_exact else None,
         reaches_at=found.last_end,
         replay=replay,
+        tablespaces=tuple(placed_tablespaces(choice.base.backup, found.tablespaces, into)),
         documents=documents.documents,
         config=(found.point or choice.base.point).config,
         into=str(into),
@@ -116,6 +118,7 @@ class _Found:
     last_end: datetime | None
     at: datetime
     point: Point | None
+    tablespaces: ToldTablespaces
 
 
 def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple[_Stock, _Found]:
@@ -181,7 +184,8 @@ def _find(stock: _Stock, target: RecoveryTarget) -> _Found:
             if isinstance(blind, Unreachable):
                 raise _unreachable(stock, target, blind, None) from None
             choice, last_end = blind, None
-    return _Found(choice, last_end, _instant(stock, target, choice, last_end), point)
+    at = _instant(stock, target, choice, last_end)
+    return _Found(choice, last_end, at, point, told_tablespaces(known, choice.segments))
 
 
 def _instant(stock: _Stock, target: RecoveryTarget, choice: Choice, last_end: datetime | None) -> datetime:
@@ -234,13 +238,15 @@ def _settings(choice: Choice) -> dict[str, str]:
     }
 
 
-def _replay(stock: _Stock, choice: Choice) -> WalToReplay:
+def _replay(stock: _Stock, found: _Found) -> WalToReplay:
+    choice = found.choice
     first, last = choice.segments[0], choice.segments[-1]
     return WalToReplay(
         wal=WalRange(timeline=last.timeline, first_segment=first.name, last_segment=last.name, through_lsn=last.end),
         segments=len(choice.segments),
         stored_bytes=sum(stock.files[segment.name].size_bytes for segment in choice.segments),
         lent_segments=sum(segment.name not in stock.own for segment in choice.segments),
+        unread_segments=found.tablespaces.unread,
     )
 
 
