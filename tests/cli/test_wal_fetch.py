@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from include.demo.cloud import Cloud
+from include.muniment.adapters import isolation_launcher
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.wal_archive import WalArchive
+from include.muniment.adapters.wal_spool import spool_beside
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.replicate_wal import replicate_wal
 from include.muniment.runbooks.restore_cluster import fetch_command
@@ -67,6 +70,14 @@ class Copied:
             )
 
 
+class FencedIn(LocalCluster):
+    """Its log lies where it may write."""
+
+    @property
+    def log_path(self) -> Path:
+        return self.data_dir / "start.log"
+
+
 @pytest.fixture
 def copied(
     site_factory: SiteFactory,
@@ -99,6 +110,20 @@ def test_a_copy_is_recovered_to_the_end_of_the_archive(copied: Copied) -> None:
     assert sql(copied.copy, "SELECT count(*) FROM docket") == 1200
     log = copied.copy.log_path.read_text()
     assert "Traceback" not in log and log.count("restored log file") >= 12
+
+
+def test_a_server_that_the_kernel_fences_in_fetches_its_wal_as_well(copied: Copied) -> None:
+    switch_wal(copied.cluster, 4)
+    copied.archive_all()
+    data_dir = copied.copy.data_dir
+    spool = spool_beside(data_dir)
+    spool.mkdir()
+    below = [part for folder in (data_dir, spool) for part in ("--write-below", str(folder))]
+    copied.copy = FencedIn(data_dir, copied.copy.programs)
+    copied.copy.launcher = (sys.executable, "-I", isolation_launcher.__file__, *below)
+    copied.recover(dynamic_shared_memory_type="mmap")
+    eventually(lambda: sql(copied.copy, "SELECT NOT pg_is_in_recovery()"))
+    assert sql(copied.copy, "SELECT count(*) FROM docket") == 400
 
 
 def test_recovery_stops_at_a_hole_instead_of_ending_there(copied: Copied) -> None:

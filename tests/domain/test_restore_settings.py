@@ -39,9 +39,9 @@ def test_the_server_is_started_where_it_was_restored() -> None:
     assert start_command("/srv/restored") == (
         "pg_ctl -D /srv/restored -o '-p 5433 -c data_directory=/srv/restored' start"
     )
-    argv = shlex.split(start_command("/srv/a place"))
+    argv = shlex.split(start_command("/srv/a place", 5434, {"listen_addresses": ""}))
     assert argv[:3] == ["pg_ctl", "-D", "/srv/a place"]
-    assert shlex.split(argv[4]) == ["-p", "5433", "-c", "data_directory=/srv/a place"]
+    assert shlex.split(argv[4]) == [*("-p", "5434", "-c", "data_directory=/srv/a place", "-c", "listen_addresses=")]
 
 
 def test_quotes_and_backslashes_survive() -> None:

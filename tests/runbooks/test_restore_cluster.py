@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from include.demo.cloud import Cloud
+from include.muniment.adapters.isolation import fenced_start_command
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import (
     UNPRIVILEGED_GID,
@@ -21,9 +22,11 @@ from include.muniment.adapters.programs import (
     run_program,
 )
 from include.muniment.adapters.site import Site
+from include.muniment.adapters.wal_spool import spool_beside
 from include.muniment.domain.restore_settings import start_command
 from include.muniment.errors import DiskFull, ObjectDamaged, TargetNotEmpty, WrongVault
 from include.muniment.runbooks.restore_cluster import RestoredCluster, restore_cluster
+from include.muniment.runbooks.restore_target import tablespace_root
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.living import digests, folder_of_the_firm
 from tests.fixtures.sites import SiteFactory
@@ -172,8 +175,15 @@ def test_a_damaged_chunk_stops_the_restore_and_is_named(site17: Site, cloud: Clo
         restore_cluster(site17.primary, plan_for(site17.primary, point, tmp_path / "data"))
 
 
+@pytest.mark.parametrize("fenced", [False, True], ids=["by hand", "fenced in"])
 def test_the_firms_own_settings_do_not_lead_its_copy_back_to_it(
-    source: LocalCluster, site_factory: SiteFactory, wal_folder: Path, run_dir: Path, programs: PostgresPrograms
+    source: LocalCluster,
+    site_factory: SiteFactory,
+    wal_folder: Path,
+    run_dir: Path,
+    programs: PostgresPrograms,
+    *,
+    fenced: bool,
 ) -> None:
     """``restore --into``, started as the command that made it says, on the host that the settings are about."""
     own = folder_of_the_firm(run_dir / f"own-{wal_folder.name}")
@@ -185,18 +195,24 @@ def test_the_firms_own_settings_do_not_lead_its_copy_back_to_it(
     source.stop()
     into = run_dir / site.firm.id / "data"
     plan = plan_for(site.primary, point, into)
-    restored = restore_cluster(site.primary, plan, programs=programs, restore_command=restore_from(wal_folder))
+    restore_cluster(site.primary, plan, programs=programs, restore_command=restore_from(wal_folder))
     before = digests(own, source.data_dir)
     copy = LocalCluster(into, programs)
     shutil.copy(source.passfile, copy.passfile)
     copy._hand_over_all()
-    command = f"umask 077; {start_command(str(restored.data_dir), copy.port)} -w -l {into}.log"
+    command = f"umask 077; {start_command(str(into), copy.port)} -w -l {into}/start.log"
+    if fenced:
+        command = f"{fenced_start_command(into, tablespace_root(into), spool_beside(into), copy.port)} -w"
     try:
         run_program(
             as_unprivileged(["sh", "-c", command]), timeout_s=120, env={"PATH": f"{programs.bin_dir}:{os.defpath}"}
         )
         wait_for_the_end_of_recovery(copy)
         assert rows(copy, "SHOW data_directory") == [(str(into),)]
+        spoil = f"COPY (SELECT 'spoilt') TO '{own}/deed'"
+        if fenced:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="Permission denied"):
+                rows(copy, spoil)
     finally:
         copy.kill()
     assert digests(own, source.data_dir) == before

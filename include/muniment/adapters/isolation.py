@@ -8,6 +8,7 @@ changed. What keeps the server from calling, and from writing anywhere but in it
 import os
 import re
 import secrets
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,7 @@ from include.muniment.domain.isolation import (
     role_statements,
     scram_verifier,
 )
+from include.muniment.domain.restore_settings import start_command
 from include.muniment.errors import ProgramFailed
 
 START_TIMEOUT_S = 4 * 3600.0
@@ -49,6 +51,21 @@ def fenced_in(*folders: Path) -> tuple[str, ...]:
     """What starts a program that calls nobody and writes below ``folders`` alone."""
     below = [part for folder in folders for part in ("--write-below", str(folder))]
     return (sys.executable, "-I", isolation_launcher.__file__, "--no-calls", *below)
+
+
+def fenced_start_command(data_dir: Path, tablespaces: Path, spool: Path, port: int = 5433) -> str:
+    """For a person's shell: a restored server that may fetch its WAL, and writes in its own folders alone."""
+    folders = [data_dir, *([tablespaces] if tablespaces.exists() else []), spool]
+    below = " ".join(f"--write-below {shlex.quote(str(folder))}" for folder in folders)
+    launcher = shlex.join([sys.executable, "-I", isolation_launcher.__file__])
+    # No socket: where PostgreSQL puts it by itself is none of these folders.
+    start = start_command(
+        str(data_dir),
+        port,
+        {"dynamic_shared_memory_type": "mmap", "unix_socket_directories": "", "listen_addresses": "127.0.0.1"},
+    )
+    log = shlex.quote(str(data_dir / "start.log"))
+    return f"mkdir -p {shlex.quote(str(spool))} && {launcher} {below} {start} -l {log}"
 
 
 class _NoSuchRole(Exception):

@@ -32,7 +32,7 @@ class WalSpool:
     def of_cluster(cls, firm: str) -> "WalSpool":
         """``$MUNIMENT_SPOOL``, or a folder beside the data directory, which is where PostgreSQL runs its commands."""
         named = os.environ.get("MUNIMENT_SPOOL")
-        return cls(Path(named) if named else Path(f"{Path.cwd()}.muniment-wal"), firm)
+        return cls(Path(named) if named else spool_beside(Path.cwd()), firm)
 
     def acknowledge(self, name: str, identity: str) -> None:
         """Notes that the file with this identity is in the vault. Only after S3 has said so."""
@@ -105,6 +105,10 @@ class WalSpool:
         """A note that stays harms nothing: it holds for the very same file only."""
         with suppress(OSError):
             (self.acknowledged / name).unlink()
+
+
+def spool_beside(data_dir: Path) -> Path:
+    return Path(f"{data_dir}.muniment-wal")
 
 
 def identity_of(found: os.stat_result) -> str:

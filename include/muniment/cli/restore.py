@@ -179,8 +179,11 @@ def _say_plan(plan: "RestorePlan", *, only: bool, as_json: bool) -> None:
 def _restore(
     vault: "Vault", other: "Vault", plan: "RestorePlan", progress: "Progress", *, as_json: bool, delta: bool
 ) -> None:
+    from include.muniment.adapters.isolation import fenced_start_command
+    from include.muniment.adapters.wal_spool import spool_beside
     from include.muniment.domain.restore_settings import start_command
     from include.muniment.runbooks.restore_cluster import restore_cluster
+    from include.muniment.runbooks.restore_target import tablespace_root
 
     restored = restore_cluster(vault, plan, other=other, delta=delta, progress=progress)
     if as_json:
@@ -199,6 +202,10 @@ def _restore(
     click.echo(f"recovery point {plan.point} is in {restored.data_dir}")
     click.echo(f"next: start PostgreSQL {restored.major} there, `{start_command(str(restored.data_dir))}`;")
     click.echo(f"it replays the WAL to {plan.target}, then opens for writing")
+    fenced = fenced_start_command(
+        restored.data_dir, tablespace_root(restored.data_dir), spool_beside(restored.data_dir)
+    )
+    click.echo(f"or so that the kernel keeps it from writing anywhere else: {fenced}")
 
 
 def _stage(

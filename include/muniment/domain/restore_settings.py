@@ -31,9 +31,10 @@ def settings_file(recovery: Mapping[str, str], restore_command: str) -> str:
     return "\n".join(["", "# written by muniment restore", *lines, ""])
 
 
-def start_command(data_dir: str, port: int = 5433) -> str:
+def start_command(data_dir: str, port: int = 5433, more: Mapping[str, str] | None = None) -> str:
     """For a person's shell. The firm's postgresql.conf may name the data directory of its own host."""
-    options = f"-p {port} -c {shlex.quote(f'data_directory={data_dir}')}"
+    settings = {"data_directory": data_dir, **(more or {})}
+    options = " ".join([f"-p {port}", *(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())])
     return f"pg_ctl -D {shlex.quote(data_dir)} -o {shlex.quote(options)} start"
 
 
