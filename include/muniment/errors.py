@@ -29,6 +29,7 @@
         ├── ObjectArchived · DocumentsArchived · NoSuchDocument · NoSuchMatter · ConfigUnreadable
         ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
         ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
+        ├── NobodyServes · NotReached
         ├── ProgramMissing · ExtensionMissing · ProgramFailed · DiskFull · WalFileMissing
         └── DemonstrationIsBusy · DemonstrationFailed
 
@@ -558,11 +559,30 @@ class NothingToRestore(Permanent):
 
 
 class WentBack(Permanent):
-    """The restored cluster could not serve in the live one's place."""
+    """The restored cluster could not serve in the live one's place. ``old`` says what the old one does now."""
 
     text = "cut-over {id} of firm {firm} went back at step {step!r}: {reason}"
-    kept = "the old cluster, which serves again; the restored one, in staging"
+    kept = "the old cluster, {old}; the restored one, in staging"
     hint = "correct the reason, then start the restore again."
+
+
+class NobodyServes(Permanent):
+    """The old cluster is back in its place, and the firm's own connection does not lead to it."""
+
+    text = (
+        "cut-over {id} of firm {firm} went back at step {step!r}: {reason}; and NOBODY SERVES: the old cluster is in"
+        " {place} and does not answer over the firm's own connection"
+    )
+    kept = "both clusters, whole: the old one in {place}, the restored one in staging"
+    hint = "look at {place}.log, start the old server as its host does; `muniment live status {firm}` tells whether it runs."
+
+
+class NotReached(Permanent):
+    """A server was started, and the firm's own connection does not lead to it."""
+
+    text = "cut-over {id} of firm {firm}: nobody can connect to it over the firm's own connection: {reason}"
+    kept = "both clusters, whole"
+    hint = "compare where the server listens with the firm's connection; name in cluster.live.start how it is started."
 
 
 class NotProvenLive(Permanent):

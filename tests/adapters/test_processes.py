@@ -1,10 +1,14 @@
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from include.muniment.adapters import processes
-from tests.fixtures.clusters import ROOT
+from include.muniment.adapters.programs import PostgresPrograms
+from tests.fixtures.clusters import ROOT, ClusterFactory
 
 SLEEP = "import time; time.sleep(60)"
 
@@ -47,3 +51,34 @@ def test_whether_a_process_still_runs_is_told_where_it_ran_and_nowhere_else() ->
         child.wait()
         assert processes.still_runs(identity) is False
     assert processes.still_runs(f"another boot, or container {pid} {started}") is None
+
+
+UNPRIVILEGED = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace", "--ambient-caps=-all"]
+LOOK = """
+from pathlib import Path
+from include.muniment.adapters import live_host, processes
+running, stopped = Path({running!r}), Path({stopped!r})
+try:
+    Path("/proc/{pid}/cwd").stat()
+except PermissionError:
+    print("may not look")
+print([processes.runs_in({pid}, place) for place in (running, stopped)])
+print([{pid} in processes.working_in(place) for place in (running, stopped)])
+print([live_host.runs_at(place) for place in (running, stopped)])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user's processes on its hands")
+def test_a_server_that_we_may_not_look_at_counts_as_running(
+    cluster_factory: ClusterFactory, programs17: PostgresPrograms
+) -> None:
+    """Root without CAP_SYS_PTRACE, which is how Docker starts a container; beside it a cluster that is stopped."""
+    running, stopped = cluster_factory(programs17), cluster_factory(programs17)
+    stopped.stop()
+    look = LOOK.format(pid=running.pid, running=str(running.data_dir), stopped=str(stopped.data_dir))
+    seen = subprocess.run([*UNPRIVILEGED, sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert seen.stdout.splitlines() == ["may not look", *["[True, False]"] * 3]
+    (running.data_dir / "postmaster.pid").rename(running.data_dir / "lost.pid")
+    seen = subprocess.run([*UNPRIVILEGED, sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert seen.stdout.splitlines()[-1] == "[True, False]"
+    (running.data_dir / "lost.pid").rename(running.data_dir / "postmaster.pid")

@@ -92,6 +92,7 @@ def test_the_whole_way_in_order() -> None:
         "set aside",
         "put in place",
         "start",
+        "connect",
         "prove",
     ]
     assert states[-1][1].serves(JOURNAL) == "new"
@@ -108,6 +109,17 @@ def test_after_a_kill_at_any_moment_the_next_run_arrives_and_so_does_the_way_bac
             gone = walk(half_way, still)[1][-1][1]
             assert gone.serves(journal) == ("old" if had_live else "neither")
             assert (gone.live_runs, gone.aside, gone.incoming, gone.staged) == (had_live, False, False, True)
+
+
+def test_who_serves_is_whose_server_runs() -> None:
+    between = replace(START, staged=False, staging_runs=False, incoming=True, aside=True, live=False, live_runs=False)
+    assert START.serving(JOURNAL) == "old"
+    assert between.serving(JOURNAL) == "nobody"
+    placed = replace(between, live=True, incoming=False)
+    assert placed.serving(JOURNAL) == "nobody"
+    assert replace(placed, live_runs=True).serving(JOURNAL) == "new"
+    released = JOURNAL.model_copy(update={"outcome": "released"})
+    assert replace(placed, live_runs=True, aside=False).serving(released) == "new"
 
 
 def test_no_step_ever_moves_a_directory_in_which_a_server_runs() -> None:

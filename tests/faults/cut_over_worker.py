@@ -47,7 +47,7 @@ def work(portable: Portable, direction: str, death: Death) -> None:
     if direction == "forward":
         runbook.cut_over(at, portable.order)
     else:
-        runbook.roll_back(at, portable.order.id, why="wrong night")
+        runbook.roll_back(at, portable.order.id, why="wrong night", by="test")
 
 
 def _dying(step: Step, carry_out: Any, death: Death) -> Any:

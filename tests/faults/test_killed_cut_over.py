@@ -35,9 +35,17 @@ FORWARD: tuple[Step, ...] = (
     "set aside",
     "put in place",
     "start",
+    "connect",
     "prove",
 )
-BACK: tuple[Step, ...] = ("stop the new", "take away", "put back", "start the old", "return to staging")
+BACK: tuple[Step, ...] = (
+    "stop the new",
+    "take away",
+    "put back",
+    "start the old",
+    "connect to the old",
+    "return to staging",
+)
 # A rename has no middle; a copy and a program that was started have one.
 WITH_A_MIDDLE = {"stop staging", "bring beside", "remove the staging role", "stop live", "start", "stop the new"}
 
@@ -126,7 +134,7 @@ def test_killed_at_every_step_of_the_way_back_the_old_one_serves(
     kill_everywhere(world, order, "back", BACK, told, forks)
     assert {line.rsplit(" ", 1)[0] for line in told.read_text().splitlines()} == set(BACK)
     gone = (
-        roll_back(world.stage(), order.id, why="wrong night")
+        roll_back(world.stage(), order.id, why="wrong night", by="test")
         if _unfinished(world)
         else journals(world.live.data_dir)[0]
     )

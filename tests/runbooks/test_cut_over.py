@@ -8,15 +8,18 @@ import psycopg
 import pytest
 
 from include.muniment.adapters.cut_over_journal import journals
+from include.muniment.adapters.data_directory import port_of
 from include.muniment.adapters.live_host import LiveServer
+from include.muniment.adapters.local_cluster import free_port
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.approval import Approval
 from include.muniment.domain.cut_over import Safety
+from include.muniment.domain.firm import LiveHost
 from include.muniment.domain.isolation import ROLE
 from include.muniment.domain.register import new_id
 from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.errors import LiveNotReplaceable, OtherMachine, Refused, WentBack
+from include.muniment.errors import LiveNotReplaceable, NobodyServes, OtherMachine, Refused, WentBack
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_around import back_up_around
 from include.muniment.runbooks.cut_over import cut_over, release, roll_back
@@ -113,6 +116,103 @@ def test_where_the_restored_one_does_not_start_the_old_one_serves_again(world: S
     world.staged.start_again()
 
 
+def starting(programs: PostgresPrograms, place: Path, folder: Path, *ports: int) -> LiveServer:
+    """The host's own command, which has the server listen on another of ``ports`` each time, 0 for where it should."""
+    start = " ".join(programs.argv("pg_ctl", "start", "-D", place, "-w", "-s", "-l", folder / "log"))
+    cases = "\n".join(
+        f"[ -e {folder}/{number} ] || {{ touch {folder}/{number}; exec {start}{f' -o -p{port}' if port else ''}; }}"
+        for number, port in enumerate(ports)
+    )
+    script = folder / "start.sh"
+    script.write_text(f"#!/bin/sh\n{cases}\nexec {start}\n")
+    script.chmod(0o755)
+    return LiveServer(place, programs, (str(script),))
+
+
+def test_where_nobody_reaches_the_restored_one_the_old_one_serves_again(world: Staged, tmp_path: Path) -> None:
+    live = starting(world.live.programs, world.live.data_dir, tmp_path, free_port())
+    with pytest.raises(WentBack) as back:
+        cut_over(replace(world.stage(live), answer_within_s=3), world.order())
+    assert "went back at step 'connect': " in back.value.what
+    assert "KEPT: the old cluster, which serves again; the restored one, in staging" in str(back.value)
+    assert world.serves == "old"
+
+
+def test_the_old_one_serves_again_only_where_somebody_reached_it(world: Staged, tmp_path: Path) -> None:
+    live = starting(world.live.programs, world.live.data_dir, tmp_path, free_port(), free_port())
+    with pytest.raises(NobodyServes) as back:
+        cut_over(replace(world.stage(live), answer_within_s=3), world.order())
+    assert f"and NOBODY SERVES: the old cluster is in {world.live.data_dir} and does not answer" in back.value.what
+    assert "which serves again" not in str(back.value)
+    assert world.serves == "nobody"
+    [journal] = journals(world.live.data_dir)
+    assert (journal.outcome, journal.answers) == ("gone back", False)
+    assert world.staged.data_dir.exists()
+
+
+def test_whoever_serves_next_is_started_as_the_live_server_was(
+    cluster_factory: ClusterFactory, site_factory: SiteFactory, programs: PostgresPrograms, tmp_path: Path
+) -> None:
+    """``cluster.live.start: none``, and a port that only the live server's command line told."""
+    world = staged_firm(cluster_factory, site_factory, programs, tmp_path, port_in_settings=False)
+    port = world.live.port
+    done = cut_over(world.stage(), world.order())
+    assert f"port={port}" in done.start_options
+    assert (world.serves, port_of(world.live.data_dir)) == ("new", port)
+    gone = roll_back(world.stage(), done.id, why="wrong night", by="test")
+    assert (world.serves, port_of(world.live.data_dir), gone.answers) == ("old", port, True)
+
+
+def test_how_it_was_started_has_to_be_known_and_every_fault_is_told_at_once(
+    cluster_factory: ClusterFactory, site_factory: SiteFactory, programs17: PostgresPrograms, tmp_path: Path
+) -> None:
+    world = staged_firm(cluster_factory, site_factory, programs17, tmp_path, port_in_settings=False)
+    told, port = world.live.data_dir / "postmaster.opts", world.live.port
+    written = told.read_text()
+    told.write_text(written.replace(f"port={port}", "work_mem=4MB"))
+    with pytest.raises(LiveNotReplaceable) as refused:
+        cut_over(world.stage(), world.order())
+    moved = f"its server listens on port {port} and would come back on 5432: name the command in cluster.live.start"
+    assert refused.value.facts["reason"] == moved
+    told.unlink()
+    unnamed = with_firm(world.site, cluster=world.site.firm.cluster.model_copy(update={"live": LiveHost()}))
+    with pytest.raises(LiveNotReplaceable) as refused:
+        cut_over(replace(world.stage(), site=unnamed), world.order())
+    assert refused.value.facts["reason"] == (
+        "the firm's file names None in cluster.live; nothing tells how its server was started"
+        " (it has no postmaster.opts): name the command in cluster.live.start"
+    )
+    assert (world.serves, journals(world.live.data_dir)) == ("old", [])
+    told.write_text(written)
+
+
+def beside(world: Staged) -> set[str]:
+    """What lies next to the live data directory, but for what was there before."""
+    live = world.live.data_dir
+    return {path.name.removeprefix(live.name) for path in live.parent.glob(f"{live.name}.*")} - {
+        ".pgpass",
+        ".log",
+        ".muniment-wal",
+    }
+
+
+def test_nothing_is_left_beside_the_data_directory_but_the_journal(world: Staged) -> None:
+    order = world.order()
+    cut_over(world.stage(), order)
+    kept = {f".cut-over-{order.id}.json", ".cut-over.lock"}
+    assert beside(world) == {*kept, f".before-{order.id}", f".staged-settings-{order.id}"}  # the way back
+    back_up_around(world.site, point_id=new_id(utc_now()), run="test", full=True, clock=utc_now)
+    release(world.stage(), order.id)
+    assert beside(world) == kept
+
+
+def test_nothing_is_left_after_the_way_back_either(world: Staged) -> None:
+    order = world.order()
+    cut_over(world.stage(), order)
+    roll_back(world.stage(), order.id, why="wrong night", by="test")
+    assert beside(world) == {f".cut-over-{order.id}.json", ".cut-over.lock"}
+
+
 def test_the_old_cluster_is_released_after_a_full_backup_and_not_before(
     cluster_factory: ClusterFactory, site_factory: SiteFactory, programs17: PostgresPrograms, tmp_path: Path
 ) -> None:
@@ -135,7 +235,7 @@ def test_the_old_cluster_is_released_after_a_full_backup_and_not_before(
     write(world.live, "INSERT INTO dockets VALUES ('kept'); CHECKPOINT")
     assert world.serves == "new"
     with pytest.raises(LiveNotReplaceable, match=f"cut-over {order.id} is released"):
-        roll_back(at, order.id, why="too late")
+        roll_back(at, order.id, why="too late", by="test")
 
 
 def test_a_lost_disk_is_replaced_with_the_settings_that_the_backup_has(world: Staged) -> None:

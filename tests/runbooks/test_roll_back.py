@@ -95,7 +95,7 @@ def world(
     write(firm.live, "SELECT pg_switch_wal()")
     insert(9)
     eventually(lambda: not status_files(firm.live, "ready"))
-    roll_back(firm.stage(), order.id, why="the wrong night")
+    roll_back(firm.stage(), order.id, why="the wrong night", by="test")
     at_once = plan_to(firm, "latest", root)
     insert(5)
     back_up("after")

@@ -5,10 +5,11 @@ from pathlib import Path
 
 # Line 8 of postmaster.pid, LOCK_FILE_LINE_PM_STATUS in src/include/utils/pidfile.h.
 _STATUS_LINE = 8
+_PORT_LINE = 4  # LOCK_FILE_LINE_PORT
 # The beginning of ControlFileData in src/include/catalog/pg_control.h, the same since PostgreSQL 9.4: the system
 # identifier, two version numbers, the state.
 _CONTROL = struct.Struct("=QIII")
-_IN_ARCHIVE_RECOVERY, _IN_PRODUCTION = 5, 6
+_SHUT_DOWN_IN_RECOVERY, _IN_CRASH_RECOVERY, _IN_ARCHIVE_RECOVERY, _IN_PRODUCTION = 2, 4, 5, 6
 
 
 def system_identifier_of(data_dir: Path) -> int | None:
@@ -21,6 +22,12 @@ def is_in_recovery(data_dir: Path) -> bool:
     """Whether the server replays an archive. A restored copy says so only once its server has read the first record."""
     control = _control(data_dir)
     return control is not None and control[3] == _IN_ARCHIVE_RECOVERY
+
+
+def has_recovered(data_dir: Path) -> bool:
+    """Whether whatever its server had to replay has been replayed."""
+    control = _control(data_dir)
+    return control is not None and control[3] not in (_SHUT_DOWN_IN_RECOVERY, _IN_CRASH_RECOVERY, _IN_ARCHIVE_RECOVERY)
 
 
 def is_in_production(data_dir: Path) -> bool:
@@ -42,6 +49,15 @@ def postmaster_of(data_dir: Path) -> int | None:
         return abs(int((data_dir / "postmaster.pid").read_text().split("\n", 1)[0]))
     except (FileNotFoundError, ValueError):
         return None
+
+
+def port_of(data_dir: Path) -> int | None:
+    """Where the server listens; ``None`` where none runs."""
+    try:
+        lines = (data_dir / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    return int(lines[_PORT_LINE - 1]) if len(lines) >= _PORT_LINE else None
 
 
 def _control(data_dir: Path) -> tuple[int, ...] | None:

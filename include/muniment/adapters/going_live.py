@@ -99,9 +99,9 @@ def take_settings_back(data_dir: Path, staged_settings: Path) -> None:
     shutil.rmtree(staged_settings)
 
 
-def setting(data_dir: Path, name: str, programs: PostgresPrograms) -> str:
-    """As the server would read it from its files, without starting it."""
-    return programs.run("postgres", "-D", data_dir, "-C", name).stdout.strip()
+def setting(data_dir: Path, name: str, programs: PostgresPrograms, options: tuple[str, ...] = ()) -> str:
+    """As the server would read it from its files and its command line, without starting it."""
+    return programs.run("postgres", "-D", data_dir, *options, "-C", name).stdout.strip()
 
 
 def _keep(data_dir: Path, kept: Path) -> None:

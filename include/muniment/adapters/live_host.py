@@ -1,5 +1,6 @@
 """The server at the live place of this host: started and stopped as its owner says, or by pg_ctl."""
 
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from include.muniment.adapters import processes
 from include.muniment.adapters.data_directory import postmaster_of
 from include.muniment.adapters.programs import PostgresPrograms, run_program
 from include.muniment.domain.firm import LiveHost
+from include.muniment.domain.server_start import options_in, unit_in
 from include.muniment.errors import ProgramFailed
 
 START_TIMEOUT_S = STOP_TIMEOUT_S = 600.0
@@ -22,6 +24,8 @@ class LiveServer:
     programs: PostgresPrograms
     start_command: tuple[str, ...] = ()
     stop_command: tuple[str, ...] = ()
+    start_options: tuple[str, ...] = ()
+    """For pg_ctl: what the server is given on its command line."""
 
     @classmethod
     def of(cls, host: LiveHost, programs: PostgresPrograms) -> "LiveServer":
@@ -30,9 +34,7 @@ class LiveServer:
 
     @property
     def is_running(self) -> bool:
-        """Whoever works in the folder counts, also a server that has lost its postmaster.pid."""
-        pid = postmaster_of(self.data_dir)
-        return (pid is not None and processes.runs_in(pid, self.data_dir)) or bool(processes.working_in(self.data_dir))
+        return runs_at(self.data_dir)
 
     def start(self) -> None:
         """Until it accepts connections. Raises ``ProgramFailed`` with the end of the log that we know of."""
@@ -79,9 +81,23 @@ class LiveServer:
         if self.start_command:
             return list(self.start_command)
         wait = f"--timeout={START_TIMEOUT_S:.0f}"
+        options = ("--options", shlex.join(self.start_options)) if self.start_options else ()
         return self.programs.argv(
-            "pg_ctl", "start", "--pgdata", self.data_dir, "--silent", "--wait", wait, "--log", self.log_path
+            "pg_ctl", "start", "--pgdata", self.data_dir, "--silent", "--wait", wait, "--log", self.log_path, *options
         )
+
+    def last_options(self) -> tuple[str, ...] | None:
+        """Its command line at its last start, without the data directory; ``None`` where nothing tells."""
+        try:
+            return options_in((self.data_dir / "postmaster.opts").read_text())
+        except FileNotFoundError:
+            return None
+
+    def unit(self) -> str | None:
+        """The systemd service that runs it; ``None`` where none does, or the one that we belong to ourselves."""
+        pid = postmaster_of(self.data_dir)
+        here = _unit_of("self")
+        return found if pid is not None and (found := _unit_of(str(pid))) != here else None
 
     def _comes_up(self) -> bool:
         """pg_ctl says of a server that somebody else started only that there is one."""
@@ -107,6 +123,24 @@ class LiveServer:
 
     def _log_tail(self) -> str:
         return self.log_path.read_text(errors="replace")[-2000:].strip() if self.log_path.exists() else ""
+
+
+def runs_at(data_dir: Path) -> bool:
+    """Whoever works in the folder counts, also a server that has lost its postmaster.pid."""
+    pid = postmaster_of(data_dir)
+    return (pid is not None and processes.runs_in(pid, data_dir)) or bool(processes.working_in(data_dir))
+
+
+def serves_at(data_dir: Path) -> bool:
+    """Whether the server there says that it takes connections."""
+    return runs_at(data_dir) and _accepts(data_dir)
+
+
+def _unit_of(process: str) -> str | None:
+    try:
+        return unit_in(Path(f"/proc/{process}/cgroup").read_text())
+    except FileNotFoundError:
+        return None
 
 
 def _accepts(data_dir: Path) -> bool:

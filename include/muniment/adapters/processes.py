@@ -3,25 +3,78 @@
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 
 def runs_in(pid: int, folder: Path) -> bool:
     """Whether `pid` is alive and works in `folder`.
 
-    A pid read from a file may belong to another program by now; its working folder tells. A zombie has none.
+    A pid read from a file may belong to another program by now; its working folder tells. A zombie has none. Where the
+    kernel does not let us look (another user's process, seen without CAP_SYS_PTRACE, as in Docker), it counts as
+    running unless something speaks against it: two servers on one data directory destroy it.
     """
-    try:
-        return Path(f"/proc/{pid}/cwd").samefile(folder)
-    except OSError:
-        return False
+    found = _works_in(pid, folder)
+    return _is_not_elsewhere(pid, folder) if found is None else found
 
 
 def working_in(folder: Path) -> list[int]:
-    """Every process of this machine that works in `folder`."""
+    """Every process of this machine that works in `folder`, and every server that was started for it."""
     pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return [pid for pid in pids if runs_in(pid, folder)]
+    return [pid for pid in pids if _works_in(pid, folder) or _was_started_for(pid, folder)]
+
+
+def _works_in(pid: int, folder: Path) -> bool | None:
+    """``None`` where we may not look."""
+    try:
+        return Path(f"/proc/{pid}/cwd").samefile(folder)
+    except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
+        return False
+    except PermissionError:
+        return None
+
+
+def _is_not_elsewhere(pid: int, folder: Path) -> bool:
+    """By what everybody may read: the owner, who is the data directory's with every server, and the command line."""
+    if _owner(pid) != folder.stat().st_uid:
+        return False
+    argv = _command_line(pid)
+    named = _data_directory(argv)
+    if named is not None:
+        return os.path.realpath(named) == os.path.realpath(folder)
+    return not argv[0].startswith("postgres: ")  # a server's child, which writes no postmaster.pid
+
+
+def _was_started_for(pid: int, folder: Path) -> bool:
+    named = _data_directory(_command_line(pid))
+    if named is None or os.path.realpath(named) != os.path.realpath(folder):
+        return False
+    return _works_in(pid, folder) is None and _owner(pid) == folder.stat().st_uid
+
+
+def _data_directory(argv: Sequence[str]) -> str | None:
+    """Of a PostgreSQL server that was given one, from the root on."""
+    if Path(argv[0]).name not in ("postgres", "postmaster"):
+        return None
+    named = [value for flag, value in pairwise(argv) if flag == "-D"] or [each[2:] for each in argv if each[:2] == "-D"]
+    return named[-1] if named and named[-1].startswith("/") else None
+
+
+def _command_line(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return [""]
+
+
+def _owner(pid: int) -> int | None:
+    """Its effective user; ``/proc/<pid>`` itself may belong to root for other reasons."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return next((int(line.split()[2]) for line in lines if line.startswith("Uid:")), None)
 
 
 def own_identity() -> str:

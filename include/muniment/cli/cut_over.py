@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from include.muniment.cli.output import say_json, say_table, when
-from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress
+from include.muniment.cli.session import Session, firm_argument, json_option, shown_progress, typed_by
 from include.muniment.ports import utc_now
 
 if TYPE_CHECKING:
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from include.muniment.domain.cut_over import CutOver
 
 COLUMNS = ("cut-over", "begun at", "asked for by", "approved by", "last step", "state", "the old one")
+
+_SERVES = {
+    "old": "{firm} is served from {place}: by its old cluster",
+    "new": "{firm} is served from {place}: by the restored cluster",
+    "nobody": (
+        "NOBODY SERVES {firm}: no server in {place} takes connections. Finish the cut-over with `muniment live cut-over"
+        " {firm}`, or put the old cluster back with `muniment live roll-back {firm}`"
+    ),
+}
 
 _id_option = click.option("--id", "cut_over_id", metavar="ID", help="Which one. Default: the newest.")
 
@@ -31,18 +40,24 @@ def live() -> None:
 @json_option
 @click.pass_obj
 def live_status(session: Session, firm_id: str, *, as_json: bool) -> None:
-    """List FIRM's cut-overs on this machine, oldest first. Reads the journals beside the live data directory.
+    """List FIRM's cut-overs on this machine, oldest first, and say which cluster serves, or that nobody does.
+
+    Reads the journals beside the live data directory. A way back that is not on record yet is recorded.
 
     \b
     Is one half done?    muniment live status quill-brandt
     """
-    from include.muniment.runbooks.take_live import cut_overs
+    from include.muniment.runbooks.take_live import cut_overs, record_what_is_owed, who_serves
 
-    found = cut_overs(session.site(firm_id))
+    site = session.site(firm_id)
+    with shown_progress() as progress:
+        record_what_is_owed(site, clock=utc_now, progress=progress)
+    found, serves = cut_overs(site), who_serves(site)
     if as_json:
-        say_json({"firm": firm_id, "cut_overs": [_plain(each) for each in found]})
+        say_json({"firm": firm_id, "serves": serves, "cut_overs": [_plain(each) for each in found]})
         return
     say_table(COLUMNS, [_row(each) for each in found])
+    click.echo(_SERVES[serves].format(firm=firm_id, place=site.firm.cluster.live.data_directory))
 
 
 @live.command("cut-over", short_help="Finish one that was killed.")
@@ -75,7 +90,8 @@ def live_cut_over(session: Session, firm_id: str, cut_over_id: str | None, *, as
 def live_roll_back(session: Session, firm_id: str, cut_over_id: str | None, why: str, *, as_json: bool) -> None:
     """Put FIRM's old cluster back where it was, from any step, until it is released.
 
-    What was written to the restored one since goes back to staging with it. Then take a full backup.
+    What was written to the restored one since goes back to staging with it. Both vaults get a record of it, and the
+    firm's contact is told by Airflow. Then take a full backup.
 
     \b
     muniment live roll-back quill-brandt --why "the wrong night" && muniment backup quill-brandt --full
@@ -84,8 +100,12 @@ def live_roll_back(session: Session, firm_id: str, cut_over_id: str | None, why:
 
     site = session.site(firm_id)
     with shown_progress() as progress:
-        done = take_back(site, _chosen(site, cut_over_id), why=why, clock=utc_now, progress=progress)
-    _say(done, as_json, f"the old cluster is in {done.live}; the restored one, in {done.staged}")
+        by = typed_by("muniment live roll-back")
+        done = take_back(site, _chosen(site, cut_over_id), why=why, by=by, clock=utc_now, progress=progress)
+    answers = {True: "and answers", False: "AND DOES NOT ANSWER", None: "as it was"}[done.answers]
+    _say(done, as_json, f"the old cluster is in {done.live} {answers}; the restored one, in {done.staged}")
+    if done.answers is False:
+        raise SystemExit(1)
 
 
 @live.command("release", short_help="Delete the old cluster that is kept aside.")

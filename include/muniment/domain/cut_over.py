@@ -26,13 +26,16 @@ type Step = Literal[
     "set aside",
     "put in place",
     "start",
+    "connect",
     "prove",
     "stop the new",
     "take away",
     "put back",
     "start the old",
+    "connect to the old",
     "return to staging",
 ]
+type Serving = Literal["old", "new", "nobody"]
 type Outcome = Literal["live", "gone back", "released"]
 
 
@@ -77,6 +80,10 @@ class CutOver(Document):
     had_live: bool
     was_running: bool
     timeline: int
+    old_timeline: int | None = None
+    """Of the cluster that is replaced, which goes on there when it is put back; ``None`` where there is none."""
+    start_options: tuple[str, ...] = ()
+    """What the live server had on its command line, beside its data directory: whoever serves next gets it as well."""
     tablespaces: tuple[Moved, ...] = ()
     totals: ControlTotals | None = None
     xmax: str | None = None
@@ -86,11 +93,17 @@ class CutOver(Document):
     begun_at: AwareDatetime
     direction: Literal["forward", "back"] = "forward"
     why_back: str | None = None
+    undone_by: str | None = None
+    """The person or command; ``None`` where it went back by itself."""
+    answers: bool | None = None
+    """Whether somebody connected to the old one again over the firm's own connection; ``None``: nobody has to."""
     failed_at: Step | None = None
     """The step that failed and turned it round; ``None`` where a person did."""
     steps: tuple[StepDone, ...] = ()
     notes: tuple[str, ...] = ()
     outcome: Outcome | None = None
+    recorded_at: AwareDatetime | None = None
+    """When both vaults had the record of the way back."""
 
     @property
     def aside(self) -> Path:
@@ -123,8 +136,13 @@ class Seen:
         """Which cluster lies at the live place, whether or not its server runs."""
         if not self.live:
             return "neither"
-        is_new = self.aside if journal.had_live else True
+        is_new = self.aside or journal.outcome == "released" if journal.had_live else True
         return "new" if is_new else "old"
+
+    def serving(self, journal: CutOver) -> Serving:
+        """Whose server runs."""
+        here = self.serves(journal)
+        return here if self.live_runs and here != "neither" else "nobody"
 
 
 def next_step(journal: CutOver, seen: Seen) -> Step | None:
@@ -136,6 +154,8 @@ def _forward(journal: CutOver, seen: Seen) -> Step | None:
     if seen.serves(journal) == "new":
         if not seen.live_runs:
             return "start"
+        if not journal.did("connect"):
+            return "connect"
         return None if journal.did("prove") else "prove"
     return _prepare(journal, seen) or _swap(seen)
 
@@ -166,6 +186,8 @@ def _back(journal: CutOver, seen: Seen) -> Step | None:
         return "put back"
     if seen.live and journal.was_running and not seen.live_runs:
         return "start the old"
+    if seen.live and journal.was_running and not journal.did("connect to the old"):
+        return "connect to the old"
     return "return to staging" if seen.incoming else None
 
 

@@ -75,14 +75,14 @@ class RolledBack(Document):
     """The restore's."""
     firm: str
     run: str
-    """Who undid it, and where."""
+    """The command that undid it, who gave it, and where; or that nobody did."""
     why: str | None
     was_live: bool
     """False where it went back by itself, before anybody could have used the restored cluster."""
     abandoned: int
     """The restored cluster's timeline."""
-    timeline: int
-    """On which the old cluster goes on."""
+    timeline: int | None
+    """On which the old cluster goes on; ``None`` where there was none to put back."""
     answers: bool | None = None
     """Whether somebody connected to the old cluster over the firm's own connection; ``None``: it did not run before."""
     steps: tuple[RecordedStep, ...] = ()
@@ -120,6 +120,22 @@ def of_cut_over(record: RestoreRecord, journal: CutOver) -> RestoreRecord:
         "set_aside": str(journal.aside) if journal.outcome == "live" and journal.had_live else None,
     }
     return record.model_copy(update=told)
+
+
+def rolled_back_by(journal: CutOver) -> RolledBack:
+    """Of a cut-over that has gone back."""
+    return RolledBack(
+        id=journal.id,
+        firm=journal.firm,
+        run=journal.undone_by or "the cut-over itself",
+        why=journal.why_back,
+        was_live=journal.did("prove"),
+        abandoned=journal.timeline,
+        timeline=journal.old_timeline,
+        answers=journal.answers,
+        steps=_steps(journal),
+        ended_at=journal.steps[-1].ended_at or journal.steps[-1].began_at,
+    )
 
 
 def _steps(journal: CutOver) -> tuple[RecordedStep, ...]:

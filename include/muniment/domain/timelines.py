@@ -40,6 +40,7 @@ class Timelines:
         """
         seen = {line: written_at(line) for line in archived}
         others = [(each.stop_timeline, each.finished_at) for each in backups if each.stop_timeline not in seen]
-        for line, at in (*others, *((back.timeline, back.ended_at) for back in rolled_back)):
+        ways_back = [(back.timeline, back.ended_at) for back in rolled_back if back.timeline is not None]
+        for line, at in (*others, *ways_back):
             seen[line] = max(at, seen.get(line, at))
         return cls(seen)

@@ -10,10 +10,18 @@ from pathlib import Path
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.cut_over_journal import journals, one_at_a_time, see, write_journal
+from include.muniment.adapters.going_live import Control
 from include.muniment.domain.approval import Approval, Request, still_holds
 from include.muniment.domain.cut_over import CutOver, Moved, Outcome, Safety, Seen, StepDone, next_step
 from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.errors import CutOverBusy, LiveNotReplaceable, MunimentError, NotApproved, WentBack
+from include.muniment.errors import (
+    CutOverBusy,
+    LiveNotReplaceable,
+    MunimentError,
+    NobodyServes,
+    NotApproved,
+    WentBack,
+)
 from include.muniment.runbooks.cut_over_checks import (
     require_replaceable,
     require_safety,
@@ -22,8 +30,9 @@ from include.muniment.runbooks.cut_over_checks import (
 )
 from include.muniment.runbooks.cut_over_steps import STEPS, Stage, clear_up
 from include.muniment.runbooks.identity import prove_vaults
+from include.muniment.runbooks.record_roll_back import keep_record
 
-_NOBODY_SERVES = frozenset({"stop live", "set aside", "put in place", "start"})
+_NOBODY_SERVES = frozenset({"stop live", "set aside", "put in place", "start", "connect"})
 """Where one of these fails, the old cluster is put back at once: nobody can have used the new one yet."""
 
 
@@ -43,7 +52,8 @@ def cut_over(at: Stage, order: Order) -> CutOver:
     """Begins, or goes on with what a killed run has begun under the same id.
 
     Raises ``NotApproved``, ``NotStaged``, ``LiveNotReplaceable`` and ``CutOverBusy`` before anything is touched;
-    ``WentBack`` where the old cluster serves again; ``NotProvenLive`` and ``WalNotYetArchived`` where the new one does.
+    ``WentBack`` where the old cluster serves again, ``NobodyServes`` where it does not answer; ``NotProvenLive`` and
+    ``WalNotYetArchived`` where the new one serves.
     """
     with one_at_a_time(at.live.data_dir):
         _require_approval(at, order.plan.sha256, order.asked_by, order.approval, order.plan.target)
@@ -62,14 +72,18 @@ def go_on(at: Stage, cut_over_id: str) -> CutOver:
 
 def _through(done: CutOver) -> CutOver:
     """Raises ``WentBack`` where it is not live in the end."""
-    if done.outcome == "gone back":
-        raise WentBack(id=done.id, firm=done.firm, step=done.failed_at or "prove", reason=done.why_back)
-    return done
+    if done.outcome != "gone back":
+        return done
+    facts = {"id": done.id, "firm": done.firm, "step": done.failed_at or "prove", "reason": done.why_back}
+    if done.answers is False:
+        raise NobodyServes(**facts, place=done.live)
+    raise WentBack(**facts, old="which serves again" if done.answers else "as it was: its server did not run before")
 
 
-def roll_back(at: Stage, cut_over_id: str, *, why: str) -> CutOver:
+def roll_back(at: Stage, cut_over_id: str, *, why: str, by: str) -> CutOver:
     """Puts the old cluster back, however far it came; what was written to the new one goes back to staging with it.
 
+    ``answers`` of the journal tells whether the firm's own connection leads to it again.
     Raises ``LiveNotReplaceable`` where there is nothing to go back to.
     """
     with one_at_a_time(at.live.data_dir):
@@ -77,7 +91,8 @@ def roll_back(at: Stage, cut_over_id: str, *, why: str) -> CutOver:
         if journal is None or journal.outcome in ("gone back", "released"):
             reason = f"cut-over {cut_over_id} is {journal.outcome if journal else 'not known here'}"
             raise LiveNotReplaceable(place=at.live.data_dir, reason=reason)
-        back = journal.model_copy(update={"direction": "back", "why_back": why, "outcome": None})
+        turn = {"direction": "back", "why_back": why, "undone_by": by, "outcome": None}
+        back = journal.model_copy(update=turn)
         write_journal(back)
         return _carry_out(at, back)
 
@@ -92,7 +107,6 @@ def release(at: Stage, cut_over_id: str) -> CutOver:
         for each in journal.tablespaces:
             _remove_old_tablespace(each)
         shutil.rmtree(journal.aside, ignore_errors=True)
-        clear_up(journal)
         return _ended(journal, "released")
 
 
@@ -139,6 +153,8 @@ def _begin(at: Stage, order: Order) -> CutOver:
         had_live=at.live.data_dir.exists(),
         was_running=at.live.is_running,
         timeline=staged.timeline,
+        old_timeline=_timeline_of(at),
+        start_options=at.live.last_options() or (),
         tablespaces=tablespaces_to_move(at, order.id),
         begun_at=at.clock(),
     )
@@ -163,7 +179,7 @@ def _carry_out(at: Stage, journal: CutOver) -> CutOver:
         done = began.model_copy(update={"ended_at": at.clock()})
         journal = journal.model_copy(update={**changes, "steps": (*journal.steps, done)})
         write_journal(journal)
-    return _arrived(journal)
+    return _arrived(at, journal)
 
 
 def _turned(journal: CutOver, failed: StepDone, error: Exception) -> CutOver:
@@ -174,17 +190,23 @@ def _turned(journal: CutOver, failed: StepDone, error: Exception) -> CutOver:
     return back
 
 
-def _arrived(journal: CutOver) -> CutOver:
+def _arrived(at: Stage, journal: CutOver) -> CutOver:
     if journal.direction == "forward":
         return _ended(journal, "live")
-    clear_up(journal)
-    return _ended(journal, "gone back")
+    return keep_record(at.site, _ended(journal, "gone back"), clock=at.clock, progress=at.progress)
 
 
 def _ended(journal: CutOver, outcome: Outcome) -> CutOver:
     ended = journal.model_copy(update={"outcome": outcome})
     write_journal(ended)
+    clear_up(ended)
     return ended
+
+
+def _timeline_of(at: Stage) -> int | None:
+    """Of the live cluster; ``None`` where there is none."""
+    place = at.live.data_dir
+    return Control.read(place, at.live.programs).timeline if (place / "global" / "pg_control").exists() else None
 
 
 def _seen(at: Stage, journal: CutOver) -> Seen:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from include.muniment.adapters import catalog, swap
+from include.muniment.adapters.data_directory import has_recovered, port_of
 from include.muniment.adapters.going_live import Control, setting
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.cut_over import Moved, Safety, tablespace_place
@@ -23,26 +24,26 @@ def require_staged(at: Stage, plan: RestorePlan, *, passed: bool, system_identif
         with at.staging.connect("postgres") as connection:
             connection.execute("CHECKPOINT")
     control = Control.read(place, at.staged.programs)
-    for wrong, reason in (
+    faults = (
         (plan.firm != at.site.firm.id, f"it is of firm {plan.firm}"),
         (control.system_identifier != system_identifier, f"it is of cluster {control.system_identifier}"),
         (not passed, "its checks did not pass"),
-        (_recovers(place, control), "it has not reached its target"),
-    ):
-        if wrong:
-            raise NotStaged(place=place, reason=reason)
+        (_recovers(place), "it has not reached its target"),
+    )
+    if found := [reason for wrong, reason in faults if wrong]:
+        raise NotStaged(place=place, reason="; ".join(found))
     return control
 
 
-def _recovers(place: Path, control: Control) -> bool:
-    return (place / "recovery.signal").exists() or "recovery" in control.state
+def _recovers(place: Path) -> bool:
+    return (place / "recovery.signal").exists() or not has_recovered(place)
 
 
 def require_replaceable(at: Stage, staged: Control) -> None:
-    """Raises ``LiveNotReplaceable``."""
-    place = at.live.data_dir
-    for reason in (*_place_faults(at), *_live_faults(at, staged), *_timeline_faults(at, staged)):
-        raise LiveNotReplaceable(place=place, reason=reason)
+    """Raises ``LiveNotReplaceable`` with everything that stands against it."""
+    looks = (_place_faults(at), _live_faults(at, staged), _start_faults(at), _timeline_faults(at, staged))
+    if reasons := [reason for faults in looks for reason in faults]:
+        raise LiveNotReplaceable(place=at.live.data_dir, reason="; ".join(reasons))
 
 
 def _place_faults(at: Stage) -> Iterator[str]:
@@ -72,8 +73,31 @@ def _live_faults(at: Stage, staged: Control) -> Iterator[str]:
         yield f"it is of PostgreSQL {live.major}, the restored one of {staged.major}"
     if live.timeline >= staged.timeline:
         yield f"it is on timeline {live.timeline}, the restored one on {staged.timeline}"
-    if (place / "postgresql.conf").exists() and setting(place, "archive_mode", at.live.programs) == "off":
+    if (place / "postgresql.conf").exists() and _archives(at) == "off":
         yield "its archive_mode is off: nothing of the restored one would be archived either"
+
+
+def _archives(at: Stage) -> str:
+    return setting(at.live.data_dir, "archive_mode", at.live.programs, at.live.last_options() or ())
+
+
+def _start_faults(at: Stage) -> Iterator[str]:
+    """Without a command of the firm's, the server is started as it was: what does not tell how is refused.
+
+    One that does not run has nothing to lose by that.
+    """
+    if at.live.start_command or not at.live.is_running:
+        return
+    options, unit = at.live.last_options(), at.live.unit()
+    named = "name the command in cluster.live.start"
+    if options is None:
+        yield f"nothing tells how its server was started (it has no postmaster.opts): {named}"
+    elif unit is not None:
+        yield f"its server belongs to {unit}: name [systemctl, start, {unit}] in cluster.live.start, and stop likewise"
+    elif (port := port_of(at.live.data_dir)) is not None:
+        again = setting(at.live.data_dir, "port", at.live.programs, options)
+        if again != str(port):
+            yield f"its server listens on port {port} and would come back on {again}: {named}"
 
 
 def _timeline_faults(at: Stage, staged: Control) -> Iterator[str]:

@@ -19,14 +19,13 @@ from include.muniment.domain.cut_over import CutOver, Step
 from include.muniment.domain.isolation import ROLE
 from include.muniment.domain.secret import Secret
 from include.muniment.domain.wal import history_name
-from include.muniment.errors import NotProvenLive, NotStaged, ServerUnavailable, WalNotYetArchived
+from include.muniment.errors import NotProvenLive, NotReached, NotStaged, ServerUnavailable, WalNotYetArchived
 from include.muniment.ports import Clock, Progress
 from include.muniment.runbooks.control_totals import read_control_totals
 
 type Changes = Mapping[str, Any]
 """Fields of the journal, by name."""
 
-_ANSWER_WITHIN_S = 120.0
 _PAUSE_S = 0.2
 _STATE = """
 SELECT s.system_identifier, c.timeline_id, pg_is_in_recovery() AS recovering,
@@ -45,6 +44,8 @@ class Stage:
     live: LiveServer
     clock: Clock
     progress: Progress
+    answer_within_s: float = 120.0
+    """For how long the firm's own connection is tried once a server has been started."""
 
     @property
     def staging(self) -> PostgresServer:
@@ -114,13 +115,28 @@ def put_in_place(at: Stage, journal: CutOver) -> Changes:
 
 
 def start(at: Stage, journal: CutOver) -> Changes:
-    at.live.start()
+    """As the live server had been started."""
+    replace(at.live, start_options=journal.start_options).start()
     return {}
+
+
+def connect(at: Stage, journal: CutOver) -> Changes:
+    """Raises ``NotReached`` where the firm's own connection does not lead to it: then nobody can have used it."""
+    if reason := _unreached(at, journal):
+        raise NotReached(id=journal.id, firm=journal.firm, reason=reason)
+    return {}
+
+
+def connect_to_old(at: Stage, journal: CutOver) -> Changes:
+    """The way back goes on to its end either way; what it has come to is said."""
+    reason = _unreached(at, journal)
+    told = (f"nobody can connect to the old cluster over the firm's own connection: {reason}",) if reason else ()
+    return {"answers": reason is None, "notes": (*journal.notes, *told)}
 
 
 def prove(at: Stage, journal: CutOver) -> Changes:
     """Over the firm's own connection. Raises ``NotProvenLive``; ``WalNotYetArchived`` where the archive lags."""
-    state = _answer(at)
+    state = at.site.postgres.row(_STATE, ROLE)
     if faults := "; ".join(_faults(state, journal)):
         raise NotProvenLive(id=journal.id, firm=journal.firm, reason=faults, aside=journal.aside)
     notes = (*journal.notes, _compare_totals(at, journal, state["xmax"]))
@@ -143,7 +159,6 @@ def return_to_staging(at: Stage, journal: CutOver) -> Changes:
     swap.return_tablespaces(journal.incoming, journal.tablespaces)
     Path(journal.staged).parent.mkdir(parents=True, exist_ok=True)
     swap.move_back(journal.incoming, Path(journal.staged))
-    shutil.rmtree(_scratch(journal), ignore_errors=True)
     return {}
 
 
@@ -158,19 +173,23 @@ STEPS: Mapping[Step, Callable[[Stage, CutOver], Changes]] = {
     "set aside": set_aside,
     "put in place": put_in_place,
     "start": start,
+    "connect": connect,
     "prove": prove,
     "stop the new": stop_live,
     "take away": take_away,
     "put back": put_back,
     "start the old": start,
+    "connect to the old": connect_to_old,
     "return to staging": return_to_staging,
 }
 
 
 def clear_up(journal: CutOver) -> None:
-    """What no step needs any more once a cut-over has an outcome that is final."""
-    for folder in (_scratch(journal), _staged_settings(journal)):
-        shutil.rmtree(folder, ignore_errors=True)
+    """What no step needs any more. The staging's own settings stay while there is a way back to it."""
+    shutil.rmtree(_scratch(journal), ignore_errors=True)
+    if journal.outcome != "live":
+        for folder in (_staged_settings(journal), swap.partial(_staged_settings(journal))):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _owner(journal: CutOver) -> tuple[int, int] | None:
@@ -188,15 +207,21 @@ def _staged_settings(journal: CutOver) -> Path:
     return Path(f"{journal.live}.staged-settings-{journal.id}")
 
 
-def _answer(at: Stage) -> Mapping[str, Any]:
-    deadline = time.monotonic() + _ANSWER_WITHIN_S
+def _unreached(at: Stage, journal: CutOver) -> str | None:
+    """Why the firm's own connection does not lead to its cluster; ``None`` as soon as it does."""
+    deadline = time.monotonic() + at.answer_within_s
     while True:
         try:
-            return at.site.postgres.row(_STATE, ROLE)
-        except ServerUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(_PAUSE_S)
+            found = int(at.site.postgres.row(_STATE, ROLE)["system_identifier"])
+        except ServerUnavailable as away:
+            reason = away.what
+        else:
+            if found == journal.system_identifier:
+                return None
+            reason = f"it leads to cluster {found}"
+        if time.monotonic() > deadline:
+            return reason
+        time.sleep(_PAUSE_S)
 
 
 def _faults(state: Mapping[str, Any], journal: CutOver) -> list[str]:

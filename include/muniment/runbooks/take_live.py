@@ -6,20 +6,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.muniment.adapters.cut_over_journal import journals
+from include.muniment.adapters.cut_over_journal import journals, see
 from include.muniment.adapters.isolation import IsolatedCluster
-from include.muniment.adapters.live_host import LiveServer
+from include.muniment.adapters.live_host import LiveServer, serves_at
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.staging_records import StagingFolder
 from include.muniment.domain.approval import Approval
-from include.muniment.domain.cut_over import CutOver, Safety
+from include.muniment.domain.cut_over import CutOver, Safety, Serving
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.staging import Staging
 from include.muniment.errors import LiveNotReplaceable, NotStaged, OtherMachine
 from include.muniment.ports import Clock, Progress
 from include.muniment.runbooks.cut_over import Order, cut_over, go_on, release, roll_back
 from include.muniment.runbooks.cut_over_steps import Stage
+from include.muniment.runbooks.record_roll_back import keep_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +52,30 @@ def take_live(site: Site, wanted: Takeover, *, clock: Clock, progress: Progress)
             approval=wanted.approval,
             safety=wanted.safety,
         )
-        return cut_over(stage_of(site, folder.data_dir, wanted.plan.major, clock, progress), order)
+        done = cut_over(stage_of(site, folder.data_dir, wanted.plan.major, clock, progress), order)
+    record_what_is_owed(site, clock=clock, progress=progress)
+    return done
 
 
 def finish(site: Site, cut_over_id: str, *, clock: Clock, progress: Progress) -> CutOver:
     """What a killed run has begun. Raises what ``cut_over`` raises."""
     at = _stage_of_known(site, cut_over_id, clock, progress)
     with _held(StagingFolder(at.staged.data_dir.parent)):
-        return go_on(at, cut_over_id)
+        done = go_on(at, cut_over_id)
+    record_what_is_owed(site, clock=clock, progress=progress)
+    return done
 
 
-def take_back(site: Site, cut_over_id: str, *, why: str, clock: Clock, progress: Progress) -> CutOver:
-    """The old cluster serves again. Raises ``LiveNotReplaceable``."""
+def take_back(site: Site, cut_over_id: str, *, why: str, by: str, clock: Clock, progress: Progress) -> CutOver:
+    """The old cluster is in its place again. Raises ``LiveNotReplaceable``."""
     at = _stage_of_known(site, cut_over_id, clock, progress)
     with _held(StagingFolder(at.staged.data_dir.parent)):
-        return roll_back(at, cut_over_id, why=why)
+        return roll_back(at, cut_over_id, why=why, by=by)
 
 
 def release_old(site: Site, cut_over_id: str, *, clock: Clock, progress: Progress) -> CutOver:
     """The old cluster is deleted. Raises ``LiveNotReplaceable``."""
+    record_what_is_owed(site, clock=clock, progress=progress)
     return release(_stage_of_known(site, cut_over_id, clock, progress), cut_over_id)
 
 
@@ -80,6 +86,20 @@ def find_cut_over(site: Site, cut_over_id: str) -> CutOver | None:
 def cut_overs(site: Site) -> list[CutOver]:
     """Of this machine, oldest first."""
     return journals(Path(_live_place(site)))
+
+
+def who_serves(site: Site) -> Serving:
+    """Whose server runs at the live place and takes connections, by the newest cut-over of this machine."""
+    place = Path(_live_place(site))
+    found = journals(place)
+    if not serves_at(place):
+        return "nobody"
+    return see(found[-1], staging_runs=False, live_runs=True).serving(found[-1]) if found else "old"
+
+
+def record_what_is_owed(site: Site, *, clock: Clock, progress: Progress) -> None:
+    """Ways back of this machine that are not on the record of both vaults yet; never while nobody may be served."""
+    keep_records(site, Path(_live_place(site)), clock=clock, progress=progress)
 
 
 def require_this_machine(site: Site, staged_on: str) -> None:
