@@ -9,6 +9,8 @@
     │   ├── BackupStreamBroken        the base backup stream ended early
     │   ├── WalNotYetArchived         a segment is not in the vault before the deadline
     │   ├── WalNotPushed              S3 did not acknowledge a segment in the time that archive_command has
+    │   ├── ContactNotTold            nobody at the firm knows yet that its restore was undone
+    │   ├── CutOverInterrupted        a run was killed while nobody was served, and another one went on
     │   ├── SourceChanged             a document version was gone before it was copied
     │   └── AnotherRunIsActive        a second run of the same firm
     └── Permanent                 trying again cannot help: a person has to look
@@ -87,6 +89,25 @@ class ServerUnavailable(Transient):
 
     text = "postgresql of firm {firm} is not available: {reason}"
     hint = "the step is retried; if it goes on, check that the server runs and that the connection points at it."
+
+
+class ContactNotTold(Transient):
+    """A restore that was live was undone, and the firm's contact does not know."""
+
+    text = "nobody at firm {firm} could be told that restore {restore} was undone: {reason}"
+    kept = "the firm's data; the record of the way back, in both vaults"
+    hint = "call {contact}; it is tried again with the next WAL until contact.told_by gets through."
+
+
+class CutOverInterrupted(Transient):
+    """What on-call is told of a cut-over whose run was killed while nobody was served. Never raised: it went on."""
+
+    text = (
+        "cut-over {id} of firm {firm} was interrupted at step {step!r}: NOBODY WAS SERVED from {since} until this run"
+        " went on with it at {at}"
+    )
+    kept = "both clusters, whole"
+    hint = "look at the worker that was lost; `muniment live status {firm}` tells which cluster serves now."
 
 
 class BackupStreamBroken(Transient):

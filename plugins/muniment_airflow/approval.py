@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.muniment.domain.approval import APPROVE, Answer, Approval, Request, approved, refusal, still_holds
 from include.muniment.errors import NotApproved
@@ -96,7 +96,8 @@ class ApproveRestore(ApprovalOperator):
 
     def _refuse(self, context: "Context", reason: str) -> None:
         context["ti"].xcom_push(key=NOT_APPROVED_KEY, value=reason)
-        raise AirflowFailException(str(NotApproved(firm=self.firm_id, target=self.target, reason=reason)))
+        with errors_as_airflow():
+            raise NotApproved(firm=self.firm_id, target=self.target, reason=reason)
 
 
 def request_of(context: "Context", firm_id: str, plan_sha256: str) -> Request:

@@ -109,6 +109,16 @@ class Words(Protocol):
     def log_url(self) -> str: ...
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Letter:
+    """What is told when no task has failed: to the firm, of what was done to its data, or to on-call."""
+
+    task: str
+    subject: str
+    message: str
+    log_url: str = ""
+
+
 def tell_one_of(entries: Sequence[Notifier], words: Words, context: Mapping[str, Any], firm: Firm) -> str:
     """The first that gets through; says which. Raises ``NobodyToldError`` with why each did not."""
     unreached = []

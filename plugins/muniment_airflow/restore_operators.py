@@ -15,12 +15,14 @@ from include.muniment.domain.restore_text import plan_lines
 from include.muniment.errors import InvalidConfiguration, NotApproved
 from include.muniment.ports import utc_now
 from muniment_airflow.approval import request_of
+from muniment_airflow.notifiers import Letter, NobodyToldError, tell_one_of
 from muniment_airflow.operators import CheckFirm, FirmOperator, Night, Result
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from include.muniment.adapters.site import Site
+    from include.muniment.domain.firm import Firm
 FAILURE_KEY, JOURNAL_KEY = "failure", "journal"
 _DOCUMENTS = (
     "documents in the live buckets are as they were: `muniment documents {firm} --at {at} --in-place` brings back"
@@ -173,7 +175,7 @@ class CutOver(RestoreStep):
     """The staged cluster takes the live one's place; the approval is asked once more, where it is used."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.take_live import Takeover, find_cut_over, take_live
+        from include.muniment.runbooks.take_live import Takeover, find_cut_over, interruption_of, take_live
 
         plan, approval = plan_in(night), approval_in(site, night)
         request = request_of(night.context, site.firm.id, plan.sha256)
@@ -187,14 +189,28 @@ class CutOver(RestoreStep):
             approval=approval,
             safety=Safety.from_json(said(night, "safety_backup", "safety").encode()),
         )
+        interruption = interruption_of(site, wanted.id, clock=utc_now)
         try:
             done = take_live(site, wanted, clock=utc_now, progress=night.progress)
         finally:
             if journal := find_cut_over(site, wanted.id):
-                night.context["ti"].xcom_push(key=JOURNAL_KEY, value=journal.to_json().decode())
+                # A command line may hold what belongs to the host alone.
+                told = journal.model_copy(update={"start_options": ()})
+                night.context["ti"].xcom_push(key=JOURNAL_KEY, value=told.to_json().decode())
+            if interruption is not None:  # not before: whoever is told does not bring the cluster back
+                self._tell_on_call(site.firm, str(interruption), night)
         if plan.documents is not None:
             night.progress.note(_DOCUMENTS.format(firm=plan.firm, at=f"{plan.documents.at:%Y-%m-%dT%H:%M:%SZ}"))
         return {"live_at": new_id(done.steps[-1].ended_at or utc_now()), "set_aside": str(done.aside)}
+
+    def _tell_on_call(self, firm: "Firm", message: str, night: Night) -> None:
+        """Airflow goes on by itself after a lost worker, and calls nobody where the next try succeeds."""
+        url = getattr(night.context["ti"], "log_url", "")
+        letter = Letter(self.task_id, f"[muniment] {firm.id}: nobody was served", f"{message}\n\nlog: {url}", url)
+        try:
+            self.log.warning("%s\n%s", tell_one_of(firm.on_call, letter, night.context, firm), message)
+        except NobodyToldError:
+            self.log.exception("NOBODY WAS TOLD:\n%s", message)
 
 
 class FullBackup(RestoreStep):

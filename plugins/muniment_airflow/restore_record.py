@@ -1,6 +1,5 @@
 """The last two steps of ``<firm>__restore``: the firm's contact is told, and the restore goes on the record."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -11,7 +10,7 @@ from include.muniment.domain.firm import Firm
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.ports import utc_now
 from muniment_airflow.approval import NOT_APPROVED_KEY
-from muniment_airflow.notifiers import OnCallNotifier, failed_tasks, tell_one_of
+from muniment_airflow.notifiers import Letter, OnCallNotifier, failed_tasks, tell_one_of
 from muniment_airflow.operators import FirmOperator, Night, Result
 from muniment_airflow.restore_operators import FAILURE_KEY, JOURNAL_KEY, RestoreStep, asked_by, plan_in, said
 
@@ -23,21 +22,15 @@ if TYPE_CHECKING:
 STEPS = ("validate", "plan", "stage", "approve", "safety_backup", "cut_over", "full_backup", "tell_contact")
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """To the firm: what was done to its data, in the firm's own words and time zone."""
-
-    task: str
-    subject: str
-    message: str
-    log_url: str = ""
-
-
 class TellContact(RestoreStep):
     """The named person at the firm. Where nobody is reached, somebody has to call: the task fails."""
 
     def work(self, site: "Site", night: Night) -> Result:
+        from include.muniment.adapters.restore_records import is_rolled_back
+
         plan, firm = plan_in(night), site.firm
+        if is_rolled_back(site.primary, night.point):
+            return {"contact": "not told of the restore: it was undone before, which is told instead"}
         letter = Letter(self.task_id, f"{firm.name}: your data was restored", _letter(firm, plan.target, night))
         told = tell_one_of(firm.contact.told_by, letter, night.context, firm)
         return {"contact": f"{firm.contact.name or 'contact'}: {told}"}

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include.muniment.domain.sign_off import summary
 from include.muniment.errors import NotAReviewer, SignOffOverdue
 from include.muniment.ports import utc_now
+from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.firms import registered_firm
 from muniment_airflow.operators import FirmOperator, Night, Result
 
@@ -75,14 +76,16 @@ class AskReviewer(HITLOperator):
             if name in reviewers:
                 return name
         reason = f"its drill_reviewers are {', '.join(reviewers)}"
-        raise AirflowFailException(str(NotAReviewer(by=" ".join(names) or "nobody", firm=self.firm_id, reason=reason)))
+        with errors_as_airflow():
+            raise NotAReviewer(by=" ".join(names) or "nobody", firm=self.firm_id, reason=reason)
 
     def process_trigger_event_error(self, event: dict[str, Any]) -> None:
         if event["error_type"] != "timeout":
             super().process_trigger_event_error(event)
         firm = registered_firm(self.firm_id)
         facts = {"drill": self.drill_id, "firm": firm.id, "quarter": self.quarter, "due": f"{utc_now():%Y-%m-%d}"}
-        raise AirflowFailException(str(SignOffOverdue(**facts, reviewers=", ".join(firm.drill_reviewers))))
+        with errors_as_airflow():
+            raise SignOffOverdue(**facts, reviewers=", ".join(firm.drill_reviewers))
 
 
 class RecordSignOff(FirmOperator):

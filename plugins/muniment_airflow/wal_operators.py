@@ -42,13 +42,15 @@ class VerifyWalCheckpoint(FirmOperator):
 class ReplicateWal(FirmOperator):
     """Brings new WAL to the replica vault, so that losing a region loses minutes.
 
-    A region that is away on the last try skips the run: on-call is told once, and not by each run's failure.
+    A region that is away on the last try skips the run: on-call is told once, and not by each run's failure. Of all
+    runs it is the one that comes by every few minutes: it also tells the contact of a restore that was undone.
     """
 
     def work(self, site: "Site", night: Night) -> Result:
         from include.muniment.runbooks.alerts import is_told_of_second_region, second_region_alert
         from include.muniment.runbooks.identity import replica_away
         from include.muniment.runbooks.replicate_wal import replicate_wal
+        from muniment_airflow.roll_back_letter import tell_of_roll_backs
 
         try:
             segments = replicate_wal(site, clock=utc_now, progress=night.progress)
@@ -59,4 +61,4 @@ class ReplicateWal(FirmOperator):
             raise AirflowSkipException(error.what) from error
         if is_told_of_second_region(site.primary):
             tell_once(site, second_region_alert(site, clock=utc_now), night.context)
-        return {"segments": segments}
+        return {"segments": segments, "roll_backs_told": tell_of_roll_backs(site, night)}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from muniment_airflow.approval import ApproveRestore
+from muniment_airflow.failure_report import what_happened
 
 from include.muniment.adapters.restore_records import find_approval, records
 from include.muniment.adapters.site import Site
@@ -91,6 +92,8 @@ def test_anything_else_ends_the_run_and_leaves_word(
         step.execute_complete(around, answer)
     assert str(refused.value).startswith(f"the restore of firm acme to latest does not go live: {why}\nKEPT: ")
     assert around["ti"].not_approved == why
+    told = what_happened(refused.value, None)  # as on-call reads it
+    assert (told.count("KEPT: "), told.count("HINT: ")) == (1, 1)
 
 
 def test_a_restore_into_staging_asks_nobody(step: ApproveRestore) -> None:

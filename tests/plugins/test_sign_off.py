@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from muniment_airflow.failure_report import what_happened
 from muniment_airflow.sign_off import SIGN_OFF, AskReviewer, FindAwaitedDrill, RecordSignOff
 
 from include.demo.cloud import Cloud
@@ -72,13 +73,15 @@ def test_what_was_found_is_asked_about_and_the_answer_recorded(firm: Site) -> No
 @pytest.mark.parametrize("user", [{"id": "mallory", "name": "mallory"}, {}])
 def test_an_answer_of_nobody_on_the_list_is_none(firm: Site, user: dict[str, str]) -> None:
     """Airflow does not hold an all-admins installation to the assigned users."""
-    with pytest.raises(AirflowFailException, match="does not sign off drills of firm"):
+    with pytest.raises(AirflowFailException, match="does not sign off drills of firm") as refused:
         asking(firm).execute_complete(context(), answer(**user))
+    assert what_happened(refused.value, None) == str(refused.value)  # as on-call reads it
 
 
 def test_silence_is_no_word_and_is_not_asked_for_again(firm: Site) -> None:
     late = {"error": "too late", "error_type": "timeout"}
     with pytest.raises(
         AirflowFailException, match=r"is not signed off for 2026-Q4; .*\n.*\n.*one of marlow, lead reads"
-    ):
+    ) as overdue:
         asking(firm).execute_complete(context(), late)
+    assert what_happened(overdue.value, None) == str(overdue.value)

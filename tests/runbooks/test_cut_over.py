@@ -12,6 +12,8 @@ from include.muniment.adapters.data_directory import port_of
 from include.muniment.adapters.live_host import LiveServer
 from include.muniment.adapters.local_cluster import free_port
 from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.restore_records import rolled_back
+from include.muniment.adapters.site import build_site
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.approval import Approval
 from include.muniment.domain.cut_over import Safety
@@ -20,13 +22,15 @@ from include.muniment.domain.isolation import ROLE
 from include.muniment.domain.register import new_id
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.errors import LiveNotReplaceable, NobodyServes, OtherMachine, Refused, WentBack
-from include.muniment.ports import utc_now
+from include.muniment.ports import Silent, utc_now
 from include.muniment.runbooks.back_up_around import back_up_around
 from include.muniment.runbooks.cut_over import cut_over, release, roll_back
-from include.muniment.runbooks.take_live import require_this_machine
+from include.muniment.runbooks.take_live import record_what_is_owed, require_this_machine
+from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import WAIVED, Staged, own, staged_firm, with_live, write
-from tests.fixtures.sites import SiteFactory, with_firm
+from tests.fixtures.faults import FaultProxy
+from tests.fixtures.sites import PRIMARY_REGION, SiteFactory, with_firm
 
 pytestmark = pytest.mark.timeout(720)
 
@@ -211,6 +215,22 @@ def test_nothing_is_left_after_the_way_back_either(world: Staged) -> None:
     cut_over(world.stage(), order)
     roll_back(world.stage(), order.id, why="wrong night", by="test")
     assert beside(world) == {f".cut-over-{order.id}.json", ".cut-over.lock"}
+
+
+def test_a_vault_that_is_out_of_reach_holds_up_no_way_back_and_gets_its_record_later(
+    world: Staged, faulty_store: FaultProxy
+) -> None:
+    done = cut_over(world.stage(), world.order())
+    _, _, aws = through(world.site, faulty_store.endpoint_url)
+    faulty_store.fail("reset", region=PRIMARY_REGION)
+    cut_off = build_site(world.site.firm, world.site.postgres.conninfo, aws.clients())
+    gone = roll_back(replace(world.stage(), site=cut_off), done.id, why="wrong night", by="test")
+    assert (world.serves, gone.outcome, gone.recorded_at) == ("old", "gone back", None)
+    assert [len(rolled_back(vault)) for vault in world.site.vaults] == [0, 1]
+    record_what_is_owed(world.site, clock=utc_now, progress=Silent())
+    assert [len(rolled_back(vault)) for vault in world.site.vaults] == [1, 1]
+    [journal] = journals(world.live.data_dir)
+    assert journal.recorded_at is not None
 
 
 def test_the_old_cluster_is_released_after_a_full_backup_and_not_before(

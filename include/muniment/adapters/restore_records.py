@@ -35,9 +35,13 @@ def rolled_back(vault: Vault) -> tuple[RolledBack, ...]:
     return tuple(read_register(vault, RolledBack, key) for key in _keys(vault) if key.endswith(keys.ROLLED_BACK))
 
 
+def is_rolled_back(vault: Vault, restore_id: str) -> bool:
+    return vault.head(keys.rolled_back(restore_id)) is not None
+
+
 def write_rolled_back(vault: Vault, record: RolledBack, *, locked_until: datetime) -> None:
     """Into one vault: where the other one is out of reach, this one knows all the same."""
-    if vault.head(keys.rolled_back(record.id)) is None:
+    if not is_rolled_back(vault, record.id):
         vault.put_register(keys.rolled_back(record.id), record, locked_until=locked_until)
 
 

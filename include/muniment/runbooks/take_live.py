@@ -16,7 +16,7 @@ from include.muniment.domain.approval import Approval
 from include.muniment.domain.cut_over import CutOver, Safety, Serving
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.staging import Staging
-from include.muniment.errors import LiveNotReplaceable, NotStaged, OtherMachine
+from include.muniment.errors import CutOverInterrupted, LiveNotReplaceable, NotStaged, OtherMachine
 from include.muniment.ports import Clock, Progress
 from include.muniment.runbooks.cut_over import Order, cut_over, go_on, release, roll_back
 from include.muniment.runbooks.cut_over_steps import Stage
@@ -95,6 +95,16 @@ def who_serves(site: Site) -> Serving:
     if not serves_at(place):
         return "nobody"
     return see(found[-1], staging_runs=False, live_runs=True).serving(found[-1]) if found else "old"
+
+
+def interruption_of(site: Site, cut_over_id: str, *, clock: Clock) -> CutOverInterrupted | None:
+    """What on-call has to hear when a cut-over that was begun is gone on with, and nobody is served meanwhile."""
+    journal = find_cut_over(site, cut_over_id)
+    if journal is None or journal.outcome is not None or not journal.had_live or who_serves(site) != "nobody":
+        return None
+    stopped = next((step.began_at for step in journal.steps if step.step in ("stop live", "set aside")), clock())
+    since, at = (f"{time:%Y-%m-%d %H:%M:%S} UTC" for time in (stopped, clock()))
+    return CutOverInterrupted(id=journal.id, firm=site.firm.id, step=journal.steps[-1].step, since=since, at=at)
 
 
 def record_what_is_owed(site: Site, *, clock: Clock, progress: Progress) -> None:
