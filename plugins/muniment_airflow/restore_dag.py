@@ -106,7 +106,8 @@ def _form(firm: Firm) -> dict[str, Param]:
 # No Markdown: the form sets code and bold over the lines above and below.
 _TO = (
     "latest, immediate (the end of the newest base backup), a recovery point 20261120T083000123Z, a time with its zone"
-    " 2026-11-20T18:00-05:00, an LSN 16/B374D848, a transaction xid:731, or a restore point name:before-import"
+    " 2026-11-20T18:00-05:00, an LSN 16/B374D848, a transaction xid:731, or a restore point name:before-import;"
+    " timeline:2: before it for another timeline than the one that serves"
 )
 _WHERE = (
     "Staging stands beside the live cluster and hurts nobody. Live: after staging, another person is asked, a safety"

@@ -1,5 +1,6 @@
 """The last two steps of ``<firm>__restore``: the firm's contact is told, and the restore goes on the record."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -40,6 +41,7 @@ def _letter(firm: Firm, target: str, night: Night) -> str:
     journal = journal_in(night)
     at = journal.steps[-1].ended_at if journal else None
     when = f"{at:%Y-%m-%d %H:%M} UTC" if at else "today"
+    target = re.sub(r"^timeline:\d+:", "", target)
     back = f"to {target}" if target not in ("latest", "immediate") else "to the newest state that the backups hold"
     return (
         f"Dear {firm.contact.name or firm.name},\n\n"

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from include.demo.cloud import ROOT, Cloud
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.staging_records import StagingFolder
 from include.muniment.domain.recovery_target import RecoveryTarget
@@ -17,6 +18,7 @@ from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.restore_text import plan_lines
 from include.muniment.errors import TargetUnreachable
 from include.muniment.ports import utc_now
+from include.muniment.restore_kit import restore
 from include.muniment.runbooks.back_up_around import back_up_around
 from include.muniment.runbooks.cut_over import cut_over, roll_back
 from include.muniment.runbooks.plan_restore import plan_restore
@@ -163,3 +165,18 @@ def test_a_drill_takes_no_point_of_the_abandoned_timeline(world: World) -> None:
     for vault in world.firm.site.vaults:
         found = [point.id for point in points_of_the_present(vault)]
         assert found == [world.points[name].id for name in ("before", "after", "newest")]
+
+
+def test_the_restore_kit_follows_the_timeline_that_serves(
+    world: World, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its server is given a number: PostgreSQL's ``latest`` would be the abandoned one."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", ROOT.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", ROOT.secret_access_key.reveal())
+    place = world.firm.site.primary
+    vault = restore.Vault(place.bucket, place.region, None, cloud.endpoint_url)
+    for name, timeline in {"newest": 1, "after": 1, "before": 1, "live": 2}.items():
+        point = vault.register(f"points/{world.points[name].id}.json")
+        backups = [vault.register(f"base/{each}/backup.json") for each in point["chain"]]
+        wal = restore.wal_keys(vault, point, backups)
+        assert restore.timeline_to_follow(vault, point, backups[-1], wal) == timeline

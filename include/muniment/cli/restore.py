@@ -37,7 +37,8 @@ def _parse_target(ctx: click.Context, param: click.Parameter, text: str) -> "Rec
     default="latest",
     show_default=True,
     callback=_parse_target,
-    help="latest, immediate, a recovery point's id, a time with its zone (ISO 8601), an LSN, xid:N or name:TEXT.",
+    help="latest, immediate, a recovery point's id, a time with its zone (ISO 8601), an LSN, xid:N or name:TEXT;"
+    " timeline:N: before it for another timeline than the one that serves.",
 )
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would come back, and do nothing.")
 @click.option(

@@ -207,7 +207,8 @@ class LiveHost(Setting):
     data_directory: AbsolutePath | None = None
     """``None``: this firm's restores end in staging."""
     start: tuple[str, ...] = ()
-    """An argument list, such as ``[systemctl, start, postgresql]``; empty: PostgreSQL's own pg_ctl."""
+    """An argument list, such as ``[systemctl, start, postgresql]``; empty: PostgreSQL's own pg_ctl, with what the
+    live server has on its command line."""
     stop: tuple[str, ...] = ()
     queue: str | None = None
     """The Celery or Edge queue of a worker on that host; ``None``: the region's queue leads there."""

@@ -41,7 +41,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from itertools import accumulate, chain
 from pathlib import Path
@@ -404,7 +404,7 @@ def fetch_cluster(vault: Vault, point: Register, into: Path, *, tars: bool) -> N
     write_private(into / "config.json", vault.sealed(f"config/{point['config']}")[0])
     write_private(into / "point.json", json.dumps(point, indent=1).encode())
     if not tars:
-        write_finish(into, backups, folders)
+        write_finish(into, backups, folders, timeline_to_follow(vault, point, backups[-1], wal))
 
 
 def fetch_backup(vault: Vault, backup: Register, folder: Path, *, tars: bool) -> None:
@@ -509,8 +509,7 @@ def link_tablespaces(backup: Register, folder: Path) -> None:
 
 def segment_position(lsn: str, segment_bytes: int) -> str:
     """The sixteen digits of a segment's name that tell where it lies: they sort as positions do."""
-    high, low = (int(half, 16) for half in lsn.split("/"))
-    number, each_id = ((high << 32) + low) // segment_bytes, 0x100000000 // segment_bytes
+    number, each_id = position(lsn) // segment_bytes, 0x100000000 // segment_bytes
     return f"{number // each_id:08X}{number % each_id:08X}"
 
 
@@ -649,6 +648,51 @@ def crc32c(content: bytes) -> int:
     return checksum ^ 0xFFFFFFFF
 
 
+def timeline_to_follow(vault: Vault, point: Register, backup: Register, wal: Iterable[str]) -> int:
+    """Where the cluster was seen last, if history leads there from the backup; else the point's own timeline.
+
+    Not PostgreSQL's 'latest': when a restore that had gone live was undone, the largest number is the abandoned one.
+    """
+    files = {key.rpartition("/")[2]: key for key in wal}
+    newest = {name[:8]: key for name, key in sorted(files.items()) if len(name) == 24}
+    seen = {line: written_at(vault, key) for line, key in newest.items()}
+    for key in vault.keys("restores/"):
+        if key.endswith(".rolled-back.json") and (back := vault.register(key))["timeline"]:
+            line = f"{back['timeline']:08X}"
+            seen[line] = max(seen.get(line, EARLIEST), instant(back["ended_at"]))
+    last = max(seen, key=lambda line: (seen[line], line))
+    own = f"{backup['stop_timeline']:08X}"
+    history = files.get(f"{last}.history")
+    if last != own and not (history and passes(vault.sealed(history)[0].decode(), backup)):
+        return int(point["wal"]["timeline"])
+    return int(last, 16)
+
+
+def passes(history: str, backup: Register) -> bool:
+    """Whether a timeline's history, a line ``<parent> <LSN> <reason>`` each, has the backup's end in it."""
+    lines = (line.split() for line in history.splitlines() if line.strip() and not line.startswith("#"))
+    left_at = {int(parent): position(lsn) for parent, lsn, *_ in lines}
+    return left_at.get(backup["stop_timeline"], -1) >= position(backup["stop_lsn"])
+
+
+def position(lsn: str) -> int:
+    high, low = (int(half, 16) for half in lsn.split("/"))
+    return (high << 32) + low
+
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+def written_at(vault: Vault, key: str) -> datetime:
+    """When the server wrote to this segment last."""
+    told = vault.sealed(key)[1].get("written-at")
+    return instant(told) if told else EARLIEST
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 # --- what PostgreSQL's programs do then ---
 
 SETTINGS = """\
@@ -661,7 +705,7 @@ max_logical_replication_workers = 0
 shared_buffers = '128MB'
 restore_command = {restore_command}
 allow_in_place_tablespaces = on
-recovery_target_timeline = 'latest'
+recovery_target_timeline = {timeline}
 # To stop earlier, give ONE of these before the first start (times with their zone):
 # recovery_target_time = '2026-11-20 14:30:00+00'
 # recovery_target_lsn = '0/3000060'
@@ -718,9 +762,9 @@ for increment in {increments}; do
 done"""
 
 
-def write_finish(into: Path, backups: Sequence[Register], folders: Sequence[Path]) -> None:
+def write_finish(into: Path, backups: Sequence[Register], folders: Sequence[Path], timeline: int) -> None:
     copy = f"cp {shlex.quote(str((into / 'wal').resolve()).replace('%', '%%'))}/%f %p"
-    settings = SETTINGS.format(restore_command="'" + copy.replace("'", "''") + "'")
+    settings = SETTINGS.format(restore_command="'" + copy.replace("'", "''") + "'", timeline=timeline)
     (into / "staging.conf").write_text(settings)
     names = [shlex.quote(str(folder.relative_to(into))) for folder in folders]
     verify = [f'"$bin/pg_verifybackup" --no-parse-wal --ignore=tablespace_map {name}' for name in names]
