@@ -17,15 +17,13 @@ if TYPE_CHECKING:
     from muniment_airflow.operators import Night
 
 
-def tell_of_roll_backs(site: "Site", night: "Night") -> int:
-    """How many were told now, each once. Raises ``ContactNotTold``: then it is tried again."""
-    waiting = untold(site.primary)
-    for record in waiting:
+def tell_of_roll_backs(site: "Site", night: "Night") -> None:
+    """Each once. Raises ``ContactNotTold``: then it is tried again."""
+    for record in untold(site.primary):
         contact = _tell(record, site.firm, night)
         told = ContactTold(id=record.id, firm=record.firm, contact=contact, at=utc_now())
         write_told(site, told, locked_until=utc_now() + site.policy.audit_log)
         night.progress.note(f"restore {record.id} was undone: {contact}")
-    return len(waiting)
 
 
 def _tell(record: RolledBack, firm: "Firm", night: "Night") -> str:

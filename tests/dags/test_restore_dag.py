@@ -238,5 +238,8 @@ def test_from_the_form_to_the_live_cluster(world: World) -> None:
     refused = world.record(unanswered)
     assert (refused.end, refused.not_approved) == ("not approved", "nobody answered in time")
     assert world.task(unanswered, "cut_over")["state"] == "upstream_failed"
-    told = [mail["Subject"] for mail in map(message_from_string, world.mails) if mail["To"] == "oncall@example.com"]
-    assert sorted(subject.split(": ")[1] for subject in told) == ["approve failed", "validate failed"]
+    told = [mail for mail in map(message_from_string, world.mails) if mail["To"] == "oncall@example.com"]
+    assert sorted(mail["Subject"].split(": ")[1] for mail in told) == ["approve failed", "validate failed"]
+    for mail in told:  # nothing that no runbook foresees
+        [body] = [part.get_payload(decode=True) for part in mail.walk() if part.get_content_type() == "text/html"]
+        assert (str(body, "utf-8").count("KEPT: "), str(body, "utf-8").count("HINT: ")) == (1, 1)  # type: ignore[arg-type]

@@ -45,16 +45,18 @@ def firm(site17: Site, registry_folder: Any, monkeypatch: pytest.MonkeyPatch) ->
     return site17
 
 
-def replicate(site: Site) -> dict[str, Any]:
+def replicate(site: Site) -> None:
     with DAG(f"{site.firm.id}__wal", schedule=None) as dag:
         step = ReplicateWal(task_id="replicate_wal", firm_id=site.firm.id)
-    return step.execute({"dag": dag, "dag_run": SimpleNamespace(run_after=AT), "run_id": "r", "ti": SimpleNamespace()})
+    step.execute({"dag": dag, "dag_run": SimpleNamespace(run_after=AT), "run_id": "r", "ti": SimpleNamespace()})
 
 
 def test_the_contact_is_told_once_and_that_is_on_the_record(firm: Site, mails: list[str]) -> None:
-    assert replicate(firm)["roll_backs_told"] == 0
+    replicate(firm)
+    assert mails == []
     undone(firm)
-    assert [replicate(firm)["roll_backs_told"] for _ in range(2)] == [1, 0]
+    for _ in range(2):
+        replicate(firm)
     [mail] = map(message_from_string, mails)
     assert mail["To"] == "dana@firm.example"
     assert mail["Subject"] == f"{firm.firm.name}: the restore of your data was undone"
@@ -71,7 +73,7 @@ def test_the_contact_is_told_once_and_that_is_on_the_record(firm: Site, mails: l
 
 def test_one_that_was_never_live_is_no_news_to_the_contact(firm: Site, mails: list[str]) -> None:
     undone(firm, was_live=False)
-    assert replicate(firm)["roll_backs_told"] == 0
+    replicate(firm)
     assert mails == []
 
 
@@ -89,5 +91,5 @@ def test_where_the_contact_is_not_reached_on_call_hears_of_it_and_it_is_tried_ag
         "HINT: call Dana Okafor; it is tried again with the next WAL until contact.told_by gets through."
     )
     assert len(untold(firm.primary)) == 1
-    assert replicate(firm)["roll_backs_told"] == 1
-    assert len(mails) == 1
+    replicate(firm)
+    assert (len(mails), untold(firm.primary)) == (1, ())

@@ -53,6 +53,9 @@ class World:
         site = self.firm.site
         staging = stage_restore(site.primary, site.firm, self.plan(to), documents=False, clock=utc_now)
         with psycopg.connect(staging.connection.conninfo) as session:
+            name = session.execute("SELECT pg_walfile_name(pg_current_wal_lsn())").fetchone()
+            assert name is not None
+            assert int(name[0][:8], 16) == 3  # of the timelines that are known, none is begun a second time
             return [row[0] for row in session.execute("SELECT id FROM docket ORDER BY id")]
 
 

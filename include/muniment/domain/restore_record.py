@@ -3,6 +3,7 @@
 Written last, once, in both vaults under a lock, however the restore ended: a refusal is on the record as well.
 """
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime
@@ -122,8 +123,8 @@ def of_cut_over(record: RestoreRecord, journal: CutOver) -> RestoreRecord:
     return record.model_copy(update=told)
 
 
-def rolled_back_by(journal: CutOver) -> RolledBack:
-    """Of a cut-over that has gone back."""
+def rolled_back_by(journal: CutOver, *, now: datetime) -> RolledBack:
+    """Of a cut-over that has gone back; ``now`` where it had not begun with anything."""
     return RolledBack(
         id=journal.id,
         firm=journal.firm,
@@ -134,7 +135,7 @@ def rolled_back_by(journal: CutOver) -> RolledBack:
         timeline=journal.old_timeline,
         answers=journal.answers,
         steps=_steps(journal),
-        ended_at=journal.steps[-1].ended_at or journal.steps[-1].began_at,
+        ended_at=max((step.ended_at for step in journal.steps if step.ended_at), default=now),
     )
 
 

@@ -38,7 +38,8 @@ def keep_records(site: Site, live: Path, *, clock: Clock, progress: Progress) ->
 
 def _unwritten(site: Site, journal: CutOver, clock: Clock) -> Iterator[str]:
     """Why each vault that has it not does not."""
-    record, until = rolled_back_by(journal), clock() + site.policy.audit_log
+    now = clock()
+    record, until = rolled_back_by(journal, now=now), now + site.policy.audit_log
     for vault in site.vaults:
         try:
             write_rolled_back(vault, record, locked_until=until)
