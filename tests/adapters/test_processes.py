@@ -54,6 +54,8 @@ def test_whether_a_process_still_runs_is_told_where_it_ran_and_nowhere_else() ->
 
 
 UNPRIVILEGED = ["setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace", "--ambient-caps=-all"]
+SOMEBODY = ["setpriv", "--reuid=1", "--regid=1", "--clear-groups", "--inh-caps=+dac_override"]
+SOMEBODY += ["--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
 LOOK = """
 from pathlib import Path
 from include.muniment.adapters import live_host, processes
@@ -62,10 +64,28 @@ try:
     Path("/proc/{pid}/cwd").stat()
 except PermissionError:
     print("may not look")
-print([processes.runs_in({pid}, place) for place in (running, stopped)])
+except FileNotFoundError:
+    pass
+pids = [live_host.postmaster_of(place) or 0 for place in (running, stopped)]
+print([pid > 0 and processes.runs_in(pid, place) for pid, place in zip(pids, (running, stopped))])
 print([{pid} in processes.working_in(place) for place in (running, stopped)])
 print([live_host.runs_at(place) for place in (running, stopped)])
 """
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may hide processes")
+def test_a_server_that_proc_hides_counts_as_running(
+    cluster_factory: ClusterFactory, programs17: PostgresPrograms
+) -> None:
+    """``hidepid=2``: other users' processes are not even listed."""
+    running, stopped = cluster_factory(programs17), cluster_factory(programs17)
+    stopped.stop()
+    look = LOOK.format(pid=running.pid, running=str(running.data_dir), stopped=str(stopped.data_dir))
+    hidden = 'mount -t proc -o hidepid=2 proc /proc && exec "$@"'
+    argv = ["unshare", "--mount", "sh", "-c", hidden, "sh", *SOMEBODY, sys.executable, "-c", look]
+    seen = subprocess.run(argv, capture_output=True, text=True, check=True)
+    alive, listed, at = seen.stdout.splitlines()
+    assert (alive, listed, at) == ("[True, False]", "[False, False]", "[True, False]")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user's processes on its hands")

@@ -180,7 +180,7 @@ class LocalCluster:
         PostgreSQL itself asks whether the pid exists, and one that waits to be reaped, or was given to another
         program, does. Nobody who works in the data directory is a stronger answer; else PostgreSQL decides.
         """
-        if not processes.working_in(self.data_dir):
+        if not self.is_running and not processes.working_in(self.data_dir):
             (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
 
     def _postmaster_file(self) -> list[str]:

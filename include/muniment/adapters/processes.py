@@ -12,8 +12,8 @@ def runs_in(pid: int, folder: Path) -> bool:
     """Whether `pid` is alive and works in `folder`.
 
     A pid read from a file may belong to another program by now; its working folder tells. A zombie has none. Where the
-    kernel does not let us look (another user's process, seen without CAP_SYS_PTRACE, as in Docker), it counts as
-    running unless something speaks against it: two servers on one data directory destroy it.
+    kernel does not let us look (another user's process, seen without CAP_SYS_PTRACE, as in Docker, or a /proc with
+    ``hidepid``), it counts as running unless something speaks against it: two servers on one data directory destroy it.
     """
     found = _works_in(pid, folder)
     return _is_not_elsewhere(pid, folder) if found is None else found
@@ -30,13 +30,15 @@ def _works_in(pid: int, folder: Path) -> bool | None:
     try:
         return Path(f"/proc/{pid}/cwd").samefile(folder)
     except (FileNotFoundError, ProcessLookupError, NotADirectoryError):
-        return False
+        return None if folder.exists() and _is_hidden(pid) else False
     except PermissionError:
         return None
 
 
 def _is_not_elsewhere(pid: int, folder: Path) -> bool:
     """By what everybody may read: the owner, who is the data directory's with every server, and the command line."""
+    if _is_hidden(pid):
+        return True
     if _owner(pid) != folder.stat().st_uid:
         return False
     argv = _command_line(pid)
@@ -44,6 +46,19 @@ def _is_not_elsewhere(pid: int, folder: Path) -> bool:
     if named is not None:
         return os.path.realpath(named) == os.path.realpath(folder)
     return not argv[0].startswith("postgres: ")  # a server's child, which writes no postmaster.pid
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether it is alive and /proc does not have it."""
+    if Path(f"/proc/{pid}").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _was_started_for(pid: int, folder: Path) -> bool:
