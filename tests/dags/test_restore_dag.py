@@ -228,7 +228,7 @@ def test_from_the_form_to_the_live_cluster(world: World) -> None:
     assert record.safety.point is not None
     assert record.full_backup is not None
     assert record.contact == f"Dana Okafor: told by {SMTP}"
-    assert [step.name for step in record.steps][-2:] == ["start", "prove"]
+    assert [step.name for step in record.steps][-3:] == ["start", "connect", "prove"]
     [letter] = [mail for mail in map(message_from_string, world.mails) if mail["To"] == "dana@firm.example"]
     assert letter["Subject"] == f"{world.site.firm.name}: your data was restored"
 
