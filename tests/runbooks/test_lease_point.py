@@ -146,8 +146,8 @@ def test_who_leases_when_expire_has_marked_is_refused_whatever_is_still_there(
     (error,) = refused
     first = WalSegment.holding(old.start_lsn, 1, SEGMENT_BYTES)
     assert error.what == (
-        f"expire deletes what would be read from {site.primary.bucket}: recovery point {old.point}, base backup {old.id},"
-        f" document snapshot {old.point}, WAL between {first.name} and {first.next().next().name}"
+        f"expire deletes what would be read from {site.primary.bucket}: recovery point {old.point}, base backup"
+        f" {old.id}, document snapshot {old.point}, WAL between {first.name} and {first.next().next().name}"
     )
     until = error.facts["until"]
     assert (utc_now() + timedelta(minutes=50)).strftime("%Y-%m-%d %H:%M") < until
@@ -185,9 +185,9 @@ def test_wal_alone_is_enough_to_be_spared_or_refused(site: Site, nights: Nights,
         assert all(old.id not in " ".join(held(vault)) for vault in site.vaults)
 
     def come_late() -> None:
-        with pytest.raises(BeingExpired, match=f"WAL between {between.name} and {between.next().name}"):
-            with leased(site.vaults, wal, "a server's recovery"):
-                pass
+        late = leased(site.vaults, wal, "a server's recovery")
+        with pytest.raises(BeingExpired, match=f"WAL between {between.name} and {between.next().name}"), late:
+            pass
 
     with meanwhile("DeleteObject", keys.WAL, come_late, site.primary) as came:
         run(site, tonight)

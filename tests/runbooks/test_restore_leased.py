@@ -12,7 +12,7 @@ from include.demo.cloud import Cloud
 from include.muniment.adapters.leases import standing_leases, write
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.domain import keys
-from include.muniment.domain.lease import LASTS, Expiring, Needs, Standing
+from include.muniment.domain.lease import LASTS, LONGEST, Expiring, Needs, Standing
 from include.muniment.domain.restore_text import plan_lines
 from include.muniment.errors import BeingExpired, PlanOutdated, RestoreHalfDone
 from include.muniment.ports import utc_now
@@ -154,7 +154,7 @@ def test_damage_in_the_middle_of_a_restore_over_a_cluster_is_said_to_be_there_an
         assert rows(cluster, "SELECT count(*) FROM matter") == [(ROWS + 10,)]
 
 
-def test_the_server_has_a_day_to_fetch_its_wal(stored: Stored, tmp_path: Path, programs17: PostgresPrograms) -> None:
+def test_the_server_has_a_week_to_fetch_its_wal(stored: Stored, tmp_path: Path, programs17: PostgresPrograms) -> None:
     """Where WAL comes from the vaults, by the server's own restore_command, the lease outlives the restore."""
     site, plan = stored.site, stored.plan(stored.full, tmp_path / "data")
     for path in stored.wal.glob("0000*"):
@@ -165,8 +165,9 @@ def test_the_server_has_a_day_to_fetch_its_wal(stored: Stored, tmp_path: Path, p
     for vault in site.vaults:
         (lease,) = standing_leases(vault)
         assert lease.needs is not None
+        assert lease.needs == Needs(wal=lease.needs.wal)
         assert lease.needs.wal[0].first_segment == plan.replay.wal.first_segment
-        assert lease.until > utc_now() + LASTS - timedelta(minutes=2)
+        assert lease.until > utc_now() + LONGEST - timedelta(minutes=2)
     release_plan(site.vaults, plan)
 
 

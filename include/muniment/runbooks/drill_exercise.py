@@ -1,6 +1,7 @@
 """One drill from its target to its last check: by Muniment or by the restore kit, the same proofs afterwards."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from include.muniment.domain.drill import Route, choose_target, promise_checks
 from include.muniment.domain.drill_evidence import Check, DrillTarget, RestoreFigures
 from include.muniment.domain.register import Backup, Point
 from include.muniment.domain.server_version import version_text
+from include.muniment.domain.wal import WalSegment
 from include.muniment.errors import NothingToRestore, ProgramFailed, ServerUnavailable
 from include.muniment.ports import Clock
 from include.muniment.runbooks.drill_by_kit import Kit, take_kit
@@ -23,6 +25,7 @@ from include.muniment.runbooks.drill_record import Record
 from include.muniment.runbooks.drill_references import reference_checks
 from include.muniment.runbooks.drill_restore import Scratch, fetch_wal, lay_out, recovered, scratch_folder
 from include.muniment.runbooks.identity import prove_vault
+from include.muniment.runbooks.lease_point import leased, needs_of_point
 from include.muniment.runbooks.wal_status import seconds_at_risk
 from include.muniment.runbooks.wal_windows import points_of_the_present
 
@@ -77,9 +80,17 @@ class Exercise:
             record.data_lost_s = self._at_risk()
             aim = self._aim()
             record.target, record.plan = aim.target, self._plan(aim)
-        with scratch_folder(run_dir, self.site.firm.id, self.id) as scratch:
+        with self._leased(aim), scratch_folder(run_dir, self.site.firm.id, self.id) as scratch:
             laid_out = self._by_kit(aim, scratch) if self.route.by == "restore-kit" else self._by_us(aim, scratch)
             self._recover_and_prove(laid_out, aim, scratch)
+
+    def _leased(self, aim: Aim) -> AbstractContextManager[None]:
+        """From one vault alone it reads; the other one is told as well."""
+        vaults = [self.vault, *(vault for vault in self.site.vaults if vault is not self.vault)]
+        segment_bytes = catalog.find_backup(self.vault, aim.point.backup).wal_segment_bytes
+        last = WalSegment.holding(aim.target.lsn, aim.point.wal.timeline, segment_bytes).next().next()
+        needs = needs_of_point(self.vault, aim.point, last)
+        return leased(vaults, needs, f"drill {self.id}", progress=self.record.progress)
 
     def _by_us(self, aim: Aim, scratch: Scratch) -> LaidOut:
         record = self.record

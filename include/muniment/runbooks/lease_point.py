@@ -17,8 +17,10 @@ from include.muniment.adapters import catalog
 from include.muniment.adapters.leases import KeptUp, standing_mark, versions_of
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
-from include.muniment.domain.lease import LASTS, Lease, Needs
+from include.muniment.domain.lease import LASTS, LONGEST, Lease, LeasedWal, Needs
+from include.muniment.domain.register import Point
 from include.muniment.domain.restore_plan import RestorePlan
+from include.muniment.domain.wal import WalSegment
 from include.muniment.errors import BeingExpired, MunimentError
 from include.muniment.ports import Progress, Silent
 
@@ -52,12 +54,29 @@ def leased(
 def lease_plan(vaults: Sequence[Vault], plan: RestorePlan, *, progress: Progress | None = None) -> RestorePlan:
     """``plan``, and until when it can be carried out: the lease stays when this process ends.
 
-    Called again, it begins anew. ``held_until`` is ``None`` where no vault could be written to.
+    ``held_until`` is ``None`` where no vault could be written to. Raises ``BeingExpired``.
     """
-    needs = needs_of_plan(vaults[0], plan)
-    kept = _begun(vaults, _lease(plan.firm, _id_of(plan), needs, _what_for(plan), LASTS), progress or Silent())
+    lease = _lease(plan.firm, _id_of(plan), needs_of_plan(vaults[0], plan), _what_for(plan), LASTS)
+    return plan.model_copy(update={"held_until": _left(vaults, lease, progress)})
+
+
+def lease_wal(vaults: Sequence[Vault], plan: RestorePlan, *, progress: Progress | None = None) -> None:
+    """In place of the plan's own lease: its base is restored, and its server has days to start and fetch the rest."""
+    wal = Needs(wal=needs_of_plan(vaults[0], plan).wal)
+    with suppress(BeingExpired):  # only where nothing could be leased, which was said when the restore began
+        _left(vaults, _lease(plan.firm, _id_of(plan), wal, f"the server of {_what_for(plan)}", LONGEST), progress)
+
+
+def lease_documents(vault: Vault, needs: Needs, what_for: str, lasts: timedelta) -> None:
+    """For whoever fetches them later, without us."""
+    _left([vault], _lease(vault.firm, uuid4().hex, needs, what_for, lasts), None)
+
+
+def _left(vaults: Sequence[Vault], lease: Lease, progress: Progress | None) -> datetime | None:
+    """Written and left to end by itself. When that is, by the clock of whichever store is the first."""
+    kept = _begun(vaults, lease, progress or Silent())
     try:
-        _prove_not_going(vaults, kept, needs)
+        _prove_not_going(vaults, kept, lease.needs)
     except BaseException:
         for each in kept:
             each.end()
@@ -65,7 +84,7 @@ def lease_plan(vaults: Sequence[Vault], plan: RestorePlan, *, progress: Progress
     until = min((each.until for each in kept if each.until is not None), default=None)
     for each in kept:
         each.leave()
-    return plan.model_copy(update={"held_until": until})
+    return until
 
 
 @contextmanager
@@ -88,6 +107,19 @@ def release_plan(vaults: Sequence[Vault], plan: RestorePlan) -> None:
         thread.start()
     for thread in threads:
         thread.join(PATIENCE_S)
+
+
+def needs_of_point(vault: Vault, point: Point, last: WalSegment) -> Needs:
+    """With its WAL up to ``last``, by position."""
+    backup = catalog.find_backup(vault, point.backup)
+    first = WalSegment.holding(backup.start_lsn, backup.timeline, backup.wal_segment_bytes)
+    return Needs(
+        points=(point.id,),
+        backups=point.chain,
+        snapshots=(point.documents,),
+        configs=(point.config,),
+        wal=(LeasedWal.between(backup.system_identifier, first, max(first, last, key=lambda each: each.number)),),
+    )
 
 
 def needs_of_plan(vault: Vault, plan: RestorePlan) -> Needs:

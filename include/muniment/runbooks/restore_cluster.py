@@ -34,7 +34,7 @@ from include.muniment.ports import Progress, Silent
 from include.muniment.runbooks.combine_chain import combine
 from include.muniment.runbooks.identity import prove_vault
 from include.muniment.runbooks.lay_out_backup import finish, lay_out
-from include.muniment.runbooks.lease_point import lease_plan, leased_plan
+from include.muniment.runbooks.lease_point import lease_wal, leased_plan
 from include.muniment.runbooks.prove_plan import prove_base, prove_rest
 from include.muniment.runbooks.restore_target import examine, layout_of
 
@@ -89,7 +89,7 @@ def restore_cluster(
                 prove_rest(vaults, plan, chain[-1])
             _write(source, chain, journal, layout, programs, progress, restore_command)
             if restore_command is None:
-                lease_plan(vaults, plan, progress=progress)  # for the WAL that the server has still to fetch
+                lease_wal(vaults, plan, progress=progress)
     _complete(layout)
     return RestoredCluster(plan, into, layout.tablespaces, source.substitutions)
 

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from include.muniment.domain.document_recovery import (
     plan_documents,
 )
 from include.muniment.domain.documents import DocumentName, SourceVersion
+from include.muniment.domain.lease import Needs
 from include.muniment.domain.safe_names import MANIFEST, safe_paths
 from include.muniment.errors import (
     DiskFull,
@@ -39,6 +41,7 @@ from include.muniment.errors import (
 )
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.identity import prove_vault
+from include.muniment.runbooks.lease_point import lease_documents, leased
 
 type LiveBuckets = Mapping[str, SourceBucket]
 """The firm's document buckets by name."""
@@ -142,7 +145,8 @@ def restore_in_place(
             return None
 
     restored = []
-    with (progress or Silent()).step("documents restored", len(wanted), "objects") as step:
+    step_of = (progress or Silent()).step("documents restored", len(wanted), "objects")
+    with _leased(vault, plan, "a restore of documents in place", progress), step_of as step:
         for done in at_once(put_back, wanted, WORKERS):
             step.advance(1)
             restored += [done] if done else []
@@ -150,6 +154,12 @@ def restore_in_place(
         named = "\n".join(_named(refused))
         raise LiveDocumentsChanged(firm=vault.firm, count=len(refused), documents=named, restored=len(restored))
     return tuple(sorted(restored, key=lambda each: (each.bucket, each.key)))
+
+
+def _leased(
+    vault: Vault, plan: DocumentRestorePlan, what_for: str, progress: Progress | None
+) -> AbstractContextManager[None]:
+    return leased([vault], Needs.of_documents(plan.snapshot, plan.following), what_for, progress=progress)
 
 
 def _require_same_vault(vault: Vault, plan: DocumentRestorePlan) -> None:
@@ -197,7 +207,8 @@ def restore_into_folder(
         write_file(vault, planned.version, path)
         return planned.version.size_bytes
 
-    with (progress or Silent()).step("documents fetched", plan.size_bytes, "bytes") as step:
+    step_of = (progress or Silent()).step("documents fetched", plan.size_bytes, "bytes")
+    with _leased(vault, plan, f"a restore of documents into {into}", progress), step_of as step:
         step.advance(plan.size_bytes - sum(each.version.size_bytes for each, _ in missing))
         for size_bytes in at_once(write, missing, WORKERS):
             step.advance(size_bytes)
@@ -247,6 +258,8 @@ def link_documents(
     _require_same_vault(vault, plan)
     if not timedelta(0) < lasting <= LONGEST_LINK:
         raise InvalidConfiguration(count=1, faults=f"a link lasts seven days at most, and more than nothing: {lasting}")
+    needs = Needs.of_documents(plan.snapshot, plan.following)
+    lease_documents(vault, needs, "whoever has a link to one of its documents", lasting)
     expires_at = clock() + lasting
     return tuple(
         Link(each.version.bucket, each.version.key, signer.link(each.version, lasting), expires_at)
