@@ -94,7 +94,8 @@ def test_the_replica_alone_becomes_a_running_server_and_its_documents(
 
     assert point.id in kit.run("list", *vault, who=who).stdout
     into, documents = restored.data_dir.parent, tmp_path / "documents"
-    kit.run("fetch", *vault, "--into", into, "--documents", documents, who=who)
+    fetched = kit.run("fetch", *vault, "--into", into, "--documents", documents, who=who)
+    assert "note: Muniment cannot be told that this is read, and may delete some of it: " in fetched.stderr
     finish(restored, into)
     asked = "SELECT pg_is_in_recovery(), sum(amount)::text, (SELECT count(*) FROM exhibits)"
     answer = start_and_ask(restored, f"{asked}, current_setting('archive_mode') FROM ledger")

@@ -17,8 +17,10 @@
 
 One of the firm's two vaults is enough, with that vault's own KMS key. Credentials are those of boto3: environment
 variables, ~/.aws, or the machine's role. They need s3:ListBucket, s3:ListBucketVersions, s3:GetObject,
-s3:GetObjectVersion and kms:Decrypt. Nothing is ever written to the vault. RESTORE.md, beside this file, goes through it
-step by step; the format is Muniment's docs/vault-format.md, version 1.
+s3:GetObjectVersion and kms:Decrypt. With s3:PutObject and s3:DeleteObjectVersion below leases/ and kms:GenerateDataKey
+it tells Muniment what it reads, so that none of it expires meanwhile; without, it says that it could not. Nothing else
+is ever written to the vault. RESTORE.md, beside this file, goes through it step by step; the format is Muniment's
+docs/vault-format.md, version 1.
 
 Ends with 0, or 1 (no access, or a wrong option), 3 (damaged or missing bytes), 4 (refused: a target is not empty).
 """
@@ -33,15 +35,19 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import struct
 import sys
 import tarfile
 import unicodedata
+import uuid
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from itertools import accumulate, chain
 from pathlib import Path
@@ -76,6 +82,8 @@ MOST_BYTES = 512 * 2**20  # of plain slices at once; as stored and as decrypted 
 FORMAT = 1
 PAGE = 8192
 BYTES_A_MAP_PAGE = 32672 * PAGE  # what one page of a visibility map tells of
+LEASE_LASTS_S = 7 * 86400  # taken away at the end; this is for a run that is killed
+CLOCKS_DIFFER = timedelta(minutes=5)
 WAL_NAME = re.compile(r"[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history")
 MISSING_CODES = {"NoSuchKey", "404", "NoSuchVersion", "MethodNotAllowed"}
 # Names that some file system refuses or reads as something else; "%" itself, so that no two keys become one name.
@@ -125,7 +133,8 @@ class Vault:
         self._sdk = EncryptionSDKClient(
             commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=2
         )
-        self._keyring = raw_keyring(*raw_key) if raw_key else self._kms_keyring(kms_key or self.own_key())
+        self.kms_key = None if raw_key else kms_key or self.own_key()
+        self._keyring = raw_keyring(*raw_key) if raw_key else self._kms_keyring(self.kms_key or "")
         self._stand_in: Any = None
         self.firm, self._mac_key = "", b""
         self.mark = self.register("firm.json")
@@ -383,6 +392,74 @@ def size(count: float) -> str:
     return f"{count:.0f} TiB"
 
 
+# --- while it is read, none of it may go ---
+
+
+@contextmanager
+def leased(vault: Vault, needs: Register) -> Iterator[None]:
+    """Muniment's expire leaves alone what a lease names. First the lease, then a look at what is being deleted now."""
+    lease_id = uuid.uuid4().hex
+    key, reader = f"leases/{lease_id}.json", f"restore.py (process {os.getpid()} on {socket.gethostname()})"
+    lease = {"format": FORMAT, "id": lease_id, "firm": vault.firm, "reader": reader, "needs": needs}
+    body = json.dumps({**lease, "lasts_s": LEASE_LASTS_S}, indent=1).encode()
+    seal = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": vault.kms_key, "BucketKeyEnabled": True}
+    version = None
+    try:
+        written = vault.s3.put_object(Bucket=vault.bucket, Key=key, Body=body, **(seal if vault.kms_key else {}))
+        version = written.get("VersionId", "null")
+    except (ClientError, BotoCoreError) as error:
+        print(f"note: Muniment cannot be told that this is read, and may delete some of it: {error}", file=sys.stderr)
+    try:
+        refuse_what_goes(vault, needs)
+        yield
+    finally:
+        if version is not None:
+            with suppress(ClientError, BotoCoreError):  # it ends by itself
+                vault.s3.delete_object(Bucket=vault.bucket, Key=key, VersionId=version)
+
+
+def refuse_what_goes(vault: Vault, needs: Register) -> None:
+    """Both times are the store's own."""
+    try:
+        answer = vault.s3.get_object(Bucket=vault.bucket, Key="audit/expiring.json")
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in MISSING_CODES:
+            return
+        raise
+    mark = json.loads(answer["Body"].read())
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    until, deletes = answer["LastModified"] + timedelta(seconds=mark["lasts_s"]), mark["deletes"]
+    going = [name for kind in ("points", "backups", "snapshots") for name in needs[kind] if name in deletes[kind]]
+    going += [f"WAL from {mine['first_segment']}" for mine in needs["wal"] if any_overlaps(mine, deletes["wal"])]
+    if going and now <= until + CLOCKS_DIFFER:
+        raise Refused(
+            f"Muniment deletes what would be read: {', '.join(going)}. Take a newer point, or try again after {until}."
+        )
+
+
+def any_overlaps(mine: Register, others: Iterable[Register]) -> bool:
+    """By position, whatever timeline."""
+    return any(
+        mine["system_identifier"] == each["system_identifier"]
+        and mine["first_segment"][8:] <= each["last_segment"][8:]
+        and each["first_segment"][8:] <= mine["last_segment"][8:]
+        for each in others
+    )
+
+
+def needs_of_cluster(point: Register, backup: Register, wal: Sequence[str]) -> Register:
+    segments = (key.rpartition("/")[2][:24] for key in wal if not key.endswith(".history"))
+    names = sorted(segments, key=lambda name: name[8:])
+    stretch = {
+        "system_identifier": backup["system_identifier"],
+        "segment_bytes": backup["wal_segment_bytes"],
+        "first_segment": names[0],
+        "last_segment": names[-1],
+    }
+    named = {"points": [point["id"]], "backups": point["chain"], "snapshots": [point["documents"]]}
+    return {**named, "configs": [point["config"]], "wal": [stretch]}
+
+
 # --- the cluster ---
 
 
@@ -392,6 +469,13 @@ def fetch_cluster(vault: Vault, point: Register, into: Path, *, tars: bool) -> N
     plain = sum(archive["size_bytes"] for backup in backups for archive in backup["archives"])
     needed = 2 * plain + len(wal) * backups[-1]["wal_segment_bytes"]
     require_space(into, needed)
+    with leased(vault, needs_of_cluster(point, backups[-1], wal)):
+        fetch_parts(vault, point, backups, wal, into, tars=tars)
+
+
+def fetch_parts(
+    vault: Vault, point: Register, backups: Sequence[Register], wal: Sequence[str], into: Path, *, tars: bool
+) -> None:
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
     folders = []
     for number, backup in enumerate(backups, 1):
@@ -817,6 +901,11 @@ def first_bytes(path: Path) -> bytes:
 
 
 def fetch_documents(vault: Vault, snapshot_id: str, into: Path) -> None:
+    with leased(vault, {"points": [], "backups": [], "snapshots": [snapshot_id], "configs": [], "wal": []}):
+        fetch_snapshot(vault, snapshot_id, into)
+
+
+def fetch_snapshot(vault: Vault, snapshot_id: str, into: Path) -> None:
     snapshot = json.loads(vault.sealed(f"documents/snapshots/{snapshot_id}")[0])
     documents = snapshot["documents"]
     require_space(into, sum(document["size_bytes"] for document in documents))
