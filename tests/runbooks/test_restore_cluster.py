@@ -172,7 +172,8 @@ def test_a_damaged_chunk_stops_the_restore_and_is_named(site17: Site, cloud: Clo
     body[len(body) // 2] ^= 1
     cloud.client("s3").put_object(Bucket=site17.primary.bucket, Key=key, Body=bytes(body))
     with pytest.raises(ObjectDamaged, match=f"object {key} in {site17.primary.bucket} is damaged"):
-        restore_cluster(site17.primary, plan_for(site17.primary, point, tmp_path / "data"))
+        plan = plan_for(site17.primary, point, tmp_path / "data")
+        restore_cluster(site17.primary, plan, restore_command=restore_from(tmp_path))
 
 
 @pytest.mark.parametrize("fenced", [False, True], ids=["by hand", "fenced in"])
