@@ -9,8 +9,11 @@ import pytest
 from include.muniment.domain import keys
 from include.muniment.domain.expiry import VaultPlan
 from include.muniment.domain.inventory import ObjectVersion, group_versions
+from include.muniment.domain.lease import LeasedWal, Needs, Standing
+from include.muniment.domain.register import new_id
 from include.muniment.domain.retention import GRACE, chain_locked_until, documents_locked_until, point_locked_until
-from tests.domain.worlds import DAY, START, SYSTEM, World, make_policy
+from include.muniment.domain.wal import WalSegment
+from tests.domain.worlds import DAY, SEGMENT_BYTES, START, SYSTEM, World, make_policy
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -165,3 +168,66 @@ def test_locks_last_as_long_as_what_they_hold_is_needed() -> None:
     assert chain_locked_until(policy, START) == START + 37 * DAY
     assert point_locked_until(policy, START) == START + 30 * DAY
     assert documents_locked_until(policy, START) == START + 60 * DAY
+
+
+def test_a_ledger_stays_as_long_as_some_of_its_wal() -> None:
+    world = World(policy=make_policy(retention=4 * DAY, point_in_time_window=0 * DAY, minimum_verified_points=1))
+
+    def ledger(first: int, last: int) -> str:
+        positions = [WalSegment(1, number, SEGMENT_BYTES).name[8:] for number in (first, last)]
+        return world.put(keys.verified_wal(SYSTEM, new_id(world.now), *positions))
+
+    of_the_first_night, of_both, of_the_second = ledger(1, 4), ledger(5, 6), ledger(7, 8)
+    of_before_keys_told = world.put(f"{keys.VERIFIED_WAL}{SYSTEM}/{new_id(world.now)}.json")
+    world.night(wal=3)
+    world.push_wal(2)
+    world.now += 30 * DAY
+    world.night(wal=3)
+    assert ledgers_of(world, going=True) == {of_the_first_night, of_before_keys_told}
+    assert ledgers_of(world, going=False) == {of_both, of_the_second}
+    (why,) = {verdict.why for verdict in world.plan().going if verdict.group.kind == "ledger"}
+    assert why == "the WAL that it vouches for is gone"
+
+
+def ledgers_of(world: World, *, going: bool) -> set[str]:
+    verdicts = world.plan().going if going else world.plan().kept
+    return {version.key for v in verdicts if v.group.kind == "ledger" for version in v.group.versions}
+
+
+def test_a_night_that_never_had_a_point_is_kept_for_the_retention() -> None:
+    """Its snapshot, and what only that one names."""
+    world = World(policy=make_policy(retention=10 * DAY, point_in_time_window=0 * DAY, minimum_verified_points=1))
+    world.change_document("a")
+    lost = world.night()
+    assert lost is not None
+    (only_then,) = world.documents[lost.id]
+    world.points.clear()
+    del world.objects[keys.point(lost.id)]
+    for days in range(1, 14):
+        world.now = START + days * DAY
+        world.change_document("a")
+        world.night()
+        world.expire()
+        assert (only_then in world.objects) == (days < 10)
+    assert keys.document_snapshot(lost.id) not in world.objects
+
+
+def test_what_is_leased_stays_and_the_plan_says_to_whom() -> None:
+    world = World(policy=make_policy(retention=4 * DAY, point_in_time_window=0 * DAY, minimum_verified_points=1))
+    old = world.night()
+    assert old is not None
+    world.push_wal(2)
+    world.now += 30 * DAY
+    world.night()
+    going = {version.key for verdict in world.plan().going for version in verdict.group.versions}
+    wal = LeasedWal.between(SYSTEM, WalSegment(1, 1, SEGMENT_BYTES), WalSegment(1, 5, SEGMENT_BYTES))
+    needs = Needs(points=(old.id,), backups=old.chain, snapshots=(old.documents,), configs=(old.config,), wal=(wal,))
+    world.leases.append(Standing("one", "a restore", world.now + DAY, needs))
+    assert going
+    assert world.plan().going == ()
+    why = f"leased until {world.now + DAY:%Y-%m-%d %H:%M} to a restore"
+    for verdict in world.plan().kept:
+        if verdict.group.kind in {"point", "wal"} and verdict.group.first_at < START + DAY:
+            assert verdict.why == why
+    world.leases[0] = Standing("one", "a restore", world.now + DAY, None)
+    assert {verdict.why for verdict in world.plan().kept} == {why}

@@ -12,6 +12,9 @@ from include.muniment.domain import keys
 
 _DIGEST_BYTES = 32
 
+type Name = bytes | str
+"""A key of our own making is told by its digest; any other one, which a register may name, is itself."""
+
 
 class SnapshotIndex:
     """Grows by one snapshot at a time; whoever adds one needs to keep nothing of it."""
@@ -19,7 +22,7 @@ class SnapshotIndex:
     def __init__(self) -> None:
         self._taken_at: dict[str, datetime] = {}
         self._bits: dict[str, int] = {}
-        self._naming: dict[bytes, int] = {}
+        self._naming: dict[Name, int] = {}
 
     def add(self, snapshot_id: str, taken_at: datetime, objects: Iterable[str]) -> None:
         bit = self._bits[snapshot_id] = 1 << len(self._bits)
@@ -45,7 +48,7 @@ class SnapshotIndex:
         """The bits of all snapshots that name it."""
         return self._naming.get(_short(key), 0)
 
-    def every(self) -> Iterator[tuple[bytes, int]]:
+    def every(self) -> Iterator[tuple[Name, int]]:
         yield from self._naming.items()
 
 
@@ -80,19 +83,16 @@ class NamedDocuments:
         return frozenset(each for each in self.ids if self.index.bits_of((each,)) & lacking)
 
 
-def _short(key: str) -> bytes:
-    """A key of our own making is told by its digest; any other one, which a register may name, is itself."""
-    digest = key[-2 * _DIGEST_BYTES :]
-    if key == f"{keys.DOCUMENT_OBJECTS}{digest[:2]}/{digest}":
-        try:
-            return bytes.fromhex(digest)
-        except ValueError:
-            pass
-    return key.encode()
+def _short(key: str) -> Name:
+    try:
+        digest = bytes.fromhex(key[-2 * _DIGEST_BYTES :])
+    except ValueError:
+        return key
+    return digest if _key(digest) == key else key
 
 
-def _key(name: bytes) -> str:
-    if len(name) != _DIGEST_BYTES or name.startswith(keys.DOCUMENT_OBJECTS.encode()):
-        return name.decode()
+def _key(name: Name) -> str:
+    if isinstance(name, str):
+        return name
     digest = name.hex()
     return f"{keys.DOCUMENT_OBJECTS}{digest[:2]}/{digest}"
