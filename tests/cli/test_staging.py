@@ -1,6 +1,7 @@
 """``muniment restore --stage`` and ``muniment staging``: one firm, staged, listed, extended and destroyed."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -62,6 +63,7 @@ def test_a_staging_from_its_plan_to_its_end(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "scratch" / f"staging-{staged['firm']}-{staged['id']}"
     assert f'{staged["id"]}: psql "{staged["conninfo"]}"' in done.stdout
     assert "1 documents of " in done.stdout
+    assert re.search(r"^held +until 20.* UTC: nothing of it is deleted before then;", done.stdout, re.MULTILINE)
     assert f"`muniment staging extend {staged['id']} --ttl 24h`" in done.stdout
     assert (staged["passed"], staged["running"]) == (True, True)
     assert not any("password=" in text for text in (done.stdout, done.stderr, str(staged)))
@@ -84,5 +86,6 @@ def test_a_restore_wants_to_know_where_to(run: Run) -> None:
     assert done.returncode == 2
     assert "name a folder with --into, stage it with --stage, or look at the plan alone with --plan" in done.stderr
     planned = said(run, "restore", "FIRM", "--stage", "--plan")["plan"]
+    assert planned["held_until"] is None
     assert f"staging-{planned['firm']}-" in planned["into"]
     assert not Path(planned["into"]).parent.exists()

@@ -1,5 +1,6 @@
 """Expire on two real vaults: what goes, what stays, in which order, and what a failure leaves behind."""
 
+import gc
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,7 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.expiry import ExpiryPlan
-from include.muniment.domain.register import Backup, Hold
+from include.muniment.domain.register import Backup, DocumentSnapshot, Hold
 from include.muniment.errors import AccessDenied, NotVerified, RegisterHidden
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
@@ -290,6 +291,24 @@ def test_thousands_of_chunks_need_no_thousands_of_requests(site: Site, nights: N
     assert len(plan.primary.contents_going()) > 300
     assert seen.count("HeadObject") < 20
     assert len([name for name in seen if name != "DeleteObject"]) < 60
+
+
+def test_one_document_snapshot_is_in_memory_at_a_time(site: Site, nights: Nights) -> None:
+    """A list may name a million: when the next one is asked for, the one before is gone."""
+    for days_ago in range(6, 0, -1):
+        tonight = night(nights, days_ago, documents=(f"{days_ago}.pdf", "same.pdf"))
+    alive: list[int] = []
+
+    def count(model: Any, params: dict[str, Any], **_: Any) -> None:
+        if model.name == "GetObject" and keys.DOCUMENT_SNAPSHOTS in params["url_path"]:
+            gc.collect()
+            alive.append(sum(isinstance(each, catalog._Names | DocumentSnapshot) for each in gc.get_objects()))
+
+    for vault in site.vaults:
+        vault.s3.meta.events.register("before-call.s3", count)
+    plan = run(site, tonight, dry_run=True)
+    assert alive == [0] * 6
+    assert plan.primary.going == ()
 
 
 def test_whatever_call_fails_what_remains_is_usable_and_the_next_run_completes(site: Site, nights: Nights) -> None:
