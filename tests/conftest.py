@@ -16,6 +16,7 @@ _LONGEST_FIRST = (
     "demo/test_commands",
     "dags/test_restore_dag",
     "runbooks/test_drill.",
+    "runbooks/test_long_chain",
     "faults/test_killed_",
     "faults/",
     "dags/",

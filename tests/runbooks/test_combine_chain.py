@@ -16,6 +16,7 @@ from include.muniment.runbooks.restore_cluster import restore_cluster
 from tests.fixtures.answers import index_only_count, sequential_count
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
+from tests.runbooks.kept import kept_where_it_differs
 from tests.runbooks.restores import prove_whole, serving
 from tests.runbooks.stored import archive_to, back_up, plan_for, restore_from, rows
 
@@ -76,6 +77,28 @@ def test_what_was_deleted_before_an_increment_is_not_counted_after_a_restore(
 ) -> None:
     assert sequential_count(restored, table) == ROWS - DELETED
     assert index_only_count(restored, table) == ROWS - DELETED
+
+
+def test_nor_after_a_restore_over_the_stopped_cluster(
+    site: Site, source: LocalCluster, point: Point, programs17: PostgresPrograms, wal_folder: Path
+) -> None:
+    """Its maps are as they should be; those of the chain take their place."""
+    source.stop()
+    plan, command = plan_for(site.primary, point, source.data_dir), restore_from(wal_folder)
+    found = restore_cluster(site.primary, plan, programs=programs17, restore_command=command, delta=True)
+    prove_whole(found, programs17)
+    with serving(found, programs17) as cluster:
+        for table in ("matter", "closed"):
+            assert sequential_count(cluster, table) == index_only_count(cluster, table) == ROWS - DELETED
+
+
+def test_what_differs_is_kept_and_its_place_is_said(site: Site, source: LocalCluster, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError) as raised, kept_where_it_differs(site, source, below=tmp_path):
+        raise AssertionError
+    (folder,) = tmp_path.iterdir()
+    assert raised.value.__notes__ == [f"kept: {folder} (key of the vault: tests/golden/vaults.py)"]
+    assert (folder / "vault" / "objects" / "firm.json").exists()
+    assert (folder / "cluster-1" / "PG_VERSION").exists()
 
 
 def test_every_map_that_an_increment_sent_in_part_is_known_from_the_registers(
