@@ -23,7 +23,7 @@ from include.muniment.domain.inventory import ObjectVersion
 from include.muniment.domain.lease import LASTS, Expiring, Lease, Standing, stands
 from include.muniment.errors import MunimentError, ObjectDamaged, ObjectMissing
 
-_TAKING_AWAY_S = 30.0
+_TAKING_AWAY_S, _TRIED_AGAIN_S = 30.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ class KeptUp:
         while True:
             self._write()
             self._begun.set()
-            if self._over.wait(self._document.lasts_s / 4):
+            pause_s = self._document.lasts_s / 4
+            if self._over.wait(min(pause_s, _TRIED_AGAIN_S) if self.failure else pause_s):
                 break
         if self._written and not self._stays.is_set():
             with suppress(MunimentError):
@@ -105,11 +106,13 @@ class KeptUp:
         before, began = self._written, time.clock_gettime(time.CLOCK_BOOTTIME)
         try:
             self._written = write(self.vault, self._key, self._document)
-            self._ends = began + self._document.lasts_s
-            if before:
-                before.take_away()
+            self._ends, self.failure = began + self._document.lasts_s, None
         except MunimentError as error:
             self.failure = error
+        else:
+            with suppress(MunimentError):  # the next expire sweeps it up
+                if before:
+                    before.take_away()
 
 
 def standing_leases(vault: Vault) -> tuple[Standing, ...]:
