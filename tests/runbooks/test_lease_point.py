@@ -128,6 +128,20 @@ def test_who_leases_between_expires_plan_and_its_mark_is_spared(site: Site, old:
             prove_readable(vault, old)
 
 
+def test_what_a_lease_kept_that_ends_meanwhile_is_in_no_mark_and_stays_tonight(
+    site: Site, old: Backup, tonight: Backup
+) -> None:
+    """Else the next reader would look at a mark that does not name it, and be wrong."""
+    with ExitStack() as reader:
+        reader.enter_context(reading(site, old))
+        with meanwhile("PutObject", keys.EXPIRING, reader.close, *site.vaults) as came:
+            run(site, tonight)
+        assert came
+        assert leases(site.primary) == []
+    for vault in site.vaults:
+        prove_readable(vault, old)
+
+
 def test_who_leases_when_expire_has_marked_is_refused_whatever_is_still_there(
     site: Site, old: Backup, tonight: Backup
 ) -> None:

@@ -56,7 +56,8 @@ def expire(
         inventories = read_inventories(site)
         plan = _plan(site, point_id, clock(), inventories, locks)
         with _marked(site, plan, inventories) as marks:
-            leases = standing_in(site.vaults)
+            # Those of before as well: what a lease kept that has ended since is in no mark.
+            leases = (*inventories[0].leases, *standing_in(site.vaults))
             inventories = replace(inventories[0], leases=leases), replace(inventories[1], leases=leases)
             plan = _plan(site, point_id, plan.planned_at, inventories, locks)
             _record(site, plan)
