@@ -24,6 +24,7 @@ NAMES = (
     "points",
     "verify",
     "copy",
+    "repair",
     "expire",
     "restore",
     "staging",
