@@ -9,6 +9,7 @@ import pytest
 
 from include.demo.cloud import Cloud, Credentials
 from include.muniment.adapters.local_cluster import LocalCluster
+from include.muniment.adapters.overwriting import replace
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
@@ -106,7 +107,7 @@ def test_a_database_that_lets_nobody_in_is_named(site: Site, source: LocalCluste
 
 
 def test_replacing_is_conditional_on_a_change(site: Site) -> None:
-    assert site.primary.replace("restore-kit/NOTE", b"first")
-    assert not site.primary.replace("restore-kit/NOTE", b"first")
-    assert site.primary.replace("restore-kit/NOTE", b"second")
+    assert replace(site.primary, "restore-kit/NOTE", b"first")
+    assert not replace(site.primary, "restore-kit/NOTE", b"first")
+    assert replace(site.primary, "restore-kit/NOTE", b"second")
     assert site.primary.get("restore-kit/NOTE") == b"second"

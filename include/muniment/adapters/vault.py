@@ -117,44 +117,6 @@ class Vault:
                 raise
         return digest.hexdigest()
 
-    def replace(self, key: str, body: bytes) -> bool:
-        """Writes ``body`` over what ``key`` holds, without a lock; False where it is there already, code and all.
-
-        For the restore kit alone. Raises ``AlreadyRegistered`` where somebody else wrote since it was looked at.
-        """
-        told, there = code_of(self, key, body), self.head(key)
-        if there is not None and there.sha256 == hashlib.sha256(body).hexdigest() and there.metadata == told:
-            return False
-        self.mend(key, body, over=there, locked_until=None, metadata=told)
-        return True
-
-    def mend(
-        self,
-        key: str,
-        body: bytes,
-        *,
-        over: StoredObject | None,
-        locked_until: datetime | None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> None:
-        """Writes a new version over ``over``, or where there is none. The caller has proven that ``body`` is what was
-        stored here once: a damaged version under Object Lock cannot go, so what is right lies on top of it.
-
-        Raises ``AlreadyRegistered`` where somebody else wrote since ``over`` was looked at.
-        """
-        unchanged: dict[str, Any] = {"IfMatch": over.etag} if over else {"IfNoneMatch": "*"}
-        with store_errors("PutObject", self.bucket, key):
-            self.s3.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=body,
-                ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
-                Metadata=dict(metadata or {}),
-                **unchanged,
-                **self.at_rest(),
-                **self.lock(locked_until),
-            )
-
     def at_rest(self) -> dict[str, Any]:
         """SSE-KMS arguments of every write; the key id is always named, never left to the bucket's default."""
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key, "BucketKeyEnabled": True}

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from include.muniment.adapters.at_once import at_once
 from include.muniment.adapters.authenticity import get_authentic
+from include.muniment.adapters.overwriting import mend
 from include.muniment.adapters.registers import ReadRegisters, read_registers
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.vault_copy import VaultCopy, read_sha256
@@ -112,7 +113,7 @@ def _mend(wanted: Wanted, source: Vault, target: Vault, now: datetime) -> None:
     if original.size_bytes > _IN_MEMORY_BYTES:
         raise target.damaged(wanted.key, "it is too large to be written over; delete its damaged version first")
     body = _prove(source, wanted)
-    target.mend(wanted.key, body, over=there, locked_until=locked_until, metadata=original.metadata)
+    mend(target, wanted.key, body, over=there, locked_until=locked_until, metadata=original.metadata)
 
 
 def _prove(vault: Vault, wanted: Wanted) -> bytes:

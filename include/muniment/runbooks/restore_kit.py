@@ -10,6 +10,7 @@ from pathlib import Path
 from include.muniment.adapters import catalog
 from include.muniment.adapters.cluster_needs import read_cluster_needs
 from include.muniment.adapters.deletion import delete_versions
+from include.muniment.adapters.overwriting import replace
 from include.muniment.adapters.site import Side, Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
@@ -44,7 +45,7 @@ def _refresh(site: Site, side: Side, needs: ClusterNeeds, clock: Clock) -> list[
     script = (KIT / SCRIPT).read_bytes()
     page = _page(site, side, needs, script).render((KIT / PAGE).read_text())
     wanted = {kit_key(SCRIPT): script, kit_key(PAGE): page.encode()}
-    written = [f"{vault.bucket}/{key}" for key, content in wanted.items() if vault.replace(key, content)]
+    written = [f"{vault.bucket}/{key}" for key, content in wanted.items() if replace(vault, key, content)]
     _forget_old(vault, site, clock)
     return written
 
