@@ -158,6 +158,7 @@ def test_verify_reads_every_byte_of_both_vaults(live: Live) -> None:
             "faults",
             "not_proven",
             "not_in_second_region",
+            "half_registered",
             "server_versions",
         }
         assert vault["bytes_read"] > 0

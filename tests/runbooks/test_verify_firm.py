@@ -172,18 +172,20 @@ def test_a_vault_without_its_mark_is_named(stored: Site, cloud: Cloud) -> None:
 
 
 def test_points_are_looked_for_in_both_vaults(stored: Site) -> None:
-    """One that is said to be in both, one that is not yet, and one that the primary has lost."""
+    """One that is said to be in both, one that is not yet, one that the primary has lost, one half registered."""
     point = catalog.latest_point(stored.primary)
-    waiting, lost = (
+    waiting, lost, half = (
         point.model_copy(update={"id": each, "verified_replica_at": None})
-        for each in ("20261121T080000000Z", "20261122T080000000Z")
+        for each in ("20261121T080000000Z", "20261122T080000000Z", "20261123T080000000Z")
     )
+    half = half.model_copy(update={"registered_at": utc_now()})
     stored.primary.put_register(keys.point(waiting.id), waiting, locked_until=None)
-    stored.replica.put_register(keys.point(lost.id), lost, locked_until=None)
+    for each in (lost, half):
+        stored.replica.put_register(keys.point(each.id), each, locked_until=None)
     primary, replica = verify_vaults(stored.vaults, deep=False)
     named = [(fault.key, fault.what) for fault in primary.faults]
     assert named == [(keys.point(lost.id), "it is missing: the replica vault registers it")]
-    assert primary.not_in_second_region == (waiting.id,)
+    assert (primary.not_in_second_region, primary.half_registered) == ((waiting.id,), (half.id,))
     told = {fault.key: fault.what for fault in replica.faults}
     assert told[keys.point(point.id)] == "it is missing: it was verified here once"
     assert keys.point(waiting.id) not in told

@@ -54,6 +54,7 @@ def _plain(verification: "Verification") -> dict[str, Any]:
         "faults": _named(verification.faults),
         "not_proven": _named(verification.unproven),
         "not_in_second_region": list(verification.not_in_second_region),
+        "half_registered": list(verification.half_registered),
         "server_versions": list(verification.server_versions),
     }
 
@@ -76,6 +77,8 @@ def _show(found: "Sequence[Verification]") -> None:
         click.echo(f"{one.bucket}: {one.objects:,} objects{read}, {len(one.faults):,} missing or damaged{unproven}{of}")
         for point_id in one.not_in_second_region:
             click.echo(f"{point_id} is not yet in the second region")
+        for point_id in one.half_registered:
+            click.echo(f"{point_id} is registered in the replica alone: the next backup completes it")
 
 
 def _show_unproven(one: "Verification") -> None:

@@ -43,9 +43,11 @@ class Verification:
     faults: tuple[Fault, ...]
     unproven: tuple[Fault, ...] = ()
     """What nothing covers: it may be sound, and nobody can tell."""
-    points: Mapping[str, bool] = field(default_factory=dict)
-    """The recovery points that are registered here, and whether their registers say that both vaults were verified."""
+    points: Mapping[str, Point | None] = field(default_factory=dict)
+    """The recovery points that are registered here, by id; ``None`` for one that cannot be read."""
     not_in_second_region: tuple[str, ...] = ()
+    half_registered: tuple[str, ...] = ()
+    """In the replica alone: a killed run leaves that, and the next one completes it."""
     server_versions: tuple[int, ...] = ()
     """Of the base backups, as PostgreSQL counts them: what one of them had wrong may be in what it backed up."""
 
@@ -53,8 +55,10 @@ class Verification:
 def verify_vaults(vaults: Sequence[Vault], *, deep: bool, progress: Progress | None = None) -> tuple[Verification, ...]:
     """One, or the primary and the replica, which are then compared as well. Raises ``WrongVault``; damage is reported,
     so that all of it is seen."""
-    found = tuple(verify_vault(vault, deep=deep, progress=progress) for vault in vaults)
-    return compared(*found) if len(found) > 1 else found
+    found = [verify_vault(vault, deep=deep, progress=progress) for vault in vaults]
+    if len(found) > 1 and not any(fault.key == keys.FIRM for one in found for fault in one.faults):
+        found = [_with_lost_points(vaults[0], vaults[1], *found), _with_lost_copies(vaults[0], *found)]
+    return tuple(found)
 
 
 def verify_vault(vault: Vault, *, deep: bool, progress: Progress | None = None) -> Verification:
@@ -72,30 +76,36 @@ def verify_vault(vault: Vault, *, deep: bool, progress: Progress | None = None) 
         return _Reading(vault, listing, step, deep=deep).verification()
 
 
-def compared(primary: Verification, replica: Verification) -> tuple[Verification, Verification]:
-    """What only both together tell: a point that one of them has registered."""
-    if any(fault.key == keys.FIRM for fault in (*primary.faults, *replica.faults)):
-        return primary, replica
-    gone = [each for each in replica.points if each not in primary.points]
-    only_here = [each for each in primary.points if each not in replica.points]
-    return (
-        replace(
-            primary,
-            faults=(*primary.faults, *(_lost(primary, each, "the replica vault registers it") for each in gone)),
-            not_in_second_region=tuple(each for each in only_here if not primary.points[each]),
-        ),
-        replace(
-            replica,
-            faults=(
-                *replica.faults,
-                *(_lost(replica, each, "it was verified here once") for each in only_here if primary.points[each]),
-            ),
-        ),
-    )
+def _with_lost_points(ours: Vault, other: Vault, primary: Verification, replica: Verification) -> Verification:
+    """What the replica registers and the primary does not: half registered where it is newer than all that is here."""
+    newest = max((point.registered_at for point in primary.points.values() if point), default=None)
+    lost, half = list[Fault](), list[str]()
+    for point_id in _only_in(other, replica, primary):
+        point = replica.points[point_id]
+        if point and (newest is None or point.registered_at > newest):
+            half.append(point_id)
+        else:
+            lost.append(Fault(ours.bucket, keys.point(point_id), "it is missing: the replica vault registers it"))
+    waiting = (each for each in _only_in(ours, primary, replica) if not _had_copy(primary.points[each]))
+    faults = (*primary.faults, *lost)
+    return replace(primary, faults=faults, half_registered=tuple(half), not_in_second_region=tuple(waiting))
 
 
-def _lost(vault: Verification, point_id: str, why: str) -> Fault:
-    return Fault(vault.bucket, keys.point(point_id), f"it is missing: {why}")
+def _with_lost_copies(ours: Vault, primary: Verification, replica: Verification) -> Verification:
+    """What the primary registers as verified in both, and the replica has not."""
+    lost = (each for each in _only_in(ours, primary, replica) if _had_copy(primary.points[each]))
+    faults = (Fault(replica.bucket, keys.point(each), "it is missing: it was verified here once") for each in lost)
+    return replace(replica, faults=(*replica.faults, *faults))
+
+
+def _only_in(vault: Vault, here: Verification, there: Verification) -> Iterator[str]:
+    """Of what is registered here still: the two were not listed in the same moment, and expire may be under way."""
+    return (each for each in here.points if each not in there.points and vault.head(keys.point(each)))
+
+
+def _had_copy(point: Point | None) -> bool:
+    """One that cannot be read counts as one that had."""
+    return point is None or point.verified_replica_at is not None
 
 
 @dataclass(slots=True)
@@ -136,10 +146,9 @@ class _Reading:
     def _named(self, found: Mapping[str, str]) -> tuple[Fault, ...]:
         return tuple(Fault(self.vault.bucket, key, what) for key, what in sorted(found.items()))
 
-    def _registered(self) -> dict[str, bool]:
-        """One that cannot be read counts as one that has been copied."""
+    def _registered(self) -> dict[str, Point | None]:
         listed = [key.removeprefix(keys.POINTS).removesuffix(".json") for key in self.listing.under(keys.POINTS)]
-        return dict.fromkeys(listed, True) | {each.id: each.verified_replica_at is not None for each in self.points}
+        return dict.fromkeys(listed) | {point.id: point for point in self.points}
 
     def _look(self, item: Expected) -> tuple[Expected, str | None]:
         size = self.listing.sizes.get(item.key)
