@@ -58,6 +58,7 @@ class ReplicateWal(FirmOperator):
             if not night.is_last_try or replica_away(site) is None:
                 raise
             tell_once(site, second_region_alert(site, clock=utc_now), night.context)
+            tell_of_roll_backs(site, night)
             raise AirflowSkipException(error.what) from error
         if is_told_of_second_region(site.primary):
             tell_once(site, second_region_alert(site, clock=utc_now), night.context)

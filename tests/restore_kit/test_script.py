@@ -23,6 +23,7 @@ TEXT = (KIT / SCRIPT).read_text()
 
 def test_python_3_10_reads_it() -> None:
     ast.parse(TEXT, feature_version=(3, 10))
+    assert not re.search(r"^from datetime import .*\bUTC\b", TEXT, re.MULTILINE)  # 3.11 has it first
 
 
 def test_it_imports_nothing_of_ours() -> None:

@@ -1,5 +1,6 @@
 """The records of restores in a firm's vaults."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from include.muniment.adapters.authenticity import read_register
@@ -8,7 +9,7 @@ from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.approval import Approval
 from include.muniment.domain.restore_record import ContactTold, RestoreRecord, RolledBack
-from include.muniment.errors import ObjectMissing
+from include.muniment.errors import ObjectMissing, StoreUnavailable
 
 
 def write_record(site: Site, record: RestoreRecord, *, locked_until: datetime) -> RestoreRecord:
@@ -55,10 +56,11 @@ def untold(vault: Vault) -> tuple[RolledBack, ...]:
 
 
 def write_told(site: Site, told: ContactTold, *, locked_until: datetime) -> None:
-    """Into both vaults; who comes later finds that it was done."""
-    for vault in (site.replica, site.primary):
-        if vault.head(keys.rolled_back_told(told.id)) is None:
-            vault.put_register(keys.rolled_back_told(told.id), told, locked_until=locked_until)
+    """Into the primary, where ``untold`` looks, and into the replica where it answers: nobody is told twice for it."""
+    key = keys.rolled_back_told(told.id)
+    site.primary.put_register(key, told, locked_until=locked_until)
+    with suppress(StoreUnavailable):
+        site.replica.put_register(key, told, locked_until=locked_until)
 
 
 def _keys(vault: Vault) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from itertools import accumulate, chain
@@ -764,7 +764,7 @@ def position(lsn: str) -> int:
     return (high << 32) + low
 
 
-EARLIEST = datetime.min.replace(tzinfo=UTC)
+EARLIEST = datetime.fromisoformat("0001-01-01T00:00:00+00:00")  # datetime.UTC is younger than Python 3.10
 
 
 def written_at(vault: Vault, key: str) -> datetime:
