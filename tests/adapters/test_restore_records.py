@@ -4,14 +4,25 @@ from datetime import timedelta
 
 import pytest
 
+from include.demo.cloud import Cloud
 from include.muniment.adapters.inventory import read_inventories
-from include.muniment.adapters.restore_records import find_record, records, write_record
-from include.muniment.adapters.site import Site
+from include.muniment.adapters.restore_records import (
+    find_record,
+    records,
+    rolled_back,
+    untold,
+    write_record,
+    write_rolled_back,
+    write_told,
+)
+from include.muniment.adapters.site import Site, build_site
 from include.muniment.domain import keys
-from include.muniment.domain.restore_record import RestoreRecord
+from include.muniment.domain.restore_record import ContactTold, RestoreRecord, RolledBack
 from include.muniment.errors import AlreadyRegistered
 from include.muniment.ports import utc_now
+from tests.faults.worker import through
 from tests.fixtures.cut_overs import plan_of
+from tests.fixtures.faults import FaultProxy
 
 
 def record_of(site: Site, restore_id: str) -> RestoreRecord:
@@ -60,3 +71,31 @@ def test_records_are_listed_and_retention_does_not_see_them(site17: Site) -> Non
         write_record(site17, record, locked_until=None)  # type: ignore[arg-type]
     assert list(records(site17.primary)) == made
     assert all(inventory.versions == () for inventory in read_inventories(site17))
+
+
+def undone(site: Site, restore_id: str) -> RolledBack:
+    facts = {"why": "wrong night", "was_live": True, "abandoned": 2, "timeline": 1, "ended_at": utc_now()}
+    return RolledBack(id=restore_id, firm=site.firm.id, run="test", **facts)
+
+
+def test_a_damaged_record_of_a_way_back_stops_no_restore(site17: Site, cloud: Cloud) -> None:
+    """Planning reads them."""
+    whole, damaged = (undone(site17, f"20261121T1{hour}0000000Z") for hour in (4, 5))
+    for record in (whole, damaged):
+        write_rolled_back(site17.primary, record, locked_until=utc_now())
+    s3 = cloud.client("s3", site17.primary.region)
+    s3.put_object(Bucket=site17.primary.bucket, Key=keys.rolled_back(damaged.id), Body=b"not what was written")
+    assert rolled_back(site17.primary) == (whole,)
+
+
+def test_that_the_contact_was_told_is_kept_though_the_other_region_is_away(
+    site17: Site, faulty_store: FaultProxy
+) -> None:
+    record = undone(site17, "20261121T160000000Z")
+    write_rolled_back(site17.primary, record, locked_until=utc_now())
+    firm, postgres, aws = through(site17, faulty_store.endpoint_url)
+    faulty_store.fail("reset", region=site17.replica.region)
+    told = ContactTold(id=record.id, firm=firm.id, contact="Dana: told", at=utc_now())
+    write_told(build_site(firm, postgres.conninfo(), aws.clients()), told, locked_until=utc_now())
+    assert untold(site17.primary) == ()
+    assert site17.replica.head(keys.rolled_back_told(record.id)) is None

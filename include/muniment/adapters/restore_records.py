@@ -9,7 +9,7 @@ from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.approval import Approval
 from include.muniment.domain.restore_record import ContactTold, RestoreRecord, RolledBack
-from include.muniment.errors import ObjectMissing, StoreUnavailable
+from include.muniment.errors import Damaged, ObjectMissing, StoreUnavailable
 
 
 def write_record(site: Site, record: RestoreRecord, *, locked_until: datetime) -> RestoreRecord:
@@ -32,8 +32,16 @@ def records(vault: Vault) -> tuple[RestoreRecord, ...]:
 
 
 def rolled_back(vault: Vault) -> tuple[RolledBack, ...]:
-    """Every cut-over that was undone, oldest first."""
-    return tuple(read_register(vault, RolledBack, key) for key in _keys(vault) if key.endswith(keys.ROLLED_BACK))
+    """Every cut-over that was undone, oldest first.
+
+    A damaged record stops no restore: verify names it, and WAL tells the same once the cluster has archived again.
+    """
+    found = []
+    for key in _keys(vault):
+        if key.endswith(keys.ROLLED_BACK):
+            with suppress(Damaged):
+                found.append(read_register(vault, RolledBack, key))
+    return tuple(found)
 
 
 def is_rolled_back(vault: Vault, restore_id: str) -> bool:
