@@ -55,7 +55,9 @@ def test_the_plan_then_the_repair_then_nothing_to_do(
     firm, chunk = site.firm.id, backup.archives[0].chunks[0]
     delete(cloud, site, "primary", chunk.key)
     delete(cloud, site, "replica", keys.point(backup.point))
-    assert "one region" in muniment("points", firm).out
+    lacking = [each["lacking"] for each in json.loads(muniment("points", firm, "--json").out)["vaults"]]
+    lacks = [[chunk.key], [keys.point(backup.point)]]
+    assert lacking == [[{"point": backup.point, "lacks": each}] for each in lacks]
 
     plan = muniment("repair", firm, "--plan")
     assert plan.code == 0
@@ -70,7 +72,8 @@ def test_the_plan_then_the_repair_then_nothing_to_do(
     asked = muniment("repair", firm)
     assert (asked.code, "say --yes to write" in asked.err) == (2, True)
     assert muniment("repair", firm, "--yes").out.splitlines()[-1] == "brought 2 objects"
-    assert "both regions" in muniment("points", firm).out
+    lacking = [each["lacking"] for each in json.loads(muniment("points", firm, "--json").out)["vaults"]]
+    assert lacking == [[], []]
     answer = json.loads(muniment("repair", firm, "--yes", "--json").out)
     assert answer == {"firm": firm, "bring": [], "lost": [], "done": False, "failed": []}
 
