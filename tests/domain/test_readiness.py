@@ -158,6 +158,15 @@ ONE_FAULT: list[tuple[dict[str, Any], Finding]] = [
             "warning",
         ),
     ),
+    (
+        {"version_num": 150018, "summarize_wal": False, "tablespaces_in_place": ["pg_tblspc/16400", "pg_tblspc/16401"]},
+        Finding(
+            "a base backup of PostgreSQL 15 leaves out pg_tblspc/16400, pg_tblspc/16401: "
+            "tablespaces that are folders of the data directory",
+            "stop the server, move each folder out of the data directory, put a symbolic link of its name in its place"
+            " (docs/recovery.md), start it again.",
+        ),
+    ),
 ]
 
 

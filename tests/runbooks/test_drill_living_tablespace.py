@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
+from include.muniment.adapters import catalog, isolation_launcher
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.domain.drill import choose_target
@@ -18,10 +18,12 @@ from include.muniment.domain.drill_evidence import Means
 from include.muniment.domain.firm import ControlTotalsPolicy
 from include.muniment.domain.register import new_id
 from include.muniment.domain.wal import Lsn
+from include.muniment.errors import DrillFailed
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.drill import run_drill
 from include.muniment.runbooks.nightly import run_chain
 from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.kernels import launcher_of_an_older_kernel
 from tests.fixtures.living import digests, folder_of_the_firm
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script, sql
@@ -87,3 +89,14 @@ def test_a_drill_passes_and_changes_nothing_that_lives(firm: Firm, by: Means, tm
     assert found.passed, found.failed_checks
     assert digests(firm.place) == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kernel_that_cannot_fence_a_server_in_lets_no_drill_begin(
+    firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation_launcher, "__file__", str(launcher_of_an_older_kernel(tmp_path, 2)))
+    scratch = tmp_path / "scratch"
+    with pytest.raises(DrillFailed, match="the kernel's Landlock must have version 3, and has version 2") as raised:
+        run_drill(firm.site, drill_id=new_id(utc_now()), run_dir=scratch, clock=utc_now, side="primary", by="muniment")
+    assert not scratch.exists() or list(scratch.iterdir()) == []
+    assert "writing outside of its folder" in str(raised.value)

@@ -9,6 +9,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from include.muniment.adapters import swap
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.staging_records import StagingFolder
@@ -175,6 +176,7 @@ def test_a_staging_on_the_live_host_changes_nothing_that_lives(firm: Firm, tmp_p
         assert rows(staged, "INSERT INTO ledger VALUES (0) RETURNING id") == [(0,)]
         for oid, place in where(staged).values():
             assert place == str(folder.path / "data-tablespaces" / str(oid))
+        assert swap.tablespaces_of(folder.data_dir) == dict(where(staged).values()), "what a cut-over brings along"
         rows(staged, "DROP TABLE ledger, draft, letter")
         rows(staged, "DROP TABLESPACE matters")
         rows(staged, "DROP TABLESPACE letters")

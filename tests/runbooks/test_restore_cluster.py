@@ -25,6 +25,8 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.wal_spool import spool_beside
 from include.muniment.domain.restore_settings import start_command
 from include.muniment.errors import DiskFull, ObjectDamaged, TargetNotEmpty, WrongVault
+from include.muniment.ports import utc_now
+from include.muniment.runbooks.check_firm import check_firm
 from include.muniment.runbooks.restore_cluster import RestoredCluster, restore_cluster
 from include.muniment.runbooks.restore_target import tablespace_root
 from tests.fixtures.clusters import ClusterFactory
@@ -217,3 +219,35 @@ def test_the_firms_own_settings_do_not_lead_its_copy_back_to_it(
     finally:
         copy.kill()
     assert digests(own, source.data_dir) == before
+
+
+def test_a_tablespace_in_place_is_backed_up_like_any_other_or_the_backup_is_refused(
+    source: LocalCluster,
+    site_factory: SiteFactory,
+    wal_folder: Path,
+    run_dir: Path,
+    programs: PostgresPrograms,
+    start: Start,
+) -> None:
+    """As a cluster has it that was itself restored, where nobody moved it since."""
+    place = folder_of_the_firm(run_dir / f"space-{wal_folder.name}")
+    rows(source, f"CREATE TABLESPACE ordinary LOCATION '{place}'")
+    with psycopg.connect(source.conninfo(), autocommit=True) as session:
+        session.execute("SET allow_in_place_tablespaces = on")
+        session.execute("CREATE TABLESPACE inside LOCATION ''")
+        session.execute("CREATE TABLE closed TABLESPACE inside AS SELECT n AS id FROM generate_series(1, 5000) n")
+    site = site_factory(source)
+    oid = rows(source, "SELECT oid FROM pg_tablespace WHERE spcname = 'inside'")[0][0]
+    stopped = [found.what for found in check_firm(site, clock=utc_now) if found.severity == "stop"]
+    left_out = f"a base backup of PostgreSQL 15 leaves out pg_tblspc/{oid}: tablespaces that are folders of the data"
+    assert any(what.startswith(left_out) for what in stopped) == (programs.major == 15)
+    if programs.major == 15:
+        return
+    point = back_up(site, "20261120T080000000Z")
+    source.stop()
+    into = run_dir / site.firm.id / "data"
+    plan = plan_for(site.primary, point, into)
+    restored = restore_cluster(site.primary, plan, programs=programs, restore_command=restore_from(wal_folder))
+    cluster = start(restored, programs)
+    assert rows(cluster, "SELECT count(*) FROM closed") == [(5000,)]
+    assert len(restored.tablespaces) == 2

@@ -24,6 +24,8 @@ SELECT current_setting('server_version_num')::int AS version_num,
        last_failed_time AS last_failed_at,
        last_failed_wal,
        has_function_privilege('pg_switch_wal()', 'execute') AS may_switch_wal,
+       ARRAY(SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE pg_tablespace_location(oid) ~ '^pg_tblspc/')
+         AS tablespaces_in_place,
        clock_timestamp() AS now
   FROM pg_stat_archiver
 """

@@ -1,6 +1,6 @@
 """May a backup start? The rules of check_firm; adapters gather the facts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ from include.muniment.domain.units import human_duration, human_size
 
 SUPPORTED_MAJORS = range(15, 19)
 FIRST_INCREMENTAL_MAJOR = 17
+_SENDS_IN_PLACE = 16
 # Half of the 15 minutes at which S3 refuses a request's signature, rounded down to leave time to act.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 # A gigabyte of segments of 16 MiB: the archiver is not a little late, it cannot keep up.
@@ -40,6 +41,8 @@ class ServerFacts:
     tls: bool
     is_local: bool
     now: datetime
+    tablespaces_in_place: Sequence[str] = ()
+    """Folders of the data directory: as a restore leaves those that the WAL made."""
     missing: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     """Of the tables and columns that the firm's file names."""
@@ -56,6 +59,7 @@ def server_findings(facts: ServerFacts, policy: Policy, vault_since: datetime | 
     yield from _archiver(facts, vault_since)
     yield from _incrementals(facts, policy)
     yield from _lost_changes(facts, policy)
+    yield from _in_place(facts)
     yield from _rights(facts)
     yield from _named_tables(facts)
     yield from _warnings(facts)
@@ -87,6 +91,17 @@ def _wal_settings(facts: ServerFacts) -> Iterator[Finding]:
         yield Finding(
             f"no wal sender is free: {facts.wal_senders} of max_wal_senders = {facts.max_wal_senders} are in use",
             f"ALTER SYSTEM SET max_wal_senders = {facts.max_wal_senders + 5}; then restart the server.",
+        )
+
+
+def _in_place(facts: ServerFacts) -> Iterator[Finding]:
+    """Without a word, PostgreSQL 15 sends neither the folder nor a tar of its own."""
+    if facts.major < _SENDS_IN_PLACE and facts.tablespaces_in_place:
+        yield Finding(
+            f"a base backup of PostgreSQL {facts.major} leaves out {', '.join(facts.tablespaces_in_place)}: "
+            "tablespaces that are folders of the data directory",
+            "stop the server, move each folder out of the data directory, put a symbolic link of its name in its place"
+            " (docs/recovery.md), start it again.",
         )
 
 
