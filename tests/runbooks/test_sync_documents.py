@@ -447,7 +447,7 @@ def test_what_is_larger_than_one_copy_request_goes_in_parts(site: Site, desk: De
     assert _locked_until(site, entry.object) == entry.locked_until
     notes = Notes()
     snapshot = sync_documents(site, snapshot_id=new_id(utc_now()), clock=utc_now, progress=notes)
-    because = "because S3 keeps no SHA-256 of what it copied in parts"
+    because = "because the store gave no SHA-256 of their copies"
     assert notes.taken == [f"new documents read once, {because}: 1, 25,600 bytes"]
     assert contents(site, snapshot) == {"scan.tif": body}
     assert copies_in(site) == 1

@@ -72,7 +72,7 @@ def _sync(site: Site, snapshot_id: str, accept_shrink: bool, progress: Progress)
     entries = _carry_out(plan, copies, site.policy.documents.copies_at_once, progress)
     if copies.read_back:
         progress.note(
-            "new documents read once, because S3 keeps no SHA-256 of what it copied in parts: "
+            "new documents read once, because the store gave no SHA-256 of their copies: "
             f"{len(copies.read_back):,}, {sum(copies.read_back):,} bytes"
         )
     if not accept_shrink:

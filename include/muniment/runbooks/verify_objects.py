@@ -19,7 +19,7 @@ from include.muniment.domain.register import Backup, Chunk, DocumentSnapshot, Do
 from include.muniment.errors import Damaged, ObjectMissing
 
 UNLISTED = "no document list names it, so nothing tells what its bytes should be"
-NO_DIGEST = "its document list has no sha256 of it: an earlier version copied it in parts and did not read it"
+NO_DIGEST = "its document list has no sha256 of it: the store gave none, and an earlier version did not read it"
 NO_KEY = "the vault is from before there were authentication codes"
 
 
