@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException
 from muniment_airflow.failure_report import what_happened
-from muniment_airflow.operators import ReplicateWal
+from muniment_airflow.wal_operators import ReplicateWal
 
 from include.muniment.adapters.restore_records import records, untold, write_rolled_back
 from include.muniment.adapters.site import Site
