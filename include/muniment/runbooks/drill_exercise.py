@@ -98,7 +98,7 @@ class Exercise:
             cluster = lay_out(self.site, self.side, aim.point, scratch, clock=self.clock, progress=record.progress)
         base_s = record.last_step_s
         with record.step("fetch WAL"):
-            fetch_wal(self.vault, aim.point, aim.target, scratch)
+            fetch_wal(self.vault, aim.point, aim.target, scratch, record.progress)
         wal_s = record.last_step_s
         with record.step("pg_verifybackup"):
             record.found([_verified(cluster)])

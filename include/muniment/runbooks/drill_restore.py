@@ -132,10 +132,10 @@ def lay_out(
     return LocalCluster(found.data_dir, PostgresPrograms.find(found.major))
 
 
-def fetch_wal(vault: Vault, point: Point, target: DrillTarget, scratch: Scratch) -> int:
+def fetch_wal(vault: Vault, point: Point, target: DrillTarget, scratch: Scratch, progress: Progress) -> int:
     """Everything between the base backup and the target, and each timeline's history. Returns the number of files."""
     span = WalSpan.from_backup(catalog.find_backup(vault, point.backup), target.lsn, point.wal.timeline)
-    return fetch_wal_beside([vault], point.system_identifier, span, scratch.wal)
+    return fetch_wal_beside([vault], point.system_identifier, span, scratch.wal, progress)
 
 
 @contextmanager
