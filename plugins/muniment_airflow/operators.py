@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.muniment.domain.register import CopyProof, WalProof, new_id
+from include.muniment.domain.proofs import CopyProof, WalProof
+from include.muniment.domain.register import new_id
 from include.muniment.errors import UnknownParameter
 from include.muniment.ports import utc_now
 from muniment_airflow.failures import errors_as_airflow

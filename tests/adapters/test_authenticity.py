@@ -12,7 +12,8 @@ from include.muniment.adapters.authenticity import get_authentic, mac_key, read_
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
-from include.muniment.domain.register import FirmMark, Hold
+from include.muniment.domain.hold import Hold
+from include.muniment.domain.register import FirmMark
 from include.muniment.errors import ObjectDamaged
 from include.muniment.ports import utc_now
 

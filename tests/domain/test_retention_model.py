@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from include.muniment.domain import keys
 from include.muniment.domain.closure import missing_here, wal_of_point
 from include.muniment.domain.firm import Policy
+from include.muniment.domain.hold import Hold
 from include.muniment.domain.inventory import ObjectVersion, WalFile
-from include.muniment.domain.register import Hold, Point
+from include.muniment.domain.register import Point
 from tests.domain.worlds import DAY, World, make_policy
 
 type Lost = dict[int, set[int]]

@@ -7,10 +7,11 @@ from typing import Any
 from include.muniment.domain import keys
 from include.muniment.domain.expiry import VaultPlan
 from include.muniment.domain.firm import BaseBackups, Policy, RecoveryClass
+from include.muniment.domain.hold import Hold
 from include.muniment.domain.inventory import BackupFacts, Inventory, ObjectVersion
 from include.muniment.domain.lease import Standing
 from include.muniment.domain.named_documents import NamedDocuments, SnapshotIndex
-from include.muniment.domain.register import ControlTotals, Hold, Point, WalRange, new_id
+from include.muniment.domain.register import ControlTotals, Point, WalRange, new_id
 from include.muniment.domain.retention import plan_expiry
 from include.muniment.domain.wal import Lsn, WalSegment
 

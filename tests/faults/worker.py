@@ -14,7 +14,8 @@ from pathlib import Path
 from include.muniment.adapters.logins import Login
 from include.muniment.adapters.site import Site, build_site
 from include.muniment.domain.firm import Firm
-from include.muniment.domain.register import Backup, CopyProof, WalProof
+from include.muniment.domain.proofs import CopyProof, WalProof
+from include.muniment.domain.register import Backup
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.back_up_cluster import back_up_cluster
 from include.muniment.runbooks.back_up_config import back_up_config

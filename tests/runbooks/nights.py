@@ -6,15 +6,14 @@ from datetime import datetime, timedelta
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
+from include.muniment.domain.proofs import CopyProof, WalProof
 from include.muniment.domain.register import (
     Archive,
     Backup,
     Chunk,
     ControlTotals,
-    CopyProof,
     DocumentSnapshot,
     DocumentVersion,
-    WalProof,
     WalRange,
     new_id,
 )

@@ -10,7 +10,8 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.wal_ledgers import KnownFacts, WalLedgers
 from include.muniment.domain import keys
-from include.muniment.domain.register import Backup, CopyProof, new_id
+from include.muniment.domain.proofs import CopyProof
+from include.muniment.domain.register import Backup, new_id
 from include.muniment.domain.wal_facts import SegmentFacts, VerifiedWal
 from include.muniment.errors import AccessDenied, AnotherRunIsActive, ObjectDamaged, ObjectMissing
 from include.muniment.ports import utc_now

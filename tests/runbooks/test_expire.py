@@ -16,7 +16,8 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.expiry import ExpiryPlan
-from include.muniment.domain.register import Backup, DocumentSnapshot, Hold
+from include.muniment.domain.hold import Hold
+from include.muniment.domain.register import Backup, DocumentSnapshot
 from include.muniment.errors import AccessDenied, NotVerified, RegisterHidden
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.copy_to_replica import copy_to_replica

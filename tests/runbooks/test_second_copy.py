@@ -12,7 +12,8 @@ from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
-from include.muniment.domain.register import Backup, CopyProof, Point
+from include.muniment.domain.proofs import CopyProof
+from include.muniment.domain.register import Backup, Point
 from include.muniment.ports import Silent, utc_now
 from include.muniment.runbooks.expire import expire
 from include.muniment.runbooks.register_recovery_point import register_recovery_point

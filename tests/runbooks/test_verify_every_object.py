@@ -18,7 +18,8 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.approval import Approval
-from include.muniment.domain.register import Hold, new_id
+from include.muniment.domain.hold import Hold
+from include.muniment.domain.register import new_id
 from include.muniment.errors import MunimentError
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.drill import run_drill

@@ -14,10 +14,10 @@ from include.muniment.adapters.leases import standing_leases
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
+from include.muniment.domain.hold import Hold
 from include.muniment.domain.inventory import PREFIXES, BackupFacts, Inventory, ObjectVersion
 from include.muniment.domain.lease import Standing
 from include.muniment.domain.named_documents import NamedDocuments, SnapshotIndex
-from include.muniment.domain.register import Hold
 from include.muniment.errors import RegisterHidden
 
 _AT_ONCE = 16

@@ -8,7 +8,8 @@ from include.muniment.adapters.at_once import at_once
 from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
-from include.muniment.domain.register import Backup, DocumentSnapshot, Hold, Point
+from include.muniment.domain.hold import Hold
+from include.muniment.domain.register import Backup, DocumentSnapshot, Point
 from include.muniment.domain.repair import Registers
 from include.muniment.errors import Damaged
 

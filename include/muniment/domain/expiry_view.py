@@ -8,8 +8,9 @@ from functools import cached_property
 from include.muniment.domain.closure import missing_here
 from include.muniment.domain.expiry import Verdict
 from include.muniment.domain.firm import Policy
+from include.muniment.domain.hold import Hold
 from include.muniment.domain.inventory import Group, Inventory, Kind, WalFile, group_versions
-from include.muniment.domain.register import Hold, Point
+from include.muniment.domain.register import Point
 from include.muniment.domain.units import format_duration
 from include.muniment.domain.wal import SystemIdentifier
 

@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import Literal, Self
 
 from include.muniment.domain import keys
+from include.muniment.domain.hold import Hold
 from include.muniment.domain.lease import Standing
 from include.muniment.domain.named_documents import NamedDocuments
-from include.muniment.domain.register import Backup, Hold, Point
+from include.muniment.domain.register import Backup, Point
 from include.muniment.domain.wal import Lsn, SystemIdentifier, WalSegment, is_history, is_segment
 
 type Kind = Literal["point", "snapshot", "config", "backup", "wal", "document", "ledger"]

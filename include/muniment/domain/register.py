@@ -243,26 +243,6 @@ class WalHole(Document):
         )
 
 
-class WalProof(Document):
-    """What verify_wal_checkpoint has proven about one backup's WAL in the primary vault."""
-
-    wal: WalRange
-    windows: tuple[RecoveryWindow, ...]
-    new_holes: tuple[WalHole, ...] = ()
-    """Holes that the newest recovery point did not know of."""
-    effective_rpo_s: float
-    verified_at: AwareDatetime
-
-
-class CopyProof(Document):
-    """What copy_to_replica has copied and read back."""
-
-    objects_copied: int
-    objects_already_there: int
-    bytes_copied: int
-    verified_at: AwareDatetime
-
-
 class Point(Document):
     """``points/<id>.json``: base backup + WAL range + document snapshot + config snapshot of one night."""
 
@@ -301,22 +281,6 @@ class Point(Document):
     @property
     def measured(self) -> Measured:
         return self.taken_at, self.control_totals.lsn, self.id
-
-
-class Hold(Document):
-    """``holds/<id>.json``: a legal hold. While this object exists, nothing that it covers is deleted."""
-
-    format: Literal[1] = 1
-    id: str
-    reason: str
-    placed_by: str
-    placed_at: AwareDatetime
-    covers_from: AwareDatetime
-    covers_until: AwareDatetime | None = None
-    """``None``: whatever is still to come, too."""
-
-    def covers(self, at: datetime) -> bool:
-        return self.covers_from <= at and (self.covers_until is None or at <= self.covers_until)
 
 
 def new_id(now: datetime) -> str:

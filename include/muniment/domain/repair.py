@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from include.muniment.domain import keys
 from include.muniment.domain.closure import WalNeed
+from include.muniment.domain.hold import Hold
 from include.muniment.domain.inventory import BackupFacts, WalFile
-from include.muniment.domain.register import Backup, Chunk, DocumentSnapshot, Hold, Point, StoredFile
+from include.muniment.domain.register import Backup, Chunk, DocumentSnapshot, Point, StoredFile
 from include.muniment.domain.units import human_size
 
 type Kind = Literal["content", "list", "backup", "point"]

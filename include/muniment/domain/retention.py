@@ -10,8 +10,9 @@ from include.muniment.domain.closure import WalNeed, wal_of_point
 from include.muniment.domain.expiry import VaultPlan, Verdict
 from include.muniment.domain.expiry_view import Reasons, View, name_of
 from include.muniment.domain.firm import Policy
+from include.muniment.domain.hold import Hold
 from include.muniment.domain.inventory import Inventory, Kind
-from include.muniment.domain.register import Hold, Point
+from include.muniment.domain.register import Point
 from include.muniment.domain.units import format_duration
 from include.muniment.domain.wal import SystemIdentifier, is_archivable
 from include.muniment.domain.wal_facts import LedgerSpan

@@ -2,7 +2,8 @@
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.site import Site
-from include.muniment.domain.register import CopyProof, Point
+from include.muniment.domain.proofs import CopyProof
+from include.muniment.domain.register import Point
 from include.muniment.ports import Clock, Progress
 from include.muniment.runbooks.copy_to_replica import copy_to_replica
 from include.muniment.runbooks.identity import prove_identity, require_replica

@@ -16,7 +16,8 @@ from include.muniment.adapters.vault_copy import VaultCopy, Wanted, sizes_under
 from include.muniment.domain import keys
 from include.muniment.domain.closure import WalNeed, segment_number
 from include.muniment.domain.inventory import BackupFacts, WalFile
-from include.muniment.domain.register import Backup, Chunk, CopyProof, StoredFile
+from include.muniment.domain.proofs import CopyProof
+from include.muniment.domain.register import Backup, Chunk, StoredFile
 from include.muniment.domain.retention import chain_locked_until
 from include.muniment.errors import ObjectMissing
 from include.muniment.ports import Clock, Progress, Silent

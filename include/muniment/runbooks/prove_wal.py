@@ -5,7 +5,8 @@ Behind a hole a full backup is the way back: nothing that is restored from it ne
 
 from include.muniment.adapters import catalog
 from include.muniment.adapters.site import Site
-from include.muniment.domain.register import Backup, WalProof
+from include.muniment.domain.proofs import WalProof
+from include.muniment.domain.register import Backup
 from include.muniment.errors import WalGap, WalHoleFound
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.back_up_cluster import back_up_cluster

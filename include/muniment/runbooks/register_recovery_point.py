@@ -19,7 +19,8 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.adapters.vault_copy import VaultCopy
 from include.muniment.domain import keys
-from include.muniment.domain.register import Backup, ControlTotals, CopyProof, Point, WalProof
+from include.muniment.domain.proofs import CopyProof, WalProof
+from include.muniment.domain.register import Backup, ControlTotals, Point
 from include.muniment.domain.retention import chain_locked_until, point_locked_until
 from include.muniment.errors import NotVerified, ObjectMissing
 from include.muniment.ports import Clock, Silent

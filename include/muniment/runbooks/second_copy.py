@@ -15,7 +15,8 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.adapters.vault_copy import VaultCopy
 from include.muniment.domain import keys
-from include.muniment.domain.register import CopyProof, Point
+from include.muniment.domain.proofs import CopyProof
+from include.muniment.domain.register import Point
 from include.muniment.domain.retention import chain_locked_until, point_locked_until
 from include.muniment.errors import Damaged
 from include.muniment.ports import Clock, Progress, Silent

@@ -10,7 +10,8 @@ from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.wal_archive import WalArchive
 from include.muniment.domain.archive import Archive, effective_rpo_s, holes_between, new_holes
-from include.muniment.domain.register import Backup, WalHole, WalProof, WalRange
+from include.muniment.domain.proofs import WalProof
+from include.muniment.domain.register import Backup, WalHole, WalRange
 from include.muniment.domain.wal import WalSegment, history_name
 from include.muniment.errors import NothingToRestore, WalGap, WalNotYetArchived
 from include.muniment.ports import Clock, Progress, Silent
