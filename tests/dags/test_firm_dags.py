@@ -181,7 +181,7 @@ def test_a_dag_is_the_same_in_every_process(airflow_home: Path) -> None:
     for seed in ("1", "2"):
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}
         done = subprocess.run(
-            [sys.executable, "-c", SERIALIZE], env=env, capture_output=True, text=True, check=True, timeout=60
+            [sys.executable, "-c", SERIALIZE], env=env, capture_output=True, text=True, check=True, timeout=180
         )
         said |= {line for line in done.stdout.splitlines() if line.startswith("DAG ")}
     assert len(said) == 1
