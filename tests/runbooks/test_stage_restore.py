@@ -18,6 +18,7 @@ import pytest
 from include.demo.cloud import Cloud
 from include.demo.documents import Paper
 from include.muniment.adapters import catalog, isolation_launcher, processes
+from include.muniment.adapters.authenticity import code_of
 from include.muniment.adapters.document_bucket import SourceBucket
 from include.muniment.adapters.installed import require_extensions
 from include.muniment.adapters.isolation import IsolatedCluster
@@ -29,7 +30,7 @@ from include.muniment.adapters.staging_records import StagingFolder
 from include.muniment.domain import keys
 from include.muniment.domain.firm import DocumentReference, DrillsPolicy
 from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import new_id
+from include.muniment.domain.register import Point, new_id
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.staging import Staging
 from include.muniment.errors import (
@@ -362,13 +363,17 @@ def test_a_point_remembers_its_extensions_and_a_staging_asks_for_them(site17: Si
     point = catalog.latest_point(site17.primary)
     assert point.extensions == ()
     changed = point.model_copy(update={"extensions": ("vector_of_ours 0.8.0",)})
-    place = {"Bucket": site17.primary.bucket, "Key": keys.point(point.id)}
-    s3 = cloud.client("s3", site17.primary.region)
-    s3.put_object(**place, Body=changed.to_json())
+    s3, key = cloud.client("s3", site17.primary.region), keys.point(point.id)
+
+    def write(register: Point) -> None:
+        told = code_of(site17.primary, key, register.to_json())
+        s3.put_object(Bucket=site17.primary.bucket, Key=key, Body=register.to_json(), Metadata=told)
+
+    write(changed)
     try:
         assert "vector_of_ours" in refused(site17, plan_for(site17, root), ExtensionMissing)
     finally:
-        s3.put_object(**place, Body=point.to_json())
+        write(point)
 
 
 def test_a_place_that_is_no_stagings_is_refused(site17: Site, root: Path) -> None:
