@@ -1,6 +1,11 @@
 """Lists the fixtures, each of which lives in the file that its name says; and the order that the files run in."""
 
+import signal
+
 import pytest
+
+# A run that a shell has put into the background ignores Ctrl-C, and so would every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = [
     "tests.fixtures.cloud",

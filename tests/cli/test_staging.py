@@ -63,7 +63,9 @@ def test_a_staging_from_its_plan_to_its_end(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "scratch" / f"staging-{staged['firm']}-{staged['id']}"
     assert f'{staged["id"]}: psql "{staged["conninfo"]}"' in done.stdout
     assert "1 documents of " in done.stdout
-    assert re.search(r"^held +until 20.* UTC: nothing of it is deleted before then;", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^held +until 20.* UTC: nothing of it is deleted before then or before it", done.stdout, re.MULTILINE
+    )
     assert f"`muniment staging extend {staged['id']} --ttl 24h`" in done.stdout
     assert (staged["passed"], staged["running"]) == (True, True)
     assert not any("password=" in text for text in (done.stdout, done.stderr, str(staged)))

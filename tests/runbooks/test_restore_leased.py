@@ -85,7 +85,7 @@ def test_a_plan_says_until_when_it_can_be_carried_out(stored: Stored, tmp_path: 
     assert abs(held.held_until - (utc_now() + LASTS)) < timedelta(minutes=1)
     assert held == plan.model_copy(update={"held_until": held.held_until})
     (line,) = [line for line in plan_lines(held) if line.startswith("held")]
-    assert f"until {held.held_until:%Y-%m-%d %H:%M:%S} UTC: nothing of it is deleted before then" in line
+    assert f"until {held.held_until:%Y-%m-%d %H:%M:%S} UTC: nothing of it is deleted before then or before" in line
     for vault in stored.site.vaults:
         (lease,) = standing_leases(vault)
         assert abs(lease.until - held.held_until) < timedelta(minutes=1)

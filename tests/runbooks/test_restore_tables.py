@@ -106,6 +106,20 @@ def test_what_is_not_there_is_named_all_at_once(world: World) -> None:
         beside(world, TableSelection())
 
 
+def test_an_unlogged_table_is_not_emptied_as_it_was(world: World) -> None:
+    """A restored copy has none of its rows: in place, all live ones would be gone."""
+    for on in (world.on_live, world.on_staged):
+        on("CREATE UNLOGGED TABLE office.cache (id bigint PRIMARY KEY)")
+    world.on_live("INSERT INTO office.cache SELECT generate_series(1, 50)")
+    how: dict[str, Any] = {"staged": world.staged, "live": world.live, "clock": utc_now}
+    for selection in (TableSelection(("office.cache",)), TableSelection((), ("office",))):
+        for bring_back, more in ((restore_tables, {}), (plan_replacement, {"requested_by": ENGINEER})):
+            with pytest.raises(InvalidConfiguration) as refused:
+                bring_back(firm(), selection, **how, **more)
+            assert refused.value.facts["faults"] == "office.cache is UNLOGGED: no backup has its rows"
+    assert world.on_live("SELECT count(*) FROM office.cache") == [(50,)]
+
+
 def test_a_type_that_the_live_database_lacks_is_postgresqls_to_say_and_leaves_nothing_behind(world: World) -> None:
     world.on_live("ALTER TYPE office.stage RENAME TO phase")
     before = schemas(world)

@@ -14,6 +14,8 @@ type Connection = psycopg.Connection[dict[str, Any]]
 _TABLES = """
     SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema, c.relname AS relation,
            c.relkind = 'p' AS is_partitioned,
+           c.relpersistence = 'u' OR EXISTS (SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class p ON p.oid = t.relid
+                                             WHERE p.relpersistence = 'u') AS is_unlogged,
            coalesce((SELECT array_agg(a.attname::text ORDER BY place) FROM pg_index i,
                      unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place), pg_attribute a
                      WHERE i.indrelid = c.oid AND i.indisprimary AND place <= i.indnkeyatts
@@ -67,6 +69,7 @@ def _table(row: dict[str, Any], columns: dict[int, list[Column]]) -> Table:
         columns=tuple(columns[row["oid"]]),
         primary_key=tuple(row["primary_key"]),
         is_partitioned=row["is_partitioned"],
+        is_unlogged=row["is_unlogged"],
         triggers=tuple(row["triggers"]),
     )
 

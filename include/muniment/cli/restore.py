@@ -200,9 +200,12 @@ def _restore(
             }
         )
         return
-    click.echo(f"recovery point {plan.point} is in {restored.data_dir}")
+    click.echo(f"the base backup of recovery point {plan.point} is in {restored.data_dir}")
     click.echo(f"next: start PostgreSQL {restored.major} there, `{start_command(str(restored.data_dir))}`;")
-    click.echo(f"it replays the WAL to {plan.target}, then opens for writing")
+    click.echo(f"it replays the WAL to {plan.target}, then opens for writing. Its user must own the folder and its")
+    click.echo(
+        "tablespaces (`chown -R`), and have this shell's MUNIMENT_ and AIRFLOW_CONN_ variables, to fetch the WAL;"
+    )
     fenced = fenced_start_command(
         restored.data_dir, tablespace_root(restored.data_dir), spool_beside(restored.data_dir)
     )
@@ -233,6 +236,8 @@ def _stage(
     )
     if as_json:
         say_json({"firm": plan.firm, "plan": plan.model_dump(mode="json"), "staging": staging_as_plain(staged)})
-        return
-    say_staging(staged)
-    click.echo(f"it is destroyed by itself; `muniment staging extend {staged.id} --ttl 24h` gives it more time")
+    else:
+        say_staging(staged)
+        click.echo(f"it is destroyed by itself; `muniment staging extend {staged.id} --ttl 24h` gives it more time")
+    if not staged.passed:  # it stands all the same, to be looked at
+        raise SystemExit(1)

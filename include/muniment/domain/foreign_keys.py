@@ -39,6 +39,8 @@ class Table:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     is_partitioned: bool = False
+    is_unlogged: bool = False
+    """UNLOGGED, or with such a partition: no WAL has its rows, and no backup."""
     triggers: tuple[str, ...] = ()
     """Enabled ones that are not PostgreSQL's own."""
 
@@ -110,8 +112,11 @@ class Catalogue:
         return found
 
     def with_links(self, links: Iterable[ForeignKey], *, shared: Iterable[str]) -> "Catalogue":
-        """Rows of ``shared`` tables hang on nothing, whatever they name; as parents they stay."""
-        apart = set(shared)
+        """Rows of ``shared`` and of unlogged tables hang on nothing, whatever they name; as parents they stay.
+
+        A restored copy has no rows of an unlogged table: by it, all of them were to be deleted.
+        """
+        apart = {*shared, *(table.name for table in self.tables.values() if table.is_unlogged)}
         kept = tuple(key for key in (*self.keys, *links) if key.child not in apart)
         return Catalogue(self.tables, kept)
 

@@ -65,7 +65,7 @@ def _timelines(plan: RestorePlan) -> Iterator[tuple[str, str]]:
         yield "", f"{there}: `--to timeline:{other.timeline}:latest`"
 
 
-_HELD = "nothing of it is deleted before then; carried out later, it is looked at again first"
+_HELD = "nothing of it is deleted before then or before it has been carried out; later, it is looked at again first"
 _NOT_HELD = "no: a plan to look at; expire may delete some of it at any time"
 _UNMEASURED = "not known: no drill of this firm has passed yet"
 

@@ -32,18 +32,20 @@ class TableSelection:
     schemas: tuple[str, ...] = ()
 
     def of(self, catalogue: Catalogue) -> list[Table]:
-        """Raises ``InvalidConfiguration`` with every name that is not there."""
+        """Raises ``InvalidConfiguration`` with every name that is not there, or that no backup has the rows of."""
         schemas = {table.schema for table in catalogue.tables.values()}
         faults = [f"there is no table {name}" for name in self.tables if name not in catalogue.tables]
         faults += [f"there is no schema {name} with a table" for name in self.schemas if name not in schemas]
-        if faults or not (self.tables or self.schemas):
-            faults = faults or ["which tables? Name tables, or a schema"]
-            raise InvalidConfiguration(count=len(faults), faults="\n".join(faults))
-        return [
+        chosen = [
             table
             for name, table in sorted(catalogue.tables.items())
             if name in self.tables or table.schema in self.schemas
         ]
+        faults += [f"{table.name} is UNLOGGED: no backup has its rows" for table in chosen if table.is_unlogged]
+        if faults or not (self.tables or self.schemas):
+            faults = faults or ["which tables? Name tables, or a schema"]
+            raise InvalidConfiguration(count=len(faults), faults="\n".join(faults))
+        return chosen
 
 
 @dataclass(frozen=True, slots=True)
