@@ -1,5 +1,6 @@
 """The night's second copy brings what earlier nights could not: each list in between, and each point."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -125,3 +126,30 @@ def test_a_point_that_got_its_copy_later_expires_from_both_vaults(site: Site, ni
     expire(site, point_id=new.id, clock=lambda: utc_now() + timedelta(days=400))
     for vault in site.vaults:
         assert [point.id for point in catalog.points(vault)] == [new.id], old.id
+
+
+def test_a_list_of_long_ago_that_a_hold_keeps_comes_over_without_the_locks_that_are_over(
+    site_factory: SiteFactory, cluster: Any
+) -> None:
+    """S3 refuses to write an object whose lock has ended; this store takes it, so what is asked of it is looked at."""
+    site = site_factory(cluster)
+    soon = utc_now().replace(microsecond=0) + timedelta(seconds=3)
+    locked = Nights(site, site.postgres.system_identifier(), soon, next_segment=7000)
+    alone = locked.take(NIGHT, documents=("will.pdf",))
+    old = register(site, alone, None)
+    time.sleep(max(0.0, (soon - utc_now()).total_seconds()) + 0.1)
+    locked.locked_until = soon + 30 * DAY
+    tonight = locked.take(NIGHT + 90 * DAY, previous=alone.point, documents=("deed.pdf",))
+    asked: list[datetime] = []
+
+    def look(params: dict[str, Any], **_: Any) -> None:
+        if until := params.get("ObjectLockRetainUntilDate"):
+            asked.append(until)
+
+    for operation in ("CopyObject", "PutObject"):
+        site.replica.s3.meta.events.register(f"before-parameter-build.s3.{operation}", look)
+    began = utc_now()
+    register(site, tonight, copy(site, tonight))
+    assert catalog.find_point(site.replica, old.id) == old
+    assert asked
+    assert all(until > began for until in asked)

@@ -37,6 +37,11 @@ def documents_locked_until(policy: Policy, now: datetime) -> datetime:
     return now + 2 * policy.retention
 
 
+def lock_ahead(until: datetime | None, now: datetime) -> datetime | None:
+    """``until`` for a copy that is made only now: S3 refuses to write an object with a lock that has ended."""
+    return until if until and until > now else None
+
+
 def plan_expiry(
     inventory: Inventory,
     *,

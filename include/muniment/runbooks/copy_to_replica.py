@@ -18,7 +18,7 @@ from include.muniment.domain.closure import WalNeed, segment_number
 from include.muniment.domain.inventory import BackupFacts, WalFile
 from include.muniment.domain.proofs import CopyProof
 from include.muniment.domain.register import Backup, Chunk, StoredFile
-from include.muniment.domain.retention import chain_locked_until
+from include.muniment.domain.retention import chain_locked_until, lock_ahead
 from include.muniment.errors import ObjectMissing
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.identity import prove_identity
@@ -40,7 +40,7 @@ def copy_to_replica(
         for each in catalog.chain_of(site.primary, backup):
             bring_backup(copy, each, locked_until, progress)
         bring_wal(copy, backup, locked_until, progress)
-        bring_documents(copy, snapshot_id, locked_until, progress)
+        bring_documents(copy, snapshot_id, locked_until, clock(), progress)
         bring_one(copy, keys.config(config_id), locked_until)
     return CopyProof(
         objects_copied=copy.tally.copied,
@@ -111,20 +111,25 @@ def _proven_through(replica: Vault, backup: Backup) -> int | None:
     return segment_number(newest.wal.last_segment, backup.wal_segment_bytes) if newest else None
 
 
-def bring_documents(copy: VaultCopy, snapshot_id: str, locked_until: datetime, progress: Progress) -> None:
-    """The objects first, then the list that names them; what the list before named was read back then."""
+def bring_documents(
+    copy: VaultCopy, snapshot_id: str, locked_until: datetime, now: datetime, progress: Progress
+) -> None:
+    """The objects first, then the list that names them; what the list before named was read back then.
+
+    A list of long ago, which a hold keeps, names locks that are over.
+    """
     snapshot = catalog.find_snapshot(copy.source, snapshot_id)
     before = _locks_before(copy.target, snapshot.previous)
     there = sizes_under(copy.target, keys.DOCUMENT_OBJECTS)
     versions = {version.object: version for version in snapshot.versions}
     wanted = [
-        Wanted(key, version.size_bytes, version.locked_until, version.sha256, proven=key in before)
+        Wanted(key, version.size_bytes, lock_ahead(version.locked_until, now), version.sha256, proven=key in before)
         for key, version in versions.items()
     ]
     with progress.step("documents", len(wanted), "objects") as step:
         copy.bring(wanted, there, step)
-    locks = {key: version.locked_until for key, version in versions.items() if version.locked_until and key in there}
-    _hold_longer(copy, {key: until for key, until in locks.items() if before.get(key) != until})
+    locks = {key: lock_ahead(version.locked_until, now) for key, version in versions.items() if key in there}
+    _hold_longer(copy, {key: until for key, until in locks.items() if until and before.get(key) != until})
     bring_one(copy, keys.document_snapshot(snapshot_id), locked_until)
 
 

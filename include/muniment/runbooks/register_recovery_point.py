@@ -21,7 +21,7 @@ from include.muniment.adapters.vault_copy import VaultCopy
 from include.muniment.domain import keys
 from include.muniment.domain.proofs import CopyProof, WalProof
 from include.muniment.domain.register import Backup, ControlTotals, Point
-from include.muniment.domain.retention import chain_locked_until, point_locked_until
+from include.muniment.domain.retention import chain_locked_until, lock_ahead, point_locked_until
 from include.muniment.errors import NotVerified, ObjectMissing
 from include.muniment.ports import Clock, Silent
 from include.muniment.runbooks.control_totals import read_control_totals
@@ -79,7 +79,7 @@ def _complete(site: Site, key: str, now: datetime) -> str:
     text = get_authentic(site.replica, key)
     point = Point.from_json(text)
     locked_until = point_locked_until(site.policy, point.registered_at)
-    site.primary.put(key, text, locked_until=locked_until if locked_until > now else None)
+    site.primary.put(key, text, locked_until=lock_ahead(locked_until, now))
     return point.id
 
 

@@ -21,6 +21,7 @@ from include.muniment.adapters.vault_copy import Wanted as ToCopy
 from include.muniment.adapters.wal_archive import SHA256, prove_segment
 from include.muniment.domain import keys
 from include.muniment.domain.repair import Held, Mending, RepairPlan, Wanted, plan_repair, wanted_objects
+from include.muniment.domain.retention import lock_ahead
 from include.muniment.errors import Damaged, MunimentError, ObjectMissing
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.identity import prove_vault
@@ -104,7 +105,7 @@ def _try(mending: Mending, vaults: Mapping[str, Vault], failed: Mapping[str, str
 def _mend(wanted: Wanted, source: Vault, target: Vault, now: datetime) -> None:
     """Locked as long as its source is. A damaged object stays below as an older version: Object Lock holds it."""
     original, there = _head(source, wanted.key), target.head(wanted.key)
-    locked_until = original.locked_until if original.locked_until and original.locked_until > now else None
+    locked_until = lock_ahead(original.locked_until, now)
     if there is None and wanted.key.startswith(keys.DOCUMENT_OBJECTS):  # with its headers, however large it is
         _prove(source, wanted)
         item = ToCopy(wanted.key, original.size_bytes, locked_until, wanted.sha256)

@@ -17,7 +17,7 @@ from include.muniment.adapters.vault_copy import VaultCopy
 from include.muniment.domain import keys
 from include.muniment.domain.proofs import CopyProof
 from include.muniment.domain.register import Point
-from include.muniment.domain.retention import chain_locked_until, point_locked_until
+from include.muniment.domain.retention import chain_locked_until, lock_ahead, point_locked_until
 from include.muniment.errors import Damaged
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.copy_to_replica import (
@@ -58,8 +58,7 @@ def bring_point(site: Site, point: Point, now: datetime) -> None:
     key = keys.point(point.id)
     if site.replica.head(key) is None:
         locked_until = point_locked_until(site.policy, point.registered_at)
-        is_over = locked_until <= now  # S3 refuses a lock that has ended
-        site.replica.put(key, get_authentic(site.primary, key), locked_until=None if is_over else locked_until)
+        site.replica.put(key, get_authentic(site.primary, key), locked_until=lock_ahead(locked_until, now))
 
 
 def awaits_second_copy(site: Site, point_id: str) -> bool:
@@ -82,7 +81,7 @@ def _bring_lists(site: Site, now: datetime, progress: Progress) -> None:
     copy, locked_until = _between(site), chain_locked_until(site.policy, now)
     for key in lacking(site.primary, site.replica, keys.DOCUMENT_SNAPSHOTS):
         name = key.removeprefix(keys.DOCUMENT_SNAPSHOTS)
-        _or_tell(progress, key, partial(bring_documents, copy, name, locked_until, progress))
+        _or_tell(progress, key, partial(bring_documents, copy, name, locked_until, now, progress))
     for key in lacking(site.primary, site.replica, keys.CONFIGS):
         _or_tell(progress, key, partial(bring_one, copy, key, locked_until))
 
@@ -99,7 +98,7 @@ def _bring_parts(site: Site, point: Point, now: datetime, progress: Progress) ->
     for each in catalog.chain_of(site.primary, backup):
         bring_backup(copy, each, locked_until, progress)
     bring_wal(copy, backup, locked_until, progress)
-    bring_documents(copy, point.documents, locked_until, progress)
+    bring_documents(copy, point.documents, locked_until, now, progress)
     bring_one(copy, keys.config(point.config), locked_until)
     bring_point(site, point, now)
     progress.note(f"recovery point {point.id} of {point.taken_at:%Y-%m-%d %H:%M} UTC is in the second region now")
