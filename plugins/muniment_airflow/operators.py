@@ -194,7 +194,7 @@ class RegisterRecoveryPoint(FirmOperator):
         self.copy_proof = copy_proof
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.alerts import second_region_alert
+        from include.muniment.runbooks.alerts import registered_hole_alerts, second_region_alert
         from include.muniment.runbooks.register_recovery_point import register_recovery_point
         from include.muniment.runbooks.restore_kit import refresh_restore_kit
 
@@ -210,7 +210,8 @@ class RegisterRecoveryPoint(FirmOperator):
         for written in refresh_restore_kit(site, clock=utc_now):
             night.progress.note(f"restore kit: wrote {written}")
         night.context["outlet_events"][recovery_point_asset(self.firm_id)].extra = {"point_id": point.id}
-        tell_once(site, second_region_alert(site, clock=utc_now), night.context)
+        for notice in (*registered_hole_alerts(site), second_region_alert(site, clock=utc_now)):
+            tell_once(site, notice, night.context)
         return {"point_id": point.id, "size_bytes": point.size_bytes, "stored_bytes": point.stored_bytes}
 
 

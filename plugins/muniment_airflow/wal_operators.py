@@ -6,7 +6,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.muniment.errors import StoreUnavailable
 from include.muniment.ports import utc_now
-from muniment_airflow.on_call_once import tell_once
+from muniment_airflow.on_call_once import tell_once, try_to_tell
 from muniment_airflow.operators import FirmOperator, Night, Result
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ class VerifyWalCheckpoint(FirmOperator):
         from include.muniment.runbooks.prove_wal import prove_wal
 
         backup, proof = prove_wal(site, backup_id=self.backup_id, clock=utc_now, progress=night.progress)
-        for notice in hole_alerts(site, proof.new_holes, night.point):
-            tell_once(site, notice, night.context)
+        try_to_tell(site, hole_alerts(site, {night.point: proof.new_holes}), night.context)
         return {
             "backup_id": backup.id,
             "proof": proof.model_dump_json(),

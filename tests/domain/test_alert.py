@@ -47,6 +47,17 @@ def test_a_region_that_is_back_without_a_point_is_not_over() -> None:
     assert nights([["a"], ["a"], []], [True, False, False]) == [new_id(NIGHT), f"{new_id(NIGHT)}.over"]
 
 
+def test_what_lasts_is_told_every_week_though_no_more_points_wait() -> None:
+    begun = new_id(NIGHT) + "-lacking"
+    assert nights([["a"]] * 15 + [[]], [False] * 16) == [begun, f"{begun}.7", f"{begun}.14", f"{begun}.over"]
+
+
+def test_a_region_that_goes_away_while_it_lacks_something_is_news() -> None:
+    begun = new_id(NIGHT) + "-lacking"
+    told = nights([["a"], ["a"], ["a", "b"], ["a", "b"]], [False, True, True, False])
+    assert told == [begun, f"{begun}.away"]
+
+
 def test_what_on_call_reads() -> None:
     notice = second_region_notice(
         firm="acme", region="us-west-2", away=AWAY, waiting=["p1"], told=frozenset(), now=NIGHT

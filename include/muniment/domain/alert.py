@@ -6,7 +6,7 @@ instant at which it was told first; what is told of it later bears that name and
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pydantic import AwareDatetime
@@ -17,6 +17,10 @@ type Topic = Literal["second-region", "wal-hole"]
 
 REMIND_EVERY_NIGHTS = 7
 _OVER = ".over"
+_LACKING = "-lacking"
+"""A trouble that began while the region answered."""
+_AWAY = ".away"
+"""And in which it then went away: that is news, whatever on-call knew before."""
 
 
 class Alert(Document):
@@ -49,23 +53,38 @@ def open_since(told: Set[str]) -> str | None:
     return max((name for name in begun if name + _OVER not in told), default=None)
 
 
+def last_over(told: Set[str]) -> str | None:
+    """The name of what was told when everything was in both regions again, the last time."""
+    return max((name for name in told if name.endswith(_OVER)), default=None)
+
+
 def second_region_notice(
     *, firm: str, region: str, away: str | None, waiting: Sequence[str], told: Set[str], now: datetime
 ) -> Notice | None:
     """``away``: why the region does not answer. ``waiting``: points that it does not have, oldest first."""
     since = open_since(told)
     if since is None:
-        return _begun(firm, region, away, waiting, new_id(now)) if away or waiting else None
+        name = new_id(now) + ("" if away else _LACKING)
+        return _begun(firm, region, away, waiting, name) if away or waiting else None
     if not away and not waiting:
         what = f"the second region {region} of firm {firm} has everything again"
         kept = "every recovery point, in both regions"
         return Notice(
             "second-region", since + _OVER, f"{firm}: whole in both regions again", _text(what, kept, "none.")
         )
-    if len(waiting) % REMIND_EVERY_NIGHTS == 0 and waiting:
-        notice = _begun(firm, region, away, waiting, f"{since}.{len(waiting)}")
-        return None if notice.name in told else notice
+    if away and since.endswith(_LACKING) and since + _AWAY not in told:
+        return _begun(firm, region, away, waiting, since + _AWAY)
+    nights = _nights_since(since, now) // REMIND_EVERY_NIGHTS * REMIND_EVERY_NIGHTS
+    if nights and f"{since}.{nights}" not in told:
+        return _begun(firm, region, away, waiting, f"{since}.{nights}")
     return None
+
+
+def _nights_since(since: str, now: datetime) -> int:
+    """Nights begin at about the same hour. By the clock and not by points: a region that answers and still lacks one
+    point lacks no more of them next week."""
+    began = datetime.strptime(since.removesuffix(_LACKING), "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+    return int((now - began) / timedelta(days=1) + 0.5)
 
 
 def hole_notices(*, firm: str, holes: Sequence[WalHole], point: str, told: Set[str]) -> tuple[Notice, ...]:

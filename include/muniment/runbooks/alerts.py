@@ -3,15 +3,25 @@
 The note is what makes it once: nights, WAL runs and retries are processes that know nothing of each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from include.muniment.adapters import catalog
+from include.muniment.adapters.authenticity import read_register
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
-from include.muniment.domain.alert import Alert, Notice, Topic, hole_notices, open_since, second_region_notice
-from include.muniment.domain.register import WalHole
-from include.muniment.errors import AlreadyRegistered
+from include.muniment.domain.alert import (
+    Alert,
+    Notice,
+    Topic,
+    hole_notices,
+    last_over,
+    open_since,
+    second_region_notice,
+)
+from include.muniment.domain.register import Point, WalHole
+from include.muniment.errors import AlreadyRegistered, Damaged
 from include.muniment.ports import Clock
 from include.muniment.runbooks.identity import replica_away
 
@@ -21,15 +31,32 @@ def second_region_alert(site: Site, *, clock: Clock) -> Notice | None:
     away = replica_away(site)
     points = catalog.points(site.primary)
     there = frozenset[str]() if away else catalog.point_ids(site.replica) or frozenset()
-    waiting = [each.id for each in points if (each.verified_replica_at is None if away else each.id not in there)]
+    told = _told(site.primary, "second-region")
+    since = _whole_at(site.primary, told) if away else None
+    waiting = [each.id for each in points if (_came_alone(each, since) if away else each.id not in there)]
     return second_region_notice(
         firm=site.firm.id,
         region=site.replica.region,
         away=away.what if away else None,
         waiting=waiting,
-        told=_told(site.primary, "second-region"),
+        told=told,
         now=clock(),
     )
+
+
+def _came_alone(point: Point, whole_at: datetime | None) -> bool:
+    """A point never says that its copy came later: that all were there says the note of the last trouble's end."""
+    return point.verified_replica_at is None and (whole_at is None or point.registered_at > whole_at)
+
+
+def _whole_at(vault: Vault, told: frozenset[str]) -> datetime | None:
+    over = last_over(told)
+    if over is None:
+        return None
+    try:
+        return read_register(vault, Alert, keys.alert("second-region", over)).told_at
+    except Damaged:
+        return None
 
 
 def is_told_of_second_region(vault: Vault) -> bool:
@@ -37,10 +64,20 @@ def is_told_of_second_region(vault: Vault) -> bool:
     return open_since(_told(vault, "second-region")) is not None
 
 
-def hole_alerts(site: Site, holes: Sequence[WalHole], point_id: str) -> tuple[Notice, ...]:
-    if not holes:
+def hole_alerts(site: Site, holes: Mapping[str, Sequence[WalHole]]) -> tuple[Notice, ...]:
+    """``holes``: by the point behind them."""
+    if not any(holes.values()):
         return ()
-    return hole_notices(firm=site.firm.id, holes=holes, point=point_id, told=_told(site.primary, "wal-hole"))
+    told, notices = _told(site.primary, "wal-hole"), dict[str, Notice]()
+    for point_id, new in holes.items():
+        for notice in hole_notices(firm=site.firm.id, holes=new, point=point_id, told=told):
+            notices.setdefault(notice.name, notice)
+    return tuple(notices.values())
+
+
+def registered_hole_alerts(site: Site) -> tuple[Notice, ...]:
+    """Also those behind which a point was made by a command, or by a night that could tell nobody."""
+    return hole_alerts(site, {point.id: point.new_holes for point in catalog.points(site.primary)})
 
 
 def remember(site: Site, notice: Notice, told: str, *, clock: Clock) -> None:
