@@ -1,5 +1,6 @@
 """The kit and an expire that still runs: what the one reads, the other leaves alone."""
 
+import hashlib
 import json
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from include.demo.cloud import ROOT as ROOT_CREDENTIALS
 from include.demo.cloud import Cloud
 from include.muniment.domain import keys
 from include.muniment.domain.lease import LONGEST, Expiring, Lease, LeasedWal, Needs
+from include.muniment.domain.mac import KEY_BYTES, METADATA, mac_of
 from include.muniment.domain.register import Point
 from include.muniment.restore_kit import restore
 from tests.golden.vaults import KEY, KEY_NAME, REGION, upload
@@ -18,7 +20,7 @@ from tests.restore_kit.kit import Kit
 @pytest.fixture
 def bucket(cloud: Cloud, kit: Kit) -> str:
     (kit.folder / "key").write_bytes(KEY)
-    return upload(cloud, "vault-1")
+    return upload(cloud, "vault-3")
 
 
 @pytest.fixture
@@ -43,7 +45,11 @@ def test_expire_can_read_what_the_kit_writes_and_it_goes_at_the_end(
     wal = restore.wal_keys(vault, told, backups)
     with restore.leased(vault, restore.needs_of_cluster(told, backups[-1], wal)):
         (written,) = s3.list_objects_v2(Bucket=bucket, Prefix=keys.LEASES)["Contents"]
-        lease = Lease.from_json(s3.get_object(Bucket=bucket, Key=written["Key"])["Body"].read())
+        stored = s3.get_object(Bucket=bucket, Key=written["Key"])
+        body = stored["Body"].read()
+        lease, mac_key = Lease.from_json(body), vault._mac_key
+    assert len(mac_key) == KEY_BYTES
+    assert stored["Metadata"] == {METADATA: mac_of(mac_key, written["Key"], hashlib.sha256(body).hexdigest())}
     assert written["Key"] == keys.lease(lease.id)
     assert (lease.needs.points, lease.needs.backups) == ((point.id,), point.chain)
     assert (lease.needs.snapshots, lease.needs.configs) == ((point.documents,), (point.config,))

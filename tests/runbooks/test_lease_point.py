@@ -12,15 +12,15 @@ import pytest
 
 from include.demo.cloud import Cloud
 from include.muniment.adapters import catalog
-from include.muniment.adapters.leases import KeptUp, standing_leases, write
+from include.muniment.adapters.leases import KeptUp, standing_leases, standing_mark, write
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
-from include.muniment.domain.lease import LONGEST, Expiring, Lease, LeasedWal, Needs
+from include.muniment.domain.lease import DELETES_FOR, LONGEST, Expiring, Lease, LeasedWal, Needs
 from include.muniment.domain.register import Backup
 from include.muniment.domain.wal import WalSegment
-from include.muniment.errors import AccessDenied, BeingExpired
+from include.muniment.errors import AccessDenied, BeingExpired, ObjectDamaged
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.lease_point import leased
 from tests.fixtures.clusters import ClusterFactory
@@ -240,6 +240,31 @@ def test_a_lease_that_cannot_be_read_may_need_anything(site: Site, old: Backup, 
     assert (plan.primary.going, plan.replica.going) == ((), ())
     assert plan.primary.kept[0].why.endswith(f"to somebody whose lease {keys.lease('later')} cannot be read")
     prove_readable(site.primary, old)
+
+
+def test_a_lease_that_somebody_else_wrote_over_keeps_more_and_not_less(
+    site: Site, old: Backup, tonight: Backup, cloud: Cloud
+) -> None:
+    with reading(site, old):
+        for vault in site.vaults:
+            (key,) = {each.key for each in vault.list(keys.LEASES)}
+            forged = Lease.from_json(vault.get(key)).model_copy(update={"needs": Needs()}).to_json()
+            cloud.client("s3", vault.region).put_object(Bucket=vault.bucket, Key=key, Body=forged)
+        run(site, tonight)
+        prove_readable(site.primary, old)
+
+
+def test_a_mark_that_nobody_of_the_firm_wrote_is_not_believed(site: Site, old: Backup, cloud: Cloud) -> None:
+    """Nor obeyed for ever: no mark stands for longer than the hour after which an expire writes its own again."""
+    mark = Expiring(id="greedy", firm=site.firm.id, deletes=needs(old), lasts_s=10 * 365 * 86400)
+    written = write(site.primary, keys.EXPIRING, mark)
+    found = standing_mark(site.primary)
+    assert found is not None
+    assert abs(found[1] - (written.at + DELETES_FOR)) < timedelta(seconds=10)
+    forged = mark.model_copy(update={"deletes": Needs()}).to_json()
+    cloud.client("s3", site.primary.region).put_object(Bucket=site.primary.bucket, Key=keys.EXPIRING, Body=forged)
+    with pytest.raises(ObjectDamaged), reading(site, old):
+        pass
 
 
 def test_it_is_written_again_before_it_ends_and_leaves_one_version(site: Site, old: Backup) -> None:

@@ -12,15 +12,13 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from threading import Event, Thread
 
-from pydantic import ValidationError
-
-from include.muniment.adapters.authenticity import code_of
+from include.muniment.adapters.authenticity import code_of, read_register
 from include.muniment.adapters.store_errors import store_errors
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.adapters.vault_bucket import store_time
 from include.muniment.domain import keys
 from include.muniment.domain.inventory import ObjectVersion
-from include.muniment.domain.lease import LASTS, Expiring, Lease, Standing, stands
+from include.muniment.domain.lease import DELETES_FOR, LASTS, Expiring, Lease, Standing, stands
 from include.muniment.errors import MunimentError, ObjectDamaged, ObjectMissing
 
 _TAKING_AWAY_S, _TRIED_AGAIN_S = 30.0, 60.0
@@ -126,26 +124,31 @@ def _read_lease(vault: Vault, item: StoredObject) -> Standing | None:
     """``None`` where it was taken away since it was listed."""
     lease_id = item.key.removeprefix(keys.LEASES).removesuffix(".json")
     try:
-        lease = Lease.from_json(vault.get(item.key))
+        lease = read_register(vault, Lease, item.key)
     except ObjectMissing:
         return None
-    except ValidationError:
+    except ObjectDamaged:
         return Standing(lease_id, f"somebody whose lease {item.key} cannot be read", item.modified_at + LASTS, None)
     return Standing(lease_id, lease.reader, lease.ends_at(item.modified_at), lease.needs)
 
 
 def standing_mark(vault: Vault) -> tuple[Expiring, datetime] | None:
-    """What an expire deletes from this vault now, and when its mark ends."""
+    """What an expire deletes from this vault now, and when its mark ends.
+
+    Raises ``ObjectDamaged`` for one that cannot be believed, for as long as it might stand: a restore does not wait for
+    the next expire to take away what nobody can read.
+    """
     found = vault.head(keys.EXPIRING)
     if found is None:
         return None
     try:
-        mark = Expiring.from_json(vault.get(keys.EXPIRING))
+        mark = read_register(vault, Expiring, keys.EXPIRING)
     except ObjectMissing:
         return None
-    except ValidationError as error:
-        reason = "it does not say what is being deleted"
-        raise ObjectDamaged(key=keys.EXPIRING, bucket=vault.bucket, firm=vault.firm, reason=reason) from error
+    except ObjectDamaged:
+        if not stands(found.modified_at + DELETES_FOR, store_time(vault)):
+            return None
+        raise
     until = mark.ends_at(found.modified_at)
     return (mark, until) if stands(until, store_time(vault)) else None
 

@@ -128,7 +128,7 @@ class Expiring(Document):
     lasts_s: float
 
     def ends_at(self, written_at: datetime) -> datetime:
-        return written_at + timedelta(seconds=self.lasts_s)
+        return written_at + min(timedelta(seconds=self.lasts_s), DELETES_FOR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ PAGE = 8192
 BYTES_A_MAP_PAGE = 32672 * PAGE  # what one page of a visibility map tells of
 LEASE_LASTS_S = 7 * 86400  # taken away at the end; this is for a run that is killed
 CLOCKS_DIFFER = timedelta(minutes=5)
+MARK_LASTS = timedelta(hours=1)  # whatever it says; an expire that deletes for longer writes it again
+CODE = "hmac-sha256"
 WAL_NAME = re.compile(r"[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history")
 MISSING_CODES = {"NoSuchKey", "404", "NoSuchVersion", "MethodNotAllowed"}
 # Names that some file system refuses or reads as something else; "%" itself, so that no two keys become one name.
@@ -235,8 +237,12 @@ class Vault:
         return self._is_authentic("firm.json", found)
 
     def _is_authentic(self, key: str, found: Read) -> bool:
-        code = hmac.digest(self._mac_key, f"{key}\0{hashlib.sha256(found[0]).hexdigest()}".encode(), "sha256")
-        return not self._mac_key or hmac.compare_digest(found[1].get("hmac-sha256", ""), code.hex())
+        return not self._mac_key or hmac.compare_digest(found[1].get(CODE, ""), self.code_of(key, found[0])[CODE])
+
+    def code_of(self, key: str, body: bytes) -> dict[str, str]:
+        """As metadata has it; none in a vault from before there were any."""
+        code = hmac.digest(self._mac_key, f"{key}\0{hashlib.sha256(body).hexdigest()}".encode(), "sha256")
+        return {CODE: code.hex()} if self._mac_key else {}
 
     def sealed(self, key: str, sha256: str | None = None) -> Read:
         """Plain bytes and metadata of an object that is encrypt(zstd(content))."""
@@ -402,10 +408,13 @@ def leased(vault: Vault, needs: Register) -> Iterator[None]:
     key, reader = f"leases/{lease_id}.json", f"restore.py (process {os.getpid()} on {socket.gethostname()})"
     lease = {"format": FORMAT, "id": lease_id, "firm": vault.firm, "reader": reader, "needs": needs}
     body = json.dumps({**lease, "lasts_s": LEASE_LASTS_S}, indent=1).encode()
+    code = {"Metadata": vault.code_of(key, body)}
     seal = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": vault.kms_key, "BucketKeyEnabled": True}
     version = None
     try:
-        written = vault.s3.put_object(Bucket=vault.bucket, Key=key, Body=body, **(seal if vault.kms_key else {}))
+        written = vault.s3.put_object(
+            Bucket=vault.bucket, Key=key, Body=body, **code, **(seal if vault.kms_key else {})
+        )
         version = written.get("VersionId", "null")
     except (ClientError, BotoCoreError) as error:
         print(f"note: Muniment cannot be told that this is read, and may delete some of it: {error}", file=sys.stderr)
@@ -428,7 +437,7 @@ def refuse_what_goes(vault: Vault, needs: Register) -> None:
         raise
     mark = json.loads(answer["Body"].read())
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    until, deletes = answer["LastModified"] + timedelta(seconds=mark["lasts_s"]), mark["deletes"]
+    until, deletes = answer["LastModified"] + min(timedelta(seconds=mark["lasts_s"]), MARK_LASTS), mark["deletes"]
     going = [name for kind in ("points", "backups", "snapshots") for name in needs[kind] if name in deletes[kind]]
     going += [f"WAL from {mine['first_segment']}" for mine in needs["wal"] if any_overlaps(mine, deletes["wal"])]
     if going and now <= until + CLOCKS_DIFFER:
