@@ -86,6 +86,19 @@ def test_what_is_being_deleted_is_not_begun_with(cloud: Cloud, bucket: str, kit:
     fetch(kit, bucket, "--into", "cluster", expect=0)
 
 
+def test_a_mark_that_nobody_can_read_is_damage_and_no_traceback(cloud: Cloud, bucket: str, kit: Kit) -> None:
+    cloud.client("s3", REGION).put_object(Bucket=bucket, Key=keys.EXPIRING, Body=b"{")
+    said = fetch(kit, bucket, "--into", "cluster", expect=3)
+    assert said == f"error: {bucket}/audit/expiring.json does not say what Muniment deletes now. Try the other vault.\n"
+
+
+def test_a_damaged_record_of_a_way_back_stops_no_restore(cloud: Cloud, bucket: str, kit: Kit) -> None:
+    cloud.client("s3", REGION).put_object(Bucket=bucket, Key=keys.rolled_back("20261101T000000000Z"), Body=b"{")
+    said = fetch(kit, bucket, "--into", "cluster", expect=0)
+    assert said.startswith(f"note: {bucket}/restores/20261101T000000000Z.rolled-back.json is damaged: ")
+    assert (kit.folder / "cluster" / "finish.sh").exists()
+
+
 def fetch(kit: Kit, bucket: str, *more: str, expect: int) -> str:
     local = ("--bucket", bucket, "--region", REGION, "--raw-key", "key", "--raw-key-name", KEY_NAME)
     return kit.run("fetch", *local, *more, who=ROOT_CREDENTIALS, expect=expect).stderr

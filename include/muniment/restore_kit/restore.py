@@ -435,7 +435,9 @@ def refuse_what_goes(vault: Vault, needs: Register) -> None:
         if error.response.get("Error", {}).get("Code") in MISSING_CODES:
             return
         raise
-    mark = json.loads(answer["Body"].read())
+    mark = as_json(answer["Body"].read())
+    if mark is None:
+        raise Damaged(f"{vault.bucket}/audit/expiring.json does not say what Muniment deletes now. Try the other vault.")
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     until, deletes = answer["LastModified"] + min(timedelta(seconds=mark["lasts_s"]), MARK_LASTS), mark["deletes"]
     going = [name for kind in ("points", "backups", "snapshots") for name in needs[kind] if name in deletes[kind]]
@@ -652,7 +654,6 @@ def wal_file(vault: Vault, key: str) -> bytes:
 # PostgreSQL makes a folder pg_tblspc/<oid> instead. So each path is emptied: zeros of the same length, and the record's
 # CRC-32C anew. Pages have headers between a record's bytes; a record may go on in the next segment.
 
-PAGE = 8192
 # xl_rmid 5 and its padding, xl_crc; perhaps an origin and the outer transaction; the data's length; the OID, the path
 CREATION = re.compile(rb"\x05\x00\x00.{4}(?:\xfd..)?(?:\xfc.{4})?(?:\xff.|\xfe.{4})(.{4})/", re.DOTALL)
 LENGTHS = range(32, 24 + 3 + 5 + 5 + 4 + 1024 + 1)
@@ -749,8 +750,8 @@ def timeline_to_follow(vault: Vault, point: Register, backup: Register, wal: Ite
     files = {key.rpartition("/")[2]: key for key in wal}
     newest = {name[:8]: key for name, key in sorted(files.items()) if len(name) == 24}
     seen = {line: written_at(vault, key) for line, key in newest.items()}
-    for key in vault.keys("restores/"):
-        if key.endswith(".rolled-back.json") and (back := vault.register(key))["timeline"]:
+    for back in ways_back(vault):
+        if back["timeline"]:
             line = f"{back['timeline']:08X}"
             seen[line] = max(seen.get(line, EARLIEST), instant(back["ended_at"]))
     last = max(seen, key=lambda line: (seen[line], line))
@@ -759,6 +760,16 @@ def timeline_to_follow(vault: Vault, point: Register, backup: Register, wal: Ite
     if last != own and not (history and passes(vault.sealed(history)[0].decode(), backup)):
         return int(point["wal"]["timeline"])
     return int(last, 16)
+
+
+def ways_back(vault: Vault) -> Iterator[Register]:
+    """A damaged record stops no restore: WAL tells the same once the cluster has archived again."""
+    for key in vault.keys("restores/"):
+        if key.endswith(".rolled-back.json"):
+            try:
+                yield vault.register(key)
+            except Damaged as damage:
+                print(f"note: {damage}", file=sys.stderr)
 
 
 def passes(history: str, backup: Register) -> bool:
