@@ -28,7 +28,6 @@ from include.muniment.errors import DiskFull, ObjectDamaged, TargetNotEmpty, Wro
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.check_firm import check_firm
 from include.muniment.runbooks.restore_cluster import RestoredCluster, restore_cluster
-from include.muniment.runbooks.restore_target import tablespace_root
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.living import digests, folder_of_the_firm
 from tests.fixtures.sites import SiteFactory
@@ -205,7 +204,7 @@ def test_the_firms_own_settings_do_not_lead_its_copy_back_to_it(
     copy._hand_over_all()
     command = f"umask 077; {start_command(str(into), copy.port)} -w -l {into}/start.log"
     if fenced:
-        command = f"{fenced_start_command(into, tablespace_root(into), spool_beside(into), copy.port)} -w"
+        command = f"{fenced_start_command(into, spool_beside(into), copy.port)} -w"
     try:
         run_program(
             as_unprivileged(["sh", "-c", command]), timeout_s=120, env={"PATH": f"{programs.bin_dir}:{os.defpath}"}

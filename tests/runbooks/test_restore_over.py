@@ -1,17 +1,23 @@
 """``--delta``: over the firm's own stopped cluster, only what differs is fetched."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
+from include.muniment.adapters.isolation import fenced_start_command
 from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
+from include.muniment.adapters.programs import PostgresPrograms, as_unprivileged, run_program
+from include.muniment.adapters.wal_spool import spool_beside
 from include.muniment.errors import ClusterRuns, TargetNotEmpty, WrongCluster
 from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.cut_overs import own
 from tests.fixtures.faults import FaultProxy
+from tests.fixtures.living import folder_of_the_firm
 from tests.fixtures.sites import SiteFactory
-from tests.runbooks.restores import ROWS, Stored, chunks_asked_for, prove_whole, serving, stored_firm
+from tests.fixtures.wal import eventually
+from tests.runbooks.restores import ROWS, Stored, chunks_asked_for, has_recovered, prove_whole, serving, stored_firm
 from tests.runbooks.stored import rows
 
 pytestmark = pytest.mark.timeout(540)
@@ -116,3 +122,26 @@ def test_a_link_in_the_cluster_is_never_followed(
     assert letter.read_text() == "privileged"
     assert (old / "pg_wal").readlink() == elsewhere
     assert not list(elsewhere.glob("0000*"))
+
+
+def test_behind_the_fence_its_server_writes_where_the_clusters_own_links_lead(
+    stored: Stored, old: Path, programs17: PostgresPrograms
+) -> None:
+    elsewhere = folder_of_the_firm(old.with_name("wal"))
+    shutil.copytree(old / "pg_wal", elsewhere, dirs_exist_ok=True)
+    shutil.rmtree(old / "pg_wal")
+    (old / "pg_wal").symlink_to(elsewhere)
+    stored.restore(stored.plan(stored.full, old), delta=True, programs=programs17)
+    copy = LocalCluster(old, programs17)
+    shutil.copy(stored.source.passfile, copy.passfile)
+    own(old)
+    own(elsewhere)
+    command = f"umask 077; {fenced_start_command(old, spool_beside(old), copy.port)} -w"
+    try:
+        run_program(
+            as_unprivileged(["sh", "-c", command]), timeout_s=120, env={"PATH": f"{programs17.bin_dir}:{os.defpath}"}
+        )
+        eventually(lambda: has_recovered(copy))
+        assert rows(copy, "SELECT count(*) FROM matter") == [(ROWS + 10,)]
+    finally:
+        copy.kill()

@@ -77,6 +77,12 @@ def is_stopping(data_dir: Path) -> bool:
     return len(lines) >= _STATUS_LINE and lines[_STATUS_LINE - 1].strip() == "stopping"
 
 
+def folders_of(data_dir: Path) -> tuple[Path, ...]:
+    """Where its server writes: the data directory, and what its links of pg_wal and of tablespaces lead to."""
+    links = [data_dir / "pg_wal", *sorted((data_dir / "pg_tblspc").glob("[0-9]*"))]
+    return (data_dir, *(link.resolve() for link in links if link.is_symlink() and link.exists()))
+
+
 def data_directory_of(wal_file: Path) -> Path | None:
     """The data directory in whose ``pg_wal`` this file lies, as the path is written: pg_wal may be a link."""
     folder = wal_file.parent.parent

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from include.muniment.adapters.data_directory import folders_of
 from include.muniment.adapters.isolation import fenced_in
 from include.muniment.adapters.programs import PostgresPrograms, run_program
 from include.muniment.domain.archive import TimelineHistory
@@ -69,10 +70,8 @@ def remove_staging_role(data_dir: Path, programs: PostgresPrograms, scratch: Pat
     more["dynamic_shared_memory_type"] = "mmap"  # it has no right to write to /dev/shm
     options = [option for name, value in {**settings, **more}.items() for option in ("-c", f"{name}={value}")]
     argv = programs.argv("postgres", "--single", "-D", data_dir, *options, "template1")
-    links = (link for link in (data_dir / "pg_tblspc").iterdir() if link.exists())
-    own = (data_dir, *(link.resolve() for link in links))
     # What it says of a role that is not there is of no interest; whether the role can log in is proven later.
-    run_program([*fenced_in(*own), *argv], timeout_s=_TIMEOUT_S, stdin=statements)
+    run_program([*fenced_in(*folders_of(data_dir)), *argv], timeout_s=_TIMEOUT_S, stdin=statements)
 
 
 def give_own_settings(data_dir: Path, live: Path | None, staged_settings: Path) -> None:

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from include.muniment.adapters import isolation_launcher
+from include.muniment.adapters.data_directory import folders_of
 from include.muniment.adapters.local_cluster import LocalCluster
 from include.muniment.adapters.programs import PostgresPrograms, run_program
 from include.muniment.domain.isolation import (
@@ -53,9 +54,9 @@ def fenced_in(*folders: Path) -> tuple[str, ...]:
     return (sys.executable, "-I", isolation_launcher.__file__, "--no-calls", *below)
 
 
-def fenced_start_command(data_dir: Path, tablespaces: Path, spool: Path, port: int = 5433) -> str:
+def fenced_start_command(data_dir: Path, spool: Path, port: int = 5433) -> str:
     """For a person's shell: a restored server that may fetch its WAL, and writes in its own folders alone."""
-    folders = [data_dir, *([tablespaces] if tablespaces.exists() else []), spool]
+    folders = [*folders_of(data_dir), spool]
     below = " ".join(f"--write-below {shlex.quote(str(folder))}" for folder in folders)
     launcher = shlex.join([sys.executable, "-I", isolation_launcher.__file__])
     # No socket: where PostgreSQL puts it by itself is none of these folders.

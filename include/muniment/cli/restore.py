@@ -184,7 +184,6 @@ def _restore(
     from include.muniment.adapters.wal_spool import spool_beside
     from include.muniment.domain.restore_settings import start_command
     from include.muniment.runbooks.restore_cluster import restore_cluster
-    from include.muniment.runbooks.restore_target import tablespace_root
 
     restored = restore_cluster(vault, plan, other=other, delta=delta, progress=progress)
     if as_json:
@@ -206,9 +205,7 @@ def _restore(
     click.echo(
         "tablespaces (`chown -R`), and have this shell's MUNIMENT_ and AIRFLOW_CONN_ variables, to fetch the WAL;"
     )
-    fenced = fenced_start_command(
-        restored.data_dir, tablespace_root(restored.data_dir), spool_beside(restored.data_dir)
-    )
+    fenced = fenced_start_command(restored.data_dir, spool_beside(restored.data_dir))
     click.echo(f"or so that the kernel keeps it from writing anywhere else: {fenced}")
 
 

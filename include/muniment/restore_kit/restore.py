@@ -437,7 +437,9 @@ def refuse_what_goes(vault: Vault, needs: Register) -> None:
         raise
     mark = as_json(answer["Body"].read())
     if mark is None:
-        raise Damaged(f"{vault.bucket}/audit/expiring.json does not say what Muniment deletes now. Try the other vault.")
+        raise Damaged(
+            f"{vault.bucket}/audit/expiring.json does not say what Muniment deletes now. Try the other vault."
+        )
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     until, deletes = answer["LastModified"] + min(timedelta(seconds=mark["lasts_s"]), MARK_LASTS), mark["deletes"]
     going = [name for kind in ("points", "backups", "snapshots") for name in needs[kind] if name in deletes[kind]]
