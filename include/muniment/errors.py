@@ -580,10 +580,10 @@ class NothingToRestore(Permanent):
 
 
 class WentBack(Permanent):
-    """The restored cluster could not serve in the live one's place. ``old`` says what the old one does now."""
+    """The restored cluster could not serve in the live one's place. ``old`` says what is there now."""
 
     text = "cut-over {id} of firm {firm} went back at step {step!r}: {reason}"
-    kept = "the old cluster, {old}; the restored one, in staging"
+    kept = "{old}; the restored cluster, in staging"
     hint = "correct the reason, then start the restore again."
 
 

@@ -89,7 +89,7 @@ def test_what_is_being_deleted_is_not_begun_with(cloud: Cloud, bucket: str, kit:
 def test_a_mark_that_nobody_can_read_is_damage_and_no_traceback(cloud: Cloud, bucket: str, kit: Kit) -> None:
     cloud.client("s3", REGION).put_object(Bucket=bucket, Key=keys.EXPIRING, Body=b"{")
     said = fetch(kit, bucket, "--into", "cluster", expect=3)
-    assert said == f"error: {bucket}/audit/expiring.json does not say what Muniment deletes now. Try the other vault.\n"
+    assert said == f"error: {bucket}/audit/expiring.json does not say what is being deleted. Try the other vault.\n"
 
 
 def test_a_damaged_record_of_a_way_back_stops_no_restore(cloud: Cloud, bucket: str, kit: Kit) -> None:

@@ -138,7 +138,7 @@ def test_where_nobody_reaches_the_restored_one_the_old_one_serves_again(world: S
     with pytest.raises(WentBack) as back:
         cut_over(replace(world.stage(live), answer_within_s=3), world.order())
     assert "went back at step 'connect': " in back.value.what
-    assert "KEPT: the old cluster, which serves again; the restored one, in staging" in str(back.value)
+    assert "KEPT: the old cluster, which serves again; the restored cluster, in staging" in str(back.value)
     assert world.serves == "old"
 
 
@@ -269,6 +269,17 @@ def test_a_lost_disk_is_replaced_with_the_settings_that_the_backup_has(world: St
     with psycopg.connect(world.site.postgres.conninfo.reveal()) as session:
         assert session.execute("SHOW archive_command").fetchone()[0].endswith("wal push %p")  # type: ignore[index]
         assert session.execute("SHOW restore_command").fetchone() == ("",)
+
+
+def test_where_nothing_was_there_nothing_is_said_to_be_kept_there(world: Staged, tmp_path: Path) -> None:
+    world.live.kill()
+    shutil.rmtree(world.live.data_dir)
+    live = starting(world.live.programs, world.live.data_dir, tmp_path, free_port())
+    with pytest.raises(WentBack) as back:
+        cut_over(replace(world.stage(live), answer_within_s=3), world.order())
+    assert f"KEPT: nothing in {world.live.data_dir}, as before; the restored cluster, in staging" in str(back.value)
+    assert not world.live.data_dir.exists()
+    assert world.staged.data_dir.exists()
 
 
 def test_a_live_server_that_does_not_start_any_more_is_kept_as_it_lies(world: Staged) -> None:

@@ -154,6 +154,23 @@ def test_damage_in_the_middle_of_a_restore_over_a_cluster_is_said_to_be_there_an
         assert rows(cluster, "SELECT count(*) FROM matter") == [(ROWS + 10,)]
 
 
+def test_a_program_that_fails_in_the_middle_does_not_say_that_nothing_was_deleted(
+    stored: Stored, old: Path, tmp_path: Path, programs17: PostgresPrograms
+) -> None:
+    """A chain is put together where the old cluster's files have just been removed."""
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    for program in programs17.bin_dir.iterdir():
+        (broken / program.name).symlink_to("/bin/false" if program.name == "pg_combinebackup" else program)
+    plan = stored.plan(stored.increment, old)
+    with pytest.raises(RestoreHalfDone, match="pg_combinebackup ended with status 1") as half:
+        stored.restore(plan, delta=True, programs=replace(programs17, bin_dir=broken))
+    assert not (old / "base").exists()
+    assert "nothing was deleted" not in str(half.value)
+    restored = stored.restore(plan, delta=True, programs=programs17)
+    prove_whole(restored, programs17)
+
+
 def test_the_server_has_a_week_to_fetch_its_wal(stored: Stored, tmp_path: Path, programs17: PostgresPrograms) -> None:
     """Where WAL comes from the vaults, by the server's own restore_command, the lease outlives the restore."""
     site, plan = stored.site, stored.plan(stored.full, tmp_path / "data")

@@ -17,6 +17,7 @@ from include.muniment.adapters.drill_records import (
     sign_offs,
     write_evidence,
     write_evidence_pages,
+    write_sign_off,
 )
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
@@ -47,14 +48,15 @@ def firm(site17: Site, cloud: Cloud) -> Site:
     return with_firm(with_signing_key(cloud, site17), drill_reviewers=("marlow", "lead"))
 
 
-def drilled(site: Site, **changes: Any) -> Drill:
+def drilled(site: Site, *, pages: bool = True, **changes: Any) -> Drill:
     told: dict[str, Any] = {"finished_at": utc_now(), **changes}
     found = drill(
         id=new_id(utc_now()), firm=site.firm.id, checks=drill().checks, signing_key=site.firm.signing_key,
         started_at=utc_now() - timedelta(minutes=1), vault=site.primary.bucket, **told,
     )  # fmt: skip
     write_evidence(site, found, locked_until=utc_now() + timedelta(minutes=1))
-    write_evidence_pages(site, found, locked_until=utc_now() + timedelta(minutes=1))
+    if pages:
+        write_evidence_pages(site, found, locked_until=utc_now() + timedelta(minutes=1))
     return found
 
 
@@ -111,6 +113,20 @@ def test_nobody_else_signs_and_nobody_twice(firm: Site) -> None:
         f"HINT: `muniment drills {firm.firm.id}` tells which drills wait."
     )
     assert sign_offs(firm.replica) == {found.id: done}
+
+
+def test_what_a_killed_answer_left_without_pages_gets_them_from_whoever_answers_again(firm: Site) -> None:
+    """The evidence has none either: whoever made it was killed before them."""
+    found = drilled(firm, pages=False)
+    done, soon = sign(firm, found.id), utc_now() + timedelta(minutes=1)
+    again = drilled(firm, pages=False)
+    left = done.model_copy(update={"drill": again.id, "drill_sha256": again.sha256})
+    write_sign_off(firm, left, locked_until=soon)
+    with pytest.raises(AlreadySignedOff):
+        sign(firm, again.id)
+    for vault in firm.vaults:
+        prove_sign_off(vault, again.id)
+        assert vault.head(keys.beside_sign_off(again.id, left.sha256, "pages.json"))
 
 
 def test_evidence_that_was_changed_is_not_signed_off_and_is_noticed_afterwards(firm: Site, cloud: Cloud) -> None:

@@ -437,9 +437,7 @@ def refuse_what_goes(vault: Vault, needs: Register) -> None:
         raise
     mark = as_json(answer["Body"].read())
     if mark is None:
-        raise Damaged(
-            f"{vault.bucket}/audit/expiring.json does not say what Muniment deletes now. Try the other vault."
-        )
+        raise Damaged(f"{vault.bucket}/audit/expiring.json does not say what is being deleted. Try the other vault.")
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
     until, deletes = answer["LastModified"] + min(timedelta(seconds=mark["lasts_s"]), MARK_LASTS), mark["deletes"]
     going = [name for kind in ("points", "backups", "snapshots") for name in needs[kind] if name in deletes[kind]]
@@ -826,8 +824,8 @@ FINISH = """\
 # Run it as the user that the server will run as (never root), with the folder of PostgreSQL's programs:
 #     sh finish.sh /usr/lib/postgresql/{major}/bin
 set -eu
-bin=${{1:?the folder of the programs of PostgreSQL {major}}}
-cd "$(dirname "$0")"
+bin=$(cd -- "${{1:?the folder of the programs of PostgreSQL {major}}}" && pwd)
+cd -- "$(dirname -- "$0")"
 here=$(pwd)
 case $("$bin/postgres" --version) in
 *" {major}."* | *" {major}"[a-z]*) ;;
@@ -870,7 +868,8 @@ done"""
 
 def write_finish(into: Path, backups: Sequence[Register], folders: Sequence[Path], timeline: int) -> None:
     copy = f"cp {shlex.quote(str((into / 'wal').resolve()).replace('%', '%%'))}/%f %p"
-    settings = SETTINGS.format(restore_command="'" + copy.replace("'", "''") + "'", timeline=timeline)
+    quoted = copy.replace("\\", "\\\\").replace("'", "''")
+    settings = SETTINGS.format(restore_command=f"'{quoted}'", timeline=timeline)
     (into / "staging.conf").write_text(settings)
     names = [shlex.quote(str(folder.relative_to(into))) for folder in folders]
     verify = [f'"$bin/pg_verifybackup" --no-parse-wal --ignore=tablespace_map {name}' for name in names]

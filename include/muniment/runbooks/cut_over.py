@@ -77,7 +77,14 @@ def _through(done: CutOver) -> CutOver:
     facts = {"id": done.id, "firm": done.firm, "step": done.failed_at or "prove", "reason": done.why_back}
     if done.answers is False:
         raise NobodyServes(**facts, place=done.live)
-    raise WentBack(**facts, old="which serves again" if done.answers else "as it was: its server did not run before")
+    raise WentBack(**facts, old=_what_is_there(done))
+
+
+def _what_is_there(back: CutOver) -> str:
+    if not back.had_live:
+        return f"nothing in {back.live}, as before"
+    state = "which serves again" if back.answers else "as it was: its server did not run before"
+    return f"the old cluster, {state}"
 
 
 def roll_back(at: Stage, cut_over_id: str, *, why: str, by: str) -> CutOver:

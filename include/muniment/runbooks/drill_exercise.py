@@ -1,7 +1,7 @@
 """One drill from its target to its last check: by Muniment or by the restore kit, the same proofs afterwards."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,23 +120,27 @@ class Exercise:
 
     def _recover_and_prove(self, laid_out: LaidOut, aim: Aim, scratch: Scratch) -> None:
         record = self.record
-        with record.step("start and recover"):
-            begun = recovered(self.site, laid_out.cluster, aim.point, aim.target, scratch)
-            up = begun.__enter__()
-        try:
-            record.answered()
-            record.figures = self._figures(laid_out, aim.point, record.last_step_s)
-            restored = Inspection(self.site, up.server, up.programs)
-            with record.step("position reached"):
-                wal = laid_out.cluster.data_dir.with_name("wal")
-                record.found([reached_check(up.server, up.programs, aim.target, aim.point.wal.timeline, wal)])
-            self._prove(restored, aim)
-            self._prove_documents(restored, aim.point, laid_out.kit)
-            with record.step("what was promised"):
-                record.found(self._promises())
-        finally:
-            with record.step("destroy the server"):
-                begun.__exit__(None, None, None)
+        with ExitStack() as server:
+            with record.step("start and recover"):
+                up = server.enter_context(recovered(self.site, laid_out.cluster, aim.point, aim.target, scratch))
+            try:
+                record.answered()
+                record.figures = self._figures(laid_out, aim.point, record.last_step_s)
+                self._prove_all(Inspection(self.site, up.server, up.programs), laid_out, aim)
+            finally:
+                with record.step("destroy the server"):
+                    server.close()
+
+    def _prove_all(self, restored: Inspection, laid_out: LaidOut, aim: Aim) -> None:
+        record = self.record
+        with record.step("position reached"):
+            wal = laid_out.cluster.data_dir.with_name("wal")
+            timeline = aim.point.wal.timeline
+            record.found([reached_check(restored.server, restored.programs, aim.target, timeline, wal)])
+        self._prove(restored, aim)
+        self._prove_documents(restored, aim.point, laid_out.kit)
+        with record.step("what was promised"):
+            record.found(self._promises())
 
     def _prove(self, restored: Inspection, aim: Aim) -> None:
         record, later = self.record, aim.after.control_totals if aim.after else None

@@ -29,7 +29,7 @@ from include.muniment.domain.layout import CONTROL, UNFINISHED_CONTROL, Layout
 from include.muniment.domain.register import Backup
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.restore_settings import settings_file
-from include.muniment.errors import Damaged, DiskFull, ProgramMissing, RestoreHalfDone, WrongVault
+from include.muniment.errors import DiskFull, Permanent, ProgramMissing, Refused, RestoreHalfDone, WrongVault
 from include.muniment.ports import Progress, Silent
 from include.muniment.runbooks.combine_chain import combine
 from include.muniment.runbooks.identity import prove_vault
@@ -70,7 +70,7 @@ def restore_cluster(
     read, and everything that the plan names is proven to be there still, before anything is overwritten: else
     ``BeingExpired`` or ``PlanOutdated``. Raises ``WrongVault``, ``ProgramMissing``, ``TargetNotEmpty``,
     ``TargetInUse``, ``WrongCluster``, ``ClusterRuns``, ``DiskFull``, ``ObjectDamaged``, ``ObjectMissing``,
-    ``ProgramFailed``; ``RestoreHalfDone`` for damage that was found when a cluster was partly overwritten.
+    ``ProgramFailed``; ``RestoreHalfDone`` for what no retry mends, once a cluster is partly overwritten.
     """
     progress = progress or Silent()
     into = Path(plan.into)
@@ -119,11 +119,13 @@ def _honest(journal: RestoreJournal) -> Iterator[None]:
     """Over a cluster that was there, nobody may say that nothing was overwritten once the first file is."""
     try:
         yield
-    except Damaged as damage:
+    except Refused:
+        raise
+    except Permanent as error:
         begun = read_journal(Path(journal.plan.into))
         if begun is None or not begun.delta:
             raise
-        raise RestoreHalfDone(place=journal.plan.into, reason=damage.what) from damage
+        raise RestoreHalfDone(place=journal.plan.into, reason=error.what) from error
 
 
 def fetch_command(firm: str, side: Side) -> str:

@@ -60,6 +60,7 @@ def sign_off_drill(
     site: Site, *, drill_id: str, by: str, through: str, note: str, signed_at: datetime, clock: Clock
 ) -> SignOff:
     """Records that ``by`` has looked at this drill, whether it passed or failed. The same answer twice is one record.
+    Whoever answers again completes the pages of the first answer.
 
     Raises ``NotAReviewer``, ``ObjectMissing`` for an unknown drill, ``ObjectDamaged`` where the evidence is not what
     was signed, ``AlreadySignedOff``.
@@ -83,17 +84,18 @@ def sign_off_drill(
     locked_until = evidence_locked_until(site.policy, clock())
     signed = _recorded(site, wanted, locked_until)
     write_sign_off_pages(site, drill, signed, locked_until=locked_until)
-    return signed
+    return _same(signed, wanted)
 
 
 def _recorded(site: Site, wanted: SignOff, locked_until: datetime) -> SignOff:
     there = complete_sign_off(site, wanted.drill, locked_until=locked_until)
-    if there is None:
-        try:
-            write_sign_off(site, wanted, locked_until=locked_until)
-        except AlreadyRegistered:  # somebody else was faster
-            there = sign_offs(site.replica)[wanted.drill]
-    return wanted if there is None else _same(there, wanted)
+    if there is not None:
+        return there
+    try:
+        write_sign_off(site, wanted, locked_until=locked_until)
+    except AlreadyRegistered:  # somebody else was faster
+        return sign_offs(site.replica)[wanted.drill]
+    return wanted
 
 
 def _require_reviewer(firm: Firm, by: str) -> None:
