@@ -189,6 +189,20 @@ def test_a_staging_on_the_live_host_changes_nothing_that_lives(firm: Firm, tmp_p
     assert sql(firm.cluster, "SELECT count(*) FROM draft") == 1001
 
 
+def test_when_its_last_transaction_ended_is_compared_though_its_server_is_started_twice(
+    firm: Firm, tmp_path: Path
+) -> None:
+    folder, _ = firm.stage(tmp_path)
+    try:
+        record, plan = folder.record(), folder.plan()
+        assert record
+        assert plan
+        assert plan.reaches_at is not None
+        assert record.reached_at == plan.reaches_at
+    finally:
+        destroy(folder)
+
+
 def test_where_the_host_has_no_such_folder_the_firm_is_staged_as_well(firm: Firm, tmp_path: Path) -> None:
     firm.cluster.stop()
     own = firm.places[0].parent

@@ -154,12 +154,10 @@ class _Stager:
         cluster = self._restored()
         with self.steps.step("recover"):
             cluster.recover(self.plan.settings, copy_from(self.folder.wal))
+            reached = recovery_reached(self._server(cluster), self.plan)  # a second start makes it forget
             self._move_tablespaces_out(cluster)
             shutil.rmtree(self.folder.wal)
-        server = PostgresServer(
-            self.firm.id, Secret(cluster.conninfo()), self.firm.cluster.database, "muniment staging"
-        )
-        reached = recovery_reached(server, self.plan)
+        server = self._server(cluster)
         staged, checks = self._documents(server, found, fetch=documents)
         staging = self._record(cluster, server, staged, checks, ttl).model_copy(
             update={"reached_lsn": reached.lsn, "reached_at": reached.last_commit_at}
@@ -193,6 +191,10 @@ class _Stager:
             move_out(cluster.data_dir, tablespace_root(cluster.data_dir))
             undo_changes(self.folder.wal, cluster.data_dir / "pg_wal")
             cluster.start_again()
+
+    def _server(self, cluster: IsolatedCluster) -> PostgresServer:
+        database = self.firm.cluster.database
+        return PostgresServer(self.firm.id, Secret(cluster.conninfo()), database, "muniment staging")
 
     def backup(self) -> Backup:
         return catalog.find_backup(self.vault, self.plan.chain[-1])
