@@ -510,6 +510,17 @@ def test_what_is_wrong_is_found(site17: Site, cloud: Cloud, tmp_path: Path) -> N
     assert found.verdict == "failed"
 
 
+def test_a_damaged_sign_off_of_old_costs_a_drill_no_evidence(site17: Site, cloud: Cloud, tmp_path: Path) -> None:
+    s3, where = cloud.client("s3", site17.primary.region), site17.primary.bucket
+    key = keys.sign_off("20260101T000000000Z")
+    written = s3.put_object(Bucket=where, Key=key, Body=b"{")
+    lines = Noted()
+    found = drill(site17, tmp_path / "scratch", side="primary", by="muniment", progress=lines)
+    assert find_drill(site17.replica, found.id) == found
+    assert any(f"object {key} in {where} is damaged" in line for line in lines.noted)
+    s3.delete_object(Bucket=where, Key=key, VersionId=written["VersionId"])
+
+
 def test_a_base_backup_that_is_damaged_ends_it_with_evidence(site17: Site, cloud: Cloud, tmp_path: Path) -> None:
     for backup in catalog.registered_backups(site17.primary):
         key = backup.archives[0].chunks[0].key

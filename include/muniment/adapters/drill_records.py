@@ -144,10 +144,10 @@ def evidence_pages(vault: Vault, drill_id: str) -> Pages | None:
     return find_pages(vault, _beside_evidence(drill_id))
 
 
-def sign_offs(vault: Vault) -> Mapping[str, SignOff]:
-    """Drill id → who signed it off."""
+def sign_offs(vault: Vault, damaged: Damaged | None = None) -> Mapping[str, SignOff]:
+    """Drill id → who signed it off. ``damaged``: as for ``drills``."""
     signed = [name.removesuffix(keys.SIGN_OFF) for name in _names(vault) if name.endswith(keys.SIGN_OFF)]
-    return {drill_id: read_register(vault, SignOff, keys.sign_off(drill_id)) for drill_id in signed}
+    return {each.drill: each for each in _intact(vault, SignOff, map(keys.sign_off, signed), damaged)}
 
 
 def prove_evidence(vault: Vault, drill_id: str, *, public_key: bytes | None = None) -> None:

@@ -5,6 +5,8 @@ the evidence whatever ends it, in both vaults and under a lock; the pages come a
 nothing. A drill that failed raises afterwards.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -24,12 +26,23 @@ from include.muniment.adapters.site import Side, Site
 from include.muniment.domain import keys
 from include.muniment.domain.drill import HISTORY_SHOWN, Route, evidence_locked_until, planned_steps, route_of
 from include.muniment.domain.drill_evidence import BegunDrill, Drill, Means
-from include.muniment.domain.sign_off import signed_by
+from include.muniment.domain.sign_off import SignOff, signed_by
 from include.muniment.errors import DrillFailed, MunimentError, Transient
 from include.muniment.ports import Clock, Progress, Silent
 from include.muniment.runbooks.drill_exercise import Exercise
 from include.muniment.runbooks.drill_record import Record
 from include.muniment.runbooks.drill_watch import not_finished
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """Read before the drill begins: what cannot be read costs it nothing that it has found.
+
+    ``drills``: every one that began, oldest first; ``signed``: drill id → who signed it off.
+    """
+
+    drills: tuple[Drill | BegunDrill, ...]
+    signed: Mapping[str, SignOff]
 
 
 def run_drill(
@@ -66,8 +79,8 @@ def run_drill(
     return drill
 
 
-def _earlier(site: Site, clock: Clock, progress: Progress, locked_until: datetime) -> tuple[Drill | BegunDrill, ...]:
-    """Every drill that began, oldest first. What the last one was kept from is told, and its pages made up for."""
+def _earlier(site: Site, clock: Clock, progress: Progress, locked_until: datetime) -> _Earlier:
+    """What the last drill was kept from is told, and its pages made up for."""
     for drill_id in complete_evidence(site, locked_until=locked_until):
         progress.note(f"the evidence of drill {drill_id} was in one vault alone: now it is in both")
     done = drills(site.primary, damaged=lambda error: progress.note(error.what))
@@ -79,7 +92,8 @@ def _earlier(site: Site, clock: Clock, progress: Progress, locked_until: datetim
     for drill in done[-1:]:
         if evidence_pages(site.primary, drill.id) is None:
             _write_pages(site, drill, locked_until, progress)
-    return tuple(sorted((*done, *begun), key=lambda each: (each.started_at, each.id)))
+    signed = sign_offs(site.primary, damaged=lambda error: progress.note(error.what))
+    return _Earlier(tuple(sorted((*done, *begun), key=lambda each: (each.started_at, each.id))), signed)
 
 
 def _begun(site: Site, drill_id: str, number: int, route: Route, seed: int | None, now: datetime) -> BegunDrill:
@@ -129,12 +143,10 @@ def _told(stopped: BaseException | None) -> str | None:
     return f"{type(stopped).__name__}: {stopped}".removesuffix(": ")
 
 
-def _evidence(
-    exercise: Exercise, earlier: tuple[Drill | BegunDrill, ...], begun: BegunDrill, failure: str | None
-) -> Drill:
+def _evidence(exercise: Exercise, earlier: _Earlier, begun: BegunDrill, failure: str | None) -> Drill:
     site, record = exercise.site, exercise.record
     vault, promised = site.vault(exercise.side), site.policy.recovery_class
-    last, signed = earlier[-1] if earlier else None, sign_offs(site.primary)
+    last = earlier.drills[-1] if earlier.drills else None
     return Drill(
         id=exercise.id,
         firm=site.firm.id,
@@ -161,7 +173,7 @@ def _evidence(
         failure=failure,
         previous=last.id if last else None,
         previous_sha256=last.sha256 if last else None,
-        history=tuple(signed_by(signed, each.as_past()) for each in earlier[-HISTORY_SHOWN:]),
+        history=tuple(signed_by(earlier.signed, each.as_past()) for each in earlier.drills[-HISTORY_SHOWN:]),
         signing_key=site.firm.signing_key,
     )
 
