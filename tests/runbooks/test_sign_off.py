@@ -129,6 +129,14 @@ def test_what_a_killed_answer_left_without_pages_gets_them_from_whoever_answers_
         assert vault.head(keys.beside_sign_off(again.id, left.sha256, "pages.json"))
 
 
+def test_a_damaged_sign_off_of_another_drill_stands_in_nobodys_way(firm: Site, cloud: Cloud) -> None:
+    found = drilled(firm)
+    key = keys.sign_off("20260101T000000000Z")
+    cloud.client("s3", firm.replica.region).put_object(Bucket=firm.replica.bucket, Key=key, Body=b"{")
+    done = sign(firm, found.id)
+    assert sign_offs(firm.primary) == {found.id: done}
+
+
 def test_evidence_that_was_changed_is_not_signed_off_and_is_noticed_afterwards(firm: Site, cloud: Cloud) -> None:
     def change(key: str) -> None:
         text = firm.primary.get(key)

@@ -82,7 +82,7 @@ def write_sign_off_pages(site: Site, drill: Drill, sign_off: SignOff, *, locked_
 
 def complete_sign_off(site: Site, drill_id: str, *, locked_until: datetime) -> SignOff | None:
     """The record, if this drill has one; what a killed try has left in the replica vault alone is now in both."""
-    there = sign_offs(site.replica).get(drill_id)
+    there = find_sign_off(site.replica, drill_id)
     if there is not None:
         site.primary.put_register(keys.sign_off(drill_id), there, locked_until=locked_until)
     return there
@@ -142,6 +142,14 @@ def history_of(vault: Vault) -> list[PastDrill]:
 
 def evidence_pages(vault: Vault, drill_id: str) -> Pages | None:
     return find_pages(vault, _beside_evidence(drill_id))
+
+
+def find_sign_off(vault: Vault, drill_id: str) -> SignOff | None:
+    """Without a look at any other, which may be damaged. Raises ``ObjectDamaged`` for this one."""
+    try:
+        return read_register(vault, SignOff, keys.sign_off(drill_id))
+    except ObjectMissing:
+        return None
 
 
 def sign_offs(vault: Vault, damaged: Damaged | None = None) -> Mapping[str, SignOff]:

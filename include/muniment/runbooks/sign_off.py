@@ -6,6 +6,7 @@ from datetime import datetime
 from include.muniment.adapters.drill_records import (
     complete_sign_off,
     find_drill,
+    find_sign_off,
     history_of,
     prove_evidence,
     sign_offs,
@@ -94,7 +95,7 @@ def _recorded(site: Site, wanted: SignOff, locked_until: datetime) -> SignOff:
     try:
         write_sign_off(site, wanted, locked_until=locked_until)
     except AlreadyRegistered:  # somebody else was faster
-        return sign_offs(site.replica)[wanted.drill]
+        return find_sign_off(site.replica, wanted.drill) or wanted
     return wanted
 
 
