@@ -9,7 +9,7 @@ import pytest
 from include.demo.cloud import ROOT as ROOT_CREDENTIALS
 from include.demo.cloud import Cloud
 from include.muniment.domain import keys
-from include.muniment.domain.lease import LONGEST, Expiring, Lease, LeasedWal, Needs
+from include.muniment.domain.lease import DELETES_FOR, LONGEST, Expiring, Lease, LeasedWal, Needs
 from include.muniment.domain.mac import KEY_BYTES, METADATA, mac_of
 from include.muniment.domain.register import Point
 from include.muniment.restore_kit import restore
@@ -57,6 +57,7 @@ def test_expire_can_read_what_the_kit_writes_and_it_goes_at_the_end(
     assert stretch.first_segment <= point.wal.first_segment
     assert stretch.last_segment >= point.wal.last_segment
     assert timedelta(seconds=lease.lasts_s) == LONGEST
+    assert restore.MARK_LASTS == DELETES_FOR
     assert "Versions" not in s3.list_object_versions(Bucket=bucket, Prefix=keys.LEASES)
 
 
@@ -90,6 +91,18 @@ def test_a_mark_that_nobody_can_read_is_damage_and_no_traceback(cloud: Cloud, bu
     cloud.client("s3", REGION).put_object(Bucket=bucket, Key=keys.EXPIRING, Body=b"{")
     said = fetch(kit, bucket, "--into", "cluster", expect=3)
     assert said == f"error: {bucket}/audit/expiring.json does not say what is being deleted. Try the other vault.\n"
+
+
+def test_a_mark_that_nobody_can_read_stands_no_longer_than_any_other(
+    cloud: Cloud, bucket: str, vault: restore.Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one flipped byte in what a killed expire left would refuse every restore for ever."""
+    cloud.client("s3", REGION).put_object(Bucket=bucket, Key=keys.EXPIRING, Body=b"{")
+    needs = {"points": [], "backups": [], "snapshots": [], "configs": [], "wal": []}
+    with pytest.raises(restore.Damaged):
+        restore.refuse_what_goes(vault, needs)
+    monkeypatch.setattr(restore, "MARK_LASTS", -DELETES_FOR)
+    restore.refuse_what_goes(vault, needs)
 
 
 def test_a_damaged_record_of_a_way_back_stops_no_restore(cloud: Cloud, bucket: str, kit: Kit) -> None:
