@@ -1,5 +1,7 @@
 """What the engineer does after the kit has fetched."""
 
+import os
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,13 @@ def finish(restored: LocalCluster, into: Path) -> None:
     """What step 6 of RESTORE.md says, as a user that PostgreSQL accepts."""
     for path in (into, *into.rglob("*")):
         restored._hand_over(path)
-    argv = as_unprivileged(["sh", str(into / "finish.sh"), str(restored.programs.bin_dir)])
+    here = os.path.relpath(restored.programs.bin_dir)  # as somebody types it who stands beside it
+    argv = as_unprivileged(["sh", str(into / "finish.sh"), here])
     done = subprocess.run(argv, capture_output=True, text=True, timeout=360, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "pg_ctl" in done.stdout
+    (start,) = [line for line in done.stdout.splitlines() if line.startswith("ready. Start it:")]
+    program, _, place, *_ = shlex.split(start.removeprefix("ready. Start it:"))
+    assert (program, place) == (str(restored.programs.bin_dir / "pg_ctl"), str(restored.data_dir))
 
 
 def trusting(into: Path) -> Path:

@@ -51,7 +51,8 @@ def site(site_factory: SiteFactory, source: LocalCluster, tmp_path: Path) -> Sit
 
 @pytest.fixture
 def restored(programs: PostgresPrograms, run_dir: Path) -> Iterator[LocalCluster]:
-    cluster = LocalCluster(run_dir / f"kit {programs.major}" / "data", programs)
+    """In a folder whose name shells, settings files and ``%`` could misread."""
+    cluster = LocalCluster(run_dir / f"kit {programs.major} of O'Hara \\ b 50%f" / "data", programs)
     yield cluster
     cluster.kill()
 

@@ -852,7 +852,9 @@ socket=$(mktemp -d "${{TMPDIR:-/tmp}}/restored-XXXXXX") # nobody else may enter 
 echo "unix_socket_directories = '$socket'" >>data/postgresql.conf
 sync
 
-echo "ready. Start it:    $bin/pg_ctl -D '$here/data' -l '$here/server.log' -w -t 3600 start"
+quoted() {{ printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\\\\\''/g")"; }}
+start="$(quoted "$bin/pg_ctl") -D $(quoted "$here/data") -l $(quoted "$here/server.log") -w -t 3600 start"
+printf 'ready. Start it:    %s\\n' "$start"
 echo "Then look inside:   psql -h $socket -U postgres -l"
 """
 BLANK_MAPS = """\
