@@ -6,7 +6,7 @@ missing object is named, not only the first; what nothing covers is counted and 
 needs neither the cluster nor Airflow, and holds in memory the listing of one vault and one document list at a time.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -17,7 +17,7 @@ from include.muniment.domain import keys
 from include.muniment.domain.absence import Listing, absent_beside, absent_wal
 from include.muniment.domain.register import Backup, Document, DocumentSnapshot, Point
 from include.muniment.domain.wal import SystemIdentifier
-from include.muniment.errors import Damaged
+from include.muniment.errors import Damaged, ObjectMissing
 from include.muniment.ports import Progress, Silent, Step
 from include.muniment.runbooks.identity import prove_vault
 from include.muniment.runbooks.point_presence import archive_of
@@ -70,10 +70,28 @@ def verify_vault(vault: Vault, *, deep: bool, progress: Progress | None = None) 
         return Verification(
             vault.bucket, 1, 0, (Fault(vault.bucket, keys.FIRM, f"{damage.what}; nothing else was read"),)
         )
-    listing = Listing({item.key: item.size_bytes for item in vault.list("")})
+    listing = _listing(vault)
     total = sum(listing.sizes.values()) if deep else None
     with (progress or Silent()).step(f"verify {vault.bucket}", total, "bytes") as step:
-        return _Reading(vault, listing, step, deep=deep).verification()
+        reading = _Reading(vault, listing, step, deep=deep)
+        found = reading.verification()
+    return _without_what_was_let_go(vault, found, reading.gone) if reading.gone else found
+
+
+def _listing(vault: Vault) -> Listing:
+    return Listing({item.key: item.size_bytes for item in vault.list("")})
+
+
+def _without_what_was_let_go(vault: Vault, found: Verification, gone: Set[str]) -> Verification:
+    """Expire may have come by: what has gone since it was listed is missing where something that is left names it."""
+    with Silent().step("look again", None, "bytes") as step:
+        again = _Reading(vault, _listing(vault), step, deep=False).verification()
+    still = {fault.key for fault in again.faults}
+    return replace(
+        found,
+        faults=tuple(fault for fault in found.faults if fault.key not in gone or fault.key in still),
+        points={name: point for name, point in found.points.items() if name in again.points},
+    )
 
 
 def _with_lost_points(ours: Vault, other: Vault, primary: Verification, replica: Verification) -> Verification:
@@ -122,6 +140,8 @@ class _Reading:
     bytes_read: int = 0
     points: list[Point] = field(default_factory=list)
     segment_bytes: dict[SystemIdentifier, int] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    """Listed, and not there any more when it was read."""
     server_versions: set[int] = field(default_factory=set)
 
     def verification(self) -> Verification:
@@ -151,7 +171,7 @@ class _Reading:
         return dict.fromkeys(listed) | {point.id: point for point in self.points}
 
     def _look(self, item: Expected) -> tuple[Expected, str | None]:
-        size = self.listing.sizes.get(item.key)
+        size = self._size(item.key)
         if size is None:
             return item, "it is missing"
         if item.size_bytes not in (None, size):
@@ -160,8 +180,20 @@ class _Reading:
             if self.deep and item.read:
                 item.read(self.vault)
         except Damaged as damage:
+            self._note_gone(item.key, damage)
             return item, damage.what
         return item, None
+
+    def _size(self, key: str) -> int | None:
+        """A night may store a document where the listing has been, and its list where that still comes."""
+        if key in self.listing:
+            return self.listing.sizes[key]
+        found = self.vault.head(key)
+        return found.size_bytes if found else None
+
+    def _note_gone(self, key: str, damage: Damaged) -> None:
+        if isinstance(damage, ObjectMissing) and key in self.listing:
+            self.gone.add(key)
 
     def _take(self, item: Expected, fault: str | None) -> None:
         size = self.listing.sizes.get(item.key, 0)
@@ -217,6 +249,7 @@ class _Reading:
             try:
                 return key, read(key)
             except Damaged as damage:
+                self._note_gone(key, damage)
                 return key, damage
 
         for key, found in at_once(one, names, READS_AT_ONCE):
@@ -240,4 +273,4 @@ class _Reading:
                 *(absent_wal(point, archive) if archive else ()),
             ):
                 lacking.setdefault(key, []).append(point.id)
-        return lacking
+        return {key: points for key, points in lacking.items() if key in self.listing or self._size(key) is None}
