@@ -11,12 +11,13 @@ from include.muniment.adapters import catalog
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import build_vault
 from include.muniment.adapters.vault import Vault
+from include.muniment.domain import keys
 from include.muniment.domain.recovery_target import RecoveryTarget
 from include.muniment.domain.register import Point
 from include.muniment.domain.restore_plan import RestorePlan
 from include.muniment.domain.restore_text import plan_lines
 from include.muniment.domain.wal import MAGIC_OF_MAJOR, Lsn, WalSegment
-from include.muniment.errors import NothingToRestore, ObjectMissing, ProgramMissing, TargetUnreachable
+from include.muniment.errors import NothingToRestore, ObjectDamaged, ObjectMissing, ProgramMissing, TargetUnreachable
 from include.muniment.ports import utc_now
 from include.muniment.runbooks import find_stop, read_wal
 from include.muniment.runbooks.plan_restore import plan_restore
@@ -266,3 +267,21 @@ def test_a_segment_that_one_vault_lacks_is_lent_by_the_other(
     own = {"id", "made_at", "replay", "space_there_bytes"}
     assert lent.model_dump(exclude=own) == whole.model_dump(exclude=own)
     assert "1 of them are not in this vault and come from the other one" in "\n".join(plan_lines(lent))
+
+
+def test_a_damaged_register_keeps_nobody_from_the_other_points(firm: Archived, tmp_path: Path, cloud: Cloud) -> None:
+    first = firm.point(full=True)
+    firm.write(1)
+    second, third = firm.point(full=True), firm.point(full=True)
+    primary, s3 = firm.site.primary, cloud.client("s3", firm.site.primary.region)
+    spoilt = (keys.point(third.id), keys.backup_register(second.backup))
+    for key in spoilt:
+        s3.put_object(Bucket=primary.bucket, Key=key, Body=primary.get(key).replace(b"1", b"2", 1))
+    told = plan(firm, first.id, tmp_path)
+    assert told.point == first.id
+    assert plan(firm, "latest", tmp_path).point == first.id
+    for key in spoilt:
+        mended = f"`muniment repair {primary.firm}` brings it back"
+        assert f"what only {key} leads to: it is damaged in {primary.bucket}; {mended}" in told.left_out
+    with pytest.raises(ObjectDamaged, match=keys.point(third.id)):
+        plan(firm, third.id, tmp_path)

@@ -6,6 +6,7 @@ not show.
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 from typing import Protocol, TypedDict
 
@@ -24,7 +25,7 @@ from include.muniment.domain.register import (
     Point,
     SnapshotHead,
 )
-from include.muniment.errors import AccessDenied, NothingToRestore, ObjectMissing, StoreUnavailable
+from include.muniment.errors import AccessDenied, NothingToRestore, ObjectDamaged, ObjectMissing, StoreUnavailable
 
 # Registers are read one request each; this many are under way at once.
 READS_AT_ONCE = 8
@@ -37,9 +38,9 @@ class _Ordered(Protocol):
     def measured(self) -> Measured: ...
 
 
-def registered_backups(vault: Vault) -> tuple[Backup, ...]:
-    """Every registered base backup, oldest first."""
-    return _oldest_first(_read_all(list(backup_ids(vault)), lambda backup_id: read_backup(vault, backup_id)))
+def registered_backups(vault: Vault, *, past: list[ObjectDamaged] | None = None) -> tuple[Backup, ...]:
+    """Every registered base backup, oldest first. ``past``: as for ``points``."""
+    return _oldest_first(_read_all(list(backup_ids(vault)), _going_past(past, partial(read_backup, vault))))
 
 
 def find_backup(vault: Vault, backup_id: str) -> Backup:
@@ -74,9 +75,14 @@ def chain_of(vault: Vault, backup: Backup) -> tuple[Backup, ...]:
     return tuple(reversed(chain))
 
 
-def points(vault: Vault) -> tuple[Point, ...]:
-    """Every recovery point, oldest first."""
-    return _oldest_first(_read_all([item.key for item in vault.list(keys.POINTS)], lambda key: _point_at(vault, key)))
+def points(vault: Vault, *, past: list[ObjectDamaged] | None = None) -> tuple[Point, ...]:
+    """Every recovery point, oldest first.
+
+    ``past`` is for whoever only looks: it takes the damage of each register that is left out for it. Without it the
+    first one is raised: who deletes or counts must not take a damaged point for one that is not there.
+    """
+    listed = [item.key for item in vault.list(keys.POINTS)]
+    return _oldest_first(_read_all(listed, _going_past(past, partial(_point_at, vault))))
 
 
 def point_ids(vault: Vault) -> frozenset[str] | None:
@@ -166,6 +172,19 @@ def _unless_missing[T](read: Callable[[], T]) -> T | None:
         return read()
     except ObjectMissing:
         return None
+
+
+def _going_past[T](past: list[ObjectDamaged] | None, read: Callable[[str], T | None]) -> Callable[[str], T | None]:
+    def read_or_leave(name: str) -> T | None:
+        try:
+            return read(name)
+        except ObjectDamaged as damage:
+            if past is None:
+                raise
+            past.append(damage)
+            return None
+
+    return read_or_leave
 
 
 def _oldest_first[T: _Ordered](items: Iterable[T]) -> tuple[T, ...]:

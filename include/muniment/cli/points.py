@@ -8,7 +8,7 @@ import click
 from include.muniment.cli.output import as_plain, lasting, say_json, say_table, size, when
 from include.muniment.cli.session import SIDES, Session, firm_argument, json_option, side_option
 from include.muniment.domain import keys
-from include.muniment.errors import MunimentError
+from include.muniment.errors import MunimentError, ObjectDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -68,16 +68,19 @@ def points(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
 
     vault = session.vault(firm_id, side)
     prove_vault(vault)
-    found = catalog.points(vault)
+    damaged: list[ObjectDamaged] = []
+    found = catalog.points(vault, past=damaged)
     seen = [_look(vault if each == side else session.vault(firm_id, each, hasty=True), found) for each in SIDES]
     if as_json:
         plain = [as_plain(point) for point in found]
         say_json({"firm": firm_id, "vault": vault.bucket, "points": plain, "vaults": [_plain(each) for each in seen]})
-        return
-    say_table((*COLUMNS, *SIDES), [(*row(point), *(each.cell(point) for each in seen)) for point in found])
-    for each in seen:
-        _tell(each)
-    click.echo(f"{len(found)} recovery points in {vault.bucket}")
+    else:
+        say_table((*COLUMNS, *SIDES), [(*row(point), *(each.cell(point) for each in seen)) for point in found])
+        for each in seen:
+            _tell(each)
+        click.echo(f"{len(found)} recovery points in {vault.bucket}")
+    if damaged:
+        raise damaged[0]
 
 
 def _look(vault: "Vault", found: "Sequence[Point]") -> Seen:

@@ -25,7 +25,14 @@ from include.muniment.domain.restore_estimate import estimate_s
 from include.muniment.domain.restore_plan import OtherTimeline, RestorePlan, WalToReplay
 from include.muniment.domain.restore_text import left_out, left_out_of_documents
 from include.muniment.domain.wal import TimelineId
-from include.muniment.errors import Damaged, MunimentError, NothingToRestore, ProgramMissing, TargetUnreachable
+from include.muniment.errors import (
+    Damaged,
+    MunimentError,
+    NothingToRestore,
+    ObjectDamaged,
+    ProgramMissing,
+    TargetUnreachable,
+)
 from include.muniment.ports import Clock
 from include.muniment.runbooks.documents_of_plan import FoundDocuments, documents_by, documents_of_point
 from include.muniment.runbooks.find_stop import StopFinder
@@ -105,6 +112,8 @@ class _Stock:
     """Names of files that no other vault has to lend."""
     files: dict[str, StoredObject]
     restorable: Restorable
+    damaged: tuple[ObjectDamaged, ...]
+    """Registers that cannot be read here: what they name is not chosen, and the plan says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,20 +158,23 @@ def _take_stock(vault: Vault, other: Vault | None, target: RecoveryTarget) -> _S
     home = WalArchive(vault, mark.system_identifier)
     store = EitherArchive(home, WalArchive(other, mark.system_identifier) if other else None)
     own, files = frozenset(home.files()), dict(store.files())
-    bases = _bases(vault, mark.system_identifier)
+    damaged: list[ObjectDamaged] = []
+    bases = _bases(vault, mark.system_identifier, damaged)
     if not bases:
-        raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
+        raise damaged[0] if damaged else NothingToRestore(bucket=vault.bucket, firm=vault.firm)
     archive = store.archive(files, bases[0].backup.wal_segment_bytes)
     timelines = timelines_of(store, archive, (base.backup for base in bases), rolled_back(vault))
-    return _Stock(vault, store, own, files, Restorable(bases, archive, timelines, target.timeline))
+    restorable = Restorable(bases, archive, timelines, target.timeline)
+    return _Stock(vault, store, own, files, restorable, tuple(damaged))
 
 
-def _bases(vault: Vault, system_identifier: int) -> tuple[Base, ...]:
-    """Newest first. A point whose backups are not all registered here any more is none."""
-    backups = {backup.id: backup for backup in catalog.registered_backups(vault)}
+def _bases(vault: Vault, system_identifier: int, damaged: list[ObjectDamaged]) -> tuple[Base, ...]:
+    """Newest first. A point whose backups are not all registered here any more is none, and one that cannot be read
+    keeps nobody from the others."""
+    backups = {backup.id: backup for backup in catalog.registered_backups(vault, past=damaged)}
     return tuple(
         Base(point, tuple(backups[each] for each in point.chain))
-        for point in reversed(catalog.points(vault))
+        for point in reversed(catalog.points(vault, past=damaged))
         if point.system_identifier == system_identifier and all(each in backups for each in point.chain)
     )
 
@@ -260,6 +272,15 @@ def _left_out(stock: _Stock, found: _Found, documents: FoundDocuments) -> tuple[
     return (
         *left_out(found.choice, stock.restorable, found.last_end),
         *left_out_of_documents(documents.documents, found.at, uncertain=documents.uncertain),
+        *(_passed_over(damage) for damage in stock.damaged),
+    )
+
+
+def _passed_over(damage: ObjectDamaged) -> str:
+    facts = damage.facts
+    return (
+        f"what only {facts['key']} leads to: it is damaged in {facts['bucket']};"
+        f" `muniment repair {facts['firm']}` brings it back"
     )
 
 
