@@ -101,6 +101,9 @@ def test_a_mark_that_nobody_can_read_stands_no_longer_than_any_other(
     needs = {"points": [], "backups": [], "snapshots": [], "configs": [], "wal": []}
     with pytest.raises(restore.Damaged):
         restore.refuse_what_goes(vault, needs)
+    cloud.client("s3", REGION).put_object(Bucket=bucket, Key=keys.EXPIRING, Body=b"{}")
+    with pytest.raises(restore.Damaged):
+        restore.refuse_what_goes(vault, needs)
     monkeypatch.setattr(restore, "MARK_LASTS", -DELETES_FOR)
     restore.refuse_what_goes(vault, needs)
 

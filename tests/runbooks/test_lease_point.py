@@ -12,7 +12,6 @@ import pytest
 
 from include.demo.cloud import Cloud
 from include.muniment.adapters import catalog
-from include.muniment.adapters import leases as leases_adapter
 from include.muniment.adapters.leases import KeptUp, standing_leases, standing_mark, write
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
@@ -350,14 +349,3 @@ def test_whoever_restores_may_write_leases_and_nothing_else(site: Site, old: Bac
             mine[0].s3.delete_object(Bucket=mine[0].bucket, Key=register.key, **how)
     with pytest.raises(Exception, match="AccessDenied"):
         mine[0].s3.delete_object(Bucket=mine[0].bucket, Key=keys.lease("x"))
-
-
-def test_a_mark_that_nobody_can_read_stands_no_longer_than_any_other(
-    site: Site, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vault = site.primary
-    cloud.client("s3", vault.region).put_object(Bucket=vault.bucket, Key=keys.EXPIRING, Body=b"{")
-    with pytest.raises(ObjectDamaged, match="expiring"):
-        standing_mark(vault)
-    monkeypatch.setattr(leases_adapter, "DELETES_FOR", -DELETES_FOR)
-    assert standing_mark(vault) is None

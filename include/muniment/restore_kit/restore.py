@@ -437,7 +437,7 @@ def refuse_what_goes(vault: Vault, needs: Register) -> None:
         raise
     mark = as_json(answer["Body"].read())
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    if mark is None:
+    if mark is None or not {"lasts_s", "deletes"} <= mark.keys():
         if now > answer["LastModified"] + MARK_LASTS + CLOCKS_DIFFER:
             return  # of an expire that was killed long ago
         raise Damaged(f"{vault.bucket}/audit/expiring.json does not say what is being deleted. Try the other vault.")
