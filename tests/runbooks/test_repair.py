@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from include.demo.cloud import Cloud
+from include.muniment.adapters.authenticity import get_authentic
 from include.muniment.adapters.programs import PostgresPrograms
 from include.muniment.adapters.site import Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.register import Point, new_id
+from include.muniment.errors import ObjectDamaged
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.nightly import run_chain
 from include.muniment.runbooks.repair import Failure, find_repair, repair
@@ -154,3 +156,16 @@ def test_a_firm_that_is_whole_needs_nothing_and_what_expired_is_left_alone(
     for key in [found.key for found in site.replica.list(keys.BASE)]:
         intruder.delete(site.replica, key)
     assert find_repair(site.vaults).mendings == ()
+
+
+def test_a_damaged_ledger_which_every_night_reads_comes_from_the_other_vault(
+    site: Site, point: Point, intruder: Intruder
+) -> None:
+    key = next(found.key for found in site.primary.list(keys.VERIFIED_WAL))
+    intruder.overwrite(site.primary, key)
+    with pytest.raises(ObjectDamaged):
+        get_authentic(site.primary, key)
+    plan = find_repair(site.vaults, deep=True)
+    assert [(each.wanted.key, each.target) for each in plan.mendings] == [(key, site.primary.bucket)], point.id
+    assert repair(plan, site.vaults, clock=utc_now) == ()
+    assert get_authentic(site.primary, key) == get_authentic(site.replica, key)

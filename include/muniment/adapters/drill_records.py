@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from include.muniment.adapters.authenticity import parsed, read_register
+from include.muniment.adapters.authenticity import get_authentic, parsed, read_register
 from include.muniment.adapters.drill_pages import find_pages, prove_pages, write_pages
 from include.muniment.adapters.drill_proofs import Named, is_proven, signing_key, write_proof
 from include.muniment.adapters.site import Site
@@ -54,6 +54,9 @@ def _completed(vault: Vault, source: Vault, locked_until: datetime) -> list[str]
 
 def _is_proven(vault: Vault, drill_id: str) -> bool:
     try:
+        for key in (keys.drill(drill_id), *(keys.beside_drill(drill_id, ending) for ending in ("sig", "pem"))):
+            if vault.head(key) is not None:  # what is written into the other vault gets the firm's code there
+                get_authentic(vault, key)
         prove_evidence(vault, drill_id)
     except (ObjectDamaged, ObjectMissing):
         return False  # `muniment drills` tells

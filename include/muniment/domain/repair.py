@@ -170,6 +170,8 @@ def _of_wal(backups: Sequence[Backup], present: Set[str]) -> Iterator[Wanted]:
     sizes = {backup.system_identifier: backup.wal_segment_bytes for backup in backups}
     needs = [WalNeed.of_backup(BackupFacts.of(backup)).and_after() for backup in backups]
     for key in present:
+        if key.startswith(keys.VERIFIED_WAL):  # a night cannot go on without reading those that are there
+            yield Wanted(key, "content", is_plain=True)
         if key.startswith(keys.WAL):
             file = WalFile.of(key.removeprefix(keys.WAL), sizes)
             at = file.system_identifier, file.number
