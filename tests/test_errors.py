@@ -67,7 +67,8 @@ def test_the_message_of_a_wrong_cluster_word_for_word() -> None:
         "connection acme_pg of firm acme leads to cluster 2, the firm's cluster is 1\n"
         "KEPT: everything; nothing was read from that cluster and nothing was written\n"
         "HINT: correct the connection, or the system_identifier in the firm's file "
-        "when the cluster was replaced on purpose."
+        "when the cluster was replaced on purpose; where both are right, `muniment repair acme --plan` tells whether a "
+        "vault's firm.json was changed."
     )
 
 

@@ -15,7 +15,7 @@
     │   └── AnotherRunIsActive        a second run of the same firm
     └── Permanent                 trying again cannot help: a person has to look
         ├── Refused                   we would touch the wrong thing (exit code 4)
-        │   ├── WrongCluster · WrongVault · VaultNotSafe · CheckFailed · TargetNotEmpty · TargetInUse
+        │   ├── WrongCluster · WrongVault · UnmarkedVault · VaultNotSafe · CheckFailed · TargetNotEmpty · TargetInUse
         │   ├── ClusterRuns
         │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable · BeingExpired
         │   ├── NotApproved · NotStaged · LiveNotReplaceable · CutOverBusy · OtherMachine
@@ -23,7 +23,7 @@
         │   ├── LiveRowsChanged · LedgerOutOfBalance · TablesNotRestorable · RowsRefused
         │   └── SourceShrank · NotVerified · NotAReviewer · AlreadySignedOff
         ├── Damaged                   stored bytes are not what was stored (exit code 3)
-        │   ├── ObjectDamaged · ObjectMissing · PlanOutdated · RestoreHalfDone · RegisterHidden · WalGap
+        │   ├── ObjectDamaged · ObjectMissing · MarkMissing · MarkNotRepairable · PlanOutdated · RestoreHalfDone · RegisterHidden · WalGap
         │   ├── WalHoleFound · WalSegmentInvalid
         │   └── PageChecksumFailed · MemberOutside
         ├── InvalidConfiguration      the registry or the policy is wrong (exit code 2)
@@ -217,7 +217,8 @@ class WrongCluster(Refused):
     text = "connection {connection} of firm {firm} leads to cluster {actual}, the firm's cluster is {expected}"
     kept = "everything; nothing was read from that cluster and nothing was written"
     hint = (
-        "correct the connection, or the system_identifier in the firm's file when the cluster was replaced on purpose."
+        "correct the connection, or the system_identifier in the firm's file when the cluster was replaced on purpose; "
+        "where both are right, `muniment repair {firm} --plan` tells whether a vault's firm.json was changed."
     )
 
 
@@ -226,7 +227,20 @@ class WrongVault(Refused):
 
     text = "bucket {bucket} is the vault of {actual}, not of {expected}"
     kept = "everything; nothing was written"
-    hint = "correct vaults in the firm's file; a vault is never shared and never handed over."
+    hint = (
+        "correct vaults in the firm's file; a vault is never shared and never handed over. Where the bucket is right and "
+        "its firm.json was changed: `muniment repair FIRM`."
+    )
+
+
+class UnmarkedVault(WrongVault):
+    """It holds something and no firm.json: a stranger's bucket, or a vault whose mark somebody removed."""
+
+    text = "bucket {bucket} holds objects, and there is no firm.json that says whose they are"
+    hint = (
+        "where it is the vault of firm {firm}, `muniment repair {firm}` proves that and brings its firm.json back; "
+        "where it is not, correct vaults in the firm's file."
+    )
 
 
 class VaultNotSafe(Refused):
@@ -454,7 +468,10 @@ class ObjectDamaged(Damaged):
 
     text = "object {key} in {bucket} is damaged: {reason}"
     kept = "every other object; nothing was deleted or overwritten"
-    hint = "compare with the other vault: `muniment verify {firm} --deep` names every damaged object of both."
+    hint = (
+        "`muniment repair {firm} --deep` brings back what the other vault has whole; until then a restore takes that "
+        "vault with `--from`; `muniment verify {firm} --deep` names every damaged object of both."
+    )
 
 
 class ObjectMissing(Damaged):
@@ -462,7 +479,31 @@ class ObjectMissing(Damaged):
 
     text = "object {key} is missing from {bucket}"
     kept = "every other object; nothing was deleted or overwritten"
-    hint = "look for it in the other vault, and in the bucket's older versions."
+    hint = (
+        "`muniment repair FIRM` brings back what the other vault has; until then a restore takes that vault with "
+        "`--from`; `muniment verify FIRM` names all that is missing in both."
+    )
+
+
+class MarkMissing(ObjectMissing):
+    """The vault's firm.json, without which nothing else of it is read."""
+
+    hint = (
+        "where firm {firm} has backups, `muniment repair {firm}` brings it back, and until then a restore takes the other "
+        "vault with `--from`; a firm that has none yet gets its vaults from `muniment backup {firm}`."
+    )
+
+
+class MarkNotRepairable(Damaged):
+    """There is nothing that proves itself to make the vault's firm.json from."""
+
+    text = "firm.json of firm {firm} cannot be repaired: {reason}"
+    kept = "every object of both vaults; nothing was written"
+    hint = (
+        "list its older versions in each vault, `aws s3api list-object-versions --bucket BUCKET --prefix firm.json`: where one is "
+        "right, delete what lies above it, delete markers too, by version id, then run `muniment repair {firm}` again; "
+        "meanwhile the restore kit, `restore-kit/restore.py … --kms-key ARN`, restores from whichever version proves itself."
+    )
 
 
 class PlanOutdated(ObjectMissing):

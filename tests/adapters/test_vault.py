@@ -99,7 +99,8 @@ def test_other_bytes_than_registered_are_named(vault: Vault) -> None:
     assert str(damaged.value) == (
         f"object {key} in {vault.bucket} is damaged: its sha256 is not the registered one\n"
         "KEPT: every other object; nothing was deleted or overwritten\n"
-        "HINT: compare with the other vault: `muniment verify acme --deep` names every damaged object of both."
+        "HINT: `muniment repair acme --deep` brings back what the other vault has whole; until then a restore takes "
+        "that vault with `--from`; `muniment verify acme --deep` names every damaged object of both."
     )
 
 

@@ -88,3 +88,76 @@ def test_what_both_vaults_lost_is_named_and_ends_with_3(
     assert ended.code == 3
     lost = f"{site.primary.bucket}: it is missing; {site.replica.bucket}: it is missing"
     assert ended.out.splitlines()[0] == f"LOST   {chunk}: {lost}"
+
+
+def test_a_changed_mark_is_the_whole_plan_and_no_register_is_called_damaged(
+    muniment: Command, site: Site, backup: Backup, cloud: Cloud
+) -> None:
+    firm, vault, s3 = site.firm.id, site.replica, cloud.client("s3")
+    stored = vault.read(keys.FIRM)
+    version = vault.head(keys.FIRM)
+    delete(cloud, site, "primary", keys.point(backup.point))
+    s3.put_object(
+        Bucket=vault.bucket, Key=keys.FIRM, Body=stored[0].replace(b"format", b"fnrmat"), Metadata=dict(stored[1])
+    )
+    assert version is not None
+    why = "its text is not what belongs there: there is no such thing as its 'fnrmat'"
+    how = f"its own version {version.version_id} of {version.modified_at:%Y-%m-%d %H:%M:%S} UTC is right"
+    plan = muniment("repair", firm, "--deep", "--plan")
+    assert (plan.code, plan.out.splitlines()) == (
+        0,
+        [
+            f"bring  firm.json into {vault.bucket}: {why}; {how}",
+            f"firm {firm}: firm.json goes first and alone, nothing else was compared yet",
+            "nothing was written",
+        ],
+    )
+    bring = {
+        "key": "firm.json",
+        "from": vault.bucket,
+        "into": vault.bucket,
+        "bytes": len(stored[0]),
+        "why": f"{why}; {how}",
+    }
+    answer = json.loads(muniment("repair", firm, "--plan", "--json").out)
+    assert answer == {"firm": firm, "bring": [bring], "lost": [], "done": False, "failed": []}
+
+    done = muniment("repair", firm, "--deep", "--yes")
+    assert done.code == 0
+    assert done.out.splitlines()[2:] == [
+        f"firm.json of {vault.bucket} is right again; run `muniment repair {firm}` again for the rest"
+    ]
+    assert vault.read(keys.FIRM) == stored
+    (first, *_) = muniment("repair", firm, "--yes").out.splitlines()
+    assert first.startswith(f"bring  {keys.point(backup.point)} (")
+    assert json.loads(muniment("repair", firm, "--json").out)["bring"] == []
+
+
+def test_a_hidden_mark_stops_every_command_with_the_way_out(
+    muniment: Command, site: Site, backup: Backup, cloud: Cloud
+) -> None:
+    firm, bucket = site.firm.id, site.primary.bucket
+    cloud.client("s3").delete_object(Bucket=bucket, Key=keys.FIRM)
+    commands = ("points", "check", "check --replace-lost-vault")
+    way_out = {command: muniment(*command.split(), firm) for command in commands}
+    assert {command: ended.code for command, ended in way_out.items()} == {
+        "points": 3,
+        "check": 4,
+        "check --replace-lost-vault": 4,
+    }
+    assert {command for command, ended in way_out.items() if f"`muniment repair {firm}`" not in ended.err} == set()
+    assert (
+        muniment("repair", firm, "--yes")
+        .out.splitlines()[0]
+        .startswith(f"bring  firm.json into {bucket}: it lies under a delete marker; its own version ")
+    )
+    assert muniment("points", firm).code == 0
+
+
+def test_two_wrong_marks_end_with_3_and_what_to_do(muniment: Command, site: Site, cloud: Cloud) -> None:
+    for vault in site.vaults:
+        cloud.client("s3").delete_object(Bucket=vault.bucket, Key=keys.FIRM)
+    ended = muniment("repair", site.firm.id, "--yes")
+    assert ended.code == 3
+    assert "neither vault has one that proves itself" in ended.err
+    assert "aws s3api list-object-versions" in ended.err

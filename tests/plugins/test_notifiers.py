@@ -63,7 +63,8 @@ run: acme__backup/{RUN}
 
 bucket b-{{{{ 7 * 7 }}}} is the vault of birch, not of acme
 KEPT: everything; nothing was written
-HINT: correct vaults in the firm's file; a vault is never shared and never handed over.
+HINT: correct vaults in the firm's file; a vault is never shared and never handed over. \
+Where the bucket is right and its firm.json was changed: `muniment repair FIRM`.
 
 log: {Task.log_url}"""
 

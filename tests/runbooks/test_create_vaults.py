@@ -15,7 +15,7 @@ from include.muniment.adapters.vault import Vault
 from include.muniment.adapters.vault_bucket import bucket_region, create_bucket, missing_protections
 from include.muniment.domain.finding import Finding
 from include.muniment.domain.firm import Cluster, Firm
-from include.muniment.errors import AccessDenied, VaultNotSafe, WrongCluster, WrongVault
+from include.muniment.errors import AccessDenied, UnmarkedVault, VaultNotSafe, WrongCluster, WrongVault
 from include.muniment.ports import utc_now
 from include.muniment.runbooks.check_firm import check_firm
 from include.muniment.runbooks.create_vaults import SIDES, create_vaults
@@ -148,7 +148,8 @@ def test_another_cluster_than_the_pinned_one_is_refused_before_anything_is_made(
         "the firm's cluster is 7\n"
         "KEPT: everything; nothing was read from that cluster and nothing was written\n"
         "HINT: correct the connection, or the system_identifier in the firm's file "
-        "when the cluster was replaced on purpose."
+        "when the cluster was replaced on purpose; where both are right, "
+        f"`muniment repair {name} --plan` tells whether a vault's firm.json was changed."
     )
     assert_untouched(new_site)
 
@@ -180,7 +181,8 @@ def test_another_firms_vault_is_refused_before_anything_is_made(
     assert str(refused.value) == (
         f"bucket {theirs.replica.bucket} is the vault of {theirs.firm.id}, not of {new_site.firm.id}\n"
         "KEPT: everything; nothing was written\n"
-        "HINT: correct vaults in the firm's file; a vault is never shared and never handed over."
+        "HINT: correct vaults in the firm's file; a vault is never shared and never handed over. Where the bucket is "
+        "right and its firm.json was changed: `muniment repair FIRM`."
     )
     assert_untouched(ours, "primary")
     assert versions(ours.replica) == before
@@ -208,10 +210,15 @@ def test_a_bucket_that_holds_something_else_is_never_adopted(deleted: bool, new_
     s3.put_object(Bucket=bucket, Key="holiday.jpg", Body=b"x")
     if deleted:
         s3.delete_object(Bucket=bucket, Key="holiday.jpg")
-    with pytest.raises(
-        WrongVault, match=r"is the vault of somebody who keeps objects there without firm\.json, not of"
-    ):
+    with pytest.raises(UnmarkedVault) as refused:
         create_vaults(new_site, clock=utc_now)
+    firm = new_site.firm.id
+    assert str(refused.value) == (
+        f"bucket {bucket} holds objects, and there is no firm.json that says whose they are\n"
+        "KEPT: everything; nothing was written\n"
+        f"HINT: where it is the vault of firm {firm}, `muniment repair {firm}` proves that and brings its firm.json "
+        "back; where it is not, correct vaults in the firm's file."
+    )
     assert_untouched(new_site, "replica")
     with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
         s3.get_bucket_policy(Bucket=bucket)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from include.muniment.adapters.envelope import MessageDamaged
 from include.muniment.domain import keys, mac
 from include.muniment.domain.register import Document, FirmMark
-from include.muniment.errors import ObjectMissing
+from include.muniment.errors import MarkMissing, ObjectMissing
 
 if TYPE_CHECKING:
     from include.muniment.adapters.vault import Vault
@@ -49,13 +49,36 @@ def get_authentic(vault: "Vault", key: str) -> bytes:
 
 def read_mark(vault: "Vault") -> FirmMark:
     """``firm.json`` as it says itself: who may only push WAL cannot open its key, and has to know whose it is."""
-    return parsed(vault, FirmMark, keys.FIRM, vault.get(keys.FIRM))
+    try:
+        body = vault.get(keys.FIRM)
+    except ObjectMissing as missing:
+        raise MarkMissing(**missing.facts, firm=vault.firm) from missing
+    return parsed(vault, FirmMark, keys.FIRM, body)
+
+
+def prove_mark(vault: "Vault", body: bytes, metadata: Mapping[str, str]) -> tuple[FirmMark, bytes | None]:
+    """The mark and the MAC key that it brings, its own code having been made with that key.
+
+    Raises ``ObjectDamaged`` where it is not what was written.
+    """
+    mark = parsed(vault, FirmMark, keys.FIRM, body)
+    found = _opened(vault, mark)
+    if found is None:
+        _prove_written_once(vault)
+    _prove(vault, found, keys.FIRM, body, metadata)
+    return mark, found
 
 
 def put_mark(vault: "Vault", mark: FirmMark) -> None:
     """A vault's first object, whose code is made with the key that it brings."""
+    body, code = written(vault, mark)
+    vault.put_message(keys.FIRM, body, locked_until=None, metadata=code)
+
+
+def written(vault: "Vault", mark: FirmMark) -> tuple[bytes, dict[str, str]]:
+    """The bytes and the metadata of ``mark``."""
     body = mark.to_json()
-    vault.put_message(keys.FIRM, body, locked_until=None, metadata=_code(_opened(vault, mark), keys.FIRM, body))
+    return body, _code(_opened(vault, mark), keys.FIRM, body)
 
 
 def new_mac_key() -> bytes:
@@ -84,11 +107,8 @@ def mac_key(vault: "Vault") -> bytes | None:
                 body, metadata = vault.read(keys.FIRM)
             except ObjectMissing:
                 return None
-            found = _opened(vault, parsed(vault, FirmMark, keys.FIRM, body))
-            if found is None:
-                _prove_written_once(vault)
-            _prove(vault, found, keys.FIRM, body, metadata)
-            kept.mac_key, kept.is_known = found, True
+            _, kept.mac_key = prove_mark(vault, body, metadata)
+            kept.is_known = True
         return kept.mac_key
 
 
@@ -126,5 +146,16 @@ def parsed[D: Document](vault: "Vault", kind: type[D], key: str, body: bytes) ->
         return kind.from_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the text"
-        raise vault.damaged(key, f"it is no {kind.__name__}: {place}: {first['msg']}") from error
+        place = ".".join(str(part) for part in first["loc"])
+        raise vault.damaged(key, f"its text is not what belongs there: {_said(first['type'], place)}") from error
+
+
+def _said(kind: str, place: str) -> str:
+    match kind:
+        case "json_invalid":
+            return "it is no JSON"
+        case "extra_forbidden":
+            return f"there is no such thing as its {place!r}"
+        case "missing":
+            return f"it lacks {place!r}"
+    return f"its {place!r} cannot be right"

@@ -11,7 +11,7 @@ from typing import Any
 
 from include.muniment.adapters.authenticity import code_of
 from include.muniment.adapters.store_errors import store_errors
-from include.muniment.adapters.vault import StoredObject, Vault
+from include.muniment.adapters.vault import Vault
 
 
 def replace(vault: Vault, key: str, body: bytes) -> bool:
@@ -22,7 +22,7 @@ def replace(vault: Vault, key: str, body: bytes) -> bool:
     told, there = code_of(vault, key, body), vault.head(key)
     if there is not None and there.sha256 == hashlib.sha256(body).hexdigest() and there.metadata == told:
         return False
-    mend(vault, key, body, over=there, locked_until=None, metadata=told)
+    mend(vault, key, body, over=there.etag if there else None, locked_until=None, metadata=told)
     return True
 
 
@@ -31,16 +31,16 @@ def mend(
     key: str,
     body: bytes,
     *,
-    over: StoredObject | None,
+    over: str | None,
     locked_until: datetime | None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes a new version over ``over``, or where there is none. The caller has proven that ``body`` is what was
-    stored here once: a damaged version under Object Lock cannot go, so what is right lies on top of it.
+    """Writes a new version over the one whose ETag is ``over``, or where there is none. The caller has proven that
+    ``body`` belongs here: a damaged version under Object Lock cannot go, so what is right lies on top of it.
 
     Raises ``AlreadyRegistered`` where somebody else wrote since ``over`` was looked at.
     """
-    unchanged: dict[str, Any] = {"IfMatch": over.etag} if over else {"IfNoneMatch": "*"}
+    unchanged: dict[str, Any] = {"IfMatch": over} if over else {"IfNoneMatch": "*"}
     with store_errors("PutObject", vault.bucket, key):
         vault.s3.put_object(
             Bucket=vault.bucket,

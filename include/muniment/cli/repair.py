@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 def repair(session: Session, firm_id: str, *, deep: bool, plan_only: bool, yes: bool, as_json: bool) -> int:
     """Bring back what one of FIRM's vaults lacks or has damaged and the other has whole, in either direction.
 
-    The plan first. Only bytes that prove themselves are written: by a register's sha256, or by decrypting. Nothing is
-    deleted: a damaged object stays below what is written over it. Needs both vaults and neither the cluster nor
-    Airflow. Ends with 3 where something is lost in both vaults or could not be brought.
+    The plan first. Where a vault's firm.json is wrong it is the whole plan: run repair again for the rest. Only bytes
+    that prove themselves are written: by a register's sha256, or by decrypting. Nothing is deleted: a damaged object
+    stays below what is written over it. Needs both vaults and neither the cluster nor Airflow. Ends with 3 where
+    something is lost in both vaults or could not be brought.
 
     \b
     After a hole in the WAL:    muniment repair quill-brandt --plan
@@ -43,7 +44,7 @@ def repair(session: Session, firm_id: str, *, deep: bool, plan_only: bool, yes: 
         for line in plan.lines():
             click.echo(line)
     failures: tuple[Failure, ...] = ()
-    is_done = bool(plan.mendings) and not plan_only and _agreed(firm_id, yes=yes)
+    is_done = plan.brings > 0 and not plan_only and _agreed(firm_id, yes=yes)
     if is_done:
         with shown_progress() as progress:
             failures = run(plan, vaults, clock=utc_now, progress=progress)
@@ -68,7 +69,10 @@ def _say(plan: "RepairPlan", failures: "tuple[Failure, ...]", *, is_done: bool, 
         return
     for each in failures:
         click.echo(f"FAILED {each.key}: {each.what}")
-    if is_done:
-        click.echo(f"brought {len(plan.mendings) - len(failures)} objects")
-    elif plan.mendings:
+    if is_done and plan.mark and not failures:
+        bucket = plan.mark.bucket
+        click.echo(f"firm.json of {bucket} is right again; run `muniment repair {plan.firm}` again for the rest")
+    elif is_done:
+        click.echo(f"brought {plan.brings - len(failures)} objects")
+    elif plan.brings:
         click.echo("nothing was written")

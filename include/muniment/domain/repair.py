@@ -68,12 +68,40 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkMending:
+    """One vault's ``firm.json``, which goes before everything else and alone: what it says opens all the rest.
+
+    ``source``: the bucket that it comes from, ``how`` in words. ``over``: the ETag of what is wrong, ``None`` where
+    nothing is current.
+    """
+
+    bucket: str
+    source: str
+    how: str
+    why: str
+    body: bytes
+    metadata: Mapping[str, str]
+    over: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RepairPlan:
+    """With a ``mark`` it has nothing else: nothing else was looked at."""
+
     firm: str
-    mendings: tuple[Mending, ...]
+    mendings: tuple[Mending, ...] = ()
     lost: tuple[Lost, ...] = ()
+    mark: MarkMending | None = None
+
+    @property
+    def brings(self) -> int:
+        return 1 if self.mark else len(self.mendings)
 
     def lines(self) -> Iterator[str]:
+        if self.mark:
+            yield f"bring  {keys.FIRM} into {self.mark.bucket}: {self.mark.why}; {self.mark.how}"
+            yield f"firm {self.firm}: {keys.FIRM} goes first and alone, nothing else was compared yet"
+            return
         for each in self.mendings:
             size = human_size(each.size_bytes)
             yield f"bring  {each.wanted.key} ({size}) from {each.source} into {each.target}: {each.why}"
@@ -86,11 +114,18 @@ class RepairPlan:
         return {
             "firm": self.firm,
             "bring": [
-                {"key": m.wanted.key, "from": m.source, "into": m.target, "bytes": m.size_bytes, "why": m.why}
-                for m in self.mendings
+                {"key": key, "from": source, "into": target, "bytes": size, "why": why}
+                for key, source, target, size, why in self._brought()
             ],
             "lost": [{"key": lost.key, "why": lost.why} for lost in self.lost],
         }
+
+    def _brought(self) -> Iterator[tuple[str, str, str, int, str]]:
+        if self.mark:
+            why = f"{self.mark.why}; {self.mark.how}"
+            yield keys.FIRM, self.mark.source, self.mark.bucket, len(self.mark.body), why
+        for each in self.mendings:
+            yield each.wanted.key, each.source, each.target, each.size_bytes, each.why
 
 
 def plan_repair(firm: str, wanted: Sequence[Wanted], one: Held, other: Held) -> RepairPlan:

@@ -8,7 +8,7 @@ from include.muniment.adapters.site import Side, Site
 from include.muniment.adapters.vault import Vault
 from include.muniment.domain import keys
 from include.muniment.domain.register import FirmMark
-from include.muniment.errors import AlreadyRegistered, VaultNotSafe, WrongCluster, WrongVault
+from include.muniment.errors import AlreadyRegistered, UnmarkedVault, VaultNotSafe, WrongCluster, WrongVault
 from include.muniment.ports import Clock
 from include.muniment.runbooks.identity import prove_vault, replica_away
 
@@ -68,9 +68,7 @@ def _find_mark(site: Site, side: Side, system_identifier: int) -> FirmMark | Non
     if vault.head(keys.FIRM) is not None:
         return _prove_mark(site, side, system_identifier)
     if vault_bucket.holds_anything(vault):
-        raise WrongVault(
-            bucket=vault.bucket, expected=vault.firm, actual=f"somebody who keeps objects there without {keys.FIRM}"
-        )
+        raise UnmarkedVault(bucket=vault.bucket, firm=vault.firm)
     return None
 
 

@@ -4,6 +4,9 @@ Needs no cluster. Wanted is what the recovery points of either vault need, and t
 the oldest of them; what expire has let go is named by no point and is left alone. Bytes are brought when they have
 proven themselves: by their authentication code or their register's sha256, by decrypting under this firm and key, by
 a WAL segment's own header.
+
+Both vaults' ``firm.json`` come before all that: it holds the key of every code, so where one is wrong, the plan is to
+bring that one, and nothing else is judged by it.
 """
 
 import hashlib
@@ -12,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from include.muniment.adapters.at_once import at_once
-from include.muniment.adapters.authenticity import get_authentic
+from include.muniment.adapters.authenticity import get_authentic, mac_key
 from include.muniment.adapters.overwriting import mend
 from include.muniment.adapters.registers import ReadRegisters, read_registers
 from include.muniment.adapters.vault import StoredObject, Vault
@@ -20,11 +23,11 @@ from include.muniment.adapters.vault_copy import VaultCopy, read_sha256
 from include.muniment.adapters.vault_copy import Wanted as ToCopy
 from include.muniment.adapters.wal_archive import SHA256, prove_segment
 from include.muniment.domain import keys
-from include.muniment.domain.repair import Held, Mending, RepairPlan, Wanted, plan_repair, wanted_objects
+from include.muniment.domain.repair import Held, MarkMending, Mending, RepairPlan, Wanted, plan_repair, wanted_objects
 from include.muniment.domain.retention import lock_ahead
 from include.muniment.errors import Damaged, MunimentError, ObjectMissing
 from include.muniment.ports import Clock, Progress, Silent
-from include.muniment.runbooks.identity import prove_vault
+from include.muniment.runbooks.repair_mark import find_mark_repair, repair_mark
 
 type Vaults = tuple[Vault, Vault]
 
@@ -41,11 +44,14 @@ class Failure:
 def find_repair(vaults: Vaults, *, deep: bool = False, progress: Progress | None = None) -> RepairPlan:
     """Compares names, sizes and registers; ``deep`` reads and proves every byte of both. Writes nothing.
 
-    Raises ``WrongVault``, and ``StoreUnavailable`` where a region does not answer: what cannot be seen is not lacking.
+    ``vaults``: primary and replica. Raises what ``find_mark_repair`` raises, and ``StoreUnavailable`` where a region
+    does not answer: what cannot be seen is not lacking.
     """
     progress = progress or Silent()
+    if mark := find_mark_repair(vaults):
+        return RepairPlan(vaults[0].firm, mark=mark)
     for vault in vaults:
-        prove_vault(vault)
+        mac_key(vault)  # kept from here on: nobody who changes firm.json meanwhile makes registers look damaged
     sizes = [{item.key: item.size_bytes for item in vault.list("")} for vault in vaults]
     registers = read_registers(vaults, sizes)
     wanted = wanted_objects(registers.found, frozenset(sizes[0]) | frozenset(sizes[1]))
@@ -60,6 +66,8 @@ def repair(plan: RepairPlan, vaults: Vaults, *, clock: Clock, progress: Progress
     """Carries the plan out and returns what could not be brought: its source did not prove itself, or somebody wrote
     there since. A register whose parts could not be brought is not brought either."""
     by_bucket = {vault.bucket: vault for vault in vaults}
+    if plan.mark:
+        return _try_mark(plan.mark, by_bucket[plan.mark.bucket])
     failed: dict[str, str] = {lost.key: lost.why for lost in plan.lost}
     unplanned: list[Failure] = []
     with (progress or Silent()).step("repair", len(plan.mendings), "objects") as step:
@@ -69,6 +77,14 @@ def repair(plan: RepairPlan, vaults: Vaults, *, clock: Clock, progress: Progress
                 unplanned.append(Failure(each.wanted.key, what))
             step.advance(1)
     return tuple(unplanned)
+
+
+def _try_mark(mark: MarkMending, vault: Vault) -> tuple[Failure, ...]:
+    try:
+        repair_mark(mark, vault)
+    except MunimentError as error:
+        return (Failure(keys.FIRM, error.what),)
+    return ()
 
 
 def _held(
@@ -105,6 +121,7 @@ def _try(mending: Mending, vaults: Mapping[str, Vault], failed: Mapping[str, str
 def _mend(wanted: Wanted, source: Vault, target: Vault, now: datetime) -> None:
     """Locked as long as its source is. A damaged object stays below as an older version: Object Lock holds it."""
     original, there = _head(source, wanted.key), target.head(wanted.key)
+    over = there.etag if there else None
     locked_until = lock_ahead(original.locked_until, now)
     if there is None and wanted.key.startswith(keys.DOCUMENT_OBJECTS):  # with its headers, however large it is
         _prove(source, wanted)
@@ -114,7 +131,7 @@ def _mend(wanted: Wanted, source: Vault, target: Vault, now: datetime) -> None:
     if original.size_bytes > _IN_MEMORY_BYTES:
         raise target.damaged(wanted.key, "it is too large to be written over; delete its damaged version first")
     body = _prove(source, wanted)
-    mend(target, wanted.key, body, over=there, locked_until=locked_until, metadata=original.metadata)
+    mend(target, wanted.key, body, over=over, locked_until=locked_until, metadata=original.metadata)
 
 
 def _prove(vault: Vault, wanted: Wanted) -> bytes:
