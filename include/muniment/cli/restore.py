@@ -237,4 +237,4 @@ def _stage(
         say_staging(staged)
         click.echo(f"it is destroyed by itself; `muniment staging extend {staged.id} --ttl 24h` gives it more time")
     if not staged.passed:  # it stands all the same, to be looked at
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
