@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -54,6 +54,9 @@ def _dying(step: Step, carry_out: Any, death: Death) -> Any:
     def carried_out(at: Stage, journal: Any) -> Changes:
         if not death.comes(step):
             return carry_out(at, journal)  # type: ignore[no-any-return]
+        if step != death.step:
+            # What was abandoned has ended by itself, and its step is done: else all that follow would be a moment late.
+            replace(death, when="before").die(step)
         if death.when == "before":
             death.die(step)
         if death.when == "during":
