@@ -8,7 +8,7 @@ checked whenever a register is read, and is the same however often a try is repe
 import base64
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,13 @@ from pydantic import ValidationError
 from include.muniment.adapters.envelope import MessageDamaged
 from include.muniment.domain import keys, mac
 from include.muniment.domain.register import Document, FirmMark
-from include.muniment.errors import MarkMissing, ObjectMissing
+from include.muniment.errors import MarkMissing, ObjectDamaged, ObjectMissing
 
 if TYPE_CHECKING:
     from include.muniment.adapters.vault import Vault
+
+type Damaged = Callable[[ObjectDamaged], object]
+"""Is told of what a reader leaves out."""
 
 
 class KeptKey:
@@ -35,6 +38,21 @@ class KeptKey:
 def read_register[D: Document](vault: "Vault", kind: type[D], key: str) -> D:
     """Raises ``ObjectMissing`` or ``ObjectDamaged``."""
     return parsed(vault, kind, key, get_authentic(vault, key))
+
+
+def going_past[T](damaged: Damaged | None, read: Callable[[str], T | None]) -> Callable[[str], T | None]:
+    """``read``, but what is not as it was written is ``None`` and told to ``damaged``, where that is given."""
+
+    def read_or_leave(name: str) -> T | None:
+        try:
+            return read(name)
+        except ObjectDamaged as damage:
+            if damaged is None:
+                raise
+            damaged(damage)
+            return None
+
+    return read_or_leave
 
 
 def get_authentic(vault: "Vault", key: str) -> bytes:

@@ -13,7 +13,7 @@ from typing import Protocol, TypedDict
 from pydantic import AwareDatetime, BaseModel
 from pydantic_core import from_json
 
-from include.muniment.adapters.authenticity import read_register
+from include.muniment.adapters.authenticity import Damaged, going_past, read_register
 from include.muniment.adapters.vault import StoredObject, Vault
 from include.muniment.domain import keys
 from include.muniment.domain.named_documents import SnapshotIndex
@@ -25,7 +25,7 @@ from include.muniment.domain.register import (
     Point,
     SnapshotHead,
 )
-from include.muniment.errors import AccessDenied, NothingToRestore, ObjectDamaged, ObjectMissing, StoreUnavailable
+from include.muniment.errors import AccessDenied, NothingToRestore, ObjectMissing, StoreUnavailable
 
 # Registers are read one request each; this many are under way at once.
 READS_AT_ONCE = 8
@@ -38,9 +38,9 @@ class _Ordered(Protocol):
     def measured(self) -> Measured: ...
 
 
-def registered_backups(vault: Vault, *, past: list[ObjectDamaged] | None = None) -> tuple[Backup, ...]:
-    """Every registered base backup, oldest first. ``past``: as for ``points``."""
-    return _oldest_first(_read_all(list(backup_ids(vault)), _going_past(past, partial(read_backup, vault))))
+def registered_backups(vault: Vault, *, damaged: Damaged | None = None) -> tuple[Backup, ...]:
+    """Every registered base backup, oldest first. ``damaged``: as for ``points``."""
+    return _oldest_first(_read_all(list(backup_ids(vault)), going_past(damaged, partial(read_backup, vault))))
 
 
 def find_backup(vault: Vault, backup_id: str) -> Backup:
@@ -75,14 +75,14 @@ def chain_of(vault: Vault, backup: Backup) -> tuple[Backup, ...]:
     return tuple(reversed(chain))
 
 
-def points(vault: Vault, *, past: list[ObjectDamaged] | None = None) -> tuple[Point, ...]:
+def points(vault: Vault, *, damaged: Damaged | None = None) -> tuple[Point, ...]:
     """Every recovery point, oldest first.
 
-    ``past`` is for whoever only looks: it takes the damage of each register that is left out for it. Without it the
+    ``damaged`` is for whoever only looks: it is told of each register that is left out for it. Without it the
     first one is raised: who deletes or counts must not take a damaged point for one that is not there.
     """
     listed = [item.key for item in vault.list(keys.POINTS)]
-    return _oldest_first(_read_all(listed, _going_past(past, partial(_point_at, vault))))
+    return _oldest_first(_read_all(listed, going_past(damaged, partial(_point_at, vault))))
 
 
 def point_ids(vault: Vault) -> frozenset[str] | None:
@@ -172,19 +172,6 @@ def _unless_missing[T](read: Callable[[], T]) -> T | None:
         return read()
     except ObjectMissing:
         return None
-
-
-def _going_past[T](past: list[ObjectDamaged] | None, read: Callable[[str], T | None]) -> Callable[[str], T | None]:
-    def read_or_leave(name: str) -> T | None:
-        try:
-            return read(name)
-        except ObjectDamaged as damage:
-            if past is None:
-                raise
-            past.append(damage)
-            return None
-
-    return read_or_leave
 
 
 def _oldest_first[T: _Ordered](items: Iterable[T]) -> tuple[T, ...]:

@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 
-from include.muniment.adapters.authenticity import get_authentic, parsed, read_register
+from include.muniment.adapters.authenticity import Damaged, get_authentic, going_past, parsed, read_register
 from include.muniment.adapters.drill_pages import find_pages, prove_pages, write_pages
 from include.muniment.adapters.drill_proofs import Named, is_proven, signing_key, write_proof
 from include.muniment.adapters.site import Site
@@ -14,8 +15,6 @@ from include.muniment.domain.drill_evidence import BegunDrill, Drill, Pages, Pas
 from include.muniment.domain.register import Document
 from include.muniment.domain.sign_off import SignOff
 from include.muniment.errors import MunimentError, ObjectDamaged, ObjectMissing
-
-type Damaged = Callable[[ObjectDamaged], object]
 
 
 def write_begun(site: Site, begun: BegunDrill, *, locked_until: datetime) -> None:
@@ -128,13 +127,8 @@ def _begun_ids(names: Iterable[str]) -> list[str]:
 
 
 def _intact[R: Document](vault: Vault, kind: type[R], found: Iterable[str], damaged: Damaged | None) -> Iterator[R]:
-    for key in found:
-        try:
-            yield read_register(vault, kind, key)
-        except ObjectDamaged as error:
-            if damaged is None:
-                raise
-            damaged(error)
+    read = going_past(damaged, partial(read_register, vault, kind))
+    return (record for key in found if (record := read(key)) is not None)
 
 
 def history_of(vault: Vault) -> list[PastDrill]:

@@ -69,7 +69,7 @@ def points(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
     vault = session.vault(firm_id, side)
     prove_vault(vault)
     damaged: list[ObjectDamaged] = []
-    found = catalog.points(vault, past=damaged)
+    found = catalog.points(vault, damaged=damaged.append)
     seen = [_look(vault if each == side else session.vault(firm_id, each, hasty=True), found) for each in SIDES]
     if as_json:
         plain = [as_plain(point) for point in found]

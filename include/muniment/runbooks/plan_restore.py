@@ -171,10 +171,10 @@ def _take_stock(vault: Vault, other: Vault | None, target: RecoveryTarget) -> _S
 def _bases(vault: Vault, system_identifier: int, damaged: list[ObjectDamaged]) -> tuple[Base, ...]:
     """Newest first. A point whose backups are not all registered here any more is none, and one that cannot be read
     keeps nobody from the others."""
-    backups = {backup.id: backup for backup in catalog.registered_backups(vault, past=damaged)}
+    backups = {backup.id: backup for backup in catalog.registered_backups(vault, damaged=damaged.append)}
     return tuple(
         Base(point, tuple(backups[each] for each in point.chain))
-        for point in reversed(catalog.points(vault, past=damaged))
+        for point in reversed(catalog.points(vault, damaged=damaged.append))
         if point.system_identifier == system_identifier and all(each in backups for each in point.chain)
     )
 
