@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import timedelta
 
+import boto3
 import pytest
 
 from include.demo.cloud import ROOT as ROOT_CREDENTIALS
@@ -59,6 +60,16 @@ def test_expire_can_read_what_the_kit_writes_and_it_goes_at_the_end(
     assert timedelta(seconds=lease.lasts_s) == LONGEST
     assert restore.MARK_LASTS == DELETES_FOR
     assert "Versions" not in s3.list_object_versions(Bucket=bucket, Prefix=keys.LEASES)
+
+
+def test_a_vault_asks_for_credentials_itself(
+    cloud: Cloud, bucket: str, kit: Kit, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """boto3's default session keeps the first ones that any caller found, for as long as the process runs."""
+    somebody_else = boto3.session.Session(aws_access_key_id="AKIAOTHER", aws_secret_access_key="other")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", somebody_else)
+    vault = request.getfixturevalue("vault")
+    assert vault.s3._request_signer._credentials.access_key == ROOT_CREDENTIALS.access_key_id
 
 
 def test_a_whole_run_leaves_no_lease_behind(cloud: Cloud, bucket: str, kit: Kit) -> None:

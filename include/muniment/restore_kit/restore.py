@@ -127,7 +127,9 @@ class Vault:
         config = Config(
             retries={"mode": "standard", "total_max_attempts": 8}, max_pool_connections=2 * WORKERS, connect_timeout=10
         )
-        self._client: Callable[[Any, str], Any] = lambda service, where: boto3.client(
+        # boto3's own session keeps the credentials that it found first, whoever asked for them.
+        session: Any = boto3.session.Session()
+        self._client: Callable[[str, str], Any] = lambda service, where: session.client(
             service, region_name=where, endpoint_url=endpoint_url, config=config
         )
         self.s3 = self._client("s3", region)
