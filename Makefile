@@ -18,19 +18,19 @@ check: venv ## style, types and the direction of imports
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy $(wildcard include plugins dags)
-	.venv/bin/lint-imports
+	PYTHONPATH=plugins .venv/bin/lint-imports
 
 test: venv ## every test; the last line is pytest's own
 	@.venv/bin/pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 demo: venv ## a cloud, PostgreSQL clusters and FIRMS law firms; back up, destroy, restore, prove
-	@$(PYTHON) -m include.demo demo --firms $(FIRMS)
+	@$(PYTHON) -m muniment_demo demo --firms $(FIRMS)
 
 up: venv ## the same world, left running, with Airflow beside it
-	@$(PYTHON) -m include.demo up --firms $(FIRMS)
+	@$(PYTHON) -m muniment_demo up --firms $(FIRMS)
 
 down: venv ## stop and remove what `make up` started
-	@$(PYTHON) -m include.demo down
+	@$(PYTHON) -m muniment_demo down
 
 bench: venv ## how fast backup and restore are on this machine
 	@$(PYTHON) -m tests.bench

@@ -3,6 +3,6 @@
 A broken firm has no DAGs, the other firms have theirs. Tasks never come by here.
 """
 
-from include.muniment.registry import load_registry
+from muniment.registry import load_registry
 
 load_registry().require_sound()

@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from include.muniment import errors
+from muniment import errors
 
 
 def every_error() -> list[type[errors.MunimentError]]:

@@ -13,16 +13,16 @@ import pytest
 from botocore.exceptions import ClientError
 from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 
-from include.demo.cloud import Cloud, Credentials
-from include.muniment.adapters.iam_policies import firm_values, render, vault_bucket_policy
-from include.muniment.adapters.logins import Login
-from include.muniment.adapters.site import Clients, Site, build_site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain.finding import Finding
-from include.muniment.errors import AccessDenied, KeyUnusable
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.check_firm import check_firm
-from include.muniment.runbooks.identity import prove_vault
+from muniment.adapters.aws.iam_policies import firm_values, render, vault_bucket_policy
+from muniment.adapters.site.logins import Login
+from muniment.adapters.site.site import Clients, Site, build_site
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.finding import Finding
+from muniment.errors import AccessDenied, KeyUnusable
+from muniment.ports import utc_now
+from muniment.runbooks.firm.check_firm import check_firm
+from muniment.runbooks.identity import prove_vault
+from muniment_demo.cloud import Cloud, Credentials
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import ACCOUNT, IAM, SiteFactory, iam_policy
 

@@ -7,19 +7,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.logins import Login
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site, build_vault
-from include.muniment.domain.firm import Configuration, ControlTotalsPolicy
-from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import new_id
-from include.muniment.domain.secret import Secret
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
-from include.muniment.runbooks.plan_restore import plan_restore
-from include.muniment.runbooks.restore_cluster import restore_cluster
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.logins import Login
+from muniment.adapters.site.site import Site, build_vault
+from muniment.domain.firm.firm import Configuration, ControlTotalsPolicy
+from muniment.domain.record import new_id
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.secret import Secret
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.restore.plan_restore import plan_restore
+from muniment.runbooks.restore.restore_cluster import restore_cluster
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.sites import SiteFactory, iam_policy, login_env, make_policy, with_firm
 from tests.fixtures.wal import archive_with, eventually, muniment_script

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
-from include.muniment.domain.wal import WalSegment
+from muniment.domain.progress import Unit
+from muniment.domain.wal.names import WalSegment
 
 type Clock = Callable[[], datetime]
 """Tells the present instant, aware and in UTC. Only a runbook's caller owns one; pure rules get ``now``."""
@@ -26,9 +27,6 @@ class WalSource(Protocol):
     def written_at(self, segment: WalSegment) -> datetime:
         """When the server wrote to this segment last: no commit in it is younger."""
         ...
-
-
-type Unit = Literal["bytes", "objects", "segments"]
 
 
 class Step(Protocol):

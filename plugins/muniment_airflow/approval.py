@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.muniment.domain.approval import APPROVE, Answer, Approval, Request, approved, refusal, still_holds
-from include.muniment.errors import NotApproved
-from include.muniment.ports import utc_now
+from muniment.domain.approval import APPROVE, Answer, Approval, Request, approved, refusal, still_holds
+from muniment.errors import NotApproved
+from muniment.ports import utc_now
 from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.firms import registered_firm
 from muniment_airflow.operators import point_id
@@ -16,7 +16,7 @@ from muniment_airflow.operators import point_id
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.muniment.adapters.site import Site
+    from muniment.adapters.site.site import Site
 
 NOT_APPROVED_KEY = "not_approved"
 
@@ -68,7 +68,7 @@ class ApproveRestore(ApprovalOperator):
         return self._take(context, approved(request, answer))
 
     def _take(self, context: "Context", approval: Approval) -> dict[str, Any]:
-        from include.muniment.adapters.restore_records import write_approval
+        from muniment.adapters.restore.records import write_approval
 
         with errors_as_airflow():
             site = self._site()
@@ -77,7 +77,7 @@ class ApproveRestore(ApprovalOperator):
         return {"approval": taken.model_dump_json(), "times_asked": context["ti"].try_number}
 
     def _given_before(self, context: "Context", request: Request) -> dict[str, Any] | None:
-        from include.muniment.adapters.restore_records import find_approval
+        from muniment.adapters.restore.records import find_approval
 
         with errors_as_airflow():
             given = find_approval(self._site(), point_id(context), request.plan_sha256)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from include.muniment.domain.firm import Firm
+from muniment.domain.firm.firm import Firm
 from muniment_airflow.failures import RETRIES
 from muniment_airflow.notifiers import OnCallNotifier
 

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from airflow.sdk.configuration import conf
 
-from include.muniment.domain.firm import Firm
-from include.muniment.errors import MunimentError, StoreUnavailable
+from muniment.domain.firm.firm import Firm
+from muniment.errors import MunimentError, StoreUnavailable
 
 _SNS_SUBJECT_CHARACTERS = 100
 _STILL_SAFE = f"KEPT: {StoreUnavailable.kept}"

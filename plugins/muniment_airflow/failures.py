@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from include.muniment.errors import Permanent, Transient
+from muniment.errors import Permanent, Transient
 
 # Three retries wait 30 s, 1 min and 2 min or a little more: a failover or a throttled store is over by then, and what
 # is not over should reach a person while the night is still young.

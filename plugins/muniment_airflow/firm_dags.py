@@ -9,9 +9,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, chain, get_parsing_context
 
-from include.muniment.domain.firm import Firm
-from include.muniment.domain.schedule import drill_cron, nightly_schedule, shard_of, wal_cron
-from include.muniment.registry import load_firm, load_registry
+from muniment.domain.firm.firm import Firm
+from muniment.domain.firm.schedule import drill_cron, nightly_schedule, shard_of, wal_cron
+from muniment.registry import load_firm, load_registry
 from muniment_airflow import operators as steps
 from muniment_airflow.dag_settings import (
     BULK,

@@ -1,8 +1,8 @@
 """What a person reads above a firm's DAG in the Airflow UI: the runbook."""
 
-from include.muniment.domain.firm import Firm, Policy, VaultPlace
-from include.muniment.domain.schedule import NightlySchedule
-from include.muniment.domain.units import human_duration
+from muniment.domain.firm.firm import Firm, Policy, VaultPlace
+from muniment.domain.firm.schedule import NightlySchedule
+from muniment.domain.units import human_duration
 
 _STEPS = """\
 1. **check_firm**: right cluster, right vaults, both keys usable. Every finding at once, each with its remedy.

@@ -2,8 +2,8 @@
 
 from airflow.sdk import Asset
 
-from include.muniment.domain.firm import Firm
-from include.muniment.registry import load_firm
+from muniment.domain.firm.firm import Firm
+from muniment.registry import load_firm
 
 
 def registered_firm(firm_id: str) -> Firm:

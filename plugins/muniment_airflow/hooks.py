@@ -10,11 +10,11 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from botocore.config import Config
 
-from include.muniment.adapters.logins import HASTY_CONFIG, STORE_CONFIG, Login
-from include.muniment.adapters.site import Clients, Site, build_site
-from include.muniment.domain.firm import Firm
-from include.muniment.domain.secret import Secret
-from include.muniment.errors import InvalidConfiguration
+from muniment.adapters.site.logins import HASTY_CONFIG, STORE_CONFIG, Login
+from muniment.adapters.site.site import Clients, Site, build_site
+from muniment.domain.firm.firm import Firm
+from muniment.domain.secret import Secret
+from muniment.errors import InvalidConfiguration
 
 
 def firm_site(firm: Firm, application: str) -> Site:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from airflow.sdk import BaseNotifier
 from airflow.sdk.module_loading import import_string
 
-from include.muniment.domain.firm import Firm, Notifier
+from muniment.domain.firm.firm import Firm, Notifier
 from muniment_airflow.failure_report import FailureReport, report_of
 
 XCOM_KEY = "on_call"

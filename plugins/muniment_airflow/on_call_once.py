@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.muniment.ports import utc_now
+from muniment.ports import utc_now
 from muniment_airflow.notifiers import NobodyToldError, tell_one_of
 
 if TYPE_CHECKING:
-    from include.muniment.adapters.site import Site
-    from include.muniment.domain.alert import Notice
+    from muniment.adapters.site.site import Site
+    from muniment.domain.incidents.alert import Notice
 
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ def tell_once(site: "Site", notice: "Notice | None", context: Mapping[str, Any])
     if not site.firm.on_call:
         log.critical("firm %s names no on_call notifier, so NOBODY WAS TOLD:\n%s", site.firm.id, notice.message)
         return
-    from include.muniment.runbooks.alerts import remember
+    from muniment.runbooks.incidents.alerts import remember
 
     ti = context["ti"]
     message = f"{notice.message}\n\nlog: {ti.log_url}"

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.muniment.domain.proofs import CopyProof, WalProof
-from include.muniment.domain.register import new_id
-from include.muniment.errors import UnknownParameter
-from include.muniment.ports import utc_now
+from muniment.domain.backup.proofs import CopyProof, WalProof
+from muniment.domain.record import new_id
+from muniment.errors import UnknownParameter
+from muniment.ports import utc_now
 from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.firms import recovery_point_asset, registered_firm
 from muniment_airflow.on_call_once import tell_once
@@ -23,7 +23,7 @@ from muniment_airflow.progress import TaskLogProgress
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.muniment.adapters.site import Site
+    from muniment.adapters.site.site import Site
 
 type Result = dict[str, Any]
 
@@ -90,9 +90,9 @@ class CheckFirm(FirmOperator):
     """Refuses a run that was triggered with unknown parameters, makes a new firm's vaults, then checks everything."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.check_firm import require_ready
-        from include.muniment.runbooks.create_vaults import create_vaults
-        from include.muniment.runbooks.ensure_stand_in import ensure_stand_in
+        from muniment.runbooks.firm.check_firm import require_ready
+        from muniment.runbooks.vault.create_vaults import create_vaults
+        from muniment.runbooks.vault.ensure_stand_in import ensure_stand_in
 
         self._refuse_unknown_parameters(night)
         for done in (*create_vaults(site, clock=utc_now), *ensure_stand_in(site)):
@@ -113,7 +113,7 @@ class BaseBackup(FirmOperator):
     """Takes tonight's base backup, full or incremental as the policy says, and registers it."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.back_up_cluster import back_up_cluster
+        from muniment.runbooks.backup.back_up_cluster import back_up_cluster
 
         backup = back_up_cluster(
             site, point_id=night.point, full=night.asked_for("full"), clock=utc_now, progress=night.progress
@@ -130,7 +130,7 @@ class SyncDocuments(FirmOperator):
     """Copies every document version that is new and registers tonight's document snapshot."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.sync_documents import sync_documents
+        from muniment.runbooks.documents.sync_documents import sync_documents
 
         snapshot = sync_documents(
             site,
@@ -146,7 +146,7 @@ class BackUpConfig(FirmOperator):
     """Stores the firm's configuration, sealed."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.back_up_config import back_up_config
+        from muniment.runbooks.config.back_up_config import back_up_config
 
         stored = back_up_config(site, config_id=night.point, clock=utc_now)
         return {"config_id": night.point, "stored_bytes": stored.stored_bytes}
@@ -167,7 +167,7 @@ class CopyToReplica(FirmOperator):
         self.config_id = config_id
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.second_copy import second_copy
+        from muniment.runbooks.vault.second_copy import second_copy
 
         proof = second_copy(
             site,
@@ -194,9 +194,9 @@ class RegisterRecoveryPoint(FirmOperator):
         self.copy_proof = copy_proof
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.alerts import registered_hole_alerts, second_region_alert
-        from include.muniment.runbooks.register_recovery_point import register_recovery_point
-        from include.muniment.runbooks.restore_kit import refresh_restore_kit
+        from muniment.runbooks.backup.register_recovery_point import register_recovery_point
+        from muniment.runbooks.incidents.alerts import registered_hole_alerts, second_region_alert
+        from muniment.runbooks.restore.publish_kit import refresh_restore_kit
 
         point = register_recovery_point(
             site,
@@ -219,8 +219,8 @@ class Expire(FirmOperator):
     """Deletes what the policy lets go, after the plan said why; skipped while the point has no second copy."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.expire import expire
-        from include.muniment.runbooks.second_copy import awaits_second_copy
+        from muniment.runbooks.retention.expire import expire
+        from muniment.runbooks.vault.second_copy import awaits_second_copy
 
         if awaits_second_copy(site, night.point):
             why = f"nothing expires: point {night.point} is not yet in the second region"
@@ -236,8 +236,8 @@ class RestoreTest(FirmOperator):
     """A drill: restores the firm into scratch on this worker, proves it, destroys it, and leaves evidence."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.drill import run_drill
-        from include.muniment.runbooks.drill_restore import scratch_root
+        from muniment.runbooks.drill.restore import scratch_root
+        from muniment.runbooks.drill.run_drill import run_drill
 
         CheckFirm._refuse_unknown_parameters(night)
         params = night.context["params"]
@@ -258,7 +258,7 @@ class DrillWatch(FirmOperator):
     """Fails, and so tells on-call, when no drill has passed for 35 days or a quarter's waits too long."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.drill_watch import watch_drills
+        from muniment.runbooks.drill.watch import watch_drills
 
         watch_drills(site.primary, site.firm, clock=utc_now)
         return {}

@@ -2,7 +2,7 @@
 
 import logging
 
-from include.muniment.adapters.progress_lines import EVERY_S, LineProgress
+from muniment.adapters.progress_lines import EVERY_S, LineProgress
 
 
 class TaskLogProgress(LineProgress):

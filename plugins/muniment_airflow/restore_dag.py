@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, chain
 
-from include.muniment.domain.firm import Firm
-from include.muniment.domain.units import format_duration
+from muniment.domain.firm.firm import Firm
+from muniment.domain.units import format_duration
 from muniment_airflow import restore_operators as steps
 from muniment_airflow.approval import ApproveRestore
 from muniment_airflow.dag_settings import BULK, HOURS, LIGHT_POOL, MINUTES, RESTORE_POOL, common_settings, of_step

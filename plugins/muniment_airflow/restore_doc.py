@@ -1,7 +1,7 @@
 """What a person reads above ``<firm>__restore``, and what the approver is shown."""
 
-from include.muniment.domain.firm import Firm
-from include.muniment.domain.units import format_duration
+from muniment.domain.firm.firm import Firm
+from muniment.domain.units import format_duration
 
 SUBJECT = "Replace the live cluster of {firm} by its restore to {{{{ params.to }}}}?"
 

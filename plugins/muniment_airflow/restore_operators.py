@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from include.muniment.domain.approval import Approval, still_holds
-from include.muniment.domain.cut_over import Safety
-from include.muniment.domain.register import new_id
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.domain.restore_request import RestoreRequest, faults
-from include.muniment.domain.restore_text import plan_lines
-from include.muniment.errors import InvalidConfiguration, NotApproved
-from include.muniment.ports import utc_now
+from muniment.domain.approval import Approval, still_holds
+from muniment.domain.record import new_id
+from muniment.domain.restore.cut_over import Safety
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.restore.plan_text import plan_lines
+from muniment.domain.restore.request import RestoreRequest, faults
+from muniment.errors import InvalidConfiguration, NotApproved
+from muniment.ports import utc_now
 from muniment_airflow.approval import request_of
 from muniment_airflow.notifiers import Letter, NobodyToldError, tell_one_of
 from muniment_airflow.operators import CheckFirm, FirmOperator, Night, Result
@@ -21,8 +21,8 @@ from muniment_airflow.operators import CheckFirm, FirmOperator, Night, Result
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.muniment.adapters.site import Site
-    from include.muniment.domain.firm import Firm
+    from muniment.adapters.site.site import Site
+    from muniment.domain.firm.firm import Firm
 FAILURE_KEY, JOURNAL_KEY = "failure", "journal"
 _DOCUMENTS = (
     "documents in the live buckets are as they were: `muniment documents {firm} --at {at} --in-place` brings back"
@@ -74,10 +74,10 @@ class Plan(RestoreStep):
     """Decides what comes back, before anything is fetched; the plan is shown, kept, approved and executed."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.drill_restore import scratch_root
-        from include.muniment.runbooks.lease_point import lease_plan
-        from include.muniment.runbooks.plan_restore import plan_restore
-        from include.muniment.runbooks.stage_restore import staging_place
+        from muniment.runbooks.drill.restore import scratch_root
+        from muniment.runbooks.leases.lease_point import lease_plan
+        from muniment.runbooks.restore.plan_restore import plan_restore
+        from muniment.runbooks.staging.stage_restore import staging_place
 
         request = request_in(night)
         vault, other = site.primary, site.replica
@@ -104,8 +104,8 @@ class Stage(RestoreStep):
     """Executes the plan beside the live cluster, on this worker, and proves what came back."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.adapters.document_bucket import SourceBucket
-        from include.muniment.runbooks.stage_restore import Beside, stage_restore
+        from muniment.adapters.documents.source_bucket import SourceBucket
+        from muniment.runbooks.staging.stage_restore import Beside, stage_restore
 
         request, plan = request_in(night), plan_in(night)
         self._same_machine(site, night)
@@ -143,7 +143,7 @@ class SafetyBackup(RestoreStep):
     """A recovery point of the cluster that is replaced, unless whoever asked has waived it."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.back_up_around import back_up_around
+        from muniment.runbooks.nightly.safety_backup import back_up_around
 
         waiver = request_in(night).waiver
         if waiver is not None:
@@ -162,7 +162,7 @@ class SafetyBackup(RestoreStep):
 
 def approval_in(site: "Site", night: Night) -> Approval:
     """As it was registered. Raises ``NotApproved`` where it was not, whatever state the tasks before are in."""
-    from include.muniment.adapters.restore_records import find_approval
+    from muniment.adapters.restore.records import find_approval
 
     plan = plan_in(night)
     approval = find_approval(site, night.point, plan.sha256)
@@ -175,7 +175,7 @@ class CutOver(RestoreStep):
     """The staged cluster takes the live one's place; the approval is asked once more, where it is used."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.take_live import Takeover, find_cut_over, interruption_of, take_live
+        from muniment.runbooks.cut_over.take_live import Takeover, find_cut_over, interruption_of, take_live
 
         plan, approval = plan_in(night), approval_in(site, night)
         request = request_of(night.context, site.firm.id, plan.sha256)
@@ -223,7 +223,7 @@ class FullBackup(RestoreStep):
         self.point_id = point_id
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.back_up_around import back_up_around
+        from muniment.runbooks.nightly.safety_backup import back_up_around
 
         point = back_up_around(
             site, point_id=self.point_id, run=night.run, full=True, clock=utc_now, progress=night.progress

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.muniment.domain import restore_record
-from include.muniment.domain.cut_over import CutOver
-from include.muniment.domain.firm import Firm
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.ports import utc_now
+from muniment.domain.firm.firm import Firm
+from muniment.domain.restore import record as restore_record
+from muniment.domain.restore.cut_over import CutOver
+from muniment.domain.restore.plan import RestorePlan
+from muniment.ports import utc_now
 from muniment_airflow.approval import NOT_APPROVED_KEY
 from muniment_airflow.notifiers import Letter, OnCallNotifier, failed_tasks, tell_one_of
 from muniment_airflow.operators import FirmOperator, Night, Result
@@ -18,7 +18,7 @@ from muniment_airflow.restore_operators import FAILURE_KEY, JOURNAL_KEY, Restore
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.muniment.adapters.site import Site
+    from muniment.adapters.site.site import Site
 
 STEPS = ("validate", "plan", "stage", "approve", "safety_backup", "cut_over", "full_backup", "tell_contact")
 
@@ -27,7 +27,7 @@ class TellContact(RestoreStep):
     """The named person at the firm. Where nobody is reached, somebody has to call: the task fails."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.adapters.restore_records import is_rolled_back
+        from muniment.adapters.restore.records import is_rolled_back
 
         plan, firm = plan_in(night), site.firm
         if is_rolled_back(site.primary, night.point):
@@ -85,7 +85,7 @@ class KeepRecord(FirmOperator):
         return kept
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.adapters.restore_records import write_record
+        from muniment.adapters.restore.records import write_record
 
         record = write_record(site, record_of(site, night), locked_until=utc_now() + site.policy.audit_log)
         night.progress.note(f"restore {record.id}: {record.end}" + (f": {record.failure}" if record.failure else ""))
@@ -93,7 +93,7 @@ class KeepRecord(FirmOperator):
 
 
 def record_of(site: "Site", night: Night) -> restore_record.RestoreRecord:
-    from include.muniment.domain.staging import Staging
+    from muniment.domain.restore.staging import Staging
 
     journal, plan_text, staged = journal_in(night), said(night, "plan", "plan"), said(night, "stage", "staging")
     not_approved = _word(night, ("approve",), NOT_APPROVED_KEY)

@@ -5,15 +5,16 @@ The host writes the record into the vaults (runbooks/record_roll_back.py); the n
 
 from typing import TYPE_CHECKING
 
-from include.muniment.adapters.restore_records import untold, write_told
-from include.muniment.domain.restore_record import ContactTold, RolledBack
-from include.muniment.errors import ContactNotTold
-from include.muniment.ports import utc_now
+from muniment.adapters.restore.records import untold, write_told
+from muniment.domain.recovery.roll_back import RolledBack
+from muniment.domain.restore.record import ContactTold
+from muniment.errors import ContactNotTold
+from muniment.ports import utc_now
 from muniment_airflow.notifiers import Letter, NobodyToldError, tell_one_of
 
 if TYPE_CHECKING:
-    from include.muniment.adapters.site import Site
-    from include.muniment.domain.firm import Firm
+    from muniment.adapters.site.site import Site
+    from muniment.domain.firm.firm import Firm
     from muniment_airflow.operators import Night
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.muniment.domain.sign_off import summary
-from include.muniment.errors import NotAReviewer, SignOffOverdue
-from include.muniment.ports import utc_now
+from muniment.domain.drill.sign_off import summary
+from muniment.errors import NotAReviewer, SignOffOverdue
+from muniment.ports import utc_now
 from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.firms import registered_firm
 from muniment_airflow.operators import FirmOperator, Night, Result
@@ -17,7 +17,7 @@ from muniment_airflow.operators import FirmOperator, Night, Result
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.muniment.adapters.site import Site
+    from muniment.adapters.site.site import Site
 
 SIGN_OFF = "Sign off"
 
@@ -29,8 +29,8 @@ class FindAwaitedDrill(FirmOperator):
     """
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.adapters.drill_records import find_drill, prove_evidence
-        from include.muniment.runbooks.sign_off import awaited_sign_offs, why_nobody_is_asked
+        from muniment.adapters.drill.records import find_drill, prove_evidence
+        from muniment.runbooks.drill.sign_off import awaited_sign_offs, why_nobody_is_asked
 
         waiting = awaited_sign_offs(site.primary, site.firm, clock=utc_now)
         if not waiting:
@@ -101,7 +101,7 @@ class RecordSignOff(FirmOperator):
         self.at = at
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.sign_off import sign_off_drill
+        from muniment.runbooks.drill.sign_off import sign_off_drill
 
         done = sign_off_drill(
             site,

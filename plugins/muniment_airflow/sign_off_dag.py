@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, chain
 
-from include.muniment.domain.firm import Firm
-from include.muniment.domain.sign_off import sign_off_cron
-from include.muniment.domain.units import format_duration
+from muniment.domain.drill.sign_off import sign_off_cron
+from muniment.domain.firm.firm import Firm
+from muniment.domain.units import format_duration
 from muniment_airflow import sign_off as steps
 from muniment_airflow.dag_settings import LIGHT_POOL, MINUTES, common_settings, of_step
 

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.muniment.errors import StoreUnavailable
-from include.muniment.ports import utc_now
+from muniment.errors import StoreUnavailable
+from muniment.ports import utc_now
 from muniment_airflow.on_call_once import tell_once, try_to_tell
 from muniment_airflow.operators import FirmOperator, Night, Result
 
 if TYPE_CHECKING:
-    from include.muniment.adapters.site import Site
+    from muniment.adapters.site.site import Site
 
 
 class VerifyWalCheckpoint(FirmOperator):
@@ -26,8 +26,8 @@ class VerifyWalCheckpoint(FirmOperator):
         self.backup_id = backup_id
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.alerts import hole_alerts
-        from include.muniment.runbooks.prove_wal import prove_wal
+        from muniment.runbooks.backup.prove_wal import prove_wal
+        from muniment.runbooks.incidents.alerts import hole_alerts
 
         backup, proof = prove_wal(site, backup_id=self.backup_id, clock=utc_now, progress=night.progress)
         try_to_tell(site, hole_alerts(site, {night.point: proof.new_holes}), night.context)
@@ -46,9 +46,9 @@ class ReplicateWal(FirmOperator):
     """
 
     def work(self, site: "Site", night: Night) -> Result:
-        from include.muniment.runbooks.alerts import is_told_of_second_region, second_region_alert
-        from include.muniment.runbooks.identity import replica_away
-        from include.muniment.runbooks.replicate_wal import replicate_wal
+        from muniment.runbooks.identity import replica_away
+        from muniment.runbooks.incidents.alerts import is_told_of_second_region, second_region_alert
+        from muniment.runbooks.wal.replicate_wal import replicate_wal
         from muniment_airflow.roll_back_letter import tell_of_roll_backs
 
         try:

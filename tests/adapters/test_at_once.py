@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.muniment.adapters.at_once import at_once
+from muniment.adapters.concurrency import at_once
 
 
 def test_every_result_comes_once() -> None:

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.authenticity import get_authentic, mac_key, read_mark, read_register
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.hold import Hold
-from include.muniment.domain.register import FirmMark
-from include.muniment.errors import ObjectDamaged
-from include.muniment.ports import utc_now
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.authenticity import get_authentic, mac_key, read_mark, read_register
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.holds.hold import Hold
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import FirmMark
+from muniment.errors import ObjectDamaged
+from muniment.ports import utc_now
+from muniment_demo.cloud import Cloud
 
 HOLD = Hold(id="h", reason="a subpoena", placed_by="km", placed_at=utc_now(), covers_from=utc_now())
 KEY = keys.hold("h")

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.envelope import kms_envelope
-from include.muniment.adapters.vault import START_BYTES, StoredObject, Vault
-from include.muniment.domain import keys
-from include.muniment.domain.register import CLOCKS_DIFFER, DocumentSnapshot, DocumentVersion, SnapshotHead
-from include.muniment.errors import ObjectDamaged
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.envelope import kms_envelope
+from muniment.adapters.vault.vault import START_BYTES, StoredObject, Vault
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import CLOCKS_DIFFER, DocumentSnapshot, DocumentVersion, SnapshotHead
+from muniment.errors import ObjectDamaged
+from muniment_demo.cloud import Cloud
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.muniment.adapters.drill_page import page_of
-from include.muniment.domain.drill_evidence import Check, Drill, DrillTarget, PastDrill, TimedStep
-from include.muniment.domain.wal import Lsn
+from muniment.adapters.drill.page import page_of
+from muniment.domain.drill.evidence import Drill, DrillTarget, PastDrill
+from muniment.domain.evidence import Check, TimedStep
+from muniment.domain.wal.names import Lsn
 
 NOW = datetime(2026, 11, 20, 17, tzinfo=UTC)
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.muniment.adapters.drill_pdf import pdf_of
-from include.muniment.domain.drill_evidence import Check, Drill, PastDrill
-from include.muniment.domain.sign_off import SignOff
+from muniment.adapters.drill.pdf import pdf_of
+from muniment.domain.drill.evidence import Drill, PastDrill
+from muniment.domain.drill.sign_off import SignOff
+from muniment.domain.evidence import Check
 from tests.adapters.test_drill_page import NOW, drill
 
 

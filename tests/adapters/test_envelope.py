@@ -10,8 +10,7 @@ from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.envelope import (
+from muniment.adapters.vault.envelope import (
     Envelope,
     MessageDamaged,
     any_of,
@@ -19,8 +18,9 @@ from include.muniment.adapters.envelope import (
     kms_keyring,
     local_envelope,
 )
-from include.muniment.adapters.stand_in import new_private_key, public_key_of, stand_in_ring
-from include.muniment.errors import KeyUnusable, StoreUnavailable
+from muniment.adapters.vault.stand_in import new_private_key, public_key_of, stand_in_ring
+from muniment.errors import KeyUnusable, StoreUnavailable
+from muniment_demo.cloud import Cloud
 
 CONTEXT = {"muniment:firm": "acme", "muniment:key": "base/1/base/00000000"}
 

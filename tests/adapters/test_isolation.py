@@ -12,14 +12,14 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from include.muniment.adapters import isolation_launcher
-from include.muniment.adapters.asleep import what_sleeps
-from include.muniment.adapters.isolation import IsolatedCluster
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.adapters.programs import PostgresPrograms, as_unprivileged, run_program
-from include.muniment.domain.secret import Secret
-from include.muniment.errors import ProgramFailed
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms, as_unprivileged, run_program
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.postgres.suspended_activity import what_sleeps
+from muniment.adapters.staging import isolation_launcher
+from muniment.adapters.staging.isolated_cluster import IsolatedCluster
+from muniment.domain.secret import Secret
+from muniment.errors import ProgramFailed
 from tests.fixtures.clusters import ClusterFactory
 
 BANNER = "muniment staging acme 2026-11-20 18:00:00+00"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters import isolation_launcher
-from include.muniment.adapters.programs import as_unprivileged, run_program
-from include.muniment.errors import ProgramFailed
+from muniment.adapters.host.programs import as_unprivileged, run_program
+from muniment.adapters.staging import isolation_launcher
+from muniment.errors import ProgramFailed
 from tests.fixtures.kernels import launcher_of_an_older_kernel
 from tests.fixtures.living import digests, folder_of_the_firm
 

@@ -10,10 +10,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from include.muniment.adapters.isolation import IsolatedCluster
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms, run_program
-from include.muniment.errors import ProgramFailed
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms, run_program
+from muniment.adapters.staging.isolated_cluster import IsolatedCluster
+from muniment.errors import ProgramFailed
 from tests.adapters.test_isolation import ask, copy_of, one
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.living import digests, folder_of_the_firm

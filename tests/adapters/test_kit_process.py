@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters import processes
-from include.muniment.adapters.kit_process import KitProcess, link_packages
-from include.muniment.errors import ProgramFailed
+from muniment.adapters.drill.kit_process import KitProcess, link_packages
+from muniment.adapters.host import processes
+from muniment.errors import ProgramFailed
 
 TELLS = """
 import json, os, sys
 import six
 try:
-    import include
+    import muniment
 except ImportError:
     print(json.dumps([sys.argv[1:], sorted(os.environ), six.__version__]))
 """

@@ -11,11 +11,11 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
-from include.muniment.adapters import local_cluster, processes
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.shared_memory import Segments, remove_left, segments_of
-from include.muniment.errors import ProgramFailed
+from muniment.adapters.host import local_cluster, processes
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.host.shared_memory import Segments, remove_left, segments_of
+from muniment.errors import ProgramFailed
 from tests.fixtures.clusters import ClusterFactory
 
 

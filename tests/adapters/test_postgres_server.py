@@ -5,11 +5,11 @@ import threading
 import psycopg
 import pytest
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.secret import Secret
-from include.muniment.errors import AnotherRunIsActive, ServerUnavailable
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.secret import Secret
+from muniment.errors import AnotherRunIsActive, ServerUnavailable
 from tests.fixtures.clusters import ClusterFactory
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters import processes
-from include.muniment.adapters.programs import PostgresPrograms
+from muniment.adapters.host import processes
+from muniment.adapters.host.programs import PostgresPrograms
 from tests.fixtures.clusters import ROOT, ClusterFactory
 
 SLEEP = "import time; time.sleep(60)"
@@ -35,7 +35,7 @@ def test_descendants_are_children_and_theirs() -> None:
     assert processes.descendants(child.pid) == []
 
 
-TELL = "from include.muniment.adapters import processes; print(processes.own_identity(), flush=True); input()"
+TELL = "from muniment.adapters import processes; print(processes.own_identity(), flush=True); input()"
 
 
 def test_whether_a_process_still_runs_is_told_where_it_ran_and_nowhere_else() -> None:
@@ -58,7 +58,7 @@ SOMEBODY = ["setpriv", "--reuid=1", "--regid=1", "--clear-groups", "--inh-caps=+
 SOMEBODY += ["--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
 LOOK = """
 from pathlib import Path
-from include.muniment.adapters import live_host, processes
+from muniment.adapters import live_host, processes
 running, stopped = Path({running!r}), Path({stopped!r})
 try:
     Path("/proc/{pid}/cwd").stat()

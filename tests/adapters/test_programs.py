@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters.programs import PostgresPrograms, as_unprivileged, run_program
-from include.muniment.errors import ProgramFailed, ProgramMissing
+from muniment.adapters.host.programs import PostgresPrograms, as_unprivileged, run_program
+from muniment.errors import ProgramFailed, ProgramMissing
 
 
 def test_every_promised_program_runs(programs: PostgresPrograms) -> None:

@@ -4,9 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.inventory import read_inventories
-from include.muniment.adapters.restore_records import (
+from muniment.adapters.restore.records import (
     find_record,
     records,
     rolled_back,
@@ -15,11 +13,14 @@ from include.muniment.adapters.restore_records import (
     write_rolled_back,
     write_told,
 )
-from include.muniment.adapters.site import Site, build_site
-from include.muniment.domain import keys
-from include.muniment.domain.restore_record import ContactTold, RestoreRecord, RolledBack
-from include.muniment.errors import AlreadyRegistered
-from include.muniment.ports import utc_now
+from muniment.adapters.retention.inventory import read_inventories
+from muniment.adapters.site.site import Site, build_site
+from muniment.domain.recovery.roll_back import RolledBack
+from muniment.domain.restore.record import ContactTold, RestoreRecord
+from muniment.domain.vault import keys
+from muniment.errors import AlreadyRegistered
+from muniment.ports import utc_now
+from muniment_demo.cloud import Cloud
 from tests.faults.worker import through
 from tests.fixtures.cut_overs import plan_of
 from tests.fixtures.faults import FaultProxy

@@ -11,11 +11,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.envelope import local_envelope
-from include.muniment.adapters.server_side_copy import PARTS_LIMIT, CopySource, copy_object, part_ranges
-from include.muniment.adapters.vault import Vault
-from include.muniment.errors import ObjectDamaged, ObjectMissing, StoreUnavailable
+from muniment.adapters.vault.envelope import local_envelope
+from muniment.adapters.vault.server_side_copy import PARTS_LIMIT, CopySource, copy_object, part_ranges
+from muniment.adapters.vault.vault import Vault
+from muniment.errors import ObjectDamaged, ObjectMissing, StoreUnavailable
+from muniment_demo.cloud import Cloud
 from tests.fixtures.faults import FaultProxy
 
 MIB = 2**20

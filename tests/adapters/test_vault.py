@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.envelope import kms_envelope
-from include.muniment.adapters.vault import Vault
-from include.muniment.errors import AlreadyRegistered, ObjectDamaged, ObjectMissing
+from muniment.adapters.vault.envelope import kms_envelope
+from muniment.adapters.vault.vault import Vault
+from muniment.errors import AlreadyRegistered, ObjectDamaged, ObjectMissing
+from muniment_demo.cloud import Cloud
 
 LATER = datetime.now(UTC) + timedelta(days=1)
 

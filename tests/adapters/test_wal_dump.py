@@ -5,12 +5,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.wal_dump import WalDump
-from include.muniment.domain.wal import Lsn, WalSegment
-from include.muniment.domain.wal_facts import MadeTablespace, SegmentFacts, next_record
-from include.muniment.errors import ProgramFailed
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.wal.waldump import WalDump
+from muniment.domain.wal.facts import MadeTablespace, SegmentFacts, next_record
+from muniment.domain.wal.names import Lsn, WalSegment
+from muniment.errors import ProgramFailed
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.living import folder_of_the_firm
 from tests.fixtures.wal import eventually, sql, status_files

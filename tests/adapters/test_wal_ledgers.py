@@ -4,15 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from include.muniment.adapters import wal_ledgers
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import StoredObject
-from include.muniment.adapters.wal_ledgers import KnownFacts, WalLedgers
-from include.muniment.domain import keys
-from include.muniment.domain.register import new_id
-from include.muniment.domain.wal import WalSegment
-from include.muniment.domain.wal_facts import SegmentFacts, VerifiedObject, VerifiedWal
-from include.muniment.runbooks.verify_wal_files import unverified
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.vault import StoredObject
+from muniment.adapters.wal import ledgers as wal_ledgers
+from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.domain.wal.facts import SegmentFacts, VerifiedObject, VerifiedWal
+from muniment.domain.wal.names import WalSegment
+from muniment.runbooks.wal.verify_files import unverified
 from tests.runbooks.denials import denied_from
 
 SYSTEM, SIZE = 7555555555555555555, 2**24

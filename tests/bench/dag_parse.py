@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from include.muniment.domain.schedule import shard_of
+from muniment.domain.firm.schedule import shard_of
 from tests.fixtures.clusters import ROOT
 from tests.registry.conftest import Files, firm_values
 

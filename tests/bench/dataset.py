@@ -10,8 +10,8 @@ from shutil import rmtree
 
 import psycopg
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
 
 ROOT = Path(__file__).resolve().parents[2] / ".muniment" / "bench"
 ROWS = int(os.environ.get("MUNIMENT_BENCH_ROWS", "400000"))

@@ -11,12 +11,12 @@ from pathlib import Path
 import psycopg
 from rich.console import Console
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.site import Site
-from include.muniment.domain.register import new_id
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.restore_cluster import restore_cluster
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.site.site import Site
+from muniment.domain.record import new_id
+from muniment.domain.restore.plan import RestorePlan
+from muniment.ports import utc_now
+from muniment.runbooks.restore.restore_cluster import restore_cluster
 from tests.bench.dataset import ROOT, ROWS, bench_cluster
 from tests.bench.full_backup import MAJOR, Runner, Sample, in_turns, size_of
 from tests.bench.restore import prepared_pgbackrest, show

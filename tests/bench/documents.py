@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from include.demo.cloud import ROOT as CLOUD_ROOT
-from include.demo.cloud import Cloud
-from include.muniment.adapters.site import Site
-from include.muniment.domain.register import new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.sync_documents import sync_documents
+from muniment.adapters.site.site import Site
+from muniment.domain.record import new_id
+from muniment.ports import utc_now
+from muniment.runbooks.documents.sync_documents import sync_documents
+from muniment_demo.cloud import ROOT as CLOUD_ROOT
+from muniment_demo.cloud import Cloud
 from tests.bench.dataset import ROOT, bench_cluster
 from tests.bench.world import bench_cloud, bench_site
 from tests.fixtures.sites import make_document_bucket

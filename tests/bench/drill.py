@@ -18,16 +18,16 @@ from fpdf import FPDF
 from rich.console import Console
 from rich.table import Table
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.site import Site
-from include.muniment.domain.drill_evidence import Drill, Means
-from include.muniment.domain.firm import ControlTotalsPolicy, WalArchive
-from include.muniment.domain.register import new_id
-from include.muniment.domain.units import human_duration, human_size
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.drill import run_drill
-from include.muniment.runbooks.nightly import run_chain
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.site.site import Site
+from muniment.domain.drill.evidence import Drill, Means
+from muniment.domain.firm.firm import ControlTotalsPolicy, WalArchive
+from muniment.domain.record import new_id
+from muniment.domain.units import human_duration, human_size
+from muniment.ports import utc_now
+from muniment.runbooks.drill.run_drill import run_drill
+from muniment.runbooks.nightly.chain import run_chain
+from muniment_demo.cloud import Cloud
 from tests.bench.dataset import ROOT, bench_cluster
 from tests.bench.full_backup import CORES, MAJOR, size_of
 from tests.bench.world import bench_cloud, bench_site

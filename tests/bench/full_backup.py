@@ -15,12 +15,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.base_backup_stream import open_base_backup
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.site import Site
-from include.muniment.domain.register import Tablespace
-from include.muniment.domain.units import human_size
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.postgres.base_backup import open_base_backup
+from muniment.adapters.site.site import Site
+from muniment.domain.units import human_size
+from muniment.domain.vault.registers import Tablespace
+from muniment_demo.cloud import Cloud
 from tests.bench.dataset import ROOT, bench_cluster
 from tests.bench.world import bench_cloud, bench_site, empty_vault, measured_backup, with_base_backups
 

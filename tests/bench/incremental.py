@@ -6,8 +6,8 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.domain.units import human_size
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.domain.units import human_size
 from tests.bench.dataset import bench_cluster
 from tests.bench.world import Measured, bench_cloud, bench_site, measured_backup
 

@@ -15,24 +15,24 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-import include.demo
-from include.demo.practice import DATABASE, create_database
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.domain.approval import Approval
-from include.muniment.domain.firm import Firm
-from include.muniment.domain.secret import Secret
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.plan_matter import MatterRequest, plan_matter
-from include.muniment.runbooks.restore_database import restore_database
-from include.muniment.runbooks.restore_matter import restore_matter
+import muniment_demo
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.approval import Approval
+from muniment.domain.firm.firm import Firm
+from muniment.domain.secret import Secret
+from muniment.ports import utc_now
+from muniment.runbooks.rows.plan_matter import MatterRequest, plan_matter
+from muniment.runbooks.rows.restore_database import restore_database
+from muniment.runbooks.rows.restore_matter import restore_matter
+from muniment_demo.practice import DATABASE, create_database
 from tests.bench.dataset import bench_cluster
 from tests.fixtures.firms import paper_firm
 
 MATTERS = int(os.environ.get("MUNIMENT_BENCH_MATTERS", "100000"))
 # Two of them are deleted; the second comes back without a reading of the ledgers.
 LOST = MATTERS // 2, MATTERS // 2 + 1
-_DEMO = Path(include.demo.__file__).parent
+_DEMO = Path(muniment_demo.__file__).parent
 _POLICY = _DEMO.parent / "policies" / "enterprise.yaml"
 # A client, 5 tasks, 10 notes, 3 events, a document with its embedding, an account and 4 transfers for each matter.
 _ROWS = """

@@ -10,10 +10,10 @@ import re  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from include.muniment.adapters.logins import open_site  # noqa: E402
-from include.muniment.domain.register import new_id  # noqa: E402
-from include.muniment.ports import utc_now  # noqa: E402
-from include.muniment.runbooks.back_up_cluster import back_up_cluster  # noqa: E402
+from muniment.adapters.site.logins import open_site  # noqa: E402
+from muniment.domain.record import new_id  # noqa: E402
+from muniment.ports import utc_now  # noqa: E402
+from muniment.runbooks.backup.back_up_cluster import back_up_cluster  # noqa: E402
 
 
 def peak_bytes() -> int:

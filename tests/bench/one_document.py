@@ -15,15 +15,16 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.document_bucket import SourceBucket
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.domain.document_recovery import Selection
-from include.muniment.domain.register import DocumentSnapshot, new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.restore_documents import plan_document_restore, restore_in_place
-from include.muniment.runbooks.sync_documents import sync_documents
+from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.site.site import Site
+from muniment.domain.documents.recovery import Selection
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import DocumentSnapshot
+from muniment.ports import utc_now
+from muniment.runbooks.documents.restore_documents import plan_document_restore, restore_in_place
+from muniment.runbooks.documents.sync_documents import sync_documents
+from muniment_demo.cloud import Cloud
 from tests.bench.dataset import bench_cluster
 from tests.bench.world import bench_cloud, bench_site
 from tests.fixtures.sites import make_document_bucket

@@ -16,14 +16,14 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.wal_spool import WalSpool
-from include.muniment.domain.restore_settings import settings_file
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.push_wal import open_pusher
-from include.muniment.runbooks.restore_cluster import fetch_command
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.wal.spool import WalSpool
+from muniment.domain.restore.settings import settings_file
+from muniment.ports import utc_now
+from muniment.runbooks.restore.restore_cluster import fetch_command
+from muniment.runbooks.wal.push_wal import open_pusher
 from tests.bench.dataset import ROOT, SETTINGS
 from tests.bench.full_backup import CORES, ROUNDS
 from tests.bench.world import bench_cloud, bench_site

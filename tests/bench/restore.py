@@ -13,13 +13,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.site import Site
-from include.muniment.domain.register import new_id
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.domain.units import human_size
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.restore_cluster import restore_cluster
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.site.site import Site
+from muniment.domain.record import new_id
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.units import human_size
+from muniment.ports import utc_now
+from muniment.runbooks.restore.restore_cluster import restore_cluster
 from tests.bench.dataset import ROOT, bench_cluster
 from tests.bench.full_backup import (
     CORES,

@@ -15,10 +15,10 @@ from shutil import rmtree, which
 from rich.console import Console
 from rich.table import Table
 
-from include.demo.cloud import ROOT as ROOT_KEY
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment_demo.cloud import ROOT as ROOT_KEY
+from muniment_demo.cloud import Cloud
 from tests.bench.dataset import ROOT, ROWS, SETTINGS, fill
 from tests.bench.world import bench_cloud, bench_site
 from tests.fixtures.wal import archive_with, muniment_script, status_files

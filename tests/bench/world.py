@@ -12,12 +12,12 @@ from shutil import rmtree
 from typing import Any
 from uuid import uuid4
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.site import Site, build_site
-from include.muniment.domain.firm import BaseBackups
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.create_vaults import create_vaults
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.site.site import Site, build_site
+from muniment.domain.firm.firm import BaseBackups
+from muniment.ports import utc_now
+from muniment.runbooks.vault.create_vaults import create_vaults
+from muniment_demo.cloud import Cloud
 from tests.bench.dataset import ROOT
 from tests.fixtures.sites import LOGINS, make_firm, make_logins, site_env, with_firm
 

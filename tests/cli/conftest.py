@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import pytest
 import yaml
 
-from include.muniment.cli import commands
-from include.muniment.domain.firm import Firm
+from muniment.cli import groups
+from muniment.domain.firm.firm import Firm
 from tests.registry.conftest import Files
 
 MUNIMENT = Path(sys.executable).parent / "muniment"
@@ -36,7 +36,7 @@ def muniment(capsys: pytest.CaptureFixture[str]) -> Command:
 
     def run(*arguments: str | Path) -> Ended:
         capsys.readouterr()
-        code = commands.main([str(argument) for argument in arguments])
+        code = groups.main([str(argument) for argument in arguments])
         said = capsys.readouterr()
         return Ended(code, said.out, said.err)
 
@@ -49,7 +49,7 @@ def in_this_process(*arguments: str | Path, env: dict[str, str]) -> Ended:
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         for name, value in env.items():
             patch.setenv(name, value)
-        code = commands.main([str(argument) for argument in arguments])
+        code = groups.main([str(argument) for argument in arguments])
     return Ended(code, out.getvalue(), err.getvalue())
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from include.muniment.runbooks.wal_status import WalStatus
+from muniment.runbooks.wal.status import WalStatus
 from tests.cli.test_commands import leaves
 from tests.fixtures.clusters import ROOT
 

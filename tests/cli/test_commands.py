@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.cli import commands
-from include.muniment.errors import MunimentError
+from muniment.cli import groups
+from muniment.errors import MunimentError
 from tests.cli.conftest import MUNIMENT, Command, in_a_shell
 from tests.fixtures.clusters import ROOT
 from tests.registry.conftest import Files
@@ -86,7 +86,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from include.muniment.cli import commands; commands.main(['--help']);"
+        "import sys; from muniment.cli import groups; groups.main(['--help']);"
         "print([name for name in ('boto3', 'psycopg', 'pydantic', 'rich', 'airflow') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -203,12 +203,12 @@ def test_a_connection_that_cannot_be_read_is_not_shown(
 
 
 def test_what_nobody_foresaw_is_told_in_three_parts_too(muniment: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(commands.muniment.lazy, "broken", "no_such_module:broken")
+    monkeypatch.setitem(groups.muniment.lazy, "broken", "no_such_module:broken")
     monkeypatch.delenv("MUNIMENT_TRACEBACK", raising=False)
     ended = muniment("broken")
     assert ended.code == 1
     assert ended.err == (
-        "ModuleNotFoundError: No module named 'include.muniment.cli.no_such_module'\n"
+        "ModuleNotFoundError: No module named 'muniment.cli.no_such_module'\n"
         "KEPT: everything that was registered before; nothing was deleted\n"
         "HINT: this is a fault in muniment: run it again with MUNIMENT_TRACEBACK=1 and report what it prints.\n"
     )

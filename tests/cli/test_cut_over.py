@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.restore_records import rolled_back
-from include.muniment.runbooks.cut_over import cut_over
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.restore.records import rolled_back
+from muniment.runbooks.cut_over.cut_over import cut_over
 from tests.faults.cut_over_worker import Death, work
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import Portable, staged_firm

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.logins import Login
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.back_up_config import back_up_config
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.logins import Login
+from muniment.adapters.site.site import Site
+from muniment.ports import utc_now
+from muniment.runbooks.config.back_up_config import back_up_config
+from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Command, Ended, in_this_process, write_registry
 from tests.cli.test_cli_page import keys_in, keys_listed
 from tests.fixtures.clusters import ClusterFactory

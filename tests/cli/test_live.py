@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.domain.firm import ControlTotalsPolicy, DocumentBucket
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.domain.firm.firm import ControlTotalsPolicy, DocumentBucket
+from muniment.domain.vault import keys
+from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Ended, in_a_shell, in_this_process, write_registry
 from tests.cli.test_cli_page import keys_in, keys_listed
 from tests.fixtures.clusters import ClusterFactory

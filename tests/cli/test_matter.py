@@ -6,14 +6,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.demo.cloud import ROOT as CLOUD_ROOT
-from include.demo.cloud import Cloud
-from include.muniment.adapters.logins import Login
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.firm import Cluster, DocumentReference, DrillsPolicy, MattersPolicy, RestoreRules
-from include.muniment.domain.register import new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.logins import Login
+from muniment.domain.firm.firm import Cluster, DocumentReference, DrillsPolicy, MattersPolicy, RestoreRules
+from muniment.domain.record import new_id
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment_demo.cloud import ROOT as CLOUD_ROOT
+from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Ended, in_this_process, write_registry
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, login_env, site_env, with_firm

@@ -7,12 +7,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.demo.cloud import ROOT as CLOUD_ROOT
-from include.demo.cloud import Cloud
-from include.muniment.adapters.logins import Login
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.firm import Cluster, DocumentReference, DrillsPolicy, MattersPolicy, RestoreRules
-from include.muniment.domain.matter import MatterPlan
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.logins import Login
+from muniment.domain.firm.firm import Cluster, DocumentReference, DrillsPolicy, MattersPolicy, RestoreRules
+from muniment.domain.rows.matter_plan import MatterPlan
+from muniment_demo.cloud import ROOT as CLOUD_ROOT
+from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Ended, in_this_process, write_registry
 from tests.cli.test_cli_page import keys_in, keys_listed
 from tests.fixtures.clusters import ClusterFactory

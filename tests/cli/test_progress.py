@@ -9,13 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from include.muniment.adapters.progress_lines import LineProgress
-from include.muniment.domain.pace import Pace
-from include.muniment.ports import Unit
+from muniment.adapters.progress_lines import LineProgress
+from muniment.domain.progress import Pace, Unit
 from tests.fixtures.clusters import ROOT
 
 WORK = """
-from include.muniment.cli.progress import progress_on_stderr
+from muniment.cli.progress import progress_on_stderr
 with progress_on_stderr() as progress:
     progress.note("recovery point 1 begins")
     with progress.step("base backup", 4 * 2**20, "bytes") as step:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.domain.register import Backup
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.register_recovery_point import register_recovery_point
-from include.muniment.runbooks.second_copy import second_copy
+from muniment.adapters.site.site import Site
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Backup
+from muniment.ports import utc_now
+from muniment.runbooks.backup.register_recovery_point import register_recovery_point
+from muniment.runbooks.vault.second_copy import second_copy
+from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Command
 from tests.cli.conftest import write_registry as registry_of
 from tests.fixtures.sites import site_env

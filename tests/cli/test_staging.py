@@ -11,11 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.register import new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.domain.record import new_id
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script

@@ -2,10 +2,10 @@
 
 import pytest
 
-from include.muniment.cli.points import Seen
-from include.muniment.cli.verify import _show
-from include.muniment.domain import keys
-from include.muniment.runbooks.verify_firm import Fault, Verification
+from muniment.cli.backup.points import Seen
+from muniment.cli.backup.verify import _show
+from muniment.domain.vault import keys
+from muniment.runbooks.vault.verify_firm import Fault, Verification
 from tests.domain.worlds import START, World
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import isolation_launcher
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.wal_archive import WalArchive
-from include.muniment.adapters.wal_spool import spool_beside
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.replicate_wal import replicate_wal
-from include.muniment.runbooks.restore_cluster import fetch_command
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.staging import isolation_launcher
+from muniment.adapters.wal.archive import WalArchive
+from muniment.adapters.wal.spool import spool_beside
+from muniment.ports import utc_now
+from muniment.runbooks.restore.restore_cluster import fetch_command
+from muniment.runbooks.wal.replicate_wal import replicate_wal
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.domain.vault import keys
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import LOGINS, SiteFactory

@@ -7,11 +7,11 @@ from uuid import uuid4
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.domain.register import Point
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Point
+from muniment_demo.cloud import Cloud
 from tests.fixtures.airflow import register
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.on_call import Pager, nobody

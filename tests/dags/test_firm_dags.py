@@ -16,9 +16,9 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
-from muniment_airflow import firm_dags, operators
 
-from include.muniment.domain.schedule import nightly_schedule
+from muniment.domain.firm.schedule import nightly_schedule
+from muniment_airflow import firm_dags, operators
 from tests.fixtures.clusters import ROOT
 from tests.fixtures.firms import paper_firm
 from tests.registry.conftest import Files, firm_values

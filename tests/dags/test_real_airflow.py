@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from include.demo.settings import load_settings
-from include.muniment.adapters.programs import PostgresPrograms
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment_demo.settings import load_settings
 from tests.fixtures.on_call import SMTP
 from tests.fixtures.real_airflow import RealAirflow, real_airflow
 from tests.registry.conftest import Files, firm_values
@@ -21,7 +21,7 @@ from tests.registry.conftest import Files, firm_values
 DAG_FILE = """
 import os, pathlib, time
 from airflow.sdk import DAG
-from include.muniment.registry import load_firm
+from muniment.registry import load_firm
 from muniment_airflow.dag_settings import LIGHT_POOL, common_settings
 from muniment_airflow.operators import FirmOperator
 

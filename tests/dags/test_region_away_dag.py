@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.domain.vault import keys
+from muniment_demo.cloud import Cloud
 from tests.faults.worker import through
 from tests.fixtures.airflow import register
 from tests.fixtures.clusters import ROOT, ClusterFactory

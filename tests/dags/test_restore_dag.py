@@ -14,16 +14,16 @@ import httpx
 import psycopg
 import pytest
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.restore_records import find_record
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.staging_records import staging_folders
-from include.muniment.domain.firm import Contact, Notifier
-from include.muniment.domain.register import new_id
-from include.muniment.domain.restore_record import RestoreRecord
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.restore.records import find_record
+from muniment.adapters.site.site import Site
+from muniment.adapters.staging.records import staging_folders
+from muniment.domain.firm.firm import Contact, Notifier
+from muniment.domain.record import new_id
+from muniment.domain.restore.record import RestoreRecord
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
 from tests.fixtures.airflow import register
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import AFTER, BEFORE, own_port, with_live, write
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 DAG_FILE = """
 # Airflow looks for the words dag and airflow.
-from include.muniment.registry import load_firm
+from muniment.registry import load_firm
 from muniment_airflow.restore_dag import restore_dag
 dag = restore_dag(load_firm(None, {firm!r}))
 """

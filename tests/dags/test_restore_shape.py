@@ -2,9 +2,9 @@
 
 import pytest
 from airflow.sdk import DAG
-from muniment_airflow.restore_dag import restore_dag
 
-from include.muniment.domain.firm import Firm, LiveHost, RestoreRules
+from muniment.domain.firm.firm import Firm, LiveHost, RestoreRules
+from muniment_airflow.restore_dag import restore_dag
 from tests.fixtures.firms import paper_firm
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern")

@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.drill_records import prove_sign_off, sign_offs
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
+from muniment.adapters.drill.records import prove_sign_off, sign_offs
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment_demo.cloud import Cloud
 from tests.fixtures.airflow import register
 from tests.fixtures.real_airflow import RealAirflow, real_airflow
 from tests.fixtures.sites import site_env, with_firm
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(1800)
 
 DAG_FILE = """
 # Airflow looks for the words dag and airflow.
-from include.muniment.registry import load_firm
+from muniment.registry import load_firm
 from muniment_airflow.sign_off_dag import drill_sign_off_dag
 dag = drill_sign_off_dag(load_firm(None, {firm!r}))
 """

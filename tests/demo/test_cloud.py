@@ -5,10 +5,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from include.demo.cloud import Cloud, Credentials
-from include.muniment.adapters import processes
-from include.muniment.domain.secret import Secret
-from include.muniment.errors import ProgramFailed
+from muniment.adapters.host import processes
+from muniment.domain.secret import Secret
+from muniment.errors import ProgramFailed
+from muniment_demo.cloud import Cloud, Credentials
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 

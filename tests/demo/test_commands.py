@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from include.demo.__main__ import require_space
-from include.demo.airflow_api import AirflowApi
-from include.demo.world import PROJECT, World
-from include.muniment.domain.secret import Secret
-from include.muniment.errors import DiskFull
+from muniment.domain.secret import Secret
+from muniment.errors import DiskFull
+from muniment_demo.__main__ import require_space
+from muniment_demo.airflow_api import AirflowApi
+from muniment_demo.world import PROJECT, World
 
 # A machine that does other things besides; alone, with two cores, it takes less than three minutes.
 MOST_S = 2700
@@ -42,7 +42,7 @@ def folder(run_dir: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 def argv(what: str, folder: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "include.demo", what, "--in", str(folder), *more]
+    return [sys.executable, "-m", "muniment_demo", what, "--in", str(folder), *more]
 
 
 def run(what: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:

@@ -8,8 +8,8 @@ import docx
 import pypdf
 import pytest
 
-from include.demo.cloud import Cloud
-from include.demo.documents import ADDED, CHANGED, DELETED, Paper, create_bucket, first_day, live_a_day, store
+from muniment_demo.cloud import Cloud
+from muniment_demo.documents import ADDED, CHANGED, DELETED, Paper, create_bucket, first_day, live_a_day, store
 
 PDF, WORD = Paper("acme", 1), Paper("acme", 3)
 

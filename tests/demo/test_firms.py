@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.demo.firms import firm_files, write_env_file, write_registry
-from include.demo.world import World
-from include.muniment.registry import Registry, load_registry
+from muniment.registry import Registry, load_registry
+from muniment_demo.cloud import Cloud
+from muniment_demo.firms import firm_files, write_env_file, write_registry
+from muniment_demo.world import World
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from include.demo.practice import DATABASE, Practice, create_database, fill
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment_demo.practice import DATABASE, Practice, create_database, fill
 from tests.fixtures.clusters import ClusterFactory
 
 SMALL = Practice("Hollander & Xu", scale=0.05)

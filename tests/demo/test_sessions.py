@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.sessions import end_sessions, members
+from muniment_demo.sessions import end_sessions, members
 
 IGNORES_SIGTERM = """import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

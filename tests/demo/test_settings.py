@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from include.demo.settings import load_settings, read_settings
-from include.muniment.errors import InvalidConfiguration
+from muniment.errors import InvalidConfiguration
+from muniment_demo.settings import load_settings, read_settings
 from tests.fixtures.clusters import ROOT
 
 # What `astro dev init` writes: one empty entry a list.

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.demo.commands import _stopped_at_the_end
-from include.demo.firms import firm_files
-from include.demo.show import Show
-from include.demo.stack import Stack
-from include.demo.world import World, demo_programs
-from include.muniment.adapters import processes
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.errors import DemonstrationFailed, DemonstrationIsBusy, TargetNotEmpty
+from muniment.adapters.host import processes
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.errors import DemonstrationFailed, DemonstrationIsBusy, TargetNotEmpty
+from muniment_demo.cloud import Cloud
+from muniment_demo.commands import _stopped_at_the_end
+from muniment_demo.firms import firm_files
+from muniment_demo.show import Show
+from muniment_demo.stack import Stack
+from muniment_demo.world import World, demo_programs
 
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:

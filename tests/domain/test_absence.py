@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from include.muniment.domain import keys
-from include.muniment.domain.absence import Listing, absent, absent_wal
-from include.muniment.domain.archive import Archive, TimelineHistory
-from include.muniment.domain.register import ControlTotals, Point, WalRange
-from include.muniment.domain.wal import Lsn, WalSegment, is_segment
+from muniment.domain.recovery.absence import Listing, absent, absent_wal
+from muniment.domain.recovery.wal_coverage import Archive, TimelineHistory
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import ControlTotals, Point, WalRange
+from muniment.domain.wal.names import Lsn, WalSegment, is_segment
 from tests.domain.worlds import SEGMENT_BYTES, SYSTEM, World
 
 NIGHT = datetime(2026, 11, 20, 8, tzinfo=UTC)

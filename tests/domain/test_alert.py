@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from include.muniment.domain.alert import hole_notices, second_region_notice
-from include.muniment.domain.register import WalHole, new_id
+from muniment.domain.incidents.alert import hole_notices, second_region_notice
+from muniment.domain.record import new_id
+from muniment.domain.vault.registers import WalHole
 
 NIGHT = datetime(2026, 11, 20, 8, tzinfo=UTC)
 AWAY = "S3 HeadObject on acme-vault-replica/firm.json did not succeed: Could not connect"

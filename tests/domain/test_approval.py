@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.muniment.domain.approval import APPROVE, REJECT, Answer, Approval, Request, approved, refusal, still_holds
+from muniment.domain.approval import APPROVE, REJECT, Answer, Approval, Request, approved, refusal, still_holds
 
 AT = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 PLAN = "ab" * 32

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.archive import (
+from muniment.domain.recovery.wal_coverage import (
     Archive,
     TimelineHistory,
     effective_rpo_s,
@@ -13,8 +13,8 @@ from include.muniment.domain.archive import (
     reaches,
     recovery_windows,
 )
-from include.muniment.domain.register import Backup, RecoveryWindow, StoredFile, WalHole
-from include.muniment.domain.wal import Lsn, WalSegment
+from muniment.domain.vault.registers import Backup, RecoveryWindow, StoredFile, WalHole
+from muniment.domain.wal.names import Lsn, WalSegment
 
 MIB = 2**20
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

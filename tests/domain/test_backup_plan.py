@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from include.muniment.domain.backup_plan import ServerState, plan_backup, slice_bytes
-from include.muniment.domain.firm import BaseBackups
-from include.muniment.domain.register import Backup, StoredFile, new_id
-from include.muniment.domain.wal import Lsn
+from muniment.domain.backup.plan import ServerState, plan_backup, slice_bytes
+from muniment.domain.firm.firm import BaseBackups
+from muniment.domain.record import new_id
+from muniment.domain.vault.registers import Backup, StoredFile
+from muniment.domain.wal.names import Lsn
 
 CHICAGO = "America/Chicago"
 POLICY = BaseBackups(full_on="sunday", chain_limit=7)

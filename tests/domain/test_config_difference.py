@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.muniment.domain.config_difference import env_file_differences, secret_differences, table_differences
-from include.muniment.domain.config_snapshot import Confidential, EnvFile, StoredSecret, TableColumn, TableExport
+from muniment.domain.config.difference import env_file_differences, secret_differences, table_differences
+from muniment.domain.config.snapshot import Confidential, EnvFile, StoredSecret, TableColumn, TableExport
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 CANARY = "hunter2canary"

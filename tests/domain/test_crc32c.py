@@ -4,7 +4,7 @@ import crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.crc32c import joined
+from muniment.domain.backup.crc32c import joined
 
 
 @given(st.lists(st.binary(max_size=300), max_size=6))

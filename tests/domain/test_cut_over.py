@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.muniment.domain.approval import Approval, Waiver
-from include.muniment.domain.cut_over import (
+from muniment.domain.approval import Approval, Waiver
+from muniment.domain.restore.cut_over import (
     CutOver,
     Safety,
     Seen,
@@ -16,8 +16,8 @@ from include.muniment.domain.cut_over import (
     tablespace_place,
     without_isolation,
 )
-from include.muniment.domain.register import ControlTotals
-from include.muniment.domain.wal import Lsn
+from muniment.domain.vault.registers import ControlTotals
+from muniment.domain.wal.names import Lsn
 
 AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 JOURNAL = CutOver(

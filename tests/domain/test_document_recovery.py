@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.document_recovery import Cover, Recalled, Selection, covers, documents_at, plan_documents
-from include.muniment.domain.documents import SourceVersion, deletions, plan_sync, state_at
-from include.muniment.domain.register import DocumentSnapshot
+from muniment.domain.documents.recovery import Cover, Recalled, Selection, covers, documents_at, plan_documents
+from muniment.domain.documents.sync import SourceVersion, deletions, plan_sync, state_at
+from muniment.domain.vault.registers import DocumentSnapshot
 from tests.domain.test_documents import POLICY, as_listed, at, histories, version
 
 type Happened = list[list[SourceVersion]]

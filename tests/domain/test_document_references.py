@@ -1,5 +1,5 @@
-from include.muniment.domain.document_references import Reconciliation
-from include.muniment.domain.firm import DocumentReference
+from muniment.domain.documents.references import Reconciliation
+from muniment.domain.firm.firm import DocumentReference
 
 BY_KEY = DocumentReference(table="practice.documents", column="storage_key")
 THERE = [

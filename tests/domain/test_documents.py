@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.documents import (
+from muniment.domain.documents.sync import (
     MASS_CHANGE,
     SourceState,
     SourceVersion,
@@ -17,8 +17,8 @@ from include.muniment.domain.documents import (
     state_at,
     suspicious,
 )
-from include.muniment.domain.firm import ObjectLock, Policy
-from include.muniment.domain.register import DocumentSnapshot
+from muniment.domain.firm.firm import ObjectLock, Policy
+from muniment.domain.vault.registers import DocumentSnapshot
 from tests.fixtures.sites import make_policy
 
 EPOCH = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)

@@ -6,13 +6,21 @@ from typing import Any
 
 import pytest
 
-from include.muniment.domain import drill as rules
-from include.muniment.domain.drill import Route, choose_target, overdue_since, promise_checks, route_of, totals_checks
-from include.muniment.domain.drill_evidence import PastDrill
-from include.muniment.domain.firm import RecoveryClass
-from include.muniment.domain.register import ControlTotals, Point, RecoveryWindow, WalRange, new_id
-from include.muniment.domain.schedule import drill_cron
-from include.muniment.domain.wal import Lsn
+from muniment.domain.drill import rules
+from muniment.domain.drill.evidence import PastDrill
+from muniment.domain.drill.rules import (
+    Route,
+    choose_target,
+    overdue_since,
+    promise_checks,
+    route_of,
+    totals_checks,
+)
+from muniment.domain.firm.firm import RecoveryClass
+from muniment.domain.firm.schedule import drill_cron
+from muniment.domain.record import new_id
+from muniment.domain.vault.registers import ControlTotals, Point, RecoveryWindow, WalRange
+from muniment.domain.wal.names import Lsn
 from tests.fixtures.firms import paper_firm
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.domain import keys
-from include.muniment.domain.expiry import VaultPlan
-from include.muniment.domain.inventory import ObjectVersion, group_versions
-from include.muniment.domain.lease import LeasedWal, Needs, Standing
-from include.muniment.domain.register import new_id
-from include.muniment.domain.retention import GRACE, chain_locked_until, documents_locked_until, point_locked_until
-from include.muniment.domain.wal import WalSegment
+from muniment.domain.leases.lease import LeasedWal, Needs, Standing
+from muniment.domain.record import new_id
+from muniment.domain.retention.plan import VaultPlan
+from muniment.domain.retention.rules import (
+    GRACE,
+    chain_locked_until,
+    documents_locked_until,
+    point_locked_until,
+)
+from muniment.domain.vault import keys
+from muniment.domain.vault.inventory import ObjectVersion, group_versions
+from muniment.domain.wal.names import WalSegment
 from tests.domain.worlds import DAY, SEGMENT_BYTES, START, SYSTEM, World, make_policy
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.muniment.domain.foreign_keys import (
+from muniment.domain.rows.foreign_keys import (
     Catalogue,
     Column,
     ForeignKey,
@@ -14,7 +14,7 @@ from include.muniment.domain.foreign_keys import (
     table_order,
     write_order,
 )
-from include.muniment.domain.row_writes import RowWrites, phases
+from muniment.domain.rows.writes import RowWrites, phases
 
 
 def table(name: str, *references: str, required: bool = False) -> Table:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain import keys
+from muniment.domain.vault import keys
 
 SEGMENT = "000000010000000000000005"
 

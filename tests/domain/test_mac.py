@@ -3,7 +3,7 @@
 import hashlib
 import subprocess
 
-from include.muniment.domain.mac import mac_fault, mac_of
+from muniment.domain.vault.mac import mac_fault, mac_of
 
 KEY, SHA256 = bytes(range(32)), hashlib.sha256(b"{}").hexdigest()
 CODE = mac_of(KEY, "points/1.json", SHA256)

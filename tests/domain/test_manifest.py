@@ -8,9 +8,9 @@ from typing import Any
 import crc32c
 import pytest
 
-from include.muniment.domain.manifest import Manifest
-from include.muniment.domain.register import Archive, Backup, StoredFile, Tablespace, TarMember
-from include.muniment.domain.wal import Lsn
+from muniment.domain.backup.manifest import Manifest
+from muniment.domain.vault.registers import Archive, Backup, StoredFile, Tablespace, TarMember
+from muniment.domain.wal.names import Lsn
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain import keys
-from include.muniment.domain.named_documents import NamedDocuments, SnapshotIndex
+from muniment.domain.vault import keys
+from muniment.domain.vault.named_documents import NamedDocuments, SnapshotIndex
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 KEYS = [keys.document_object("matters", f"{number}.pdf", "1") for number in range(12)]

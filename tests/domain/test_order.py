@@ -6,14 +6,15 @@ from typing import NamedTuple, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.drill import choose_target
-from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import ControlTotals, Point, RecoveryWindow, WalRange, new_id
-from include.muniment.domain.restore_choice import Base, Choice, Restorable
-from include.muniment.domain.retention import plan_expiry
-from include.muniment.domain.wal import Lsn
-from include.muniment.runbooks.find_stop import StopFinder
-from include.muniment.runbooks.search_wal import WalSearch
+from muniment.domain.drill.rules import choose_target
+from muniment.domain.record import new_id
+from muniment.domain.recovery.backup_choice import Base, Choice, Restorable
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.retention.rules import plan_expiry
+from muniment.domain.vault.registers import ControlTotals, Point, RecoveryWindow, WalRange
+from muniment.domain.wal.names import Lsn
+from muniment.runbooks.restore.find_stop import StopFinder
+from muniment.runbooks.wal.search_wal import WalSearch
 from tests.domain.test_archive import MIB, NOON, archive, backup, lsn, run
 from tests.domain.test_restore_choice import written
 from tests.domain.worlds import DAY, START, World

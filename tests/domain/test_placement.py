@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.placement import TAR_BLOCK_BYTES, ArchiveIndex, Header
-from include.muniment.domain.register import Archive, Chunk, TarMember
-from include.muniment.errors import MemberOutside
+from muniment.domain.backup.placement import TAR_BLOCK_BYTES, ArchiveIndex, Header
+from muniment.domain.vault.registers import Archive, Chunk, TarMember
+from muniment.errors import MemberOutside
 
 
 def tar_of(files: dict[str, bytes]) -> tuple[bytes, tuple[TarMember, ...]]:

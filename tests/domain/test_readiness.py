@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from include.muniment.domain.finding import Finding
-from include.muniment.domain.firm import BaseBackups, Policy, RecoveryClass
-from include.muniment.domain.readiness import ServerFacts, clock_findings, server_findings, space_findings
+from muniment.domain.finding import Finding
+from muniment.domain.firm.firm import BaseBackups, Policy, RecoveryClass
+from muniment.domain.firm.readiness import ServerFacts, clock_findings, server_findings, space_findings
 
 NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 POLICY = Policy(

@@ -1,6 +1,6 @@
 import pytest
 
-from include.muniment.domain.recovery_target import RecoveryTarget
+from muniment.domain.recovery.target import RecoveryTarget
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.archive import TimelineHistory
-from include.muniment.domain.register import ControlTotals, Point, WalRange
-from include.muniment.domain.restore_choice import Base, Choice, Instant, Restorable, Stop, Unreachable
-from include.muniment.domain.timelines import Timelines
-from include.muniment.domain.wal import Lsn, WalSegment
+from muniment.domain.recovery.backup_choice import Base, Choice, Instant, Restorable, Stop, Unreachable
+from muniment.domain.recovery.timelines import Timelines
+from muniment.domain.recovery.wal_coverage import TimelineHistory
+from muniment.domain.vault.registers import ControlTotals, Point, WalRange
+from muniment.domain.wal.names import Lsn, WalSegment
 from tests.domain.test_archive import MIB, NOON, archive, backup, lsn, run, segment
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from include.muniment.domain.approval import Waiver
-from include.muniment.domain.firm import Contact, Firm, LiveHost, Notifier, RestoreRules
-from include.muniment.domain.restore_request import RestoreRequest, faults
+from muniment.domain.approval import Waiver
+from muniment.domain.firm.firm import Contact, Firm, LiveHost, Notifier, RestoreRules
+from muniment.domain.restore.request import RestoreRequest, faults
 from tests.fixtures.firms import paper_firm
 
 FORM = {

@@ -3,8 +3,8 @@
 import shlex
 from pathlib import Path
 
-from include.muniment.domain.layout import Layout
-from include.muniment.domain.restore_settings import settings_file, start_command
+from muniment.domain.backup.layout import Layout
+from muniment.domain.restore.settings import settings_file, start_command
 
 
 def lines(recovery: dict[str, str], command: str = "cp /wal/%f %p") -> list[str]:

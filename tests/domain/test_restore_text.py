@@ -5,21 +5,22 @@ from typing import Any
 
 import pytest
 
-from include.muniment.domain.archive import TimelineHistory
-from include.muniment.domain.drill_evidence import Check, Drill, RestoreFigures
-from include.muniment.domain.reached import Reached, differences
-from include.muniment.domain.register import WalRange
-from include.muniment.domain.restore_choice import Choice, Restorable, Stop
-from include.muniment.domain.restore_estimate import estimate_s
-from include.muniment.domain.restore_plan import (
+from muniment.domain.drill.evidence import Drill, RestoreFigures
+from muniment.domain.evidence import Check
+from muniment.domain.recovery.backup_choice import Choice, Restorable, Stop
+from muniment.domain.recovery.wal_coverage import TimelineHistory
+from muniment.domain.restore.estimate import estimate_s
+from muniment.domain.restore.outcome import Reached, differences
+from muniment.domain.restore.plan import (
     DocumentsToRestore,
     OtherTimeline,
     PlacedTablespace,
     RestorePlan,
     WalToReplay,
 )
-from include.muniment.domain.restore_text import NEVER_IN_IT, left_out, left_out_of_documents, plan_lines
-from include.muniment.domain.wal import Lsn
+from muniment.domain.restore.plan_text import NEVER_IN_IT, left_out, left_out_of_documents, plan_lines
+from muniment.domain.vault.registers import WalRange
+from muniment.domain.wal.names import Lsn
 from tests.domain.test_archive import MIB, NOON, archive, lsn, run
 from tests.domain.test_restore_choice import base, written
 

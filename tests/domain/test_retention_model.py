@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.muniment.domain import keys
-from include.muniment.domain.closure import missing_here, wal_of_point
-from include.muniment.domain.firm import Policy
-from include.muniment.domain.hold import Hold
-from include.muniment.domain.inventory import ObjectVersion, WalFile
-from include.muniment.domain.register import Point
+from muniment.domain.firm.firm import Policy
+from muniment.domain.holds.hold import Hold
+from muniment.domain.vault import keys
+from muniment.domain.vault.dependencies import missing_here, wal_of_point
+from muniment.domain.vault.inventory import ObjectVersion, WalFile
+from muniment.domain.vault.registers import Point
 from tests.domain.worlds import DAY, World, make_policy
 
 type Lost = dict[int, set[int]]

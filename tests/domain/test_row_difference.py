@@ -1,7 +1,7 @@
 """Rows of two instants, compared."""
 
-from include.muniment.domain.foreign_keys import Catalogue, Column, ForeignKey, Row, RowId, Table
-from include.muniment.domain.row_difference import RowSets, differences, requirements, with_requirements
+from muniment.domain.rows.difference import RowSets, differences, requirements, with_requirements
+from muniment.domain.rows.foreign_keys import Catalogue, Column, ForeignKey, Row, RowId, Table
 
 COLUMNS = (Column("id", "int", is_nullable=False), Column("m", "int"), Column("text", "text"))
 NOTES = Table("n", "s", "n", COLUMNS, ("id",))

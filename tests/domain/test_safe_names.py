@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.safe_names import safe_paths
+from muniment.domain.documents.file_names import safe_paths
 
 PARTS = st.sampled_from(
     ["", ".", "..", "a", "A", "é", "e\u0301", "ß", "ss", "b.pdf", "_renamed", "nul", "a ", "x" * 300]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from include.muniment.domain.schedule import NightlySchedule, nightly_schedule, shard_of, wal_cron
+from muniment.domain.firm.schedule import NightlySchedule, nightly_schedule, shard_of, wal_cron
 from tests.fixtures.firms import paper_firm
 
 CHICAGO = "America/Chicago"

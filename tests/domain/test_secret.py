@@ -1,6 +1,6 @@
 """A secret shows itself to nobody who has not asked."""
 
-from include.muniment.domain.secret import Secret
+from muniment.domain.secret import Secret
 
 
 def test_a_secret_is_redacted_in_every_printed_form() -> None:

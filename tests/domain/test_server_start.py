@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.muniment.domain.server_start import options_in, unit_in
+from muniment.domain.firm.server_start import options_in, unit_in
 
 BINARY = "/usr/lib/postgresql/17/bin/postgres"
 

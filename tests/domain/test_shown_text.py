@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.drill_evidence import Check
-from include.muniment.domain.shown_text import shown, storable
+from muniment.domain.evidence import Check
+from muniment.domain.shown_text import shown, storable
 
 
 @pytest.mark.parametrize(("text", "expected"), [

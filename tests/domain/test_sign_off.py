@@ -2,10 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from include.muniment.domain.drill_evidence import Check, PastDrill
-from include.muniment.domain.register import new_id
-from include.muniment.domain.schedule import drill_cron
-from include.muniment.domain.sign_off import (
+from muniment.domain.drill.evidence import PastDrill
+from muniment.domain.drill.sign_off import (
     Awaited,
     SignOff,
     awaited,
@@ -15,6 +13,9 @@ from include.muniment.domain.sign_off import (
     summary,
     why_none_waits,
 )
+from muniment.domain.evidence import Check
+from muniment.domain.firm.schedule import drill_cron
+from muniment.domain.record import new_id
 from tests.adapters.test_drill_page import ENDED, drill
 from tests.fixtures.firms import paper_firm
 

@@ -5,7 +5,7 @@ import tarfile
 
 import pytest
 
-from include.muniment.domain.tar_index import TarIndex
+from muniment.domain.backup.tar_index import TarIndex
 
 FILES = {
     "PG_VERSION": b"17\n",

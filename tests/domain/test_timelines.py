@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from include.muniment.domain.restore_record import RolledBack
-from include.muniment.domain.timelines import Timelines
+from muniment.domain.recovery.roll_back import RolledBack
+from muniment.domain.recovery.timelines import Timelines
 from tests.domain.test_archive import NOON, backup
 
 HOUR = timedelta(hours=1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from include.muniment.domain.units import (
+from muniment.domain.units import (
     UNITS_REQUIRED,
     Bytes,
     Duration,

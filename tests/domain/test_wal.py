@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.wal import Lsn, SegmentHeader, WalSegment, is_archivable, is_history, is_segment
+from muniment.domain.wal.names import Lsn, SegmentHeader, WalSegment, is_archivable, is_history, is_segment
 
 SIZES = st.sampled_from([2**power for power in range(20, 31)])
 SIXTEEN_MIB = 16 * 2**20

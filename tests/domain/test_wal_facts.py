@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.wal import Lsn, WalSegment
-from include.muniment.domain.wal_facts import (
+from muniment.domain.wal.facts import (
     NamedPoint,
     SegmentFacts,
     VerifiedWal,
@@ -18,6 +17,7 @@ from include.muniment.domain.wal_facts import (
     runs,
     same_place,
 )
+from muniment.domain.wal.names import Lsn, WalSegment
 
 MIB = 2**20
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from crc32c import crc32c
 
-from include.muniment.domain.wal_facts import PAGE_BYTES
-from include.muniment.domain.wal_tablespaces import Creation, emptied
+from muniment.domain.wal.facts import PAGE_BYTES
+from muniment.domain.wal.tablespaces import Creation, emptied
 from tests.fixtures.wal_records import Log, creation, record
 
 PLACE = "/srv/firm/matters"

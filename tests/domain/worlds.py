@@ -4,16 +4,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.muniment.domain import keys
-from include.muniment.domain.expiry import VaultPlan
-from include.muniment.domain.firm import BaseBackups, Policy, RecoveryClass
-from include.muniment.domain.hold import Hold
-from include.muniment.domain.inventory import BackupFacts, Inventory, ObjectVersion
-from include.muniment.domain.lease import Standing
-from include.muniment.domain.named_documents import NamedDocuments, SnapshotIndex
-from include.muniment.domain.register import ControlTotals, Point, WalRange, new_id
-from include.muniment.domain.retention import plan_expiry
-from include.muniment.domain.wal import Lsn, WalSegment
+from muniment.domain.firm.firm import BaseBackups, Policy, RecoveryClass
+from muniment.domain.holds.hold import Hold
+from muniment.domain.leases.lease import Standing
+from muniment.domain.record import new_id
+from muniment.domain.retention.plan import VaultPlan
+from muniment.domain.retention.rules import plan_expiry
+from muniment.domain.vault import keys
+from muniment.domain.vault.inventory import BackupFacts, Inventory, ObjectVersion
+from muniment.domain.vault.named_documents import NamedDocuments, SnapshotIndex
+from muniment.domain.vault.registers import ControlTotals, Point, WalRange
+from muniment.domain.wal.names import Lsn, WalSegment
 
 SEGMENT_BYTES = 16 * 2**20
 SYSTEM = 7555555555555555555

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from include.muniment.adapters import programs, swap
-from include.muniment.domain.cut_over import Step
-from include.muniment.runbooks import cut_over as runbook
-from include.muniment.runbooks.cut_over_steps import STEPS, Changes, Stage
+from muniment.adapters.cut_over import directory_move as swap
+from muniment.adapters.host import programs
+from muniment.domain.restore.cut_over import Step
+from muniment.runbooks.cut_over import cut_over as runbook
+from muniment.runbooks.cut_over.steps import STEPS, Changes, Stage
 from tests.fixtures.cut_overs import Portable
 
 type When = Literal["before", "during", "after"]

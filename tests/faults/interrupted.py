@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from include.muniment.adapters.programs import PostgresPrograms
+from muniment.adapters.host.programs import PostgresPrograms
 from tests.fixtures.clusters import ClusterFactory
 
 

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from include.muniment.adapters.site import build_vault
-from include.muniment.runbooks.restore_cluster import restore_cluster
+from muniment.adapters.site.site import build_vault
+from muniment.runbooks.restore.restore_cluster import restore_cluster
 
 
 def die_in(module: str, function: str, count: int) -> None:

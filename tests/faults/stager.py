@@ -4,10 +4,10 @@ import pickle
 import sys
 from pathlib import Path
 
-from include.muniment.adapters.site import build_site
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.stage_restore import stage_restore
+from muniment.adapters.site.site import build_site
+from muniment.domain.restore.plan import RestorePlan
+from muniment.ports import utc_now
+from muniment.runbooks.staging.stage_restore import stage_restore
 
 
 def main() -> None:

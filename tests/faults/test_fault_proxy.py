@@ -12,7 +12,7 @@ from botocore.exceptions import (
 )
 from mypy_boto3_s3 import S3Client
 
-from include.demo.cloud import ROOT, Cloud
+from muniment_demo.cloud import ROOT, Cloud
 from tests.fixtures.faults import FaultProxy
 
 BODY = b"whereas" * 10_000

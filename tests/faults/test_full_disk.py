@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain.register import new_id
-from include.muniment.errors import DiskFull
-from include.muniment.ports import utc_now
-from include.muniment.runbooks import restore_cluster as runbook
-from include.muniment.runbooks.restore_cluster import restore_cluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.domain.record import new_id
+from muniment.errors import DiskFull
+from muniment.ports import utc_now
+from muniment.runbooks.restore import restore_cluster as runbook
+from muniment.runbooks.restore.restore_cluster import restore_cluster
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters import processes
-from include.muniment.adapters.shared_memory import segments_of
+from muniment.adapters.host import processes
+from muniment.adapters.host.shared_memory import segments_of
 from tests.adapters.test_local_cluster import NOTHING, left_of
 from tests.fixtures.clusters import ROOT
 from tests.fixtures.wal import eventually

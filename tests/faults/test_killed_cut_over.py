@@ -10,13 +10,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.muniment.adapters import processes
-from include.muniment.adapters.cut_over_journal import journals
-from include.muniment.adapters.data_directory import system_identifier_of
-from include.muniment.adapters.isolation import IsolatedCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.cut_over import Step
-from include.muniment.runbooks.cut_over import Order, cut_over, roll_back
+from muniment.adapters.cut_over.journal import journals
+from muniment.adapters.host import processes
+from muniment.adapters.host.data_directory import system_identifier_of
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.staging.isolated_cluster import IsolatedCluster
+from muniment.domain.restore.cut_over import Step
+from muniment.runbooks.cut_over.cut_over import Order, cut_over, roll_back
 from tests.faults.cut_over_worker import Death, When, work
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import Portable, Staged, staged_firm

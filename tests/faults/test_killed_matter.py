@@ -11,10 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.matter import BeforeImages
-from include.muniment.errors import ServerUnavailable
-from include.muniment.runbooks.restore_matter import restore_matter
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.domain.rows.matter_plan import BeforeImages
+from muniment.errors import ServerUnavailable
+from muniment.runbooks.rows.restore_matter import restore_matter
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.runbooks.matters import Pair, World, approval, firm, make_pair
 from tests.runbooks.test_restore_matter import GONE, planned, restored
@@ -22,10 +22,10 @@ from tests.runbooks.test_restore_matter import GONE, planned, restored
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.domain.matter import MatterPlan
-from include.muniment.domain.secret import Secret
-from include.muniment.runbooks.restore_matter import restore_matter
+from muniment.adapters.postgres_server import PostgresServer
+from muniment.domain.matter import MatterPlan
+from muniment.domain.secret import Secret
+from muniment.runbooks.restore_matter import restore_matter
 from tests.runbooks.matters import DATABASE, approval, firm
 plan = MatterPlan.from_json(Path(sys.argv[1]).read_bytes())
 live, staged = (PostgresServer("acme", Secret(each), DATABASE) for each in sys.argv[2:4])
@@ -93,7 +93,7 @@ def test_a_server_that_vanishes_at_the_commit_takes_the_whole_transaction_with_i
 def test_a_row_that_somebody_else_holds_is_not_waited_for_for_ever(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("include.muniment.adapters.row_writer.LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr("muniment.adapters.rows.writer.LOCK_TIMEOUT", "50ms")
     plan = planned(world, "M-2")
     with psycopg.connect(world.pair.live.conninfo(world.name)) as other:
         other.execute("UPDATE office.matters SET stage = 'closed' WHERE number = 'M-2'")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.restore_journal import held
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.errors import TargetInUse, TargetNotEmpty
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.restore.journal import held
+from muniment.domain.restore.plan import RestorePlan
+from muniment.errors import TargetInUse, TargetNotEmpty
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import LOGINS, SiteFactory
@@ -20,8 +20,11 @@ from tests.runbooks.stored import restore_from, rows
 
 pytestmark = pytest.mark.timeout(540)
 
-RESTORE, COMBINE = "include.muniment.runbooks.restore_cluster", "include.muniment.runbooks.combine_chain"
-EXTRACTION = "include.muniment.adapters.extraction"
+RESTORE, COMBINE = (
+    "muniment.runbooks.restore.restore_cluster",
+    "muniment.runbooks.restore.combine_chain",
+)
+EXTRACTION = "muniment.adapters.backup.extraction"
 # (module, function, which of its calls)
 STEPS = {
     "before the journal": (RESTORE, "write_journal", 1),

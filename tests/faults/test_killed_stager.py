@@ -13,20 +13,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog, processes
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.staging_records import StagingFolder
-from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import new_id
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.errors import NoSuchStaging
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
-from include.muniment.runbooks.plan_restore import plan_restore
-from include.muniment.runbooks.stage_restore import stage_restore, staging_place
-from include.muniment.runbooks.staging import (
+from muniment.adapters.host import processes
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.staging.records import StagingFolder
+from muniment.adapters.vault import catalog
+from muniment.domain.record import new_id
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.plan import RestorePlan
+from muniment.errors import NoSuchStaging
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.restore.plan_restore import plan_restore
+from muniment.runbooks.staging.lifetime import (
     HALF_MADE_KEPT,
     clear_expired,
     destroy,
@@ -34,6 +33,8 @@ from include.muniment.runbooks.staging import (
     half_made,
     stagings,
 )
+from muniment.runbooks.staging.stage_restore import stage_restore, staging_place
+from muniment_demo.cloud import Cloud
 from tests.faults.worker import through
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy

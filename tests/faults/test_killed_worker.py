@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain.register import new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.verify_firm import verify_vaults
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.domain.record import new_id
+from muniment.ports import utc_now
+from muniment.runbooks.vault.verify_firm import verify_vaults
+from muniment_demo.cloud import Cloud
 from tests.faults.worker import Night, through
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy

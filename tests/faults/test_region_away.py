@@ -7,22 +7,23 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.envelope import STAND_IN
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site, build_site, build_vault
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.register import Point, new_id
-from include.muniment.errors import StoreUnavailable
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.check_firm import check_firm
-from include.muniment.runbooks.copy_point import copy_point
-from include.muniment.runbooks.nightly import run_chain
-from include.muniment.runbooks.replicate_wal import replicate_wal
-from include.muniment.runbooks.verify_firm import verify_vault
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site, build_site, build_vault
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.envelope import STAND_IN
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Point
+from muniment.errors import StoreUnavailable
+from muniment.ports import utc_now
+from muniment.runbooks.firm.check_firm import check_firm
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.vault.copy_point import copy_point
+from muniment.runbooks.vault.verify_firm import verify_vault
+from muniment.runbooks.wal.replicate_wal import replicate_wal
+from muniment_demo.cloud import Cloud
 from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import Fault, FaultProxy

@@ -7,14 +7,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms, run_program
-from include.muniment.adapters.site import Site
-from include.muniment.domain.register import Point, new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
-from include.muniment.runbooks.replicate_wal import replicate_wal
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms, run_program
+from muniment.adapters.site.site import Site
+from muniment.domain.record import new_id
+from muniment.domain.vault.registers import Point
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.wal.replicate_wal import replicate_wal
+from muniment_demo.cloud import Cloud
 from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy

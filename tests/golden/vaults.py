@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from uuid import uuid4
 
-from include.demo.cloud import Cloud
+from muniment_demo.cloud import Cloud
 
 GOLDEN = Path(__file__).parent
 # No secret: 32 bytes that everybody may know, in place of a firm's two KMS keys.

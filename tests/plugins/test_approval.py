@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from muniment.adapters.restore.records import find_approval, records
+from muniment.adapters.site.site import Site
+from muniment.domain.approval import Approval
+from muniment.domain.firm.firm import RestoreRules
+from muniment.domain.record import new_id
 from muniment_airflow.approval import ApproveRestore
 from muniment_airflow.failure_report import what_happened
-
-from include.muniment.adapters.restore_records import find_approval, records
-from include.muniment.adapters.site import Site
-from include.muniment.domain.approval import Approval
-from include.muniment.domain.firm import RestoreRules
-from include.muniment.domain.register import new_id
 from tests.fixtures.airflow import register
 from tests.fixtures.firms import paper_firm
 from tests.fixtures.sites import site_env

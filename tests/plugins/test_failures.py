@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
+
+from muniment import errors
 from muniment_airflow import failures
 from muniment_airflow.failure_report import what_happened
 from muniment_airflow.failures import RETRIES, errors_as_airflow
-
-from include.muniment import errors
 from tests.test_errors import every_error, with_facts
 
 

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from muniment_airflow.hooks import aws_clients, conninfo, firm_site
 
-from include.demo.cloud import ROOT, Cloud
-from include.muniment.adapters.site import Site
-from include.muniment.errors import InvalidConfiguration, ServerUnavailable
-from include.muniment.runbooks.identity import prove_identity
+from muniment.adapters.site.site import Site
+from muniment.errors import InvalidConfiguration, ServerUnavailable
+from muniment.runbooks.identity import prove_identity
+from muniment_airflow.hooks import aws_clients, conninfo, firm_site
+from muniment_demo.cloud import ROOT, Cloud
 from tests.fixtures.sites import site_env
 
 # The providers' own libraries.

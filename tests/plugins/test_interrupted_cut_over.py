@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from muniment_airflow.restore_operators import JOURNAL_KEY, CutOver
 
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.restore_records import write_approval
-from include.muniment.domain import cut_over
-from include.muniment.domain.register import new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.take_live import who_serves
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.restore.records import write_approval
+from muniment.domain.record import new_id
+from muniment.domain.restore import cut_over
+from muniment.ports import utc_now
+from muniment.runbooks.cut_over.take_live import who_serves
+from muniment_airflow.restore_operators import JOURNAL_KEY, CutOver
 from tests.faults.cut_over_worker import Death, work
 from tests.fixtures.airflow import register
 from tests.fixtures.clusters import ClusterFactory

@@ -7,10 +7,10 @@ import pytest
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from muniment.errors import StoreUnavailable, WrongVault
 from muniment_airflow.failure_report import what_happened
 from muniment_airflow.notifiers import XCOM_KEY, NobodyToldError, OnCallNotifier
-
-from include.muniment.errors import StoreUnavailable, WrongVault
 from tests.fixtures.firms import paper_firm
 from tests.fixtures.on_call import SMTP, SNS, Pager, nobody
 

@@ -4,16 +4,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site, build_site
+from muniment.domain.firm.firm import Notifier
+from muniment.domain.vault.registers import WalHole
+from muniment.ports import utc_now
+from muniment.runbooks.backup.register_recovery_point import register_recovery_point
+from muniment.runbooks.incidents.alerts import (
+    hole_alerts,
+    registered_hole_alerts,
+    remember,
+    second_region_alert,
+)
 from muniment_airflow.notifiers import NobodyToldError
 from muniment_airflow.on_call_once import tell_once, try_to_tell
-
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site, build_site
-from include.muniment.domain.firm import Notifier
-from include.muniment.domain.register import WalHole
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.alerts import hole_alerts, registered_hole_alerts, remember, second_region_alert
-from include.muniment.runbooks.register_recovery_point import register_recovery_point
 from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+
+from muniment.adapters.site.site import Site
+from muniment.domain.vault import keys
 from muniment_airflow.hooks import firm_site
 from muniment_airflow.operators import BaseBackup, CheckFirm, point_id
 from muniment_airflow.wal_operators import ReplicateWal
-
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
 from tests.fixtures.airflow import register
 from tests.fixtures.sites import site_env
 

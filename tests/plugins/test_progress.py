@@ -4,6 +4,7 @@ import logging
 import time
 
 import pytest
+
 from muniment_airflow.progress import TaskLogProgress
 
 

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException
+
+from muniment.adapters.restore.records import records, untold, write_rolled_back
+from muniment.adapters.site.site import Site
+from muniment.domain.recovery.roll_back import RecordedStep, RolledBack
+from muniment.domain.restore.record import ContactTold
+from muniment.domain.vault import keys
+from muniment.ports import utc_now
 from muniment_airflow.failure_report import what_happened
 from muniment_airflow.wal_operators import ReplicateWal
-
-from include.muniment.adapters.restore_records import records, untold, write_rolled_back
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.domain.restore_record import ContactTold, RecordedStep, RolledBack
-from include.muniment.ports import utc_now
 from tests.fixtures.airflow import register
 from tests.fixtures.on_call import SMTP
 from tests.fixtures.sites import site_env

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from muniment.adapters.drill.records import sign_offs
+from muniment.adapters.site.site import Site
 from muniment_airflow.failure_report import what_happened
 from muniment_airflow.sign_off import SIGN_OFF, AskReviewer, FindAwaitedDrill, RecordSignOff
-
-from include.demo.cloud import Cloud
-from include.muniment.adapters.drill_records import sign_offs
-from include.muniment.adapters.site import Site
+from muniment_demo.cloud import Cloud
 from tests.fixtures.airflow import register
 from tests.fixtures.sites import site_env, with_firm
 from tests.runbooks.signing import with_signing_key

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from include.muniment.registry import Registry, load_registry
+from muniment.registry import Registry, load_registry
 
 ROOT = Path(__file__).resolve().parents[2]
 

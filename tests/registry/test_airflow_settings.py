@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from include.muniment.adapters.logins import find_login
-from include.muniment.registry import load_registry
+from muniment.adapters.site.logins import find_login
+from muniment.registry import load_registry
 from tests.registry.conftest import ROOT
 
 FILE = ROOT / "airflow_settings.yaml"

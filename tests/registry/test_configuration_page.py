@@ -7,9 +7,9 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from include.muniment.domain.firm import Firm, Policy
-from include.muniment.registry import load_registry
-from include.muniment.registry.keys import Key, keys_of
+from muniment.domain.firm.firm import Firm, Policy
+from muniment.registry import load_registry
+from muniment.registry.keys import Key, keys_of
 from tests.registry.conftest import ROOT, Files
 
 PAGE = ROOT / "docs" / "configuration.md"

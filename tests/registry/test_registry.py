@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.domain.firm import Firm
-from include.muniment.domain.units import UNITS_REQUIRED
-from include.muniment.errors import InvalidConfiguration
-from include.muniment.registry import default_root, firm_ids, load_firm, load_registry
+from muniment.domain.firm.firm import Firm
+from muniment.domain.units import UNITS_REQUIRED
+from muniment.errors import InvalidConfiguration
+from muniment.registry import default_root, firm_ids, load_firm, load_registry
 from tests.registry.conftest import ROOT, Files, firm_values
 from tests.registry.test_faults import put
 

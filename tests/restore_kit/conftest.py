@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.runbooks.restore_kit import KIT, SCRIPT
+from muniment.runbooks.restore.publish_kit import KIT, SCRIPT
+from muniment_demo.cloud import Cloud
 from tests.restore_kit.kit import Kit, kit_python
 
 

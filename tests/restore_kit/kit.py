@@ -8,9 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.demo.cloud import Cloud, Credentials
-from include.muniment.domain.restore_page import packages_of
-from include.muniment.runbooks.restore_kit import KIT, SCRIPT
+from muniment.domain.restore.kit_page import packages_of
+from muniment.runbooks.restore.publish_kit import KIT, SCRIPT
+from muniment_demo.cloud import Cloud, Credentials
 from tests.fixtures.clusters import ROOT
 
 UV = Path(sys.executable).with_name("uv")

@@ -8,8 +8,8 @@ from typing import Any
 
 import psycopg
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import as_unprivileged
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import as_unprivileged
 from tests.fixtures.wal import eventually
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import ROOT as ROOT_CREDENTIALS
-from include.demo.cloud import Cloud
+from muniment_demo.cloud import ROOT as ROOT_CREDENTIALS
+from muniment_demo.cloud import Cloud
 from tests.golden.make_vault import DOCUMENTS
 from tests.golden.vaults import KEY, KEY_NAME, REGION, upload
 from tests.restore_kit.kit import Kit

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import ROOT as ROOT_CREDENTIALS
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.envelope import local_envelope
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.vault import Vault
-from include.muniment.adapters.wal_archive import WalArchive
-from include.muniment.domain import keys
-from include.muniment.domain.register import Point
-from include.muniment.runbooks.restore_cluster import restore_cluster
-from include.muniment.runbooks.verify_firm import verify_vault
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.envelope import local_envelope
+from muniment.adapters.vault.vault import Vault
+from muniment.adapters.wal.archive import WalArchive
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Point
+from muniment.runbooks.restore.restore_cluster import restore_cluster
+from muniment.runbooks.vault.verify_firm import verify_vault
+from muniment_demo.cloud import ROOT as ROOT_CREDENTIALS
+from muniment_demo.cloud import Cloud
 from tests.fixtures.answers import index_only_count, sequential_count
 from tests.golden.make_vault import DOCUMENTS
 from tests.golden.vaults import GOLDEN, KEY, KEY_NAME, REGION, upload

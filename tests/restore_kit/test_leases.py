@@ -7,13 +7,13 @@ from datetime import timedelta
 import boto3
 import pytest
 
-from include.demo.cloud import ROOT as ROOT_CREDENTIALS
-from include.demo.cloud import Cloud
-from include.muniment.domain import keys
-from include.muniment.domain.lease import DELETES_FOR, LONGEST, Expiring, Lease, LeasedWal, Needs
-from include.muniment.domain.mac import KEY_BYTES, METADATA, mac_of
-from include.muniment.domain.register import Point
-from include.muniment.restore_kit import restore
+from muniment.domain.leases.lease import DELETES_FOR, LONGEST, Expiring, Lease, LeasedWal, Needs
+from muniment.domain.vault import keys
+from muniment.domain.vault.mac import KEY_BYTES, METADATA, mac_of
+from muniment.domain.vault.registers import Point
+from muniment.restore_kit import restore
+from muniment_demo.cloud import ROOT as ROOT_CREDENTIALS
+from muniment_demo.cloud import Cloud
 from tests.golden.vaults import KEY, KEY_NAME, REGION, upload
 from tests.restore_kit.kit import Kit
 

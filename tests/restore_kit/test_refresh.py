@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud, Credentials
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.overwriting import replace
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.register import Point, new_id
-from include.muniment.errors import NothingToRestore
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
-from include.muniment.runbooks.restore_kit import KIT, PAGE, SCRIPT, refresh_restore_kit
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.overwriting import replace
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Point
+from muniment.errors import NothingToRestore
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.restore.publish_kit import KIT, PAGE, SCRIPT, refresh_restore_kit
+from muniment_demo.cloud import Cloud, Credentials
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script, sql

@@ -7,14 +7,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud, Credentials
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain.firm import ControlTotalsPolicy
-from include.muniment.domain.register import Point, new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.domain.firm.firm import ControlTotalsPolicy
+from muniment.domain.record import new_id
+from muniment.domain.vault.registers import Point
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment_demo.cloud import Cloud, Credentials
 from tests.fixtures.answers import index_only_count, sequential_count
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.muniment.domain.restore_page import packages_of
-from include.muniment.domain.wal import WalSegment
-from include.muniment.domain.wal_tablespaces import emptied
-from include.muniment.restore_kit import restore
-from include.muniment.runbooks.restore_kit import KIT, SCRIPT
+from muniment.domain.restore.kit_page import packages_of
+from muniment.domain.wal.names import WalSegment
+from muniment.domain.wal.tablespaces import emptied
+from muniment.restore_kit import restore
+from muniment.runbooks.restore.publish_kit import KIT, SCRIPT
 from tests.fixtures.clusters import ROOT
 from tests.fixtures.wal_records import SEGMENT_BYTES, Log, creation, record
 

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.envelope import STAND_IN
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import build_site
-from include.muniment.domain import keys
-from include.muniment.domain.register import new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import build_site
+from muniment.adapters.vault.envelope import STAND_IN
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment_demo.cloud import Cloud
 from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy

@@ -7,19 +7,20 @@ from pathlib import Path
 
 import psycopg
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.adapters.wal_archive import SHA256, WRITTEN_AT, WalArchive
-from include.muniment.domain import keys
-from include.muniment.domain.register import ControlTotals, DocumentSnapshot, Point, WalRange, new_id
-from include.muniment.domain.wal import Lsn, WalSegment, is_segment
-from include.muniment.domain.wal_facts import PAGE_BYTES
-from include.muniment.ports import Silent, utc_now
-from include.muniment.runbooks.back_up_cluster import back_up_cluster
-from include.muniment.runbooks.verify_wal_files import verify_new_files
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.adapters.wal.archive import SHA256, WRITTEN_AT, WalArchive
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import ControlTotals, DocumentSnapshot, Point, WalRange
+from muniment.domain.wal.facts import PAGE_BYTES
+from muniment.domain.wal.names import Lsn, WalSegment, is_segment
+from muniment.ports import Silent, utc_now
+from muniment.runbooks.backup.back_up_cluster import back_up_cluster
+from muniment.runbooks.wal.verify_files import verify_new_files
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import eventually, sql, status_files

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.awsrequest import AWSResponse
 
-from include.muniment.adapters.site import Site
+from muniment.adapters.site.site import Site
 
 
 @contextmanager

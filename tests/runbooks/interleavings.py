@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-from include.muniment.adapters.vault import Vault
+from muniment.adapters.vault.vault import Vault
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.site import Site
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.site.site import Site
 from tests.fixtures.clusters import ROOT
 from tests.golden.make_vault import write_out
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import psycopg
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.approval import Approval
-from include.muniment.domain.firm import Firm
-from include.muniment.domain.matter import MatterPlan
-from include.muniment.domain.secret import Secret
-from include.muniment.ports import utc_now
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.approval import Approval
+from muniment.domain.firm.firm import Firm
+from muniment.domain.rows.matter_plan import MatterPlan
+from muniment.domain.secret import Secret
+from muniment.ports import utc_now
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.firms import paper_firm
 

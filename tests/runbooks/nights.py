@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.proofs import CopyProof, WalProof
-from include.muniment.domain.register import (
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.backup.proofs import CopyProof, WalProof
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import (
     Archive,
     Backup,
     Chunk,
@@ -15,9 +16,8 @@ from include.muniment.domain.register import (
     DocumentSnapshot,
     DocumentVersion,
     WalRange,
-    new_id,
 )
-from include.muniment.domain.wal import Lsn, WalSegment
+from muniment.domain.wal.names import Lsn, WalSegment
 
 type Names = tuple[str, ...]
 

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import psycopg
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.either_vault import Substitution
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.logins import Login
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site, build_vault
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain.firm import BaseBackups
-from include.muniment.domain.register import Backup, Point
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.runbooks.restore_cluster import RestoredCluster, restore_cluster
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.logins import Login
+from muniment.adapters.site.site import Site, build_vault
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.fallback import Substitution
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.firm.firm import BaseBackups
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.vault.registers import Backup, Point
+from muniment.runbooks.restore.restore_cluster import RestoredCluster, restore_cluster
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import LOGINS, SiteFactory

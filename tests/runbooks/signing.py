@@ -2,8 +2,8 @@
 
 import json
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.site import Site
+from muniment.adapters.site.site import Site
+from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import iam_policy, with_firm
 
 

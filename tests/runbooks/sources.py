@@ -9,12 +9,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.site import Site, build_site
-from include.muniment.domain import keys
-from include.muniment.domain.register import DocumentSnapshot
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.sync_documents import sync_documents
+from muniment.adapters.site.site import Site, build_site
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import DocumentSnapshot
+from muniment.ports import utc_now
+from muniment.runbooks.documents.sync_documents import sync_documents
+from muniment_demo.cloud import Cloud
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import LOGINS
 

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import psycopg
 
-from include.muniment.adapters import catalog
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.site import Side, Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.adapters.wal_archive import SHA256, WRITTEN_AT
-from include.muniment.domain import keys
-from include.muniment.domain.register import Backup, ControlTotals, DocumentSnapshot, Point, WalRange
-from include.muniment.domain.restore_plan import RestorePlan, WalToReplay
-from include.muniment.domain.wal import WalSegment
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.back_up_cluster import back_up_cluster
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.site.site import Side, Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.adapters.wal.archive import SHA256, WRITTEN_AT
+from muniment.domain.restore.plan import RestorePlan, WalToReplay
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Backup, ControlTotals, DocumentSnapshot, Point, WalRange
+from muniment.domain.wal.names import WalSegment
+from muniment.ports import utc_now
+from muniment.runbooks.backup.back_up_cluster import back_up_cluster
 
 
 def archive_to(folder: Path) -> str:

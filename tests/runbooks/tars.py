@@ -4,8 +4,8 @@ import tarfile
 from io import BytesIO
 from pathlib import Path
 
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain.register import Archive, Backup
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.vault.registers import Archive, Backup
 
 
 def tar_of(vault: Vault, archive: Archive) -> bytes:

@@ -13,16 +13,18 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.catalog import registered_backups
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import UNPRIVILEGED_UID, PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain.firm import BaseBackups
-from include.muniment.domain.register import Backup, Tablespace, new_id
-from include.muniment.errors import AnotherRunIsActive, BackupRefused, BackupStreamBroken, PageChecksumFailed
-from include.muniment.ports import Unit, utc_now
-from include.muniment.runbooks.back_up_cluster import back_up_cluster
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import UNPRIVILEGED_UID, PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.catalog import registered_backups
+from muniment.domain.firm.firm import BaseBackups
+from muniment.domain.progress import Unit
+from muniment.domain.record import new_id
+from muniment.domain.vault.registers import Backup, Tablespace
+from muniment.errors import AnotherRunIsActive, BackupRefused, BackupStreamBroken, PageChecksumFailed
+from muniment.ports import utc_now
+from muniment.runbooks.backup.back_up_cluster import back_up_cluster
+from muniment_demo.cloud import Cloud
 from tests.bench.world import measured_backup
 from tests.fixtures.clusters import ClusterFactory, settings_for_tests
 from tests.fixtures.sites import SiteFactory

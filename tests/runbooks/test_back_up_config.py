@@ -14,21 +14,21 @@ import psycopg
 import pytest
 from pydantic import ValidationError
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.table_export import export_tables
-from include.muniment.domain import keys
-from include.muniment.domain.config_snapshot import Confidential, ConfigSnapshot, TableExport, Unreadable
-from include.muniment.domain.firm import Configuration
-from include.muniment.domain.register import StoredFile
-from include.muniment.domain.retention import chain_locked_until
-from include.muniment.domain.secret import Secret
-from include.muniment.errors import ConfigUnreadable
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.back_up_config import back_up_config, read_config
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.postgres.table_export import export_tables
+from muniment.adapters.site.site import Site
+from muniment.domain.config.snapshot import Confidential, ConfigSnapshot, TableExport, Unreadable
+from muniment.domain.firm.firm import Configuration
+from muniment.domain.retention.rules import chain_locked_until
+from muniment.domain.secret import Secret
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import StoredFile
+from muniment.errors import ConfigUnreadable
+from muniment.ports import utc_now
+from muniment.runbooks.config.back_up_config import back_up_config, read_config
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, with_firm
 

@@ -11,18 +11,18 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain.finding import Finding
-from include.muniment.domain.firm import Configuration, ControlTotalsPolicy
-from include.muniment.domain.secret import Secret
-from include.muniment.errors import CheckFailed, WrongCluster, WrongVault
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.check_firm import check_firm as check_all
-from include.muniment.runbooks.check_firm import require_ready
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.finding import Finding
+from muniment.domain.firm.firm import Configuration, ControlTotalsPolicy
+from muniment.domain.secret import Secret
+from muniment.errors import CheckFailed, WrongCluster, WrongVault
+from muniment.ports import utc_now
+from muniment.runbooks.firm.check_firm import check_firm as check_all
+from muniment.runbooks.firm.check_firm import require_ready
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.sites import SiteFactory, as_root, make_policy, with_firm
 
@@ -491,7 +491,7 @@ def test_a_wrong_clock_is_named_where_s3_refuses_our_signatures(one: Site, cloud
 def test_a_full_disk_is_found_where_it_would_be_written(
     one: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("include.muniment.domain.readiness.SPACE_NEEDED_BYTES", 2**62)
+    monkeypatch.setattr("muniment.domain.firm.readiness.SPACE_NEEDED_BYTES", 2**62)
     folder = tmp_path / "not" / "made" / "yet"
     (finding,) = check_firm(one, clock=utc_now, run_dir=folder)
     assert finding.what.startswith(f"{folder} has ")

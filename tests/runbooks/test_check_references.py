@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from include.demo.documents import first_day
-from include.demo.practice import DATABASE, Practice, create_database, fill, live_a_day
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.firm import DocumentReference
-from include.muniment.domain.secret import Secret
-from include.muniment.runbooks.check_references import check_references
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.firm.firm import DocumentReference
+from muniment.domain.secret import Secret
+from muniment.runbooks.documents.check_references import check_references
+from muniment_demo.documents import first_day
+from muniment_demo.practice import DATABASE, Practice, create_database, fill, live_a_day
 from tests.fixtures.clusters import ClusterFactory
 
 REFERENCE = DocumentReference(table="practice.documents", column="storage_key")

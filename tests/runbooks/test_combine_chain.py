@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters import catalog
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain.combined_maps import PAGE_BYTES, blank_map, blank_page, untrusted_maps
-from include.muniment.domain.register import Point
-from include.muniment.errors import ProgramFailed
-from include.muniment.runbooks.restore_cluster import restore_cluster
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.domain.backup.combined_maps import PAGE_BYTES, blank_map, blank_page, untrusted_maps
+from muniment.domain.vault.registers import Point
+from muniment.errors import ProgramFailed
+from muniment.runbooks.restore.restore_cluster import restore_cluster
 from tests.fixtures.answers import index_only_count, sequential_count
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory

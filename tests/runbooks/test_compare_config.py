@@ -7,15 +7,15 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain.firm import Configuration
-from include.muniment.errors import ObjectMissing, WrongVault
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.back_up_config import back_up_config
-from include.muniment.runbooks.compare_config import compare_config
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.domain.firm.firm import Configuration
+from muniment.errors import ObjectMissing, WrongVault
+from muniment.ports import utc_now
+from muniment.runbooks.config.back_up_config import back_up_config
+from muniment.runbooks.config.compare_config import compare_config
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, with_firm
 

@@ -8,13 +8,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain.firm import ControlTotalsPolicy
-from include.muniment.errors import InvalidConfiguration
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.control_totals import read_control_totals
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.domain.firm.firm import ControlTotalsPolicy
+from muniment.errors import InvalidConfiguration
+from muniment.ports import utc_now
+from muniment.runbooks.control_totals import read_control_totals
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, make_policy, with_firm
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.domain.register import Point
-from include.muniment.errors import NothingToRestore
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.copy_point import copy_point
-from include.muniment.runbooks.copy_to_replica import copy_to_replica
-from include.muniment.runbooks.register_recovery_point import register_recovery_point
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Point
+from muniment.errors import NothingToRestore
+from muniment.ports import utc_now
+from muniment.runbooks.backup.register_recovery_point import register_recovery_point
+from muniment.runbooks.vault.copy_point import copy_point
+from muniment.runbooks.vault.copy_to_replica import copy_to_replica
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.runbooks.nights import Nights, copy_proof, wal_proof

@@ -5,17 +5,18 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.wal_ledgers import KnownFacts, WalLedgers
-from include.muniment.domain import keys
-from include.muniment.domain.proofs import CopyProof
-from include.muniment.domain.register import Backup, new_id
-from include.muniment.domain.wal_facts import SegmentFacts, VerifiedWal
-from include.muniment.errors import AccessDenied, AnotherRunIsActive, ObjectDamaged, ObjectMissing
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.copy_to_replica import copy_to_replica
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
+from muniment.domain.backup.proofs import CopyProof
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Backup
+from muniment.domain.wal.facts import SegmentFacts, VerifiedWal
+from muniment.errors import AccessDenied, AnotherRunIsActive, ObjectDamaged, ObjectMissing
+from muniment.ports import utc_now
+from muniment.runbooks.vault.copy_to_replica import copy_to_replica
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.runbooks.denials import denied_from

@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Side, Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.adapters.vault_bucket import bucket_region, create_bucket, missing_protections
-from include.muniment.domain.finding import Finding
-from include.muniment.domain.firm import Cluster, Firm
-from include.muniment.errors import AccessDenied, UnmarkedVault, VaultNotSafe, WrongCluster, WrongVault
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.check_firm import check_firm
-from include.muniment.runbooks.create_vaults import SIDES, create_vaults
-from include.muniment.runbooks.identity import prove_identity
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Side, Site
+from muniment.adapters.vault.bucket import bucket_region, create_bucket, missing_protections
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.finding import Finding
+from muniment.domain.firm.firm import Cluster, Firm
+from muniment.errors import AccessDenied, UnmarkedVault, VaultNotSafe, WrongCluster, WrongVault
+from muniment.ports import utc_now
+from muniment.runbooks.firm.check_firm import check_firm
+from muniment.runbooks.identity import prove_identity
+from muniment.runbooks.vault.create_vaults import SIDES, create_vaults
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, as_root
 

@@ -7,25 +7,25 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.muniment.adapters.cut_over_journal import journals
-from include.muniment.adapters.data_directory import port_of
-from include.muniment.adapters.live_host import LiveServer
-from include.muniment.adapters.local_cluster import free_port
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.restore_records import rolled_back
-from include.muniment.adapters.site import build_site
-from include.muniment.adapters.wal_archive import WalArchive
-from include.muniment.domain.approval import Approval
-from include.muniment.domain.cut_over import Safety
-from include.muniment.domain.firm import LiveHost
-from include.muniment.domain.isolation import ROLE
-from include.muniment.domain.register import new_id
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.errors import LiveNotReplaceable, NobodyServes, OtherMachine, Refused, WentBack
-from include.muniment.ports import Silent, utc_now
-from include.muniment.runbooks.back_up_around import back_up_around
-from include.muniment.runbooks.cut_over import cut_over, release, roll_back
-from include.muniment.runbooks.take_live import record_what_is_owed, require_this_machine
+from muniment.adapters.cut_over.journal import journals
+from muniment.adapters.cut_over.live_host import LiveServer
+from muniment.adapters.host.data_directory import port_of
+from muniment.adapters.host.local_cluster import free_port
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.restore.records import rolled_back
+from muniment.adapters.site.site import build_site
+from muniment.adapters.wal.archive import WalArchive
+from muniment.domain.approval import Approval
+from muniment.domain.firm.firm import LiveHost
+from muniment.domain.record import new_id
+from muniment.domain.restore.cut_over import Safety
+from muniment.domain.restore.isolation import ROLE
+from muniment.domain.restore.plan import RestorePlan
+from muniment.errors import LiveNotReplaceable, NobodyServes, OtherMachine, Refused, WentBack
+from muniment.ports import Silent, utc_now
+from muniment.runbooks.cut_over.cut_over import cut_over, release, roll_back
+from muniment.runbooks.cut_over.take_live import record_what_is_owed, require_this_machine
+from muniment.runbooks.nightly.safety_backup import back_up_around
 from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import WAIVED, Staged, own, staged_firm, with_live, write

@@ -5,23 +5,23 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.muniment.adapters import catalog
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.staging_records import StagingFolder
-from include.muniment.adapters.wal_archive import WalArchive
-from include.muniment.domain.approval import Approval
-from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import new_id
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.domain.wal import is_segment
-from include.muniment.domain.wal_tablespaces import emptied
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.back_up_around import back_up_around
-from include.muniment.runbooks.cut_over import cut_over, release
-from include.muniment.runbooks.plan_restore import plan_restore
-from include.muniment.runbooks.stage_restore import stage_restore, staging_place
-from include.muniment.runbooks.staging import destroy
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.staging.records import StagingFolder
+from muniment.adapters.vault import catalog
+from muniment.adapters.wal.archive import WalArchive
+from muniment.domain.approval import Approval
+from muniment.domain.record import new_id
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.wal.names import is_segment
+from muniment.domain.wal.tablespaces import emptied
+from muniment.ports import utc_now
+from muniment.runbooks.cut_over.cut_over import cut_over, release
+from muniment.runbooks.nightly.safety_backup import back_up_around
+from muniment.runbooks.restore.plan_restore import plan_restore
+from muniment.runbooks.staging.lifetime import destroy
+from muniment.runbooks.staging.stage_restore import stage_restore, staging_place
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import AFTER, BEFORE, Staged, own_port, with_live, write
 from tests.fixtures.living import digests, folder_of_the_firm

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.domain.register import DocumentSnapshot
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.documents_of_plan import documents_by
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import DocumentSnapshot
+from muniment.ports import utc_now
+from muniment.runbooks.restore.documents_of_plan import documents_by
+from muniment_demo.cloud import Cloud
 from tests.fixtures.wal import eventually
 from tests.runbooks.sources import Desk, sync
 

@@ -13,27 +13,28 @@ import psycopg
 import pytest
 import typst
 
-from include.demo.cloud import Cloud
-from include.demo.documents import Paper
-from include.muniment.adapters import catalog
-from include.muniment.adapters.authenticity import code_of
-from include.muniment.adapters.drill_records import begun_drills, drills, evidence_pages, find_drill, prove_evidence
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.drill import choose_target
-from include.muniment.domain.drill_evidence import Check, Drill
-from include.muniment.domain.firm import ControlTotalsPolicy, DocumentReference, DrillsPolicy, RecoveryClass
-from include.muniment.domain.register import new_id
-from include.muniment.errors import DrillFailed, DrillUnfinished, ObjectDamaged, Permanent, StoreUnavailable
-from include.muniment.ports import Silent, utc_now
-from include.muniment.runbooks.drill import run_drill
-from include.muniment.runbooks.drill_checks import Inspection
-from include.muniment.runbooks.drill_references import reference_checks
-from include.muniment.runbooks.drill_watch import require_finished, unfinished_drills, watch_drills
-from include.muniment.runbooks.nightly import run_chain
+from muniment.adapters.drill.records import begun_drills, drills, evidence_pages, find_drill, prove_evidence
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.authenticity import code_of
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.drill.evidence import Drill
+from muniment.domain.drill.rules import choose_target
+from muniment.domain.evidence import Check
+from muniment.domain.firm.firm import ControlTotalsPolicy, DocumentReference, DrillsPolicy, RecoveryClass
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.errors import DrillFailed, DrillUnfinished, ObjectDamaged, Permanent, StoreUnavailable
+from muniment.ports import Silent, utc_now
+from muniment.runbooks.drill.cluster_checks import Inspection
+from muniment.runbooks.drill.reference_checks import reference_checks
+from muniment.runbooks.drill.run_drill import run_drill
+from muniment.runbooks.drill.watch import require_finished, unfinished_drills, watch_drills
+from muniment.runbooks.nightly.chain import run_chain
+from muniment_demo.cloud import Cloud
+from muniment_demo.documents import Paper
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory, with_firm
 from tests.fixtures.wal import archive_with, muniment_script

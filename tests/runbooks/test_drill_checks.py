@@ -6,15 +6,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.visibility import has_pg_visibility
-from include.muniment.domain.register import ControlTotals
-from include.muniment.domain.secret import Secret
-from include.muniment.domain.wal import Lsn
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.drill_checks import Inspection
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.restore.visibility import has_pg_visibility
+from muniment.domain.secret import Secret
+from muniment.domain.vault.registers import ControlTotals
+from muniment.domain.wal.names import Lsn
+from muniment.ports import utc_now
+from muniment.runbooks.drill.cluster_checks import Inspection
 from tests.fixtures.clusters import ClusterFactory
 
 ANYBODY: Any = None

@@ -9,19 +9,20 @@ from uuid import uuid4
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog, isolation_launcher
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain.drill import choose_target
-from include.muniment.domain.drill_evidence import Means
-from include.muniment.domain.firm import ControlTotalsPolicy
-from include.muniment.domain.register import new_id
-from include.muniment.domain.wal import Lsn
-from include.muniment.errors import DrillFailed
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.drill import run_drill
-from include.muniment.runbooks.nightly import run_chain
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.staging import isolation_launcher
+from muniment.adapters.vault import catalog
+from muniment.domain.drill.evidence import Means
+from muniment.domain.drill.rules import choose_target
+from muniment.domain.firm.firm import ControlTotalsPolicy
+from muniment.domain.record import new_id
+from muniment.domain.wal.names import Lsn
+from muniment.errors import DrillFailed
+from muniment.ports import utc_now
+from muniment.runbooks.drill.run_drill import run_drill
+from muniment.runbooks.nightly.chain import run_chain
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.kernels import launcher_of_an_older_kernel
 from tests.fixtures.living import digests, folder_of_the_firm

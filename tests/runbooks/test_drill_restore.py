@@ -6,17 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.shared_memory import segments_of
-from include.muniment.runbooks.drill_restore import scratch_folder
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.host.shared_memory import segments_of
+from muniment.runbooks.drill.restore import scratch_folder
 from tests.adapters.test_local_cluster import NOTHING, left_of
 from tests.fixtures.clusters import ROOT
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from include.muniment.runbooks.drill_restore import scratch_folder
+from muniment.runbooks.drill_restore import scratch_folder
 with scratch_folder(Path(sys.argv[1]), "alder", "20261120T083000123Z") as scratch:
     print(scratch.root, flush=True)
     time.sleep(600)

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.errors import DrillFailed, DrillOverdue
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.drill_watch import require_recent_drill
+from muniment.adapters.site.site import Site
+from muniment.domain.vault import keys
+from muniment.errors import DrillFailed, DrillOverdue
+from muniment.ports import utc_now
+from muniment.runbooks.drill.watch import require_recent_drill
 from tests.domain.test_drill import point
 
 

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.expiry import ExpiryPlan
-from include.muniment.domain.hold import Hold
-from include.muniment.domain.register import Backup, DocumentSnapshot
-from include.muniment.errors import AccessDenied, NotVerified, RegisterHidden
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.copy_to_replica import copy_to_replica
-from include.muniment.runbooks.expire import expire
-from include.muniment.runbooks.register_recovery_point import register_recovery_point
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.holds.hold import Hold
+from muniment.domain.retention.plan import ExpiryPlan
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Backup, DocumentSnapshot
+from muniment.errors import AccessDenied, NotVerified, RegisterHidden
+from muniment.ports import utc_now
+from muniment.runbooks.backup.register_recovery_point import register_recovery_point
+from muniment.runbooks.retention.expire import expire
+from muniment.runbooks.vault.copy_to_replica import copy_to_replica
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.runbooks.denials import denied_from

@@ -11,23 +11,24 @@ from typing import NamedTuple
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site, build_vault
-from include.muniment.adapters.staging_records import StagingFolder
-from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import Point, new_id
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.errors import NoSnapshotCovers, TargetUnreachable
-from include.muniment.ports import utc_now
-from include.muniment.restore_kit import restore as restore_kit
-from include.muniment.runbooks.drill import run_drill
-from include.muniment.runbooks.nightly import run_chain
-from include.muniment.runbooks.plan_restore import plan_restore
-from include.muniment.runbooks.stage_restore import stage_restore, staging_place
-from include.muniment.runbooks.staging import destroy
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site, build_vault
+from muniment.adapters.staging.records import StagingFolder
+from muniment.adapters.vault import catalog
+from muniment.domain.record import new_id
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.vault.registers import Point
+from muniment.errors import NoSnapshotCovers, TargetUnreachable
+from muniment.ports import utc_now
+from muniment.restore_kit import restore as restore_kit
+from muniment.runbooks.drill.run_drill import run_drill
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.restore.plan_restore import plan_restore
+from muniment.runbooks.staging.lifetime import destroy
+from muniment.runbooks.staging.stage_restore import stage_restore, staging_place
+from muniment_demo.cloud import Cloud
 from tests.cli.conftest import in_this_process, write_registry
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy

@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.leases import KeptUp, standing_leases, standing_mark, write
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.lease import DELETES_FOR, LONGEST, Expiring, Lease, LeasedWal, Needs
-from include.muniment.domain.register import Backup
-from include.muniment.domain.wal import WalSegment
-from include.muniment.errors import AccessDenied, BeingExpired, ObjectDamaged
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.lease_point import leased
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.leases.leases import KeptUp, standing_leases, standing_mark, write
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.leases.lease import DELETES_FOR, LONGEST, Expiring, Lease, LeasedWal, Needs
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Backup
+from muniment.domain.wal.names import WalSegment
+from muniment.errors import AccessDenied, BeingExpired, ObjectDamaged
+from muniment.ports import utc_now
+from muniment.runbooks.leases.lease_point import leased
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import LOGINS, SiteFactory, iam_policy

@@ -9,21 +9,21 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from include.muniment.adapters import swap
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.staging_records import StagingFolder
-from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.domain.wal import Lsn
-from include.muniment.domain.wal_facts import PAGE_BYTES
-from include.muniment.domain.wal_tablespaces import emptied
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.fetch_wal import open_fetcher
-from include.muniment.runbooks.plan_restore import plan_restore
-from include.muniment.runbooks.restore_cluster import restore_cluster
-from include.muniment.runbooks.stage_restore import stage_restore, staging_place
-from include.muniment.runbooks.staging import destroy
+from muniment.adapters.cut_over import directory_move as swap
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.staging.records import StagingFolder
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.wal.facts import PAGE_BYTES
+from muniment.domain.wal.names import Lsn
+from muniment.domain.wal.tablespaces import emptied
+from muniment.ports import utc_now
+from muniment.runbooks.restore.plan_restore import plan_restore
+from muniment.runbooks.restore.restore_cluster import restore_cluster
+from muniment.runbooks.staging.lifetime import destroy
+from muniment.runbooks.staging.stage_restore import stage_restore, staging_place
+from muniment.runbooks.wal.fetch_wal import open_fetcher
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.living import digests, folder_of_the_firm
 from tests.fixtures.sites import SiteFactory

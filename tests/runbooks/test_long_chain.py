@@ -12,14 +12,14 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from include.muniment.adapters.envelope import local_envelope
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.visibility import BothWays, both_ways
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.create_vaults import create_vaults
-from include.muniment.runbooks.restore_cluster import restore_cluster
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.restore.visibility import BothWays, both_ways
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.envelope import local_envelope
+from muniment.ports import utc_now
+from muniment.runbooks.restore.restore_cluster import restore_cluster
+from muniment.runbooks.vault.create_vaults import create_vaults
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.golden.vaults import KEY, KEY_NAME

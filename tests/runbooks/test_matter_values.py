@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 import pytest
 import yaml
 
-from include.demo import practice
-from include.demo.practice import Practice, create_database, fill
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.document_recovery import DocumentRestorePlan
-from include.muniment.domain.matter import MatterPlan
-from include.muniment.errors import NoSuchDocument, TablesNotRestorable
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.plan_matter import MatterRequest, plan_matter
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.domain.documents.recovery import DocumentRestorePlan
+from muniment.domain.rows.matter_plan import MatterPlan
+from muniment.errors import NoSuchDocument, TablesNotRestorable
+from muniment.ports import utc_now
+from muniment.runbooks.rows.plan_matter import MatterRequest, plan_matter
+from muniment_demo import practice
+from muniment_demo.practice import Practice, create_database, fill
 from tests.bench.matter import DELETED
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.runbooks.matters import ENGINEER, LONG_KEY, Pair, World, firm, make_pair

@@ -6,17 +6,18 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.muniment.adapters import catalog
-from include.muniment.adapters.inventory import read_inventories
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain.closure import missing_here
-from include.muniment.domain.firm import ControlTotalsPolicy
-from include.muniment.domain.register import Point, new_id
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.expire import expire
-from include.muniment.runbooks.nightly import run_chain
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.retention.inventory import read_inventories
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.domain.firm.firm import ControlTotalsPolicy
+from muniment.domain.record import new_id
+from muniment.domain.vault.dependencies import missing_here
+from muniment.domain.vault.registers import Point
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.retention.expire import expire
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, muniment_script

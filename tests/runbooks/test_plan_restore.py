@@ -6,21 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import build_vault
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import Point
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.domain.restore_text import plan_lines
-from include.muniment.domain.wal import MAGIC_OF_MAJOR, Lsn, WalSegment
-from include.muniment.errors import NothingToRestore, ObjectDamaged, ObjectMissing, ProgramMissing, TargetUnreachable
-from include.muniment.ports import utc_now
-from include.muniment.runbooks import find_stop, read_wal
-from include.muniment.runbooks.plan_restore import plan_restore
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import build_vault
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.restore.plan_text import plan_lines
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Point
+from muniment.domain.wal.names import MAGIC_OF_MAJOR, Lsn, WalSegment
+from muniment.errors import NothingToRestore, ObjectDamaged, ObjectMissing, ProgramMissing, TargetUnreachable
+from muniment.ports import utc_now
+from muniment.runbooks.restore import find_stop
+from muniment.runbooks.restore.plan_restore import plan_restore
+from muniment.runbooks.wal import read_wal
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import LOGINS, SiteFactory

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.wal_spool import WalSpool
-from include.muniment.domain.wal import WalSegment
-from include.muniment.errors import WalSegmentInvalid
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.fetch_wal import WalFetcher, open_fetcher
-from include.muniment.runbooks.prefetch_wal import Prefetcher
-from include.muniment.runbooks.push_wal import open_pusher
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.wal.spool import WalSpool
+from muniment.domain.wal.names import WalSegment
+from muniment.errors import WalSegmentInvalid
+from muniment.ports import utc_now
+from muniment.runbooks.wal.fetch_wal import WalFetcher, open_fetcher
+from muniment.runbooks.wal.prefetch_wal import Prefetcher
+from muniment.runbooks.wal.push_wal import open_pusher
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, make_policy
 from tests.fixtures.wal import eventually, sql, switch_wal

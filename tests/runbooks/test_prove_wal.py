@@ -5,19 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.wal_archive import WalArchive
-from include.muniment.domain.archive import holes_between
-from include.muniment.domain.firm import WalArchive as WalArchivePolicy
-from include.muniment.domain.register import Point, new_id
-from include.muniment.errors import WalGap, WalHoleFound
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.back_up_cluster import back_up_cluster
-from include.muniment.runbooks.nightly import run_chain
-from include.muniment.runbooks.prove_wal import prove_wal
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.wal.archive import WalArchive
+from muniment.domain.firm.firm import WalArchive as WalArchivePolicy
+from muniment.domain.record import new_id
+from muniment.domain.recovery.wal_coverage import holes_between
+from muniment.domain.vault.registers import Point
+from muniment.errors import WalGap, WalHoleFound
+from muniment.ports import utc_now
+from muniment.runbooks.backup.back_up_cluster import back_up_cluster
+from muniment.runbooks.backup.prove_wal import prove_wal
+from muniment.runbooks.nightly.chain import run_chain
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, make_policy, with_firm
 from tests.fixtures.wal import archive_with, eventually, muniment_script, status_files, switch_wal

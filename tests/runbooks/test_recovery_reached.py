@@ -10,20 +10,20 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import Point
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.domain.restore_settings import settings_file
-from include.muniment.domain.secret import Secret
-from include.muniment.errors import TargetNotReached, TargetUnreachable
-from include.muniment.ports import Silent, utc_now
-from include.muniment.runbooks.plan_restore import plan_restore
-from include.muniment.runbooks.recovery_reached import recovery_reached
-from include.muniment.runbooks.restore_cluster import restore_cluster
-from include.muniment.runbooks.verify_wal_files import verify_new_files
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.restore.settings import settings_file
+from muniment.domain.secret import Secret
+from muniment.domain.vault.registers import Point
+from muniment.errors import TargetNotReached, TargetUnreachable
+from muniment.ports import Silent, utc_now
+from muniment.runbooks.restore.plan_restore import plan_restore
+from muniment.runbooks.restore.recovery_outcome import recovery_reached
+from muniment.runbooks.restore.restore_cluster import restore_cluster
+from muniment.runbooks.wal.verify_files import verify_new_files
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import eventually, sql

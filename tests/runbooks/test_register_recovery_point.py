@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from include.muniment.adapters import catalog
-from include.muniment.adapters.authenticity import mac_key
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.domain.register import Backup, Point
-from include.muniment.errors import AccessDenied, NotVerified
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.copy_to_replica import copy_to_replica
-from include.muniment.runbooks.register_recovery_point import complete_half_registered, register_recovery_point
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.authenticity import mac_key
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Backup, Point
+from muniment.errors import AccessDenied, NotVerified
+from muniment.ports import utc_now
+from muniment.runbooks.backup.register_recovery_point import complete_half_registered, register_recovery_point
+from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.runbooks.denials import denied_from

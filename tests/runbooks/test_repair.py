@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.authenticity import get_authentic
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.register import Point, new_id
-from include.muniment.errors import ObjectDamaged
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.nightly import run_chain
-from include.muniment.runbooks.repair import Failure, find_repair, repair
-from include.muniment.runbooks.verify_firm import verify_vault
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.authenticity import get_authentic
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Point
+from muniment.errors import ObjectDamaged
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.repair.repair_vaults import Failure, find_repair, repair
+from muniment.runbooks.vault.verify_firm import verify_vault
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.fixtures.wal import archive_with, eventually, muniment_script, status_files, switch_wal

@@ -6,22 +6,22 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.authenticity import mac_key, new_mac_key, read_mark, wrapped, written
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.marks import Unsound, look
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Side, Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.hold import Hold
-from include.muniment.domain.repair import MarkMending, RepairPlan
-from include.muniment.errors import MarkMissing, MarkNotRepairable, ObjectDamaged, VaultNotSafe, WrongVault
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.create_vaults import SIDES
-from include.muniment.runbooks.identity import prove_vault
-from include.muniment.runbooks.repair import Failure, find_repair, repair
-from include.muniment.runbooks.repair_mark import find_mark_repair
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.repair.marks import Unsound, look
+from muniment.adapters.site.site import Side, Site
+from muniment.adapters.vault.authenticity import mac_key, new_mac_key, read_mark, wrapped, written
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.holds.hold import Hold
+from muniment.domain.repair.plan import MarkMending, RepairPlan
+from muniment.domain.vault import keys
+from muniment.errors import MarkMissing, MarkNotRepairable, ObjectDamaged, VaultNotSafe, WrongVault
+from muniment.ports import utc_now
+from muniment.runbooks.identity import prove_vault
+from muniment.runbooks.repair.repair_mark import find_mark_repair
+from muniment.runbooks.repair.repair_vaults import Failure, find_repair, repair
+from muniment.runbooks.vault.create_vaults import SIDES
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, as_root
 

@@ -11,23 +11,23 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.isolation import fenced_start_command
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import (
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import (
     UNPRIVILEGED_GID,
     UNPRIVILEGED_UID,
     PostgresPrograms,
     as_unprivileged,
     run_program,
 )
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.wal_spool import spool_beside
-from include.muniment.domain.restore_settings import start_command
-from include.muniment.errors import DiskFull, ObjectDamaged, TargetNotEmpty, WrongVault
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.check_firm import check_firm
-from include.muniment.runbooks.restore_cluster import RestoredCluster, restore_cluster
+from muniment.adapters.site.site import Site
+from muniment.adapters.staging.isolated_cluster import fenced_start_command
+from muniment.adapters.wal.spool import spool_beside
+from muniment.domain.restore.settings import start_command
+from muniment.errors import DiskFull, ObjectDamaged, TargetNotEmpty, WrongVault
+from muniment.ports import utc_now
+from muniment.runbooks.firm.check_firm import check_firm
+from muniment.runbooks.restore.restore_cluster import RestoredCluster, restore_cluster
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.living import digests, folder_of_the_firm
 from tests.fixtures.sites import SiteFactory

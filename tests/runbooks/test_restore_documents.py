@@ -11,17 +11,16 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.document_bucket import SourceBucket
-from include.muniment.adapters.document_files import LinkSigner
-from include.muniment.adapters.live_documents import LiveBucket
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.logins import Login
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site, build_site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain.document_recovery import DocumentRestorePlan, Selection
-from include.muniment.errors import (
+from muniment.adapters.documents.files import LinkSigner
+from muniment.adapters.documents.live import LiveBucket
+from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.logins import Login
+from muniment.adapters.site.site import Site, build_site
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.documents.recovery import DocumentRestorePlan, Selection
+from muniment.errors import (
     AccessDenied,
     InvalidConfiguration,
     LiveDocumentsChanged,
@@ -32,14 +31,15 @@ from include.muniment.errors import (
     TargetNotEmpty,
     WrongVault,
 )
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.copy_to_replica import copy_to_replica
-from include.muniment.runbooks.restore_documents import (
+from muniment.ports import utc_now
+from muniment.runbooks.documents.restore_documents import (
     link_documents,
     plan_document_restore,
     restore_in_place,
     restore_into_folder,
 )
+from muniment.runbooks.vault.copy_to_replica import copy_to_replica
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, as_root, iam_policy
 from tests.runbooks.nights import Nights

@@ -10,13 +10,13 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.authenticity import code_of
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.errors import ObjectArchived, ObjectDamaged, ObjectMissing
-from include.muniment.ports import Silent
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.vault.authenticity import code_of
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.vault import keys
+from muniment.errors import ObjectArchived, ObjectDamaged, ObjectMissing
+from muniment.ports import Silent
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory

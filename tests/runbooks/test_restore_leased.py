@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.leases import standing_leases, write
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain import keys
-from include.muniment.domain.lease import LASTS, LONGEST, Expiring, Needs, Standing
-from include.muniment.domain.restore_text import plan_lines
-from include.muniment.errors import BeingExpired, PlanOutdated, RestoreHalfDone
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.lease_point import lease_plan, release_plan
-from include.muniment.runbooks.restore_cluster import restore_cluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.leases.leases import standing_leases, write
+from muniment.domain.leases.lease import LASTS, LONGEST, Expiring, Needs, Standing
+from muniment.domain.restore.plan_text import plan_lines
+from muniment.domain.vault import keys
+from muniment.errors import BeingExpired, PlanOutdated, RestoreHalfDone
+from muniment.ports import utc_now
+from muniment.runbooks.leases.lease_point import lease_plan, release_plan
+from muniment.runbooks.restore.restore_cluster import restore_cluster
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.matter import BeforeImages, MatterPlan
-from include.muniment.domain.secret import Secret
-from include.muniment.errors import (
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.domain.rows.matter_plan import BeforeImages, MatterPlan
+from muniment.domain.secret import Secret
+from muniment.errors import (
     AccessDenied,
     InvalidConfiguration,
     LedgerOutOfBalance,
@@ -22,10 +22,10 @@ from include.muniment.errors import (
     TablesNotRestorable,
     WrongCluster,
 )
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.plan_matter import MatterRequest, plan_matter
-from include.muniment.runbooks.restore_matter import restore_matter, undo_matter
-from include.muniment.runbooks.write_rows import counts
+from muniment.ports import utc_now
+from muniment.runbooks.rows.plan_matter import MatterRequest, plan_matter
+from muniment.runbooks.rows.restore_matter import restore_matter, undo_matter
+from muniment.runbooks.rows.write_rows import counts
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.runbooks.matters import ENGINEER, LEAD, LONG_KEY, Pair, World, approval, firm, make_pair
 

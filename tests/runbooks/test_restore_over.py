@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters.isolation import fenced_start_command
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms, as_unprivileged, run_program
-from include.muniment.adapters.wal_spool import spool_beside
-from include.muniment.errors import ClusterRuns, TargetNotEmpty, WrongCluster
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms, as_unprivileged, run_program
+from muniment.adapters.staging.isolated_cluster import fenced_start_command
+from muniment.adapters.wal.spool import spool_beside
+from muniment.errors import ClusterRuns, TargetNotEmpty, WrongCluster
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import own
 from tests.fixtures.faults import FaultProxy

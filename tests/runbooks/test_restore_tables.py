@@ -9,12 +9,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.muniment.adapters.postgres_server import PostgresServer
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.domain.approval import Approval
-from include.muniment.domain.secret import Secret
-from include.muniment.domain.table_restore import DatabasePlan, TablesPlan
-from include.muniment.errors import (
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.approval import Approval
+from muniment.domain.rows.table_plan import DatabasePlan, TablesPlan
+from muniment.domain.secret import Secret
+from muniment.errors import (
     InvalidConfiguration,
     LedgerOutOfBalance,
     LiveRowsChanged,
@@ -23,10 +23,10 @@ from include.muniment.errors import (
     RowsRefused,
     TablesNotRestorable,
 )
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.replace_tables import plan_replacement, replace_tables
-from include.muniment.runbooks.restore_database import plan_swap, restore_database, swap_database
-from include.muniment.runbooks.restore_tables import TablesBeside, TableSelection, restore_tables
+from muniment.ports import utc_now
+from muniment.runbooks.rows.plan_tables import TablesBeside, TableSelection, restore_tables
+from muniment.runbooks.rows.replace_tables import plan_replacement, replace_tables
+from muniment.runbooks.rows.restore_database import plan_swap, restore_database, swap_database
 from tests.fixtures.clusters import ClusterFactory
 from tests.runbooks.matters import DATABASE, ENGINEER, LEAD, Pair, World, approval, firm, make_pair
 from tests.runbooks.test_matter_values import LOGGED, PARTITIONED

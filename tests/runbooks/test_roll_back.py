@@ -9,22 +9,23 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.demo.cloud import ROOT, Cloud
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.staging_records import StagingFolder
-from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import Point, new_id
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.domain.restore_text import plan_lines
-from include.muniment.errors import TargetUnreachable
-from include.muniment.ports import utc_now
-from include.muniment.restore_kit import restore
-from include.muniment.runbooks.back_up_around import back_up_around
-from include.muniment.runbooks.cut_over import cut_over, roll_back
-from include.muniment.runbooks.plan_restore import plan_restore
-from include.muniment.runbooks.stage_restore import stage_restore, staging_place
-from include.muniment.runbooks.wal_status import wal_status
-from include.muniment.runbooks.wal_windows import points_of_the_present
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.staging.records import StagingFolder
+from muniment.domain.record import new_id
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.restore.plan_text import plan_lines
+from muniment.domain.vault.registers import Point
+from muniment.errors import TargetUnreachable
+from muniment.ports import utc_now
+from muniment.restore_kit import restore
+from muniment.runbooks.cut_over.cut_over import cut_over, roll_back
+from muniment.runbooks.nightly.safety_backup import back_up_around
+from muniment.runbooks.restore.plan_restore import plan_restore
+from muniment.runbooks.staging.stage_restore import stage_restore, staging_place
+from muniment.runbooks.wal.status import wal_status
+from muniment.runbooks.wal.windows import points_of_the_present
+from muniment_demo.cloud import ROOT, Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.cut_overs import Staged, staged_firm, write
 from tests.fixtures.sites import SiteFactory

@@ -6,19 +6,19 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.document_cover import find_cover
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.proofs import CopyProof
-from include.muniment.domain.register import Backup, Point
-from include.muniment.ports import Silent, utc_now
-from include.muniment.runbooks.expire import expire
-from include.muniment.runbooks.register_recovery_point import register_recovery_point
-from include.muniment.runbooks.second_copy import awaits_second_copy, second_copy
+from muniment.adapters.documents.cover import find_cover
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.backup.proofs import CopyProof
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Backup, Point
+from muniment.ports import Silent, utc_now
+from muniment.runbooks.backup.register_recovery_point import register_recovery_point
+from muniment.runbooks.retention.expire import expire
+from muniment.runbooks.vault.second_copy import awaits_second_copy, second_copy
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.runbooks.nights import Nights, wal_proof

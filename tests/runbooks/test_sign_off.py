@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.drill_records import (
+from muniment.adapters.drill.records import (
     find_drill,
     prove_evidence,
     prove_sign_off,
@@ -19,13 +18,13 @@ from include.muniment.adapters.drill_records import (
     write_evidence_pages,
     write_sign_off,
 )
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.drill_evidence import Drill
-from include.muniment.domain.register import new_id
-from include.muniment.domain.sign_off import SignOff
-from include.muniment.errors import (
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.drill.evidence import Drill
+from muniment.domain.drill.sign_off import SignOff
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.errors import (
     AlreadySignedOff,
     NotAReviewer,
     ObjectDamaged,
@@ -33,9 +32,10 @@ from include.muniment.errors import (
     SignOffOverdue,
     StoreUnavailable,
 )
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.drill_watch import watch_drills
-from include.muniment.runbooks.sign_off import awaited_sign_offs, sign_off_drill
+from muniment.ports import utc_now
+from muniment.runbooks.drill.sign_off import awaited_sign_offs, sign_off_drill
+from muniment.runbooks.drill.watch import watch_drills
+from muniment_demo.cloud import Cloud
 from tests.adapters.test_drill_page import drill
 from tests.fixtures.sites import with_firm
 from tests.runbooks.signing import with_signing_key

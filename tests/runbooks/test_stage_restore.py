@@ -15,25 +15,26 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.demo.cloud import Cloud
-from include.demo.documents import Paper
-from include.muniment.adapters import catalog, isolation_launcher, processes
-from include.muniment.adapters.authenticity import code_of
-from include.muniment.adapters.document_bucket import SourceBucket
-from include.muniment.adapters.installed import require_extensions
-from include.muniment.adapters.isolation import IsolatedCluster
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.shared_memory import segments_of
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.staging_records import StagingFolder
-from include.muniment.domain import keys
-from include.muniment.domain.firm import DocumentReference, DrillsPolicy
-from include.muniment.domain.recovery_target import RecoveryTarget
-from include.muniment.domain.register import Point, new_id
-from include.muniment.domain.restore_plan import RestorePlan
-from include.muniment.domain.staging import Staging
-from include.muniment.errors import (
+from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.host import processes
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.host.shared_memory import segments_of
+from muniment.adapters.site.site import Site
+from muniment.adapters.staging import isolation_launcher
+from muniment.adapters.staging.extension_check import require_extensions
+from muniment.adapters.staging.isolated_cluster import IsolatedCluster
+from muniment.adapters.staging.records import StagingFolder
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.authenticity import code_of
+from muniment.domain.firm.firm import DocumentReference, DrillsPolicy
+from muniment.domain.record import new_id
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.restore.staging import Staging
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Point
+from muniment.errors import (
     DiskFull,
     ExtensionMissing,
     NoIsolation,
@@ -42,12 +43,14 @@ from include.muniment.errors import (
     StagingBusy,
     WrongVault,
 )
-from include.muniment.ports import Silent, utc_now
-from include.muniment.runbooks import staging_checks
-from include.muniment.runbooks.nightly import run_chain
-from include.muniment.runbooks.plan_restore import plan_restore
-from include.muniment.runbooks.stage_restore import Beside, stage_restore, staging_place
-from include.muniment.runbooks.staging import clear_expired, destroy, extend, find_staging, stagings
+from muniment.ports import Silent, utc_now
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.restore.plan_restore import plan_restore
+from muniment.runbooks.staging import checks as staging_checks
+from muniment.runbooks.staging.lifetime import clear_expired, destroy, extend, find_staging, stagings
+from muniment.runbooks.staging.stage_restore import Beside, stage_restore, staging_place
+from muniment_demo.cloud import Cloud
+from muniment_demo.documents import Paper
 from tests.adapters.test_local_cluster import NOTHING, left_of
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.kernels import launcher_of_an_older_kernel

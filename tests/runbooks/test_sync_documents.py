@@ -8,17 +8,17 @@ from itertools import count
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.document_bucket import SourceBucket
-from include.muniment.adapters.document_copies import DocumentCopies
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.domain import keys
-from include.muniment.domain.documents import SourceVersion
-from include.muniment.domain.register import DocumentSnapshot, DocumentVersion, new_id
-from include.muniment.errors import (
+from muniment.adapters.documents.copies import DocumentCopies
+from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.domain.documents.sync import SourceVersion
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion
+from muniment.errors import (
     AnotherRunIsActive,
     DocumentsArchived,
     ObjectArchived,
@@ -27,9 +27,10 @@ from include.muniment.errors import (
     SourceShrank,
     WrongVault,
 )
-from include.muniment.ports import Silent, utc_now
-from include.muniment.runbooks.copy_to_replica import copy_to_replica
-from include.muniment.runbooks.sync_documents import sync_documents
+from muniment.ports import Silent, utc_now
+from muniment.runbooks.documents.sync_documents import sync_documents
+from muniment.runbooks.vault.copy_to_replica import copy_to_replica
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory, as_root, with_firm

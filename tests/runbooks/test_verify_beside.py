@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site, build_site
-from include.muniment.domain import keys
-from include.muniment.domain.register import Backup, Point
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.expire import expire
-from include.muniment.runbooks.verify_firm import Verification, verify_vaults
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site, build_site
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Backup, Point
+from muniment.ports import utc_now
+from muniment.runbooks.retention.expire import expire
+from muniment.runbooks.vault.verify_firm import Verification, verify_vaults
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory
 from tests.runbooks.interleavings import meanwhile

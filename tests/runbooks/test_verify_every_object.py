@@ -7,24 +7,24 @@ from datetime import timedelta
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.demo.documents import Paper
-from include.muniment.adapters import catalog
-from include.muniment.adapters.document_bucket import SourceBucket
-from include.muniment.adapters.document_copies import DocumentCopies
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.restore_records import write_approval, write_record
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.approval import Approval
-from include.muniment.domain.hold import Hold
-from include.muniment.domain.register import new_id
-from include.muniment.errors import MunimentError
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.drill import run_drill
-from include.muniment.runbooks.nightly import run_chain
-from include.muniment.runbooks.verify_firm import verify_vault, verify_vaults
+from muniment.adapters.documents.copies import DocumentCopies
+from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.restore.records import write_approval, write_record
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.approval import Approval
+from muniment.domain.holds.hold import Hold
+from muniment.domain.record import new_id
+from muniment.domain.vault import keys
+from muniment.errors import MunimentError
+from muniment.ports import utc_now
+from muniment.runbooks.drill.run_drill import run_drill
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.vault.verify_firm import verify_vault, verify_vaults
+from muniment_demo.cloud import Cloud
+from muniment_demo.documents import Paper
 from tests.adapters.test_restore_records import record_of
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, with_firm

@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters import catalog
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.register import DocumentSnapshot, DocumentVersion, FirmMark
-from include.muniment.errors import WrongVault
-from include.muniment.ports import utc_now
-from include.muniment.runbooks.point_presence import absent_from
-from include.muniment.runbooks.verify_firm import Fault, verify_vault, verify_vaults
-from include.muniment.runbooks.verify_objects import NO_DIGEST, UNLISTED, of_other
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion, FirmMark
+from muniment.errors import WrongVault
+from muniment.ports import utc_now
+from muniment.runbooks.vault.point_presence import absent_from
+from muniment.runbooks.vault.verify_firm import Fault, verify_vault, verify_vaults
+from muniment.runbooks.vault.verify_objects import NO_DIGEST, UNLISTED, of_other
+from muniment_demo.cloud import Cloud
 from tests.runbooks.stored import back_up
 
 pytestmark = pytest.mark.timeout(360)

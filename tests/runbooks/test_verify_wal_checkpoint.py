@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from include.demo.cloud import Cloud
-from include.muniment.adapters.local_cluster import LocalCluster
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.wal_archive import WalArchive
-from include.muniment.domain import keys
-from include.muniment.domain.firm import WalArchive as WalArchivePolicy
-from include.muniment.domain.secret import Secret
-from include.muniment.domain.wal import Lsn
-from include.muniment.errors import AccessDenied, ObjectDamaged, WalGap, WalNotYetArchived
-from include.muniment.ports import Silent, utc_now
-from include.muniment.runbooks.replicate_wal import replicate_wal
-from include.muniment.runbooks.verify_wal_checkpoint import verify_wal_checkpoint
-from include.muniment.runbooks.verify_wal_files import unverified
-from include.muniment.runbooks.wal_status import wal_status
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.wal.archive import WalArchive
+from muniment.domain.firm.firm import WalArchive as WalArchivePolicy
+from muniment.domain.secret import Secret
+from muniment.domain.vault import keys
+from muniment.domain.wal.names import Lsn
+from muniment.errors import AccessDenied, ObjectDamaged, WalGap, WalNotYetArchived
+from muniment.ports import Silent, utc_now
+from muniment.runbooks.wal.replicate_wal import replicate_wal
+from muniment.runbooks.wal.status import wal_status
+from muniment.runbooks.wal.verify_checkpoint import verify_wal_checkpoint
+from muniment.runbooks.wal.verify_files import unverified
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, make_policy, with_firm
 from tests.fixtures.wal import (

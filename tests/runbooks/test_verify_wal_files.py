@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from include.muniment.adapters.programs import PostgresPrograms
-from include.muniment.adapters.wal_ledgers import KnownFacts, WalLedgers
-from include.muniment.domain.wal import MAGIC_OF_MAJOR, WalSegment, is_segment
-from include.muniment.domain.wal_facts import SegmentFacts
-from include.muniment.errors import ProgramMissing
-from include.muniment.ports import Silent, utc_now
-from include.muniment.runbooks import read_wal
-from include.muniment.runbooks.read_wal import open_reader
-from include.muniment.runbooks.verify_wal_files import verify_new_files
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
+from muniment.domain.wal.facts import SegmentFacts
+from muniment.domain.wal.names import MAGIC_OF_MAJOR, WalSegment, is_segment
+from muniment.errors import ProgramMissing
+from muniment.ports import Silent, utc_now
+from muniment.runbooks.wal import read_wal
+from muniment.runbooks.wal.read_wal import open_reader
+from muniment.runbooks.wal.verify_files import verify_new_files
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.runbooks.archived import Archived, archived_firm, commit_over_a_boundary

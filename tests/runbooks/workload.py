@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from include.muniment.adapters.local_cluster import LocalCluster
+from muniment.adapters.host.local_cluster import LocalCluster
 
 BENCH = "bench"
 # 780 bytes a row and nine tenths of each page empty: a page a row, so little WAL, and more than one file of 1 GiB.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from include.muniment.domain.pace import Pace
-from include.muniment.ports import Step, Unit
+from muniment.domain.progress import Pace, Unit
+from muniment.ports import Step
 
 EVERY_S = 10.0
 

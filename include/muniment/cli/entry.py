@@ -13,17 +13,17 @@ def main() -> int:
     if "--help" not in arguments:
         match arguments[:2]:
             case ["wal", "push"]:
-                from include.muniment.cli import wal_push
+                from muniment.cli.wal import push as wal_push
 
                 return wal_push.main(arguments[2:])
             case ["wal", "fetch"]:
-                from include.muniment.cli import wal_fetch
+                from muniment.cli.wal import fetch as wal_fetch
 
                 wal_fetch.stop_recovery_on_any_failure()
                 return wal_fetch.main(arguments[2:])
-    from include.muniment.cli import commands
+    from muniment.cli import groups
 
-    return int(commands.main() or 0)
+    return int(groups.main() or 0)
 
 
 if __name__ == "__main__":

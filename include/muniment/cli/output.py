@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from include.muniment.domain.register import Document
+    from muniment.domain.record import Record
 
 # Wide enough that a table in a file or a pipe is never folded.
 _PIPE_WIDTH = 240
@@ -19,7 +19,7 @@ def say_json(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 
-def as_plain(document: "Document") -> dict[str, Any]:
+def as_plain(document: "Record") -> dict[str, Any]:
     """A register as the vault holds it: docs/vault-format.md and docs/drills.md name the fields."""
     plain: dict[str, Any] = json.loads(document.to_json())
     return plain
@@ -42,14 +42,14 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def size(size_bytes: float) -> str:
     """``1.1 GiB``."""
-    from include.muniment.domain.units import human_size
+    from muniment.domain.units import human_size
 
     return human_size(size_bytes)
 
 
 def lasting(seconds: float) -> str:
     """``4 min 05 s``."""
-    from include.muniment.domain.units import human_duration
+    from muniment.domain.units import human_duration
 
     return human_duration(seconds)
 

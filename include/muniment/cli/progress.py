@@ -9,9 +9,9 @@ from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TaskID
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from include.muniment.adapters.progress_lines import LineProgress
-from include.muniment.domain.pace import Pace
-from include.muniment.ports import Progress, Step, Unit
+from muniment.adapters.progress_lines import LineProgress
+from muniment.domain.progress import Pace, Unit
+from muniment.ports import Progress, Step
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from include.muniment.adapters.site import Side, Site
-    from include.muniment.adapters.vault import Vault
-    from include.muniment.domain.firm import Firm
-    from include.muniment.ports import Progress
-    from include.muniment.registry import Registry
+    from muniment.adapters.site.site import Side, Site
+    from muniment.adapters.vault.vault import Vault
+    from muniment.domain.firm.firm import Firm
+    from muniment.ports import Progress
+    from muniment.registry import Registry
 
 SIDES: "tuple[Side, Side]" = ("primary", "replica")
 
@@ -29,25 +29,25 @@ class Session:
     settings: Path | None = None
 
     def registry(self) -> "Registry":
-        from include.muniment.registry import load_registry
+        from muniment.registry import load_registry
 
         return load_registry(self.root)
 
     def firm(self, firm_id: str) -> "Firm":
-        from include.muniment.registry import load_firm
+        from muniment.registry import load_firm
 
         return load_firm(self.root, firm_id)
 
     def site(self, firm_id: str) -> "Site":
         """A firm's cluster and vaults. Nothing is connected yet."""
-        from include.muniment.adapters.logins import open_site
+        from muniment.adapters.site.logins import open_site
 
         return open_site(self.firm(firm_id), self.settings)
 
     def vault(self, firm_id: str, side: "Side", *, hasty: bool = False) -> "Vault":
         """One vault alone: neither the cluster nor the other region has to be there. ``hasty``: nor need this one."""
-        from include.muniment.adapters.logins import find_login
-        from include.muniment.adapters.site import build_vault
+        from muniment.adapters.site.logins import find_login
+        from muniment.adapters.site.site import build_vault
 
         firm = self.firm(firm_id)
         aws = find_login(firm.aws_connection, self.settings)
@@ -76,14 +76,14 @@ def ended_in_order() -> "Iterator[None]":
 
 @contextmanager
 def shown_progress() -> "Iterator[Progress]":
-    from include.muniment.cli.progress import progress_on_stderr
+    from muniment.cli.progress import progress_on_stderr
 
     with progress_on_stderr() as progress:
         yield progress
 
 
 def _complete_firm(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    from include.muniment.registry import firm_ids
+    from muniment.registry import firm_ids
 
     root = ctx.find_root().params.get("registry")
     return [firm_id for firm_id in firm_ids(root) if firm_id.startswith(incomplete)]

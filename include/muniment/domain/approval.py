@@ -6,12 +6,12 @@ from datetime import datetime
 
 from pydantic import AwareDatetime
 
-from include.muniment.domain.register import Document
+from muniment.domain.record import Record
 
 APPROVE, REJECT = "Approve", "Reject"
 
 
-class Approval(Document):
+class Approval(Record):
     """A second person's yes to one plan. ``by`` is a user name, ``plan_sha256`` (hex) what they were shown."""
 
     by: str
@@ -20,7 +20,7 @@ class Approval(Document):
     comment: str = ""
 
 
-class Waiver(Document):
+class Waiver(Record):
     """Why the cluster is replaced without a safety backup of it, and who said so."""
 
     by: str

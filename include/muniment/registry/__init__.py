@@ -1,6 +1,6 @@
 """Every firm and tier, from ``firms/*.yaml`` and ``policies/*.yaml`` below one root, with every fault at once."""
 
-from include.muniment.registry.faults import Fault
-from include.muniment.registry.load import Registry, default_root, firm_ids, load_firm, load_registry
+from muniment.registry.faults import Fault
+from muniment.registry.load import Registry, default_root, firm_ids, load_firm, load_registry
 
 __all__ = ["Fault", "Registry", "default_root", "firm_ids", "load_firm", "load_registry"]

@@ -6,16 +6,16 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from include.muniment.domain.firm import DocumentBucket, Firm, Policy, VaultPlace, Vaults
-from include.muniment.domain.firm_rules import (
+from muniment.domain.firm.contradictions import (
     Contradiction,
     bucket_contradictions,
     live_contradictions,
     policy_contradictions,
     vaults_contradictions,
 )
-from include.muniment.domain.units import UNITS_REQUIRED
-from include.muniment.registry.faults import Fault, did_you_mean, faults_in
+from muniment.domain.firm.firm import DocumentBucket, Firm, Policy, VaultPlace, Vaults
+from muniment.domain.units import UNITS_REQUIRED
+from muniment.registry.faults import Fault, did_you_mean, faults_in
 
 type Tiers = Mapping[str, dict[str, Any] | None]
 """Tier → the values of its file, ``None`` where that file has faults of its own."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from include.muniment.registry.faults import Fault
+from muniment.registry.faults import Fault
 
 
 class Claim(NamedTuple):

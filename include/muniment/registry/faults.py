@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from include.muniment.registry.keys import Key, keys_of
+from muniment.registry.keys import Key, keys_of
 
 _LONGEST_SHOWN = 80
 _OUT_OF_RANGE = {"greater_than_equal", "less_than_equal", "greater_than", "less_than"}

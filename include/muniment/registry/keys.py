@@ -12,8 +12,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from include.muniment.domain import units
-from include.muniment.domain.firm import Spelling, iana_time_zone
+from muniment.domain import units
+from muniment.domain.firm.firm import Spelling, iana_time_zone
 
 _UNITS: Mapping[Any, tuple[str, Callable[[Any], str]]] = {
     units.parse_duration: ("a duration, such as '7 days'", units.format_duration),

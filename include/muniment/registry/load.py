@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from include.muniment.domain.firm import Firm
-from include.muniment.errors import InvalidConfiguration
-from include.muniment.registry.check import check_firm_file, check_policy_file
-from include.muniment.registry.clashes import clashes
-from include.muniment.registry.faults import Fault, did_you_mean
-from include.muniment.registry.yaml_files import read_yaml
+from muniment.domain.firm.firm import Firm
+from muniment.errors import InvalidConfiguration
+from muniment.registry.check import check_firm_file, check_policy_file
+from muniment.registry.clashes import clashes
+from muniment.registry.faults import Fault, did_you_mean
+from muniment.registry.yaml_files import read_yaml
 
 ROOT_VARIABLE = "MUNIMENT_REGISTRY"
 _INCLUDE = Path(__file__).resolve().parents[2]

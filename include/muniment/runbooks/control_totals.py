@@ -22,12 +22,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from include.muniment.adapters.site import Site
-from include.muniment.domain.firm import ControlTotalsPolicy
-from include.muniment.domain.register import ControlTotals
-from include.muniment.domain.wal import Lsn
-from include.muniment.errors import AccessDenied, InvalidConfiguration
-from include.muniment.ports import Clock
+from muniment.adapters.site.site import Site
+from muniment.domain.firm.firm import ControlTotalsPolicy
+from muniment.domain.vault.registers import ControlTotals
+from muniment.domain.wal.names import Lsn
+from muniment.errors import AccessDenied, InvalidConfiguration
+from muniment.ports import Clock
 
 _ATTEMPTS = 40
 _PAUSE_S = 0.05

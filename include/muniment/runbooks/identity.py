@@ -1,12 +1,12 @@
 """Right firm first: every runbook proves whose cluster and whose vaults it talks to before it does anything else."""
 
-from include.muniment.adapters.authenticity import read_mark
-from include.muniment.adapters.site import Site
-from include.muniment.adapters.store_errors import store_errors
-from include.muniment.adapters.vault import Vault
-from include.muniment.domain import keys
-from include.muniment.domain.register import FirmMark
-from include.muniment.errors import MunimentError, StoreUnavailable, WrongCluster, WrongVault
+from muniment.adapters.aws.errors import store_errors
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.authenticity import read_mark
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import FirmMark
+from muniment.errors import MunimentError, StoreUnavailable, WrongCluster, WrongVault
 
 
 def prove_identity(site: Site) -> FirmMark:

@@ -1,0 +1,173 @@
+"""A staged data directory becomes the firm's own again: its settings, its roles, its archive. The server is stopped."""
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from muniment.adapters.host.data_directory import folders_of
+from muniment.adapters.host.programs import PostgresPrograms, run_program
+from muniment.adapters.staging.isolated_cluster import fenced_in
+from muniment.domain.recovery.wal_coverage import TimelineHistory
+from muniment.domain.restore.cut_over import without_isolation
+from muniment.domain.restore.isolation import ROLE
+from muniment.domain.wal.names import WalSegment, history_name, is_segment
+
+_CONTROL_LINE = re.compile(r"^(.+?):\s+(.*)$", re.MULTILINE)
+_CLEAN = "shut down"
+# What a host's owner puts beside the data: settings, who may come in, certificates.
+_OWN = ("*.conf", "*.crt", "*.key", "*.pem", "*.crl", "conf.d")
+_NEVER_OWN = ("recovery.conf",)
+_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """pg_control of a server that does not run."""
+
+    system_identifier: int
+    state: str
+    timeline: int
+    segment: str
+    """The one that is written next."""
+    segment_bytes: int
+    next_xid: int
+    """The first transaction id that nobody has, its epoch included."""
+    major: int
+
+    @classmethod
+    def read(cls, data_dir: Path, programs: PostgresPrograms) -> Self:
+        said = dict(_CONTROL_LINE.findall(programs.run("pg_controldata", data_dir).stdout))
+        epoch, xid = said["Latest checkpoint's NextXID"].split(":")
+        return cls(
+            system_identifier=int(said["Database system identifier"]),
+            state=said["Database cluster state"],
+            timeline=int(said["Latest checkpoint's TimeLineID"]),
+            segment=said["Latest checkpoint's REDO WAL file"],
+            segment_bytes=int(said["Bytes per WAL segment"]),
+            next_xid=int(epoch) << 32 | int(xid),
+            major=int((data_dir / "PG_VERSION").read_text()),
+        )
+
+    @property
+    def is_clean(self) -> bool:
+        return self.state == _CLEAN
+
+
+def remove_staging_role(data_dir: Path, programs: PostgresPrograms, scratch: Path) -> None:
+    """In single-user mode, where nobody can log in. A role that owns something stays, without any right.
+
+    The firm's own settings may name libraries and files that no maintenance needs: none of them is read.
+    """
+    nothing = scratch / "none.conf"
+    scratch.mkdir(mode=0o755, exist_ok=True)
+    nothing.write_text("")
+    statements = f"ALTER ROLE {ROLE} NOLOGIN NOSUPERUSER PASSWORD NULL;\nDROP ROLE {ROLE};\n"
+    settings = {"config_file": nothing, "archive_mode": "off", "restore_command": "", "primary_conninfo": ""}
+    more = {"shared_preload_libraries": "", "session_preload_libraries": "", "wal_keep_size": "1TB"}
+    more["dynamic_shared_memory_type"] = "mmap"  # it has no right to write to /dev/shm
+    options = [option for name, value in {**settings, **more}.items() for option in ("-c", f"{name}={value}")]
+    argv = programs.argv("postgres", "--single", "-D", data_dir, *options, "template1")
+    # What it says of a role that is not there is of no interest; whether the role can log in is proven later.
+    run_program([*fenced_in(*folders_of(data_dir)), *argv], timeout_s=_TIMEOUT_S, stdin=statements)
+
+
+def give_own_settings(data_dir: Path, live: Path | None, staged_settings: Path) -> None:
+    """The host's settings of now where there is a live data directory, else those of the backup without isolation.
+
+    What was there is kept in ``staged_settings``, for the way back.
+    """
+    _keep(data_dir, staged_settings)
+    auto = data_dir / "postgresql.auto.conf"
+    if live is not None:
+        for own in _own_files(live):
+            _copy(own, data_dir / own.name)
+    if auto.exists():
+        _write_like(auto, without_isolation(auto.read_text()))
+    for signal in ("recovery.signal", "standby.signal"):
+        (data_dir / signal).unlink(missing_ok=True)
+
+
+def take_settings_back(data_dir: Path, staged_settings: Path) -> None:
+    if not staged_settings.exists():
+        return
+    for own in _own_files(staged_settings):
+        _copy(own, data_dir / own.name)
+    shutil.rmtree(staged_settings)
+
+
+def setting(data_dir: Path, name: str, programs: PostgresPrograms, options: tuple[str, ...] = ()) -> str:
+    """As the server would read it from its files and its command line, without starting it."""
+    return programs.run("postgres", "-D", data_dir, *options, "-C", name).stdout.strip()
+
+
+def _keep(data_dir: Path, kept: Path) -> None:
+    if kept.exists():
+        return
+    unfinished = kept.with_name(f"{kept.name}.partial")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    for own in _own_files(data_dir):
+        _copy(own, unfinished / own.name)
+    unfinished.rename(kept)
+
+
+def _own_files(folder: Path) -> list[Path]:
+    found = {path for pattern in _OWN for path in folder.glob(pattern)}
+    return sorted(path for path in found if path.name not in _NEVER_OWN)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target, symlinks=True)
+        places = [target, *target.rglob("*")]
+    else:
+        shutil.copy2(source, target)
+        places = [target]
+    if os.geteuid() == 0:
+        owner = target.parent.stat()
+        for place in places:
+            os.chown(place, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _write_like(path: Path, text: str) -> None:
+    """Keeps owner and mode."""
+    with path.open("r+") as file:
+        file.seek(0)
+        file.write(text)
+        file.truncate()
+
+
+def mark_for_archiving(data_dir: Path, control: Control) -> str:
+    """The timeline's history and its whole segments are to be archived: a server that archives nowhere marked none.
+
+    Returns the first segment of the timeline that is here.
+    """
+    wal = data_dir / "pg_wal"
+    names = sorted(path.name for path in wal.iterdir() if is_segment(path.name))
+    whole = [name for name in names if int(name[:8], 16) == control.timeline and name < control.segment]
+    for name in (history_name(control.timeline), *whole):
+        if (wal / name).exists():
+            _mark_ready(wal, name)
+    return min((*whole, control.segment))
+
+
+def first_segment(data_dir: Path, control: Control) -> str | None:
+    """In which the timeline begins, as its own history tells; ``None`` for the first timeline."""
+    history = data_dir / "pg_wal" / history_name(control.timeline)
+    if not history.exists():
+        return None
+    ancestors = TimelineHistory.parse(control.timeline, history.read_text()).ancestors
+    return WalSegment.holding(ancestors[-1][1], control.timeline, control.segment_bytes).name
+
+
+def _mark_ready(wal: Path, name: str) -> None:
+    ready = wal / "archive_status" / f"{name}.ready"
+    (wal / "archive_status" / f"{name}.done").unlink(missing_ok=True)
+    ready.touch(mode=0o600)
+    if os.geteuid() == 0:
+        owner = wal.stat()
+        os.chown(ready, owner.st_uid, owner.st_gid)

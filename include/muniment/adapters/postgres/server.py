@@ -1,0 +1,139 @@
+"""A firm's PostgreSQL, through psycopg 3. SQL in here, decisions elsewhere."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg import pq
+from psycopg.conninfo import make_conninfo
+from psycopg.pq.abc import PGconn
+from psycopg.rows import dict_row
+
+from muniment.domain.secret import Secret
+from muniment.errors import AnotherRunIsActive, ServerUnavailable
+
+CONNECT_TIMEOUT_S = 10
+# A host that vanished without a word is noticed after a minute: Linux alone would wait for two hours.
+_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+# First key of pg_try_advisory_lock(int, int): "MUNI" in ASCII. The second is a constant: the lock is per cluster.
+_LOCK_CLASS = 0x4D554E49
+_RUN_LOCK = 1
+# The backend of a worker that was killed needs a moment to notice.
+LOCK_WAIT_S = 2.0
+
+
+@contextmanager
+def server_errors(firm: str) -> Iterator[None]:
+    """Lost, refused and shut-down connections are transient; anything else of psycopg's passes through."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise ServerUnavailable(firm=firm, reason=str(error).strip()) from error
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """One cluster. ``conninfo`` is libpq's keyword string, secrets included, and is never printed."""
+
+    firm: str
+    conninfo: Secret
+    database: str = "postgres"
+    application: str = "muniment"
+    """``application_name`` of every session, at most 63 bytes."""
+
+    @contextmanager
+    def connect(self, database: str | None = None) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+        """An autocommit connection whose rows are dictionaries. Raises ``ServerUnavailable``."""
+        with (
+            server_errors(self.firm),
+            psycopg.connect(
+                self._conninfo(database or self.database), autocommit=True, row_factory=dict_row
+            ) as connection,
+        ):
+            yield connection
+
+    def _conninfo(self, database: str) -> str:
+        return make_conninfo(
+            self.conninfo.reveal(),
+            dbname=database,
+            application_name=self.application,
+            connect_timeout=CONNECT_TIMEOUT_S,
+        )
+
+    def replication_connection(self) -> PGconn:
+        """A connection that speaks the streaming replication protocol; the caller finishes it."""
+        conninfo = make_conninfo(
+            self.conninfo.reveal(),
+            application_name=self.application,
+            replication="true",
+            connect_timeout=CONNECT_TIMEOUT_S,
+            **_KEEPALIVES,
+        )
+        connection = pq.PGconn.connect(conninfo.encode())
+        if connection.status != pq.ConnStatus.OK:
+            reason = connection.get_error_message().strip()
+            connection.finish()
+            raise ServerUnavailable(firm=self.firm, reason=reason)
+        return connection
+
+    def row(self, statement: LiteralString, *parameters: Any, database: str | None = None) -> dict[str, Any]:
+        """The only row of a query."""
+        with self.connect(database) as connection:
+            found = connection.execute(statement, parameters).fetchone()
+        if found is None:
+            message = f"no row from {statement}"
+            raise LookupError(message)
+        return found
+
+    def system_identifier(self) -> int:
+        return int(self.row("SELECT system_identifier FROM pg_control_system()")["system_identifier"])
+
+    def end_sessions(self) -> int:
+        """Ends every session that carries our ``application`` name; whoever waits in one gets ``ServerUnavailable``."""
+        ended = self.row(
+            "SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity"
+            " WHERE application_name = %s AND usename = current_user AND pid <> pg_backend_pid()",
+            self.application,
+            database="postgres",
+        )
+        return int(ended["ended"])
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Holds the firm's advisory lock: one run at a time, and a killed run's lock goes with its connection.
+
+        Raises ``AnotherRunIsActive`` when somebody else still holds it after ``LOCK_WAIT_S``.
+        """
+        with self.connect("postgres") as connection:
+            self._take_lock(connection)
+            try:
+                yield
+            finally:
+                # Said aloud, because a backend outlives its closed connection by moments and the next step is quick.
+                # A connection that is lost has lost its lock as well.
+                with contextlib.suppress(psycopg.Error):
+                    connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_CLASS, _RUN_LOCK))
+
+    def _take_lock(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
+        deadline = time.monotonic() + LOCK_WAIT_S
+        while True:
+            row = connection.execute(
+                "SELECT pg_try_advisory_lock(%s, %s) AS taken", (_LOCK_CLASS, _RUN_LOCK)
+            ).fetchone()
+            if row and row["taken"]:
+                return
+            if time.monotonic() > deadline:
+                raise AnotherRunIsActive(firm=self.firm, holder=self._lock_holder(connection))
+            time.sleep(0.1)
+
+    @staticmethod
+    def _lock_holder(connection: psycopg.Connection[dict[str, Any]]) -> str:
+        held = connection.execute(
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND granted",
+            (_LOCK_CLASS, _RUN_LOCK),
+        ).fetchone()
+        return str(held["pid"]) if held else "unknown"

@@ -1,0 +1,96 @@
+"""Reads what check_firm has to know of a PostgreSQL server."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.firm.readiness import ServerFacts
+from muniment.errors import ServerUnavailable
+
+_SETTINGS = """
+SELECT current_setting('server_version_num')::int AS version_num,
+       pg_is_in_recovery() AS is_standby,
+       current_setting('wal_level') AS wal_level,
+       current_setting('archive_mode') AS archive_mode,
+       current_setting('archive_command') AS archive_command,
+       current_setting('archive_library') AS archive_library,
+       current_setting('data_checksums')::bool AS data_checksums,
+       coalesce(current_setting('summarize_wal', true)::bool, false) AS summarize_wal,
+       current_setting('max_wal_senders')::int AS max_wal_senders,
+       (SELECT count(*) FROM pg_stat_replication) AS wal_senders,
+       last_archived_time AS last_archived_at,
+       last_failed_time AS last_failed_at,
+       last_failed_wal,
+       has_function_privilege('pg_switch_wal()', 'execute') AS may_switch_wal,
+       ARRAY(SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE pg_tablespace_location(oid) ~ '^pg_tblspc/')
+         AS tablespaces_in_place,
+       clock_timestamp() AS now
+  FROM pg_stat_archiver
+"""
+_MAY_COUNT_READY = "SELECT has_function_privilege('pg_ls_archive_statusdir()', 'execute') AS yes"
+_READY = "SELECT count(*) AS segments FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
+_TABLE = """
+SELECT to_regclass(%(name)s) IS NOT NULL AS is_there,
+       coalesce(has_table_privilege(to_regclass(%(name)s), 'select'), true) AS readable
+"""
+_COLUMN = """
+SELECT count(*) = 1 AS is_there, coalesce(bool_and(has_column_privilege(attrelid, attnum, 'select')), true) AS readable
+  FROM pg_attribute
+ WHERE attrelid = to_regclass(%(name)s) AND attname = %(column)s AND attnum > 0 AND NOT attisdropped
+"""
+
+type Connection = psycopg.Connection[dict[str, Any]]
+
+
+def read_server_facts(server: PostgresServer, tables: Iterable[str], columns: Iterable[str]) -> ServerFacts:
+    """``tables``: ``schema.table``; ``columns``: ``schema.table.column``, both as the firm's file names them."""
+    with server.connect() as connection:
+        seen = [
+            *((name, _only(connection, _TABLE, name=name)) for name in tables),
+            *((name, _column(connection, name)) for name in columns),
+        ]
+        return ServerFacts(
+            **_only(connection, _SETTINGS),
+            ready_segments=_ready_segments(connection),
+            tls=connection.pgconn.ssl_in_use,
+            is_local=_is_local(connection.info.host),
+            missing=tuple(name for name, found in seen if not found["is_there"]),
+            unreadable=tuple(name for name, found in seen if found["is_there"] and not found["readable"]),
+        )
+
+
+def replication_fault(server: PostgresServer) -> str | None:
+    """Why the streaming replication protocol cannot be spoken, tried with a real IDENTIFY_SYSTEM."""
+    try:
+        connection = server.replication_connection()
+    except ServerUnavailable as refused:
+        return str(refused.facts["reason"])
+    try:
+        answer = connection.exec_(b"IDENTIFY_SYSTEM")
+        return None if answer.ntuples == 1 else connection.get_error_message().strip()
+    finally:
+        connection.finish()
+
+
+def _only(connection: Connection, statement: Any, **parameters: str) -> dict[str, Any]:
+    found = connection.execute(statement, parameters or None).fetchone()
+    assert found is not None, "each of these statements has one row"
+    return found
+
+
+def _column(connection: Connection, name: str) -> dict[str, Any]:
+    table, _, column = name.rpartition(".")
+    return _only(connection, _COLUMN, name=table, column=column)
+
+
+def _ready_segments(connection: Connection) -> int | None:
+    """Two statements: PostgreSQL asks for the right to call a function even where the plan never reaches it."""
+    if not _only(connection, _MAY_COUNT_READY)["yes"]:
+        return None
+    return int(_only(connection, _READY)["segments"])
+
+
+def _is_local(host: str) -> bool:
+    return not host or host.startswith(("/", "127.")) or host in {"localhost", "::1"}

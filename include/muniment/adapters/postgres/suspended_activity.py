@@ -1,0 +1,37 @@
+"""What a restored copy would do by itself in production and does not here: told, so that nobody is surprised later."""
+
+from collections.abc import Iterator
+
+from muniment.adapters.postgres.server import PostgresServer
+
+_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"
+_SUBSCRIPTIONS = """
+SELECT format('subscription %s of database %s', subname, datname) AS what
+  FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE subenabled ORDER BY 1
+"""
+_PREPARED = "SELECT format('prepared transaction %s of database %s', gid, database) AS what FROM pg_prepared_xacts"
+_IN_A_DATABASE = """
+SELECT format('foreign server %s of database %s', srvname, current_database()) AS what FROM pg_foreign_server
+UNION ALL
+SELECT format('event trigger %s (%s) of database %s', evtname, evtevent, current_database()) FROM pg_event_trigger
+ WHERE evtenabled <> 'D'
+UNION ALL
+SELECT format('extension %s of database %s', extname, current_database()) FROM pg_extension
+ WHERE extname IN ('dblink', 'pg_background', 'pg_cron', 'pg_net', 'http', 'timescaledb')
+ ORDER BY 1
+"""
+
+
+def what_sleeps(server: PostgresServer) -> tuple[str, ...]:
+    """One a line. Raises ``ServerUnavailable``."""
+    return tuple(_lines(server))
+
+
+def _lines(server: PostgresServer) -> Iterator[str]:
+    with server.connect("template1") as session:
+        for statement in (_SUBSCRIPTIONS, _PREPARED):
+            yield from (row["what"] for row in session.execute(statement))
+        databases = [row["datname"] for row in session.execute(_DATABASES)]
+    for name in databases:
+        with server.connect(name) as session:
+            yield from (row["what"] for row in session.execute(_IN_A_DATABASE))

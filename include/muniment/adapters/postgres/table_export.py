@@ -1,0 +1,67 @@
+"""Settings tables as COPY's text, all of one transaction."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import psycopg
+from psycopg import IsolationLevel, sql
+
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.config.snapshot import Confidential, TableColumn, TableExport, Unreadable
+
+# As pg_dump does: what is written must not depend on the settings of a role or a database. With row_security off, a
+# policy that would hide rows is an error and not a shorter export.
+_SETTINGS = """
+    SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3;
+    SET LOCAL client_encoding = 'UTF8'; SET LOCAL row_security = off
+"""
+_FIND = """
+    SELECT c.oid, n.nspname AS schema, c.relname AS name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+"""
+# A generated column is computed again by whoever reads the rows back.
+_COLUMNS = """
+    SELECT attname AS name, format_type(atttypid, atttypmod) AS type FROM pg_attribute
+    WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum
+"""
+
+type Connection = psycopg.Connection[dict[str, Any]]
+
+
+def export_tables(server: PostgresServer, names: Iterable[str]) -> Iterator[TableExport | Unreadable]:
+    """One answer for each of ``names`` (``schema.table``). Raises ``ServerUnavailable``."""
+    with server.connect() as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        with connection.transaction():
+            connection.execute(_SETTINGS)
+            for name in names:
+                yield _answer(connection, name)
+
+
+def _answer(connection: Connection, name: str) -> TableExport | Unreadable:
+    """No words of PostgreSQL's own but for a missing right: another error of a query may quote a row."""
+    try:
+        with connection.transaction():
+            return _export(connection, name)
+    except psycopg.OperationalError:
+        raise
+    except psycopg.errors.InsufficientPrivilege as denied:
+        return Unreadable(f"table {name}: {denied.diag.message_primary}")
+    except psycopg.Error as error:
+        return Unreadable(f"table {name}: postgresql refused it with SQLSTATE {error.sqlstate}")
+
+
+def _export(connection: Connection, name: str) -> TableExport | Unreadable:
+    found = connection.execute(_FIND, (name,)).fetchone()
+    if found is None:
+        return Unreadable(f"table {name}: not there")
+    table = sql.Identifier(found["schema"], found["name"])
+    columns = tuple(TableColumn(**row) for row in connection.execute(_COLUMNS, (found["oid"],)))
+    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+    # COPY of a query, because COPY of a partitioned table or a view is refused.
+    statement = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(names, table)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        rows = Confidential(b"".join(bytes(piece) for piece in copy))
+    return TableExport(table=table.as_string(connection), columns=columns, rows=rows)

@@ -1,0 +1,128 @@
+"""Rows as PostgreSQL's own text, one query for many rows, and everything that hangs on some of them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import IsolationLevel, sql
+
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.rows.foreign_keys import read_catalogue
+from muniment.domain.rows.foreign_keys import Catalogue, Row, RowId, Rows, Table
+
+type Connection = psycopg.Connection[dict[str, Any]]
+type Values = tuple[str, ...]
+
+# As pg_dump does: a text must not depend on the settings of a role, a database or a host, and go back in unchanged.
+# With row_security off a policy that would hide rows is an error and not a shorter answer; without a search_path
+# PostgreSQL writes every type with its schema.
+TEXT_SETTINGS = """
+    SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3;
+    SET LOCAL timezone = 'UTC'; SET LOCAL bytea_output = 'hex'; SET LOCAL xmloption = 'content';
+    SET LOCAL lc_monetary = 'C'; SET LOCAL client_encoding = 'UTF8'; SET LOCAL row_security = off;
+    SET LOCAL search_path = ''
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """One transaction on one database. With ``locking`` each row that is read is held until its end (FOR UPDATE)."""
+
+    connection: Connection
+    catalogue: Catalogue
+    locking: bool = False
+
+    def by_key(self, row_ids: Iterable[RowId]) -> Rows:
+        """Those of them that are there, by primary key."""
+        keys: dict[str, list[Values]] = {}
+        for name, key in row_ids:
+            keys.setdefault(name, []).append(key)
+        found: dict[RowId, Row] = {}
+        for name, wanted in sorted(keys.items()):
+            table = self.catalogue.tables[name]
+            found |= self.where(table, table.primary_key, wanted)
+        return found
+
+    def where(self, table: Table, columns: Sequence[str], values: Iterable[Values]) -> dict[RowId, Row]:
+        """The rows of ``table`` whose ``columns`` have one of ``values``: one query, whatever their number."""
+        wanted = list(dict.fromkeys(values))
+        if not wanted:
+            return {}
+        query = sql.SQL("SELECT {columns} FROM {table} AS r WHERE {condition}{lock}").format(
+            columns=sql.SQL(", ").join(sql.Identifier("r", name) for name in table.types),
+            table=from_clause(table),
+            condition=matches(table, columns),
+            lock=sql.SQL(" FOR UPDATE OF r" if self.locking else ""),
+        )
+        parameters = [list(column) for column in zip(*wanted, strict=True)]
+        return {table.row_id(row): row for row in self._texts(query, parameters, tuple(table.types))}
+
+    def hanging_on(self, rows: Rows) -> Rows:
+        """``rows``, those that name one of them, those that name one of these, and so on: one query a key and step.
+
+        With ``locking`` nobody can make a row hang on one that is held already: whoever tries waits for us.
+        """
+        found = dict(rows)
+        waiting: dict[str, list[Row]] = {}
+        for (table, _), row in rows.items():
+            waiting.setdefault(table, []).append(row)
+        while waiting:
+            parent, new = waiting.popitem()
+            for key in self.catalogue.children.get(parent, ()):
+                targets = [target for row in new if (target := key.target(row)) is not None]
+                for row_id, row in self.where(self.catalogue.tables[key.child], key.columns, targets).items():
+                    if row_id not in found:
+                        found[row_id] = row
+                        waiting.setdefault(key.child, []).append(row)
+        return found
+
+    def _texts(self, query: sql.Composed, parameters: Sequence[Any], columns: Sequence[str]) -> Iterator[Row]:
+        """Values as PostgreSQL wrote them: psycopg's own conversions would not all lead back."""
+        with self.connection.cursor() as cursor:
+            result = cursor.execute(query, parameters).pgresult
+            for number in range(result.ntuples if result else 0):
+                yield {column: _text(result, number, place) for place, column in enumerate(columns)}
+
+
+def _text(result: Any, row: int, column: int) -> str | None:
+    value = result.get_value(row, column)
+    return None if value is None else value.decode()
+
+
+def from_clause(table: Table) -> sql.Composable:
+    """Rows of tables that inherit from it are theirs: foreign keys do not see them either."""
+    name = sql.Identifier(table.schema, table.relation)
+    return name if table.is_partitioned else sql.SQL("ONLY {}").format(name)
+
+
+def matches(table: Table, columns: Sequence[str]) -> sql.Composed:
+    """A condition with one parameter a column: a list of texts."""
+    types = [sql.SQL(table.types[column]) for column in columns]  # as PostgreSQL itself has just written it
+    names = [sql.Identifier(f"v{number}") for number in range(len(columns))]
+    return sql.SQL("({}) IN (SELECT {} FROM unnest({}) AS v({}))").format(
+        sql.SQL(", ").join(sql.Identifier("r", column) for column in columns),
+        sql.SQL(", ").join(sql.SQL("{}::{}").format(name, type_) for name, type_ in zip(names, types, strict=True)),
+        sql.SQL(", ").join(sql.SQL("%s::text[]") for _ in columns),
+        sql.SQL(", ").join(names),
+    )
+
+
+@contextmanager
+def reading(server: PostgresServer) -> Iterator[RowReader]:
+    """One snapshot, read only. Raises ``ServerUnavailable``."""
+    with server.connect() as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        with connection.transaction():
+            yield RowReader(connection, begin_reading(connection))
+
+
+def begin_reading(connection: Connection) -> Catalogue:
+    """In an open transaction: settings for texts, and the catalogue."""
+    connection.execute(TEXT_SETTINGS)
+    catalogue = read_catalogue(connection)
+    # Operators of an extension's types, and what triggers call, are found where they always are.
+    connection.execute("SET LOCAL search_path = DEFAULT")
+    return catalogue

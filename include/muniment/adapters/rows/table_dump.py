@@ -1,0 +1,83 @@
+"""pg_dump's output straight into pg_restore: from one server to another, through no disk in between."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict
+
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.errors import ProgramFailed
+
+_STDERR_TAIL_CHARS = 2000
+_VARIABLES = {option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
+
+
+def programs_of(server: PostgresServer) -> PostgresPrograms:
+    """Of the server's own major version: what a newer pg_dump writes an older server may not understand.
+
+    Raises ``ProgramMissing``, which says what to install.
+    """
+    found = server.row("SELECT current_setting('server_version_num')::int / 10000 AS major")
+    return PostgresPrograms.find(int(found["major"]))
+
+
+@contextmanager
+def libpq_environment(server: PostgresServer, database: str) -> Iterator[Mapping[str, str]]:
+    """libpq's variables, a password in a file that only we read: arguments are everybody's to see."""
+    told = {name: str(value) for name, value in conninfo_to_dict(server.conninfo.reveal()).items() if value is not None}
+    password = told.pop("password", None)
+    told |= {"dbname": database, "application_name": server.application}
+    with tempfile.TemporaryDirectory(prefix="muniment-") as folder:
+        if password is not None:
+            passfile = Path(folder) / "pgpass"
+            passfile.touch(mode=0o600)
+            passfile.write_text("*:*:*:*:" + password.replace("\\", "\\\\").replace(":", "\\:") + "\n")
+            told["passfile"] = str(passfile)
+        yield {_VARIABLES[name]: value for name, value in told.items() if name in _VARIABLES}
+
+
+def pipe(
+    programs: PostgresPrograms,
+    source: tuple[PostgresServer, str],
+    dump: Sequence[str],
+    target: tuple[PostgresServer, str],
+    restore: Sequence[str],
+) -> None:
+    """``source`` and ``target``: a server and a database of it. Raises ``ProgramFailed`` with what either said."""
+    with libpq_environment(*source) as reads, libpq_environment(*target) as writes, tempfile.TemporaryFile() as said:
+        dumping = subprocess.Popen(
+            programs.argv("pg_dump", "--format=custom", "--compress=0", "--no-password", *dump),
+            env=_with(reads),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+        )
+        assert dumping.stdout is not None
+        with dumping, dumping.stdout as archive:
+            restored = subprocess.run(
+                programs.argv("pg_restore", "--no-password", f"--dbname={target[1]}", *restore),
+                env=_with(writes),
+                stdin=archive,
+                capture_output=True,
+                check=False,
+            )
+        said.seek(0)
+        # The reader's end first: a dump whose reader has gone only says that its pipe broke.
+        _require("pg_restore", restored.returncode, restored.stderr)
+        _require("pg_dump", dumping.returncode, said.read())
+
+
+def _require(program: str, status: int, said: bytes) -> None:
+    if status != 0:
+        stderr = said.decode(errors="replace").strip()[-_STDERR_TAIL_CHARS:]
+        raise ProgramFailed(program=program, status=f"status {status}", stderr=stderr)
+
+
+def _with(variables: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, "LC_ALL": "C.UTF-8", **variables}

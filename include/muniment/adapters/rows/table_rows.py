@@ -1,0 +1,49 @@
+"""All rows of a table: their sum, and their way from one server to another through PostgreSQL's own COPY."""
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from muniment.adapters.rows.reader import Connection, from_clause
+from muniment.domain.rows.foreign_keys import Table
+from muniment.domain.rows.table_plan import TableState
+
+
+def read_state(connection: Connection, table: Table) -> TableState:
+    """Needs the settings of ``row_reader``: rows are summed as the text that PostgreSQL prints."""
+    columns = sql.SQL(", ").join(sql.Identifier("r", name) for name in table.stored)
+    query = sql.SQL(
+        "SELECT count(*) AS rows, coalesce(sum(hashtextextended(ROW({})::text, 0)::numeric), 0)::text AS checksum"
+        " FROM {} AS r"
+    ).format(columns, from_clause(table))
+    found = connection.execute(query).fetchone() or {}
+    return TableState(rows=found["rows"], checksum=found["checksum"])
+
+
+def copy_rows(source: Connection, target: Connection, table: Table) -> None:
+    """Piece by piece: a table of any size passes through little memory."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, table.stored))
+    out = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(columns, from_clause(table))
+    name = sql.Identifier(table.schema, table.relation)
+    into = sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns)
+    with source.cursor() as reads, target.cursor() as writes, reads.copy(out) as rows, writes.copy(into) as back:
+        for piece in rows:
+            back.write(piece)
+
+
+def set_aside(connection: Connection, table: Table, schema: str) -> None:
+    """The rows of now, once more, as a table of the same name in ``schema``."""
+    kept = sql.Identifier(schema, table.relation)
+    connection.execute(sql.SQL("CREATE TABLE {} AS SELECT * FROM {}").format(kept, from_clause(table)))
+
+
+def empty(connection: Connection, tables: Sequence[Table]) -> None:
+    """All at once: they may refer to each other."""
+    connection.execute(sql.SQL("TRUNCATE TABLE {}").format(sql.SQL(", ").join(map(from_clause, tables))))
+
+
+def lock_whole(connection: Connection, tables: Sequence[Table]) -> None:
+    """Nobody else reads or writes them until the end of the transaction."""
+    for table in tables:
+        name = sql.Identifier(table.schema, table.relation)
+        connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(name))

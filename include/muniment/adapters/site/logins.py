@@ -1,0 +1,199 @@
+"""Connections without Airflow: the same ids, read from ``AIRFLOW_CONN_<ID>`` or from ``airflow_settings.yaml``.
+
+Airflow's own connections become the same values in ``plugins/muniment_airflow/hooks.py``.
+"""
+
+import functools
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import boto3
+import botocore.session
+import yaml
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+)
+from psycopg.conninfo import make_conninfo
+
+from muniment.adapters.site.site import Clients, Site, build_site
+from muniment.domain.firm.firm import Firm
+from muniment.domain.secret import Secret
+from muniment.errors import AccessDenied, InvalidConfiguration
+
+# Standard mode backs off with jitter and stops; the read timeout bounds a store that accepts and never answers.
+STORE_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 5},
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=64,
+    s3={"addressing_style": "path"},
+)
+
+HASTY_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 2},
+    connect_timeout=3,
+    read_timeout=15,
+)
+"""Over the other, for a vault that only helps out: when its whole region is away, a restore must not wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One Airflow connection's fields."""
+
+    id: str
+    host: str = ""
+    port: int | None = None
+    user: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+    schema: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def conninfo(self) -> Secret:
+        """libpq's keyword string; ``extra`` is passed on, as Airflow's PostgresHook does."""
+        parts: dict[str, Any] = {"host": self.host, "port": self.port, "user": self.user, "dbname": self.schema}
+        options = {key: value for key, value in self.extra.items() if isinstance(value, str | int)}
+        parts = {**parts, "password": self.password.reveal(), **options}
+        return Secret(make_conninfo(**{key: value for key, value in parts.items() if value}))
+
+    def clients(self, *, hasty: bool = False) -> Clients:
+        """boto3 clients with this login's key, or with the role that ``extra.role_arn`` names."""
+        session, one_at_a_time, config = _session(self), threading.Lock(), _config(self, hasty=hasty)
+
+        @functools.cache
+        def client(service: str, region: str) -> Any:
+            # A session reads each service's description once, and is not thread-safe as its clients are.
+            with one_at_a_time:
+                return session.client(service, region_name=region, endpoint_url=_endpoint(self, service), config=config)
+
+        return client
+
+    @classmethod
+    def from_fields(cls, connection_id: str, fields: Mapping[str, Any]) -> "Login":
+        """From the JSON form of ``AIRFLOW_CONN_…``: conn_type, host, login, password, schema, port, extra."""
+        extra = fields.get("extra") or {}
+        return cls(
+            id=connection_id,
+            host=fields.get("host") or "",
+            port=int(fields["port"]) if fields.get("port") else None,
+            user=fields.get("login") or "",
+            password=Secret(fields.get("password") or ""),
+            schema=fields.get("schema") or "",
+            extra=json.loads(extra) if isinstance(extra, str) else extra,
+        )
+
+    @classmethod
+    def from_uri(cls, connection_id: str, uri: str) -> "Login":
+        """From the URI form of ``AIRFLOW_CONN_…``."""
+        parts = urlsplit(uri)
+        extra = dict(parse_qsl(parts.query))
+        return cls(
+            id=connection_id,
+            host=unquote(parts.hostname or ""),
+            port=parts.port,
+            user=unquote(parts.username or ""),
+            password=Secret(unquote(parts.password or "")),
+            schema=unquote(parts.path.lstrip("/")),
+            extra=json.loads(extra["__extra__"]) if "__extra__" in extra else extra,
+        )
+
+
+def _config(login: Login, *, hasty: bool) -> Config:
+    """``extra.config_kwargs``, as Airflow's AWS connections have it, over our own."""
+    own = STORE_CONFIG.merge(HASTY_CONFIG) if hasty else STORE_CONFIG
+    return own.merge(Config(**login.extra.get("config_kwargs", {})))
+
+
+def _endpoint(login: Login, service: str) -> str | None:
+    own = login.extra.get("service_config", {}).get(service, {}).get("endpoint_url")
+    return own or login.extra.get("endpoint_url")
+
+
+def _session(login: Login) -> Any:
+    # boto3-stubs know a client by its literal name only, hence Any
+    own = boto3.Session(
+        aws_access_key_id=login.user or None,
+        aws_secret_access_key=login.password.reveal() or None,
+        aws_session_token=login.extra.get("aws_session_token"),
+        region_name=login.extra.get("region_name") or "us-east-1",
+    )
+    return boto3.Session(botocore_session=_assuming(login, own)) if login.extra.get("role_arn") else own
+
+
+class _AssumedRole(CredentialProvider):
+    METHOD = "assume-role"
+
+    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
+        super().__init__()
+        self._fetcher = fetcher
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)
+
+
+def _assuming(login: Login, own: boto3.Session) -> botocore.session.Session:
+    """Assumes the role when it is first needed and again before it expires: it lasts an hour, a backup may not."""
+    source, role = own.get_credentials(), login.extra["role_arn"]
+    if source is None:
+        raise AccessDenied(service="STS", operation="AssumeRole", place=role, reason="there are no credentials")
+    core = botocore.session.get_session()
+    create_client = functools.partial(
+        core.create_client, region_name=own.region_name, endpoint_url=_endpoint(login, "sts"), config=STORE_CONFIG
+    )
+    arguments = {"RoleSessionName": "muniment", **login.extra.get("assume_role_kwargs", {})}
+    fetcher = AssumeRoleCredentialFetcher(create_client, source, role, extra_args=arguments)
+    core.register_component("credential_provider", CredentialResolver([_AssumedRole(fetcher)]))
+    return core
+
+
+def find_login(connection_id: str, settings: Path | None = None) -> Login:
+    """The environment first, then ``airflow_settings.yaml``. Raises ``InvalidConfiguration`` naming both places."""
+    name = f"AIRFLOW_CONN_{connection_id.upper()}"
+    text = os.environ.get(name)
+    if text:
+        return _parsed(connection_id, text)
+    settings = settings or Path(os.environ.get("MUNIMENT_SETTINGS", "airflow_settings.yaml"))
+    for fields in _connections_of(settings):
+        if fields.get("conn_id") == connection_id:
+            return Login.from_fields(connection_id, {key.removeprefix("conn_"): value for key, value in fields.items()})
+    fault = f"connection {connection_id}: neither {name} nor {settings} has it"
+    raise InvalidConfiguration(count=1, faults=fault)
+
+
+def _parsed(connection_id: str, text: str) -> Login:
+    try:
+        if text.startswith("{"):
+            return Login.from_fields(connection_id, json.loads(text))
+        return Login.from_uri(connection_id, text)
+    except ValueError:
+        # Without the cause: a traceback would show the text, and with it the password.
+        fault = f"connection {connection_id}: AIRFLOW_CONN_{connection_id.upper()} is neither a URI nor JSON"
+        raise InvalidConfiguration(count=1, faults=fault) from None
+
+
+def _connections_of(settings: Path) -> list[dict[str, Any]]:
+    if not settings.exists():
+        return []
+    try:
+        airflow = (yaml.safe_load(settings.read_text()) or {}).get("airflow") or {}
+    except yaml.YAMLError as error:
+        fault = f"{settings}: not YAML: {str(error).splitlines()[0]}"
+        raise InvalidConfiguration(count=1, faults=fault) from error
+    return airflow.get("connections") or []
+
+
+def open_site(firm: Firm, settings: Path | None = None) -> Site:
+    """A firm's site with connections from outside Airflow."""
+    conninfo = find_login(firm.cluster.connection, settings).conninfo()
+    aws = find_login(firm.aws_connection, settings)
+    return build_site(firm, conninfo, aws.clients(), aws.clients(hasty=True))

@@ -1,0 +1,190 @@
+"""A restored cluster as a server that answers on this machine, to one role with a password, and calls nobody.
+
+Whoever staged it may do anything in it as a superuser; no name of the firm's own roles or passwords is needed or
+changed. What keeps the server from calling, and from writing anywhere but in its own folder, is the kernel's
+(isolation_launcher.py); what keeps it quiet is its command line (domain/isolation.py).
+"""
+
+import os
+import re
+import secrets
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from muniment.adapters.host.data_directory import folders_of
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms, run_program
+from muniment.adapters.staging import isolation_launcher
+from muniment.domain.restore.isolation import (
+    BANNER,
+    ROLE,
+    Settings,
+    access_rules,
+    isolated_settings,
+    recovery_settings,
+    role_settings,
+    role_statements,
+    scram_verifier,
+)
+from muniment.domain.restore.settings import start_command
+from muniment.errors import ProgramFailed
+
+START_TIMEOUT_S = 4 * 3600.0
+_SOCKET_FOLDER = ".."  # as the server sees it, who works in its data directory; so no path is too long for a socket
+_ALWAYS_THERE = "template1"  # anybody may drop the database postgres
+_PAUSE_S = 0.1
+_RELOAD_TIMEOUT_S = 60.0
+_LOG_TAIL_CHARS = 2000
+_NO_SUCH_ROLE = re.compile(r'role "postgres" (does not exist|is not permitted to log in)')
+_CONTROL = re.compile(
+    r"^(max_prepared_xacts|max_locks_per_xact|track_commit_timestamp) setting:\s+(\w+)$", re.MULTILINE
+)
+_NAMES = {"max_prepared_xacts": "max_prepared_transactions", "max_locks_per_xact": "max_locks_per_transaction"}
+
+
+def fenced_in(*folders: Path) -> tuple[str, ...]:
+    """What starts a program that calls nobody and writes below ``folders`` alone."""
+    below = [part for folder in folders for part in ("--write-below", str(folder))]
+    return (sys.executable, "-I", isolation_launcher.__file__, "--no-calls", *below)
+
+
+def fenced_start_command(data_dir: Path, spool: Path, port: int = 5433) -> str:
+    """For a person's shell: a restored server that may fetch its WAL, and writes in its own folders alone."""
+    folders = [*folders_of(data_dir), spool]
+    below = " ".join(f"--write-below {shlex.quote(str(folder))}" for folder in folders)
+    launcher = shlex.join([sys.executable, "-I", isolation_launcher.__file__])
+    # No socket: where PostgreSQL puts it by itself is none of these folders.
+    start = start_command(
+        str(data_dir),
+        port,
+        {"dynamic_shared_memory_type": "mmap", "unix_socket_directories": "", "listen_addresses": "127.0.0.1"},
+    )
+    log = shlex.quote(str(data_dir / "start.log"))
+    return f"mkdir -p {shlex.quote(str(spool))} && {launcher} {below} {start} -l {log}"
+
+
+class _NoSuchRole(Exception):
+    """Recovery is over, and there is no ``postgres`` that may log in."""
+
+
+class IsolatedCluster(LocalCluster):
+    """Our configuration lies beside the data directory, and so does a socket: nobody else may enter that folder.
+
+    Nor does the server write anywhere else: whatever it needs, tablespaces among it, lies there.
+    """
+
+    user = ROLE
+
+    def __init__(self, data_dir: Path, programs: PostgresPrograms, *, banner: str = "muniment") -> None:
+        super().__init__(data_dir, programs)
+        self.folder = self.data_dir.parent
+        self.banner = banner
+        self.launcher = fenced_in(self.folder)
+
+    def recover(self, target: Mapping[str, str], restore_command: str, more: Settings | None = None) -> None:
+        """Replays until ``target``, opens for writing, and lets in the one role with its password alone.
+
+        Raises ``ProgramFailed`` with the end of the server's log where recovery does not get there.
+        """
+        self._configure(open_to_us=True)
+        self.start(
+            enforced={**self._isolated(), **recovery_settings(target, restore_command), **(more or {})},
+            timeout_s=START_TIMEOUT_S,
+        )
+        password = secrets.token_urlsafe(24)
+        self._write_private(self.passfile, f"*:*:*:{ROLE}:{password}\n")
+        statements = role_statements(scram_verifier(password, secrets.token_bytes(16)), self.programs.major)
+        try:
+            with self._first_session() as session:
+                for statement in statements:
+                    session.execute(statement.encode())
+        except _NoSuchRole:
+            self._alone(statements, more or {})
+        self._configure(open_to_us=False)
+        self.announce(self.banner)
+        self._await(self.conninfo(_ALWAYS_THERE), _RELOAD_TIMEOUT_S).close()
+
+    def _alone(self, statements: Iterable[str], more: Settings) -> None:
+        """In single-user mode, which asks for no role: a firm may have renamed postgres, or locked it out."""
+        self.stop(timeout_s=START_TIMEOUT_S)
+        settings = {**self._isolated(), **more}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        argv = self.programs.argv("postgres", "--single", "-j", "-D", self.data_dir, *options, _ALWAYS_THERE)
+        said = run_program(
+            [*self.launcher, *argv], timeout_s=START_TIMEOUT_S, stdin="".join(f"{each};\n\n" for each in statements)
+        )
+        if "ERROR:" in said.stderr:
+            raise ProgramFailed(program="postgres --single", status="an error", stderr=said.stderr[-_LOG_TAIL_CHARS:])
+        self.start(enforced=settings, timeout_s=START_TIMEOUT_S)
+
+    def start_again(self) -> None:
+        """What was recovered before and stopped."""
+        self._configure(open_to_us=False)
+        self.start(enforced=self._isolated(), timeout_s=START_TIMEOUT_S)
+
+    def announce(self, text: str) -> None:
+        """What ``SHOW muniment.staging`` answers from now on."""
+        quoted = text.replace("\\", "\\\\").replace("'", "''")
+        # Once recovered, its timeline is kept from its first segment on: should it go live, that is archived.
+        keep = "" if (self.data_dir / "recovery.signal").exists() else "wal_keep_size = '1TB'\n"
+        self._write("postgresql.conf", f"{BANNER} = '{quoted}'\n{keep}")
+        if self.is_running:
+            self.reload()
+
+    def _isolated(self) -> Settings:
+        said = self.programs.run("pg_controldata", self.data_dir).stdout
+        control = {_NAMES.get(name, name): value for name, value in _CONTROL.findall(said)}
+        return isolated_settings(
+            folder=self.folder, data_dir=self.data_dir, major=self.programs.major, banner=self.banner, control=control
+        )
+
+    def _configure(self, *, open_to_us: bool) -> None:
+        self._write("pg_hba.conf", access_rules(open_to_us=open_to_us))
+        self._write("pg_ident.conf", "")
+        if not (self.folder / "postgresql.conf").exists():
+            self.announce(self.banner)
+
+    def _write(self, name: str, text: str) -> None:
+        """Whole or not at all: the server may read it at any time."""
+        path = self.folder / name
+        new = path.with_name(f"{name}.new")
+        new.write_text(text)
+        new.chmod(0o644)
+        new.replace(path)
+
+    def _first_session(self) -> psycopg.Connection:
+        """As soon as recovery is over. The socket lies in ``folder``, which only its owner and root enter."""
+        descriptor = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
+        try:
+            # A socket's path has 107 bytes at most; this one is short wherever the folder lies.
+            host = f"/proc/self/fd/{descriptor}"
+            options = " ".join(f"-c {name}={value}" for name, value in role_settings(self.programs.major).items())
+            return self._await(
+                make_conninfo(host=host, port=self.port, user="postgres", dbname=_ALWAYS_THERE, options=options),
+                START_TIMEOUT_S,
+            )
+        finally:
+            os.close(descriptor)
+
+    def _await(self, conninfo: str, timeout_s: float) -> psycopg.Connection:
+        """pg_ctl waits no longer than until recovery goes on: one that misses its target ends the server."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                return psycopg.connect(conninfo, autocommit=True)
+            except psycopg.OperationalError as not_yet:
+                if _NO_SUCH_ROLE.search(str(not_yet)):
+                    raise _NoSuchRole from not_yet
+                if not self.is_running or time.monotonic() > deadline:
+                    log = self.log_path.read_text(errors="replace")[-_LOG_TAIL_CHARS:].strip()
+                    raise ProgramFailed(program="postgres", status="an unfinished recovery", stderr=log) from not_yet
+            time.sleep(_PAUSE_S)
+
+    def _address(self) -> dict[str, str]:
+        return {**super()._address(), "unix_socket_directories": _SOCKET_FOLDER}

@@ -1,0 +1,138 @@
+"""The folders of stagings on this machine: what lies where, whose they are, and what became of whoever makes one."""
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from muniment.adapters.host import processes
+from muniment.adapters.host.data_directory import postmaster_of
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.staging.isolated_cluster import IsolatedCluster
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.restore.staging import Staging, name_of, parse_folder_name
+from muniment.errors import StagingBusy
+
+PATIENCE_S = 10.0
+"""The keeper takes a look now and then: who finds it there waits a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagingFolder:
+    """``<root>/staging-<firm>-<id>``."""
+
+    path: Path
+
+    @property
+    def data_dir(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def wal(self) -> Path:
+        return self.path / "wal"
+
+    @property
+    def documents(self) -> Path:
+        return self.path / "restored"
+
+    @property
+    def plan_path(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def record_path(self) -> Path:
+        return self.path / "staging.json"
+
+    def plan(self) -> RestorePlan | None:
+        """What is restored here; ``None`` where nobody has begun yet."""
+        try:
+            return RestorePlan.from_json(self.plan_path.read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def record(self) -> Staging | None:
+        """``None`` where it is half-made, or being destroyed."""
+        try:
+            return Staging.from_json(self.record_path.read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def write(self, staging: Staging) -> None:
+        """Whole or not at all."""
+        unfinished = self.path / ".staging.json"
+        with unfinished.open("wb") as file:
+            file.write(staging.to_json())
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.rename(self.record_path)
+
+    def server(self, programs: PostgresPrograms, plan: RestorePlan) -> IsolatedCluster:
+        return IsolatedCluster(self.data_dir, programs, banner=name_of(plan.firm, plan.target))
+
+    @property
+    def is_being_made(self) -> bool:
+        """Somebody holds it, who makes, destroys or takes it live."""
+        try:
+            with self.held(patience_s=0):
+                return False
+        except (StagingBusy, FileNotFoundError):
+            return True
+
+    @property
+    def is_bare(self) -> bool:
+        """Whoever made the folder was killed before anything else was in it."""
+        return {path.name for path in self.path.iterdir()} <= {"in-use", self.plan_path.with_suffix(".new").name}
+
+    @property
+    def touched_at(self) -> datetime:
+        """When its making was begun, or gone on with."""
+        place = self.path if self.is_bare else self.plan_path
+        return datetime.fromtimestamp(place.stat().st_mtime, UTC)
+
+    @property
+    def is_running(self) -> bool:
+        """Not where the machine was started anew since."""
+        pid = postmaster_of(self.data_dir)
+        return pid is not None and processes.runs_in(pid, self.data_dir)
+
+    def end_server(self) -> None:
+        """Whatever postmaster works in this folder, of any version, and what a dead one has left."""
+        LocalCluster(self.data_dir, PostgresPrograms.find()).end()
+
+    def remove(self) -> None:
+        """The record first: from then on there is no staging."""
+        self.record_path.unlink(missing_ok=True)
+        self.end_server()
+        shutil.rmtree(self.path)
+
+    @contextmanager
+    def held(self, patience_s: float = PATIENCE_S) -> Iterator[None]:
+        """Nobody destroys it, makes it, or takes it live meanwhile. The lock goes with its process, however that ends.
+
+        Raises ``StagingBusy``, and ``FileNotFoundError`` where the folder has gone.
+        """
+        with (self.path / "in-use").open("w") as lock:
+            self._lock(lock.fileno(), patience_s)
+            yield
+
+    def _lock(self, descriptor: int, patience_s: float) -> None:
+        deadline = time.monotonic() + patience_s
+        while True:
+            try:
+                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StagingBusy(place=self.path) from None
+            time.sleep(0.05)
+
+
+def staging_folders(root: Path) -> list[StagingFolder]:
+    """All of this machine's below ``root``, oldest first, half-made ones among them."""
+    found = [path for path in root.glob("staging-*") if parse_folder_name(path.name) and path.is_dir()]
+    return [StagingFolder(path) for path in sorted(found, key=lambda path: path.name[-19:])]

@@ -1,0 +1,223 @@
+"""Client-side encryption: AWS Encryption SDK messages, the data key wrapped under both of the firm's keys.
+
+While the other region's KMS does not answer, the stand-in's public key takes its place (adapters/stand_in.py): either
+region alone still opens every message.
+
+The suite commits to its key and is not signed (a signature triples the cost, and the vault's registers already say what
+belongs to whom); frames of 64 KiB are the fastest length measured in notes/postgres-and-encryption.md.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from io import BytesIO
+from typing import Any, Protocol
+
+from aws_cryptographic_material_providers.mpl import AwsCryptographicMaterialProviders
+from aws_cryptographic_material_providers.mpl.config import MaterialProvidersConfig
+from aws_cryptographic_material_providers.mpl.models import (
+    AesWrappingAlg,
+    CreateAwsKmsKeyringInput,
+    CreateMultiKeyringInput,
+    CreateRawAesKeyringInput,
+)
+from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
+from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
+from aws_encryption_sdk.identifiers import AlgorithmSuite
+from botocore.exceptions import BotoCoreError, ClientError
+from cryptography.exceptions import InvalidTag
+
+from muniment.adapters.aws.errors import http_status
+from muniment.errors import KeyUnusable, MunimentError, StoreUnavailable
+
+FRAME_BYTES = 64 * 1024
+_SUITE = AlgorithmSuite.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
+STAND_IN = "muniment-stand-in"
+"""The name under which a message's header has the stand-in's wrapped data key."""
+_HEADER_BYTES = 4096  # more than two wrapped data keys and the longest context take
+_ASK_AGAIN_AFTER_S = 60.0
+_AWAY = {429, 500, 502, 503, 504}
+_KEY_REASONS = ("disabled", "pending", "InvalidState", "AccessDenied", "not authorized", "NotFound", "does not exist")
+
+# The SDK prints a traceback for each message that does not decrypt; our own error says it once.
+logging.getLogger("aws_encryption_sdk").setLevel(logging.CRITICAL)
+# At DEBUG botocore writes whole requests and answers to the log: KMS's hold data keys in clear.
+for _talkative in ("botocore.parsers", "botocore.endpoint"):
+    logging.getLogger(_talkative).setLevel(logging.INFO)
+
+
+class Source(Protocol):
+    def read(self, size: int) -> bytes: ...
+
+
+class StandIn(Protocol):
+    """Keyrings that need the vault's own KMS and nothing of the other region."""
+
+    def sealing(self) -> Any:
+        """Wraps under the own KMS key and the stand-in's public key. Raises ``ObjectMissing`` before there is one."""
+
+    def opening(self) -> Any:
+        """Opens with the own KMS key or the stand-in's private key, and with the other KMS key at last."""
+
+
+class MessageDamaged(Exception):
+    """The message does not decrypt: damaged, moved to another key, or another firm's."""
+
+
+class Envelope:
+    """Encrypts under every key it was given and decrypts with any of them.
+
+    Thread-safe: one instance serves all workers of a backup. ``encrypt`` and ``decrypt`` raise ``KeyUnusable``,
+    ``StoreUnavailable`` and, for decrypt, ``MessageDamaged``.
+    """
+
+    def __init__(self, keyring: Any, name: str, stand_in: StandIn | None = None) -> None:
+        self._keyring = keyring
+        self._name = name
+        self._stand_in = stand_in
+        self._asks_again_at = 0.0
+        self._client = EncryptionSDKClient(
+            commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=2
+        )
+
+    def encrypt(self, plain: bytes, context: Mapping[str, str]) -> bytes:
+        return bytes(self.encrypt_stream(BytesIO(plain), len(plain), context))
+
+    def encrypt_stream(self, source: Source, length: int, context: Mapping[str, str]) -> bytearray:
+        """Reads ``length`` bytes frame by frame, so that ``source`` may let go of what was read.
+
+        Frame by frame is also faster: the SDK copies what is left of its buffer after each piece that it hands out.
+        The keys are asked before the first byte is read, so the stand-in finds ``source`` untouched.
+        """
+        if self._stand_in and time.monotonic() < self._asks_again_at:
+            return self._sealed(self._stand_in.sealing(), source, length, context)
+        try:
+            return self._sealed(self._keyring, source, length, context)
+        except StoreUnavailable as away:
+            keyring = self._without_the_other(away)
+        message = self._sealed(keyring, source, length, context)
+        self._asks_again_at = time.monotonic() + _ASK_AGAIN_AFTER_S
+        return message
+
+    def _without_the_other(self, away: StoreUnavailable) -> Any:
+        """For a KMS that does not answer. One that refuses is for a person to see."""
+        cause = away.__cause__
+        refused = isinstance(cause, ClientError) and http_status(cause) not in _AWAY
+        if self._stand_in is None or refused:
+            raise away
+        try:
+            return self._stand_in.sealing()
+        except MunimentError:
+            raise away from None
+
+    def _sealed(self, keyring: Any, source: Source, length: int, context: Mapping[str, str]) -> bytearray:
+        message = bytearray()
+        try:
+            with self._client.stream(
+                mode="encrypt",
+                source=source,
+                source_length=length,
+                keyring=keyring,
+                encryption_context=dict(context),
+                algorithm=_SUITE,
+                frame_length=FRAME_BYTES,
+            ) as stream:
+                while piece := stream.read(FRAME_BYTES):
+                    message += piece
+        except (BotoCoreError, ClientError) as error:
+            raise StoreUnavailable(service="KMS", operation="Encrypt", place=self._name, reason=error) from error
+        except Exception as error:  # the material providers' generated errors share no public base class
+            raise KeyUnusable(key=self._name, reason=_innermost(error)) from error
+        return message
+
+    def decrypt(self, message: bytes, context: Mapping[str, str]) -> bytes:
+        """Frame by frame, for the same reason."""
+        source = self.decrypting(message, context)
+        return b"".join(iter(partial(source.read, FRAME_BYTES), b""))
+
+    def decrypting(self, message: bytes, context: Mapping[str, str]) -> Source:
+        """``message`` as a stream of its plain bytes: each frame's tag is checked before its bytes are handed out.
+
+        Nothing is read, and no key asked for, before its first ``read``; that raises what ``decrypt`` raises.
+        """
+        return _Decrypting(self, BytesIO(message), context)
+
+    def stream(self, message: BytesIO, context: Mapping[str, str]) -> Any:
+        keyring = self._keyring_for(message)
+        return self._client.stream(mode="decrypt", source=message, keyring=keyring, encryption_context=dict(context))
+
+    def _keyring_for(self, message: BytesIO) -> Any:
+        """The primary's own key opens a message of the stand-in's too: without the stand-in it has to."""
+        if self._stand_in and STAND_IN.encode() in bytes(message.getbuffer()[:_HEADER_BYTES]):
+            with suppress(MunimentError):
+                return self._stand_in.opening()
+        return self._keyring
+
+    def failure(self, error: AWSEncryptionSDKClientError) -> Exception:
+        """What it means that the SDK could not decrypt."""
+        reason = _innermost(error)
+        if any(word in reason for word in _KEY_REASONS):
+            return KeyUnusable(key=self._name, reason=reason)
+        if "Could not connect" in reason or "imeout" in reason:
+            return StoreUnavailable(service="KMS", operation="Decrypt", place=self._name, reason=reason)
+        return MessageDamaged(reason)
+
+
+class _Decrypting:
+    def __init__(self, envelope: Envelope, message: BytesIO, context: Mapping[str, str]) -> None:
+        self._envelope = envelope
+        self._stream = envelope.stream(message, context)
+
+    def read(self, size: int) -> bytes:
+        try:
+            return bytes(self._stream.read(size))
+        except InvalidTag as error:
+            reason = "a frame's authentication tag does not match"
+            raise MessageDamaged(reason) from error
+        except AWSEncryptionSDKClientError as error:
+            raise self._envelope.failure(error) from error
+        except ValueError as error:  # a name in the header that is no UTF-8 any more
+            reason = f"its header cannot be read: {error}"
+            raise MessageDamaged(reason) from error
+
+
+def _innermost(error: BaseException) -> str:
+    """The message of the first cause in the SDK's nested error lists."""
+    inner = error.args[0] if error.args else None
+    if isinstance(inner, BaseException):
+        return _innermost(inner)
+    causes = getattr(error, "list", None)
+    return "; ".join(_innermost(cause) for cause in causes) if causes else str(error)
+
+
+def kms_envelope(keys: list[tuple[str, Any]], stand_in: StandIn | None = None) -> Envelope:
+    """``keys``: (key ARN, KMS client of its region); the first one makes the data key, each of them unwraps it."""
+    ring = any_of(*(kms_keyring(arn, client) for arn, client in keys))
+    return Envelope(ring, " + ".join(arn for arn, _ in keys), stand_in)
+
+
+def kms_keyring(arn: str, client: Any) -> Any:
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+    return providers.create_aws_kms_keyring(CreateAwsKmsKeyringInput(kms_key_id=arn, kms_client=client))
+
+
+def any_of(first: Any, *others: Any) -> Any:
+    """``first`` makes the data key, all wrap it, and they are asked in this order to unwrap it."""
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+    return providers.create_multi_keyring(CreateMultiKeyringInput(generator=first, child_keyrings=list(others)))
+
+
+def local_envelope(name: str, wrapping_key: bytes) -> Envelope:
+    """A 32-byte key of our own, where there is no KMS."""
+    providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
+    ring = providers.create_raw_aes_keyring(
+        CreateRawAesKeyringInput(
+            key_namespace="muniment",
+            key_name=name,
+            wrapping_key=wrapping_key,
+            wrapping_alg=AesWrappingAlg.ALG_AES256_GCM_IV12_TAG16,
+        )
+    )
+    return Envelope(ring, name)

@@ -1,0 +1,127 @@
+"""Brings objects from one vault into the other and reads back what arrived."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from muniment.adapters.aws.errors import store_errors
+from muniment.adapters.concurrency import at_once
+from muniment.adapters.vault.server_side_copy import CopySource, copy_object
+from muniment.adapters.vault.vault import StoredObject, Vault, read_again
+from muniment.errors import ObjectDamaged, ObjectMissing
+from muniment.ports import Step
+
+_READ_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One object that has to be in the target vault. ``sha256`` (hex, stored bytes): from a register, where it has one.
+
+    ``proven``: the target's own registers say that it was read back there before, so its size is looked at and no more.
+    """
+
+    key: str
+    size_bytes: int
+    locked_until: datetime | None
+    sha256: str | None = None
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """``copied_bytes`` is ``None`` for what was already there."""
+
+    key: str
+    copied_bytes: int | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts arrivals; one thread adds."""
+
+    copied: int = 0
+    already_there: int = 0
+    copied_bytes: int = 0
+
+    def add(self, arrival: Arrival) -> None:
+        if arrival.copied_bytes is None:
+            self.already_there += 1
+        else:
+            self.copied += 1
+            self.copied_bytes += arrival.copied_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VaultCopy:
+    """From ``source`` to ``target``, ``workers`` objects at once."""
+
+    source: Vault
+    target: Vault
+    workers: int
+    tally: Tally = field(default_factory=Tally)
+
+    def bring(self, wanted: Iterable[Wanted], there: Mapping[str, int], step: Step) -> None:
+        """All of ``wanted``; ``there`` is what the target's LIST says: key → size.
+
+        Raises ``ObjectMissing`` (in the source) or ``ObjectDamaged`` for the first that does not arrive as it was.
+        """
+
+        def one(item: Wanted) -> Arrival:
+            return self._bring(item, there.get(item.key))
+
+        for arrival in at_once(one, wanted, self.workers):
+            self.tally.add(arrival)
+            step.advance(1)
+
+    def _bring(self, item: Wanted, there_bytes: int | None) -> Arrival:
+        if there_bytes is None:
+            source = CopySource(self.source.bucket, item.key, item.size_bytes, self.source.s3)
+            copied = copy_object(source, target=self.target, key=item.key, locked_until=item.locked_until)
+            self._compare(item, copied)
+            return Arrival(item.key, item.size_bytes)
+        if there_bytes != item.size_bytes:
+            raise self._damaged(item.key, f"it has {there_bytes} bytes, the primary's has {item.size_bytes}")
+        if not item.proven:
+            self._compare(item, self._found(item.key))
+        return Arrival(item.key, None)
+
+    def _found(self, key: str) -> StoredObject:
+        found = self.target.head(key)
+        if found is None:
+            raise ObjectMissing(key=key, bucket=self.target.bucket)
+        return found
+
+    def _compare(self, item: Wanted, found: StoredObject) -> None:
+        """By the checksums that S3 keeps; where it has none of the whole object, by reading."""
+        expected = item.sha256 or sha256_of(self.source, item.key)
+        if (found.sha256 or read_sha256(self.target, item.key)) != expected:
+            raise self._damaged(item.key, "its sha256 is not that of the primary's")
+
+    def _damaged(self, key: str, reason: str) -> ObjectDamaged:
+        return ObjectDamaged(key=key, bucket=self.target.bucket, firm=self.target.firm, reason=reason)
+
+
+def sha256_of(vault: Vault, key: str) -> str:
+    """Of the stored bytes, as S3 computed it when they arrived, or computed now."""
+    found = vault.head(key)
+    if found is None:
+        raise ObjectMissing(key=key, bucket=vault.bucket)
+    return found.sha256 or read_sha256(vault, key)
+
+
+@read_again
+def read_sha256(vault: Vault, key: str) -> str:
+    """In pieces: the objects that have no checksum of the whole are the largest ones."""
+    digest = hashlib.sha256()
+    with store_errors("GetObject", vault.bucket, key):
+        body = vault.s3.get_object(Bucket=vault.bucket, Key=key)["Body"]
+        for piece in body.iter_chunks(_READ_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def sizes_under(vault: Vault, *prefixes: str, keep: Callable[[str], bool] = lambda _: True) -> dict[str, int]:
+    """What LIST says of the current objects: key → size."""
+    return {found.key: found.size_bytes for prefix in prefixes for found in vault.list(prefix) if keep(found.key)}

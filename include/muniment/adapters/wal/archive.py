@@ -1,0 +1,80 @@
+"""One cluster's WAL archive in one vault: what is there, and whether a file's bytes are what was pushed."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.domain.recovery.wal_coverage import Archive, TimelineHistory
+from muniment.domain.vault import keys
+from muniment.domain.wal.names import SegmentHeader, SystemIdentifier, WalSegment, is_history, is_label
+from muniment.errors import ObjectDamaged, ObjectMissing, WalSegmentInvalid
+
+# Metadata of each WAL object: the plain file's sha256 (hex), and its mtime on the server (ISO 8601, UTC).
+SHA256 = "sha256"
+WRITTEN_AT = "written-at"
+
+
+@dataclass(frozen=True, slots=True)
+class WalArchive:
+    """One vault's ``wal/<system identifier>/``."""
+
+    vault: Vault
+    system_identifier: SystemIdentifier
+
+    def key(self, name: str) -> str:
+        return keys.wal(self.system_identifier, name)
+
+    def files(self) -> Mapping[str, StoredObject]:
+        """Every file by its name, in order."""
+        found = self.vault.list(keys.wal_prefix(self.system_identifier))
+        return {item.key.rsplit("/", 1)[1]: item for item in found}
+
+    def read(self, name: str) -> bytes:
+        """The plain file. Raises ``ObjectMissing``, ``ObjectDamaged`` or ``WalSegmentInvalid``."""
+        there = self.vault.head(self.key(name))
+        if there is None:
+            raise ObjectMissing(key=self.key(name), bucket=self.vault.bucket)
+        content = self.vault.get_sealed(self.key(name), sha256=there.sha256)
+        if (there.metadata or {}).get(SHA256) != hashlib.sha256(content).hexdigest():
+            reason = "its contents are not those that were pushed"
+            raise ObjectDamaged(key=self.key(name), bucket=self.vault.bucket, firm=self.vault.firm, reason=reason)
+        prove_segment(name, content, self.system_identifier)
+        return content
+
+    def archive(self, names: Iterable[str], segment_bytes: int) -> Archive:
+        """``names`` as values; the history files among them are read."""
+        names = list(names)
+        histories = [self.history(name) for name in names if is_history(name)]
+        return Archive.of(names, histories, segment_bytes)
+
+    def written_at(self, segment: WalSegment) -> datetime:
+        """When the server wrote to this segment last: no commit in it is younger."""
+        there = self.vault.head(self.key(segment.name))
+        if there is None:
+            raise ObjectMissing(key=self.key(segment.name), bucket=self.vault.bucket)
+        told = (there.metadata or {}).get(WRITTEN_AT)
+        return datetime.fromisoformat(told) if told else there.modified_at
+
+    def history(self, name: str) -> TimelineHistory:
+        """Of a history file. Raises ``ObjectMissing`` or ``ObjectDamaged``."""
+        content = self.vault.get_sealed(self.key(name))
+        try:
+            return TimelineHistory.parse(int(name[:8], 16), content.decode())
+        except ValueError as error:
+            raise ObjectDamaged(
+                key=self.key(name), bucket=self.vault.bucket, firm=self.vault.firm, reason=error
+            ) from error
+
+
+def prove_segment(name: str, content: bytes, system_identifier: SystemIdentifier) -> None:
+    """Raises ``WalSegmentInvalid`` for a segment, whole or partial, whose header belongs elsewhere."""
+    if is_history(name) or is_label(name):
+        return
+    try:
+        fault = SegmentHeader.parse(content).fault(name, system_identifier, len(content))
+    except ValueError as error:
+        fault = str(error)
+    if fault:
+        raise WalSegmentInvalid(segment=name, reason=fault)

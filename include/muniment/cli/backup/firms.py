@@ -1,0 +1,108 @@
+"""``muniment firms``: the registry."""
+
+import click
+
+from muniment.cli.output import say_json, say_table
+from muniment.cli.session import Session, firm_argument, json_option
+from muniment.errors import InvalidConfiguration
+
+CONFIGURATION_FAULT = InvalidConfiguration.exit_code
+
+
+@click.group(short_help="The registry of firms and tiers.")
+def firms() -> None:
+    """The registry: every firm and tier, from firms/*.yaml and policies/*.yaml."""
+
+
+@firms.command("check")
+@json_option
+@click.pass_obj
+def check(session: Session, *, as_json: bool) -> int:
+    """Find every fault in the configuration.
+
+    Reads every file, says everything that is wrong at once, with file, place and how to correct it, and ends with 2
+    where there is a fault. Nothing is connected to: `muniment check FIRM` does that.
+
+    \b
+    Before a commit:   muniment firms check
+    Another registry:  muniment --registry /etc/muniment firms check
+    """
+    registry = session.registry()
+    if as_json:
+        say_json(
+            {
+                "registry": str(registry.root),
+                "sound": sorted(registry.firms),
+                "faults": [{"file": f.file, "path": f.path, "what": f.what} for f in registry.faults],
+            }
+        )
+    else:
+        for fault in registry.faults:
+            click.echo(str(fault))
+        click.echo(f"{len(registry.firms)} sound firms, {len(registry.faults)} faults in {registry.root}")
+    return CONFIGURATION_FAULT if registry.faults else 0
+
+
+@firms.command("list")
+@json_option
+@click.pass_obj
+def list_firms(session: Session, *, as_json: bool) -> None:
+    """List the firms, with what their policies promise.
+
+    A firm whose file has faults is listed without its values; `muniment firms check` says what they are.
+    """
+    from muniment.domain.units import format_clock, format_duration
+
+    registry = session.registry()
+    found = [registry.firms[firm_id] for firm_id in sorted(registry.firms)]
+    broken = {firm_id: len(faults) for firm_id, faults in sorted(registry.broken.items())}
+    if as_json:
+        rows = [
+            {
+                "id": firm.id,
+                "name": firm.name,
+                "tier": firm.tier,
+                "time_zone": firm.time_zone,
+                "retention": format_duration(firm.policy.retention),
+                "point_in_time_window": format_duration(firm.policy.point_in_time_window),
+            }
+            for firm in found
+        ]
+        say_json({"firms": rows, "broken": broken})
+        return
+    say_table(
+        ("firm", "name", "tier", "retention>", "point in time>", "night", "time zone"),
+        [
+            (
+                firm.id,
+                firm.name,
+                firm.tier,
+                format_duration(firm.policy.retention),
+                format_duration(firm.policy.point_in_time_window),
+                f"{format_clock(firm.policy.nightly_window.start)}–{format_clock(firm.policy.nightly_window.end)}",
+                firm.time_zone,
+            )
+            for firm in found
+        ]
+        + [(firm_id, f"{count} faults: muniment firms check", "", "", "", "", "") for firm_id, count in broken.items()],
+    )
+
+
+@firms.command("show", short_help="Show one firm, its policy merged.")
+@firm_argument
+@json_option
+@click.pass_obj
+def show(session: Session, firm_id: str, *, as_json: bool) -> None:
+    """Show one firm as its runs see it: its file, its tier's policy, its overrides and every default.
+
+    \b
+    What is this firm promised?   muniment firms show okafor-steele
+    One value for a script:       muniment firms show okafor-steele --json | jq -r .policy.retention
+    """
+    values = session.firm(firm_id).model_dump(mode="json")
+    if as_json:
+        say_json(values)
+        return
+    import yaml
+
+    click.echo(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), nl=False)

@@ -1,0 +1,198 @@
+"""``muniment documents FIRM``."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muniment.cli.output import say_json, say_table, size, when
+from muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
+from muniment.ports import utc_now
+
+if TYPE_CHECKING:
+    from muniment.adapters.documents.source_bucket import SourceBucket
+    from muniment.adapters.vault.vault import Vault
+    from muniment.domain.documents.recovery import DocumentRestorePlan, PlannedDocument
+
+SHOWN = 40
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+class Lasting(click.ParamType[timedelta]):
+    """``15m``, ``1h``, ``7d``."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        match = re.fullmatch(r"([1-9]\d{0,3})([mhd])", str(value), re.ASCII)
+        if not match:
+            self.fail(f"{value!r} is not a time such as 15m, 1h or 7d", param, ctx)
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+class Instant(click.ParamType["datetime | str"]):
+    """ISO 8601 with its zone, a recovery point's id, or ``latest``."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "datetime | str":
+        if value == "latest" or re.fullmatch(r"\d{8}T\d{9}Z", value):
+            return str(value)
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a time, a point's id nor 'latest'", param, ctx)
+        if instant.tzinfo is None:
+            self.fail(f"{value!r} has no time zone: write it as {value}Z or {value}-06:00", param, ctx)
+        return instant
+
+
+@click.command(short_help="Documents as they were at an instant.")
+@firm_argument
+@click.option("--key", help="One document.")
+@click.option("--prefix", help="All whose keys begin so; '' is all there are.")
+@click.option("--deleted-since", type=Instant(), metavar="T", help="All that were there at T and are not now.")
+@click.option("--at", type=Instant(), metavar="T", help="As they were at T: a time with zone, a point's id, or latest.")
+@click.option("--in-place", is_flag=True, help="Into the live bucket, each as a new version.")
+@click.option("--into", type=click.Path(path_type=Path, file_okay=False), help="Into a new folder.")
+@click.option("--link", type=Lasting(), help="As links that expire: 15m, 1h, at most 7d.")
+@click.option("--plan", "plan_only", is_flag=True, help="Only show what would come back, and over what.")
+@click.option("--bucket", help="Only of this document bucket.")
+@click.option("--without-live", is_flag=True, help="Do not look at the live buckets: they are gone, or not yours.")
+@side_option
+@json_option
+@click.pass_obj
+def documents(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **asked: Any) -> None:
+    """Bring back FIRM's documents as they were: one, those below a prefix, or all that were deleted since.
+
+    The plan comes first, and is all that happens without --in-place, --into or --link. In place, a document is only
+    superseded by a new version, and only where it is still what the plan shows; else it is refused (exit code 4).
+
+    \b
+    What became of a matter?  muniment documents hudson --prefix matters/4711/ --at 2026-11-19T18:00-05:00
+    Undo a deletion:          muniment documents hudson --deleted-since 2026-11-19T18:00-05:00 --in-place
+    The region is lost:       muniment documents hudson --prefix '' --at latest --into DIR --from replica --without-live
+    For one reader:           muniment documents hudson --key will.pdf --at latest --link 1h
+    """
+    _require_sense(asked)
+    vault = session.vault(firm_id, side)
+    plan = _plan(session, vault, asked)
+    answer: dict[str, Any] = {"firm": firm_id, "plan": json.loads(plan.to_json()), "counts": plan.counts()}
+    if not as_json:
+        _show(plan)
+    if not asked["plan_only"]:
+        answer |= _carry_out(session, vault, plan, asked)
+    if as_json:
+        say_json(answer)
+    else:
+        _tell(answer)
+
+
+def _require_sense(asked: dict[str, Any]) -> None:
+    for message in _misuses(asked):
+        raise click.UsageError(message)
+
+
+def _misuses(asked: dict[str, Any]) -> Iterator[str]:
+    key, since, at = asked["key"], asked["deleted_since"], asked["at"]
+    if sum(bool(asked[name]) for name in ("in_place", "into", "link")) > 1:
+        yield "one of --in-place, --into and --link at a time"
+    if key is not None and (asked["prefix"] is not None or since):
+        yield "--key is one document; --prefix and --deleted-since are many"
+    if (key, asked["prefix"], since) == (None, None, None):
+        yield "which documents? Say --key, --prefix or --deleted-since"
+    if (since or at) is None:
+        yield "as they were when? Say --at, a time with its zone, a point's id, or latest"
+    if since and at and since != at:
+        yield "--deleted-since T brings them back as they were at T; --at can only say the same"
+    if asked["in_place"] and asked["without_live"]:
+        yield "--in-place has to look at the live buckets"
+
+
+def _plan(session: Session, vault: "Vault", asked: dict[str, Any]) -> "DocumentRestorePlan":
+    from muniment.domain.documents.recovery import Selection
+    from muniment.runbooks.documents.restore_documents import plan_document_restore
+
+    since, at = asked["deleted_since"], asked["deleted_since"] or asked["at"]
+    selection = Selection(key=asked["key"], prefix=asked["prefix"] or "", deleted_only=since is not None)
+    return plan_document_restore(
+        vault,
+        bucket=asked["bucket"],
+        selection=selection,
+        at=_instant(vault, at),
+        live=None if asked["without_live"] else live_buckets(session, vault.firm),
+    )
+
+
+def _instant(vault: "Vault", at: "datetime | str") -> datetime | None:
+    from muniment.adapters.vault import catalog
+
+    if isinstance(at, datetime):
+        return at
+    return None if at == "latest" else catalog.snapshot_head(vault, at).taken_at
+
+
+def live_buckets(session: Session, firm_id: str) -> "dict[str, SourceBucket]":
+    """The firm's document buckets by name. Nothing is connected yet."""
+    from muniment.adapters.documents.source_bucket import SourceBucket
+    from muniment.adapters.site.logins import find_login
+
+    firm = session.firm(firm_id)
+    clients = find_login(firm.aws_connection, session.settings).clients()
+    return {place.bucket: SourceBucket(place.bucket, clients("s3", place.region)) for place in firm.documents}
+
+
+def _carry_out(session: Session, vault: "Vault", plan: "DocumentRestorePlan", asked: dict[str, Any]) -> dict[str, Any]:
+    from muniment.adapters.documents.files import LinkSigner
+    from muniment.adapters.site.logins import find_login
+    from muniment.runbooks.documents import restore_documents as run
+
+    if asked["link"]:
+        login = find_login(session.firm(vault.firm).aws_connection, session.settings)
+        signer = LinkSigner.of(vault, login)
+        links = run.link_documents(vault, plan, signer=signer, lasting=asked["link"], clock=utc_now)
+        return {"links": [{**asdict(link), "expires_at": link.expires_at.isoformat()} for link in links]}
+    with shown_progress() as progress:
+        if asked["in_place"]:
+            live = live_buckets(session, vault.firm)
+            return {
+                "restored": [asdict(each) for each in run.restore_in_place(vault, plan, live=live, progress=progress)]
+            }
+        if asked["into"]:
+            return {"manifest": str(run.restore_into_folder(vault, plan, into=asked["into"], progress=progress))}
+    return {}
+
+
+def _show(plan: "DocumentRestorePlan") -> None:
+    say_table(("document", "size>", "as of", "since then"), [_row(each) for each in plan.documents[:SHOWN]])
+    if len(plan.documents) > SHOWN:
+        click.echo(f"and {len(plan.documents) - SHOWN:,} more: --json has all of them")
+    counts = ", ".join(f"{number:,} {name}" for name, number in plan.counts().items() if number)
+    click.echo(f"{len(plan.documents):,} documents ({size(plan.size_bytes)}) at {when(plan.at)}: {counts}")
+    if not plan.compared:
+        click.echo("not compared with the live buckets")
+
+
+def _row(planned: "PlannedDocument") -> tuple[str, ...]:
+    version = planned.version
+    name = f"{version.bucket}/{version.key}".encode("unicode_escape").decode() if not version.key.isprintable() else ""
+    change = planned.change if planned.certain else f"{planned.change}; may have been deleted by then"
+    return name or f"{version.bucket}/{version.key}", size(version.size_bytes), when(version.modified_at), change
+
+
+def _tell(answer: dict[str, Any]) -> None:
+    match answer:
+        case {"restored": restored}:
+            click.echo(f"{len(restored):,} documents are current again, each as a new version")
+        case {"manifest": manifest}:
+            click.echo(f"they are beside {manifest}, which maps names to keys")
+        case {"links": links}:
+            for link in links:
+                click.echo(f"{link['key']!r} until {link['expires_at']}: {link['url']}")
+        case _:
+            click.echo("a plan: nothing was written")

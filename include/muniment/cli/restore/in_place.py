@@ -1,0 +1,140 @@
+"""What the commands for parts of a database have in common: the two servers, the plan's file, the approval."""
+
+import getpass
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muniment.cli.session import Session
+from muniment.ports import utc_now
+
+if TYPE_CHECKING:
+    from muniment.adapters.postgres.server import PostgresServer
+    from muniment.adapters.site.site import Side
+    from muniment.domain.approval import Approval
+    from muniment.domain.firm.firm import Firm
+    from muniment.domain.record import Record
+
+_STAGING_ID = re.compile(r"\d{8}T\d{9}Z")
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+type Decorated = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """``at``: the instant that the staged one was recovered to, where its record tells."""
+
+    firm: "Firm"
+    staged: "PostgresServer"
+    live: "PostgresServer"
+    source: str
+    at: datetime | None
+
+
+staged_option = click.option(
+    "--staged",
+    required=True,
+    metavar="STAGED",
+    help="A staging's id (muniment staging list), or libpq's connection string of a restored copy, without a password.",
+)
+
+
+def plan_options(command: Decorated) -> Decorated:
+    """The two ways of everything that changes what is live: a plan into a file, and that file carried out."""
+    for option in (
+        click.option("--approved-by", metavar="NAME", help="One of restore.approvers, and not who asked for it."),
+        click.option("--apply", "apply_path", type=_FILE, help="Carry out the plan in this file."),
+        click.option("--by", metavar="NAME", help="Who asks for it. Default: the user of this machine."),
+        click.option("--plan", "plan_path", type=_FILE, help="Write the plan into this new file."),
+    ):
+        command = option(command)
+    return command
+
+
+def open_servers(session: Session, firm_id: str, side: "Side", staged: str) -> Servers:
+    """Both, after the live one has been found to be the firm's own, as its vault has it."""
+    from muniment.adapters.postgres.server import PostgresServer
+    from muniment.domain.secret import Secret
+    from muniment.runbooks.identity import prove_cluster, prove_vault
+
+    site = session.site(firm_id)
+    prove_cluster(site, prove_vault(site.vault(side)).system_identifier)
+    conninfo, source, at = _staged(staged)
+    copy = PostgresServer(firm_id, Secret(conninfo), site.firm.cluster.database)
+    return Servers(site.firm, copy, site.postgres, source, at)
+
+
+def _staged(staged: str) -> tuple[str, str, datetime | None]:
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    from muniment.runbooks.drill.restore import scratch_root
+    from muniment.runbooks.staging.lifetime import find_staging
+
+    if _STAGING_ID.fullmatch(staged):
+        record = find_staging(scratch_root(), staged).record()
+        assert record is not None
+        at = record.documents.at if record.documents else record.reached_at
+        return record.connection.conninfo, f"staging {staged}", at
+    try:
+        told = conninfo_to_dict(staged)
+    except ProgrammingError:
+        message = f"--staged {staged!r} is neither a staging's id nor a connection string"
+        raise click.UsageError(message) from None
+    if told.get("password"):
+        message = "--staged: arguments are everybody's to see: name a passfile instead of a password"
+        raise click.UsageError(message)
+    return staged, f"the cluster at {told.get('host', 'localhost')}:{told.get('port', 5432)}", None
+
+
+def asked_by(by: str | None) -> str:
+    return by or getpass.getuser()
+
+
+def require_one_way(asked: Mapping[str, Any], *ways: str) -> None:
+    """Of a command's ways to do something at most one; what carries out needs an approver."""
+    chosen = [way for way in ways if asked.get(way)]
+    if len(chosen) > 1:
+        names = ", ".join("--" + way.removesuffix("_path").replace("_", "-") for way in chosen)
+        message = f"one at a time: {names}"
+        raise click.UsageError(message)
+    if any(asked.get(way) for way in ("apply_path", "undo_path")) and not asked["approved_by"]:
+        message = "who approves it? Say --approved-by NAME"
+        raise click.UsageError(message)
+
+
+def approval_of(plan_sha256: str, approved_by: str) -> "Approval":
+    from muniment.domain.approval import Approval
+
+    return Approval(by=approved_by, at=utc_now(), plan_sha256=plan_sha256)
+
+
+def read_plan[D: "Record"](kind: type[D], path: Path) -> D:
+    from pydantic import ValidationError
+
+    try:
+        return kind.from_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        message = f"{path} is no such plan: {str(error).splitlines()[0]}"
+        raise click.UsageError(message) from None
+
+
+def write_new(path: Path, document: "Record") -> None:
+    """On the disk for good when this returns, and nobody else's to read."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(document.to_json())
+        file.flush()
+        os.fsync(descriptor)
+    folder = os.open(path.absolute().parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

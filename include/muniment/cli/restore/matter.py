@@ -1,0 +1,225 @@
+"""``muniment matter FIRM MATTER``."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from muniment.cli.output import say_json
+from muniment.cli.restore.documents import Instant
+from muniment.cli.restore.in_place import (
+    Servers,
+    approval_of,
+    asked_by,
+    open_servers,
+    plan_options,
+    read_plan,
+    require_one_way,
+    staged_option,
+    write_new,
+)
+from muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
+from muniment.ports import utc_now
+
+if TYPE_CHECKING:
+    from muniment.adapters.documents.source_bucket import SourceBucket
+    from muniment.domain.documents.recovery import DocumentRestorePlan
+    from muniment.domain.rows.matter_plan import BeforeImages, MatterPlan
+
+LONGEST_VALUE = 80
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(short_help="One matter as it was, back into the live database.")
+@firm_argument
+@click.argument("matter_id", metavar="MATTER")
+@staged_option
+@click.option("--at", type=Instant(), metavar="T", help="The documents' instant. Default: the staging's own.")
+@click.option("--only", multiple=True, metavar="TABLE:KEY", help="Only this row, and what it cannot do without.")
+@click.option("--exactly", is_flag=True, help="As it was and nothing else: what was added since is removed.")
+@click.option("--without-triggers", is_flag=True, help="The live tables' triggers are off while it is written.")
+@click.option("--mend-ledger", is_flag=True, help="The ledger is out of balance now, and this puts it right.")
+@click.option("--without-documents", is_flag=True, help="Rows alone.")
+@click.option("--values", is_flag=True, help="Show what the rows hold, then and now. The plan never has it.")
+@plan_options
+@click.option("--undo", "undo_path", type=_FILE, help="Take back what a restore wrote: the file that it kept.")
+@click.option("--keep", "keep_path", type=_FILE, help="Where what is overwritten is kept. Default: beside the plan.")
+@side_option
+@json_option
+@click.pass_obj
+def matter(session: Session, /, firm_id: str, matter_id: str, side: Any, *, as_json: bool, **asked: Any) -> None:
+    """Bring MATTER of FIRM back: its row and all that hangs on it, out of a staged copy, with its documents.
+
+    First the difference: what was deleted, changed or added since. A plan names the rows and is approved as it is; it
+    is applied in one transaction, or not at all where a row has changed meanwhile (exit code 4), and the ledger
+    balances before and after. What it overwrites is kept in a file of its own, so that it can be undone.
+
+    \b
+    What became of it?   muniment matter hudson 2026-00417 --staged 20261121T083000123Z --values
+    Plan it:             muniment matter hudson 2026-00417 --staged 20261121T083000123Z --plan plan.json
+    Two rows only:       … --only practice.notes:17 --only practice.notes:18 --plan plan.json
+    Do it:               … --apply plan.json --approved-by lead
+    Take it back:        … --undo plan.json.before --approved-by lead
+    """
+    require_one_way(asked, "plan_path", "apply_path", "undo_path")
+    servers = open_servers(session, firm_id, side, asked["staged"])
+    if asked["apply_path"] or asked["undo_path"]:
+        answer = _carry_out(session, servers, side, matter_id, asked)
+        say_json({"firm": firm_id, **answer}) if as_json else _tell(answer)
+        return
+    plan = _plan(session, servers, side, matter_id, asked)
+    if asked["plan_path"]:
+        write_new(asked["plan_path"], plan)
+    shown = _values(servers, plan) if asked["values"] else []
+    if as_json:
+        told = {"firm": firm_id, "plan": json.loads(plan.to_json()), "sha256": plan.sha256}
+        say_json(told | ({"values": shown} if asked["values"] else {}))
+        return
+    for line in plan.lines():
+        click.echo(line)
+    for row in shown:
+        _show(row)
+    click.echo(f"plan {plan.sha256[:12]}: nothing was written")
+
+
+def _plan(session: Session, servers: Servers, side: Any, matter_id: str, asked: dict[str, Any]) -> "MatterPlan":
+    from muniment.runbooks.rows.plan_matter import MatterRequest, plan_matter
+
+    at = _instant(session, servers, side, asked)
+    request = MatterRequest(
+        matter_id,
+        asked_by(asked["by"]),
+        source=servers.source,
+        at=at,
+        only=asked["only"],
+        exactly=asked["exactly"],
+        triggers="disabled" if asked["without_triggers"] else "fire",
+        mends_ledger=asked["mend_ledger"],
+    )
+    documents = None
+    if at is not None and not asked["without_documents"]:
+        documents = partial(_plan_documents, session, servers.firm.id, side, at)
+    return plan_matter(
+        servers.firm, request, staged=servers.staged, live=servers.live, clock=utc_now, documents=documents
+    )
+
+
+def _values(servers: Servers, plan: "MatterPlan") -> list[dict[str, Any]]:
+    from muniment.runbooks.rows.plan_matter import show_values
+
+    found = show_values(plan, staged=servers.staged, live=servers.live)
+    return [{"table": each.row.table, "key": each.row.key, "then": each.then, "live": each.live} for each in found]
+
+
+def _show(row: dict[str, Any]) -> None:
+    click.echo(f"{row['table']} {' '.join(row['key'])!r}")
+    for column in dict.fromkeys((*row["then"], *row["live"])):
+        then, live = (_shown(row[side], column) for side in ("then", "live"))
+        click.echo(f"  {column}: {then} → {live}")
+
+
+def _shown(values: dict[str, str | None], column: str) -> str:
+    """One line, whatever the value holds."""
+    if column not in values:
+        return "—"
+    value = values[column]
+    if value is None:
+        return "NULL"
+    return repr(value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}…")
+
+
+def _instant(session: Session, servers: Servers, side: Any, asked: dict[str, Any]) -> datetime | None:
+    from muniment.adapters.vault import catalog
+
+    at = asked["at"] or servers.at
+    if at is None or isinstance(at, datetime):
+        return at
+    vault = session.vault(servers.firm.id, side)
+    newest = next(catalog.latest_snapshots(vault), None) if at == "latest" else catalog.snapshot_head(vault, at)
+    return newest.taken_at if newest else None
+
+
+def _plan_documents(
+    session: Session, firm_id: str, side: Any, at: datetime, names: Sequence[str]
+) -> "DocumentRestorePlan":
+    from muniment.domain.documents.recovery import Selection
+    from muniment.runbooks.documents.restore_documents import plan_document_restore
+
+    vault = session.vault(firm_id, side)
+    selection = Selection(names=tuple(names))
+    return plan_document_restore(vault, selection=selection, at=at, live=_live_buckets(session, firm_id))
+
+
+def _live_buckets(session: Session, firm_id: str) -> "dict[str, SourceBucket]":
+    from muniment.adapters.documents.source_bucket import SourceBucket
+
+    site = session.site(firm_id)
+    return {place.bucket: SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents}
+
+
+def _carry_out(session: Session, servers: Servers, side: Any, matter_id: str, asked: dict[str, Any]) -> dict[str, Any]:
+    from muniment.runbooks.rows.write_rows import counts
+
+    if asked["undo_path"]:
+        images = _undo(servers, asked)
+        return {"undone": images.plan, **counts(images)}
+    from muniment.domain.rows.matter_plan import MatterPlan
+    from muniment.runbooks.rows.restore_matter import require_approval, restore_matter
+
+    plan = read_plan(MatterPlan, asked["apply_path"])
+    if (plan.firm, plan.matter) != (servers.firm.id, matter_id):
+        message = f"{asked['apply_path']} is a plan of matter {plan.matter} of {plan.firm}"
+        raise click.UsageError(message)
+    approval = approval_of(plan.sha256, asked["approved_by"])
+    require_approval(servers.firm, f"matter {plan.matter}", plan.sha256, plan.requested_by, approval)
+    documents = _restore_documents(session, plan, side)
+    kept = asked["keep_path"] or asked["apply_path"].with_name(f"{asked['apply_path'].name}.before")
+    images = restore_matter(
+        servers.firm,
+        plan,
+        approval=approval,
+        staged=servers.staged,
+        live=servers.live,
+        keep=partial(write_new, kept),
+    )
+    return {"matter": plan.matter, **counts(images), "documents_restored": documents, "kept": str(kept)}
+
+
+def _restore_documents(session: Session, plan: "MatterPlan", side: Any) -> int:
+    """Before the rows: each becomes a new version, which harms nobody should the rows be refused."""
+    from muniment.runbooks.documents.restore_documents import restore_in_place
+
+    if plan.documents is None:
+        return 0
+    with shown_progress() as progress:
+        vault, live = session.vault(plan.firm, side), _live_buckets(session, plan.firm)
+        return len(restore_in_place(vault, plan.documents, live=live, progress=progress))
+
+
+def _undo(servers: Servers, asked: dict[str, Any]) -> "BeforeImages":
+    from muniment.domain.rows.matter_plan import BeforeImages
+    from muniment.runbooks.rows.restore_matter import undo_matter
+
+    path = asked["undo_path"]
+    images = read_plan(BeforeImages, path)
+    return undo_matter(
+        servers.firm,
+        images,
+        asked_by=asked_by(asked["by"]),
+        approval=approval_of(images.sha256, asked["approved_by"]),
+        live=servers.live,
+        keep=partial(write_new, asked["keep_path"] or path.with_name(f"{path.name}.before")),
+    )
+
+
+def _tell(answer: dict[str, Any]) -> None:
+    rows = f"{answer['inserted']} rows inserted, {answer['updated']} updated, {answer['deleted']} deleted"
+    if "undone" in answer:
+        click.echo(f"restore {answer['undone']} is undone: {rows}")
+        return
+    click.echo(f"matter {answer['matter']} is live again: {rows}, {answer['documents_restored']} documents restored")
+    click.echo(f"what was overwritten is in {answer['kept']}: it holds the firm's data, keep it as such")

@@ -1,0 +1,290 @@
+"""A firm and its policy: what one YAML file in ``include/firms/`` and one in ``include/policies/`` say.
+
+Durations are ``timedelta`` and sizes are bytes in here; the files carry units. ``registry.py`` reads the files and
+reports every fault at once.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import time, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from muniment.domain.units import Bytes, Duration, Percent, WallClock
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """A pattern that can say in words what it wants."""
+
+    pattern: str
+    meaning: str
+
+    def __call__(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text, re.ASCII):
+            message = f"{text!r} is not {self.meaning}"
+            raise ValueError(message)
+        return text
+
+
+FirmId = Annotated[
+    str,
+    AfterValidator(
+        Spelling(r"[a-z][a-z0-9-]{1,38}", "an id: 2 to 39 lower-case letters, digits and hyphens, a letter first")
+    ),
+]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Region = Annotated[str, AfterValidator(Spelling(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, such as us-east-1"))]
+BucketName = Annotated[
+    str,
+    AfterValidator(
+        Spelling(
+            r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+            "a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens",
+        )
+    ),
+]
+# No alias: KMS keyrings compare key ARNs when they decrypt, and an alias can be moved to another key.
+KeyArn = Annotated[
+    str,
+    AfterValidator(
+        Spelling(
+            r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
+            "the ARN of a KMS key, such as arn:aws:kms:us-east-1:111122223333:key/… (an alias cannot decrypt)",
+        )
+    ),
+]
+ConnectionId = Annotated[
+    str, AfterValidator(Spelling(r"[A-Za-z0-9_.-]{1,200}", "a connection id: letters, digits, '_', '.' and '-'"))
+]
+
+
+def iana_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        message = f"{name!r} is not a time zone of the IANA database, such as America/Chicago"
+        raise ValueError(message) from None
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(iana_time_zone)]
+
+
+class Setting(BaseModel):
+    """Immutable and strict about names: a key we do not know is a mistake, not a comment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NightlyWindow(Setting):
+    start: WallClock = time(2, 0)
+    end: WallClock = time(4, 0)
+
+
+class BaseBackups(Setting):
+    full_on: Weekday = "sunday"
+    incremental: Annotated[bool, Field(strict=True)] = True
+    chain_limit: Annotated[int, Field(ge=1, le=60, strict=True)] = 7
+    """The most backups in a chain, its full one included."""
+    slice_size: Annotated[Bytes | None, Field(ge=16 * 2**20, le=256 * 2**20)] = None
+    """``None``: chosen from the cluster's size."""
+    zstd_level: Annotated[int, Field(ge=1, le=19, strict=True)] = 3
+    workers: Annotated[int, Field(ge=1, le=64, strict=True)] | None = None
+    """``None``: one a core."""
+
+
+class WalArchive(Setting):
+    wait: Annotated[Duration, Field(ge=timedelta(seconds=5), le=timedelta(hours=4))] = timedelta(minutes=10)
+    """How long verify_wal_checkpoint waits for the archiver."""
+    hole: Literal["full_backup", "fail"] = "full_backup"
+    """What a night does behind a new hole: begin anew with a full backup, or end until a person asks for one."""
+
+
+class ObjectLock(Setting):
+    mode: Literal["governance", "compliance", "none"] = "governance"
+
+
+class Documents(Setting):
+    shrink_limit: Percent = 20.0
+    """The share of current documents that may vanish between two nights before the chain stops."""
+    copies_at_once: Annotated[int, Field(ge=1, le=256, strict=True)] = 16
+
+
+class RecoveryClass(Setting):
+    name: Literal["demo", "small", "mid-size", "am-law-200", "am-law-100"]
+    rpo: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(hours=24))]
+    rto: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(hours=24))]
+
+
+class ControlTotalsPolicy(Setting):
+    """What is counted and summed in the live database and compared after a restore."""
+
+    tables: tuple[str, ...] = ()
+    sums: dict[str, str] = Field(default_factory=dict)
+    """name → ``schema.table.column``."""
+
+
+class DocumentReference(Setting):
+    """A column whose values name documents: by key, or whole as ``s3://bucket/key``. NULL names none."""
+
+    table: str
+    """``schema.table`` of ``cluster.database``."""
+    column: str
+    bucket: BucketName | None = None
+    """``None``: the key may lie in any of the firm's document buckets."""
+
+
+class DrillsPolicy(Setting):
+    """What a drill proves beyond the control totals. Each query runs read-only in the restored cluster."""
+
+    balances: dict[str, str] = Field(default_factory=dict)
+    """name → a query whose one number is 0 at any instant: a ledger that balances."""
+    smoke_queries: dict[str, str] = Field(default_factory=dict)
+    """name → a query whose one value is true."""
+    documents_opened: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 20
+    """How many PDF and DOCX files are opened, drawn by lot."""
+    sign_off_within: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=90))] = timedelta(days=14)
+    """How long a quarter's drill may wait for a reviewer before on-call is told."""
+
+
+class MatterLink(Setting):
+    """A reference without a foreign key: rows of ``table`` belong to the matter when they name one of its rows."""
+
+    table: str
+    columns: tuple[str, ...]
+    references: str
+    referenced_columns: tuple[str, ...]
+
+
+class MattersPolicy(Setting):
+    """What one matter is in the firm's database, for a restore of one of them."""
+
+    table: str | None = None
+    """``schema.table`` of ``cluster.database``; ``None``: this firm's restores do not know matters."""
+    key: str = "id"
+    """The column by which people name one."""
+    links: tuple[MatterLink, ...] = ()
+    shared: tuple[str, ...] = ()
+    """Tables whose rows belong to no matter, even where they name one."""
+
+
+class StagingPolicy(Setting):
+    ttl: Annotated[Duration, Field(ge=timedelta(minutes=10), le=timedelta(days=30))] = timedelta(hours=24)
+    """How long a restored cluster stands beside the live one before it is destroyed."""
+
+
+class Policy(Setting):
+    """One tier."""
+
+    tier: str
+    retention: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=3660))]
+    point_in_time_window: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=366))]
+    """Zero: nightly points only."""
+    minimum_verified_points: Annotated[int, Field(ge=1, le=366, strict=True)] = 3
+    nightly_window: NightlyWindow = NightlyWindow()
+    base_backups: BaseBackups = BaseBackups()
+    wal_archive: WalArchive = WalArchive()
+    object_lock: ObjectLock = ObjectLock()
+    documents: Documents = Documents()
+    recovery_class: RecoveryClass
+    audit_log: Annotated[Duration, Field(ge=timedelta(days=365), le=timedelta(days=3660))]
+    control_totals: ControlTotalsPolicy = ControlTotalsPolicy()
+    document_references: tuple[DocumentReference, ...] = ()
+    drills: DrillsPolicy = DrillsPolicy()
+    matters: MattersPolicy = MattersPolicy()
+    staging: StagingPolicy = StagingPolicy()
+
+
+AbsolutePath = Annotated[str, AfterValidator(Spelling(r"/.*[^/]", "an absolute path, without a slash at its end"))]
+
+
+class LiveHost(Setting):
+    """The cluster's own host, for a restore that goes live: the worker of the run is on it."""
+
+    data_directory: AbsolutePath | None = None
+    """``None``: this firm's restores end in staging."""
+    start: tuple[str, ...] = ()
+    """An argument list, such as ``[systemctl, start, postgresql]``; empty: PostgreSQL's own pg_ctl, with what the
+    live server has on its command line."""
+    stop: tuple[str, ...] = ()
+    queue: str | None = None
+    """The Celery or Edge queue of a worker on that host; ``None``: the region's queue leads there."""
+
+
+class Cluster(Setting):
+    connection: ConnectionId
+    """Airflow connection id (or ``AIRFLOW_CONN_…`` for the command)."""
+    database: str = "postgres"
+    """Where control totals and settings tables are read."""
+    system_identifier: Annotated[int, Field(ge=1, le=2**64 - 1)] | None = None
+    """``None``: taken from the first run, then held in firm.json."""
+    live: LiveHost = LiveHost()
+
+
+class DocumentBucket(Setting):
+    bucket: BucketName
+    region: Region
+
+
+class VaultPlace(Setting):
+    bucket: BucketName
+    region: Region
+    kms_key: KeyArn
+
+
+class Vaults(Setting):
+    primary: VaultPlace
+    replica: VaultPlace
+
+
+class Configuration(Setting):
+    env_files: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+
+
+class Notifier(Setting):
+    """Any Airflow notifier by its import path, with its arguments; tried in the order of the list."""
+
+    notifier: str
+    arguments: dict[str, str | int | bool | list[str]] = Field(default_factory=dict)
+
+
+class Contact(Setting):
+    """The person at the firm who hears what was done to the firm's live data."""
+
+    name: str | None = None
+    told_by: tuple[Notifier, ...] = ()
+
+
+class RestoreRules(Setting):
+    approvers: tuple[str, ...] = ()
+    """User names of Airflow's, and of the host for the command. Empty: nothing goes live."""
+    answer_within: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = timedelta(hours=4)
+    """No answer is a no."""
+
+
+class Firm(Setting):
+    """One customer."""
+
+    id: FirmId
+    name: str
+    tier: str
+    time_zone: TimeZone = "America/Chicago"
+    aws_connection: ConnectionId
+    cluster: Cluster
+    documents: tuple[DocumentBucket, ...] = ()
+    configuration: Configuration = Configuration()
+    vaults: Vaults
+    signing_key: KeyArn | None = None
+    """An asymmetric key (``SIGN_VERIFY``, ``ECC_NIST_P256``) that signs the evidence of drills."""
+    drill_reviewers: tuple[str, ...] = ()
+    """Who signs off a quarter's drill. Empty: nobody is waited for."""
+    on_call: tuple[Notifier, ...] = ()
+    contact: Contact = Contact()
+    restore: RestoreRules = RestoreRules()
+    policy: Policy
+    """The tier's policy with the firm's overrides applied."""

@@ -1,0 +1,85 @@
+"""When a firm's night begins: one stable minute of its own inside its window, in its own time zone.
+
+The minute comes from the firm's id, so that a thousand firms spread over their windows, and adding one moves no other.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from itertools import count
+from zoneinfo import ZoneInfo
+
+from muniment.domain.firm.firm import Firm, NightlyWindow
+
+_DAY_MIN = 24 * 60
+_WAL_EVERY = timedelta(minutes=5)
+# Eight hours after the nightly window's end a night is over; in the eight that follow none begins.
+_DRILLS_BEGIN_MIN = 8 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class NightlySchedule:
+    """Once a local day at ``at``."""
+
+    at: time
+    time_zone: str
+
+    @property
+    def cron(self) -> str:
+        return f"{self.at.minute} {self.at.hour} * * *"
+
+    def runs_after(self, instant: datetime) -> Iterator[datetime]:
+        """In UTC, without end. A time that the spring change skips comes an hour later by the new clock; one that the
+        autumn change repeats is taken once, the second time round: every local day has exactly one run."""
+        zone = ZoneInfo(self.time_zone)
+        first = instant.astimezone(zone).date() - timedelta(days=1)
+        for day in count():
+            run = _in_utc(datetime.combine(first + timedelta(days=day), self.at), zone)
+            if run > instant:
+                yield run
+
+
+def _in_utc(wall: datetime, zone: ZoneInfo) -> datetime:
+    # PEP 495: in a gap fold=0 reads the clock from before the change, in a fold fold=1 means the second time round.
+    earlier, later = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return max(earlier, later)
+
+
+def nightly_schedule(firm: Firm) -> NightlySchedule:
+    return NightlySchedule(_minute_within(firm.policy.nightly_window, firm.id), firm.time_zone)
+
+
+def _minute_within(window: NightlyWindow, firm_id: str) -> time:
+    """The window may span midnight; where it ends when it starts, it is one minute long."""
+    start, end = (clock.hour * 60 + clock.minute for clock in (window.start, window.end))
+    length = (end - start) % _DAY_MIN or 1
+    minute = (start + _stable_hash(firm_id) % length) % _DAY_MIN
+    return time(minute // 60, minute % 60)
+
+
+def drill_cron(firm: Firm) -> str:
+    """Once a month, in the firm's own time zone: a day that every month has, at an hour when no night is under way."""
+    stable = _stable_hash(f"{firm.id} drill")
+    end = firm.policy.nightly_window.end
+    minute = (end.hour * 60 + end.minute + _DRILLS_BEGIN_MIN + stable % _DRILLS_BEGIN_MIN) % _DAY_MIN
+    return f"{minute % 60} {minute // 60} {stable // _DAY_MIN % 28 + 1} * *"
+
+
+def wal_cron(firm: Firm) -> str:
+    """When new WAL goes to the replica vault: every five minutes, or twice in the firm's RPO where that is shorter.
+
+    The firms take turns within the interval.
+    """
+    minutes = max(1, int(min(_WAL_EVERY, firm.policy.recovery_class.rpo / 2).total_seconds()) // 60)
+    return "* * * * *" if minutes == 1 else f"{_stable_hash(firm.id) % minutes}-59/{minutes} * * * *"
+
+
+def shard_of(firm_id: str, shards: int) -> int:
+    """The DAG file that a firm's DAGs live in: it stays when other firms come and go."""
+    return _stable_hash(firm_id) % shards
+
+
+def _stable_hash(text: str) -> int:
+    """``hash()`` differs from process to process."""
+    return zlib.crc32(text.encode())

@@ -1,0 +1,146 @@
+"""The tables that a matter lies in, at both times: what they have in common, and what stands in a restore's way."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from muniment.domain.firm.firm import DocumentReference, Firm, MatterLink, MattersPolicy
+from muniment.domain.rows.difference import RowSets
+from muniment.domain.rows.foreign_keys import Catalogue, ForeignKey, Row, RowId, Rows, Table
+from muniment.domain.rows.writes import RowWrites
+from muniment.errors import InvalidConfiguration, TablesNotRestorable
+
+
+@dataclass(frozen=True)
+class MatterTables:
+    """``then`` and ``live``: both with the registry's links. A table may be in one of them alone."""
+
+    firm: str
+    then: Catalogue
+    live: Catalogue
+
+    @classmethod
+    def of(cls, firm: Firm, then: Catalogue, live: Catalogue) -> "MatterTables":
+        """Raises ``InvalidConfiguration`` with everything that the registry names and a database has not."""
+        policy = firm.policy.matters
+        faults = list(_faults(policy, then, "the staged database")) or list(_faults(policy, live, "the live database"))
+        if faults:
+            raise InvalidConfiguration(count=len(faults), faults="\n".join(faults))
+        links = [_link(link) for link in policy.links]
+        return cls(firm.id, *(each.with_links(links, shared=policy.shared) for each in (then, live)))
+
+    @cached_property
+    def common(self) -> Mapping[str, tuple[str, ...]]:
+        """Of each table at both times the columns that are written."""
+        return {
+            name: tuple(column for column in table.stored if column in set(self.live.tables[name].stored))
+            for name, table in self.then.tables.items()
+            if name in self.live.tables
+        }
+
+    def require(self, rows: Iterable[RowId]) -> None:
+        """Raises ``TablesNotRestorable`` where rows cannot be told apart, or have no table to go to."""
+        faults = [fault for name in sorted({name for name, _ in rows}) for fault in self._unusable(name)]
+        if faults:
+            raise TablesNotRestorable(firm=self.firm, count=len(faults), faults="\n".join(faults))
+
+    def _unusable(self, name: str) -> Iterator[str]:
+        then, live = self.then.tables.get(name), self.live.tables.get(name)
+        if not (live or then or Table("", "", "", (), ())).primary_key:
+            yield f"{name}: has no primary key, so its rows cannot be told apart"
+        elif live is None:
+            yield f"{name}: the live database has no such table any more"
+        elif then is not None and then.primary_key != live.primary_key:
+            yield f"{name}: its primary key was {', '.join(then.primary_key)}, now it is {', '.join(live.primary_key)}"
+
+    def faults(self, chosen: Iterable[RowId], sets: RowSets) -> Iterator[str]:
+        """Why chosen rows do not fit into their live tables."""
+        written = {row_id for row_id in chosen if row_id in sets.then}
+        coming = {name for name, _ in (row_id for row_id in written if row_id not in sets.now)}
+        for name in sorted({name for name, _ in written}):
+            then, live = self.then.tables[name], self.live.tables[name]
+            for column in then.stored:
+                if column not in live.types:
+                    yield f"{name}: column {column} is not there any more"
+                elif then.types[column] != live.types[column]:
+                    yield f"{name}: column {column} was {then.types[column]}, now it is {live.types[column]}"
+            for later in live.columns:
+                if name in coming and later.name not in then.types and not later.fills_itself and not later.is_computed:
+                    yield f"{name}: column {later.name} came since and may not be empty"
+
+    def notes(self, written: Iterable[str]) -> Iterator[str]:
+        for name in sorted(written):
+            live, then = self.live.tables[name], self.then.tables.get(name)
+            later = [column for column in live.stored if then is not None and column not in then.types]
+            if later:
+                yield f"{name}: what came since stays, or gets its default: {', '.join(later)}"
+            if live.triggers:
+                yield f"{name} has triggers: {', '.join(live.triggers)}"
+        for key in self.live.keys:
+            if not key.is_indexed and key.parent in set(written):
+                yield f"{key.child} ({', '.join(key.columns)}) has no index: finding what hangs on {key.parent} is slow"
+
+    def named_by(self, rows: Rows) -> Iterator[tuple[ForeignKey, list[tuple[str, ...]]]]:
+        """By each key the distinct values that ``rows`` name, where both sides have that key."""
+        by_table: dict[str, list[Row]] = {}
+        for (name, _), row in rows.items():
+            by_table.setdefault(name, []).append(row)
+        for name, found in by_table.items():
+            for key in self.live.parents.get(name, ()):
+                if key.parent in self.then.tables and set(key.columns) <= self.then.tables[name].types.keys():
+                    values = {value for row in found if (value := key.values(row)) is not None}
+                    if values:
+                        yield key, sorted(values)
+
+    def writes(self, sets: RowSets, chosen: Iterable[RowId]) -> RowWrites:
+        """What has to be written for these rows: the columns that both sides have."""
+        before = {row_id: sets.now[row_id] for row_id in chosen if row_id in sets.now}
+        after = {
+            row_id: {column: sets.then[row_id][column] for column in self.common[row_id[0]]}
+            for row_id in chosen
+            if row_id in sets.then
+        }
+        return RowWrites(before, after)
+
+
+def _link(link: MatterLink) -> ForeignKey:
+    name = f"matters.links: {link.table}"
+    return ForeignKey(name, link.table, link.columns, link.references, link.referenced_columns, is_link=True)
+
+
+def _faults(policy: MattersPolicy, catalogue: Catalogue, where: str) -> Iterator[str]:
+    if policy.table is None:
+        yield "policy.matters.table: is missing: which table has a row for each matter?"
+        return
+    yield from _lacking("matters", policy.table, [policy.key], catalogue, where)
+    for number, link in enumerate(policy.links):
+        path = f"matters.links[{number}]"
+        yield from _lacking(path, link.table, link.columns, catalogue, where)
+        yield from _lacking(path, link.references, link.referenced_columns, catalogue, where)
+    for name in policy.shared:
+        yield from _lacking("matters.shared", name, (), catalogue, where)
+
+
+def _lacking(path: str, name: str, columns: Sequence[str], catalogue: Catalogue, where: str) -> Iterator[str]:
+    table = catalogue.tables.get(name)
+    if table is None:
+        yield f"policy.{path}: {where} has no table {name}"
+        return
+    for column in columns:
+        if column not in table.types:
+            yield f"policy.{path}: {name} of {where} has no column {column}"
+
+
+def document_names(references: Iterable[DocumentReference], rows: Iterable[tuple[Table, Row]]) -> tuple[str, ...]:
+    """The documents that rows name: keys, or ``s3://bucket/key`` where the bucket is known."""
+    by_table: dict[str, list[DocumentReference]] = {}
+    for reference in references:
+        by_table.setdefault(reference.table, []).append(reference)
+    found: set[str] = set()
+    for table, row in rows:
+        for reference in by_table.get(table.name, ()):
+            value = row.get(reference.column)
+            if value:
+                known = reference.bucket is not None and not value.startswith("s3://")
+                found.add(f"s3://{reference.bucket}/{value}" if known else value)
+    return tuple(sorted(found))

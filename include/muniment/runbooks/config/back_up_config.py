@@ -1,0 +1,111 @@
+"""A firm's configuration, sealed in one object: ``.env`` files, secrets and settings tables of tonight."""
+
+import hashlib
+import stat
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from muniment.adapters.aws.secret_store import read_secret
+from muniment.adapters.postgres.table_export import export_tables
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.config.difference import Sources
+from muniment.domain.config.snapshot import Confidential, ConfigSnapshot, EnvFile, StoredSecret, Unreadable
+from muniment.domain.retention.rules import chain_locked_until
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import StoredFile
+from muniment.errors import AccessDenied, ConfigUnreadable, KeyUnusable, ObjectMissing
+from muniment.ports import Clock
+from muniment.runbooks.identity import prove_primary
+
+
+def back_up_config(site: Site, *, config_id: str, clock: Clock) -> StoredFile:
+    """What was stored. Run again it is only read, whatever the configuration is by then.
+
+    Raises ``ConfigUnreadable``, which names every source that is not there or may not be read, and stores nothing then.
+    """
+    prove_primary(site)
+    with site.postgres.exclusively():
+        key = keys.config(config_id)
+        if site.primary.head(key):
+            return _stored(site.primary, key)
+        now = clock()
+        snapshot = _gather(site, config_id, now)
+        return site.primary.put_sealed(key, snapshot.to_json(), locked_until=chain_locked_until(site.policy, now))
+
+
+def read_config(vault: Vault, config_id: str) -> ConfigSnapshot:
+    """Raises ``ObjectMissing`` where there is none, ``ObjectDamaged`` where it does not decrypt."""
+    return ConfigSnapshot.from_json(vault.get_sealed(keys.config(config_id)))
+
+
+def _stored(vault: Vault, key: str) -> StoredFile:
+    message = vault.get(key)
+    return StoredFile(
+        key=key,
+        size_bytes=len(vault.unseal(key, message)),
+        stored_bytes=len(message),
+        sha256=hashlib.sha256(message).hexdigest(),
+    )
+
+
+def _gather(site: Site, config_id: str, now: datetime) -> ConfigSnapshot:
+    found = read_sources(site)
+    if found.faults:
+        faults = "\n".join(f"  {fault}" for fault in found.faults)
+        raise ConfigUnreadable(firm=site.firm.id, count=len(found.faults), faults=faults)
+    return ConfigSnapshot(
+        id=config_id,
+        firm=site.firm.id,
+        taken_at=now,
+        env_files=found.env_files,
+        secrets=found.secrets,
+        tables=found.tables,
+    )
+
+
+def read_sources(site: Site) -> Sources:
+    """All that the firm's file names, as it is now; what cannot be read is among its faults."""
+    faults: list[str] = []
+    named = site.firm.configuration
+    env_files = tuple(_readable(map(_read_env_file, named.env_files), faults))
+    secrets = tuple(_readable((_read_secret(site, name) for name in named.secrets), faults))
+    tables = tuple(_readable(export_tables(site.postgres, named.tables), faults)) if named.tables else ()
+    return Sources(env_files, secrets, tables, tuple(faults))
+
+
+def _readable[T](answers: Iterable[T | Unreadable], faults: list[str]) -> Iterator[T]:
+    for answer in answers:
+        if isinstance(answer, Unreadable):
+            faults.append(answer.reason)
+        else:
+            yield answer
+
+
+def _read_env_file(name: str) -> EnvFile | Unreadable:
+    """Where the worker runs; a relative path begins in its working folder."""
+    path = Path(name)
+    try:
+        status, content = path.stat(), path.read_bytes()
+    except OSError as error:
+        return Unreadable(f"file {name}: {error.strerror}")
+    return EnvFile(
+        path=name,
+        mode=stat.S_IMODE(status.st_mode),
+        modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+        content=Confidential(content),
+    )
+
+
+def _read_secret(site: Site, name: str) -> StoredSecret | Unreadable:
+    """In the region that its ARN names, or in the primary vault's."""
+    region = name.split(":")[3] if name.startswith("arn:") else site.primary.region
+    try:
+        return read_secret(site.clients("secretsmanager", region), name)
+    except ObjectMissing:
+        return Unreadable(f"secret {name}: not there")
+    except AccessDenied as denied:
+        return Unreadable(f"secret {name}: {denied.facts['reason']}")
+    except KeyUnusable as unusable:
+        return Unreadable(f"secret {name}: {unusable.what}")

@@ -1,0 +1,32 @@
+"""A firm's configuration of one night beside the one of now: what was added, changed, removed. No value leaves it."""
+
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.config.difference import (
+    ConfigDifference,
+    env_file_differences,
+    secret_differences,
+    table_differences,
+)
+from muniment.ports import Clock
+from muniment.runbooks.config.back_up_config import read_config, read_sources
+from muniment.runbooks.identity import prove_cluster, prove_vault
+
+
+def compare_config(site: Site, *, vault: Vault | None = None, config_id: str, clock: Clock) -> ConfigDifference:
+    """Reads only; ``vault`` is the primary one unless another is given. What is named now and cannot be read is told
+    beside the rest. Raises ``WrongVault``, ``WrongCluster``, ``ObjectMissing`` where there is no such night."""
+    vault = vault or site.primary
+    mark = prove_vault(vault)
+    prove_cluster(site, mark.system_identifier)
+    then, now = read_config(vault, config_id), read_sources(site)
+    return ConfigDifference(
+        firm=then.firm,
+        config=then.id,
+        taken_at=then.taken_at,
+        compared_at=clock(),
+        env_files=tuple(env_file_differences(then.env_files, now.env_files)),
+        secrets=tuple(secret_differences(then.secrets, now.secrets)),
+        tables=tuple(table_differences(then.tables, now.tables)),
+        unreadable=now.faults,
+    )

@@ -1,0 +1,74 @@
+"""Do documents open? A sample of those that somebody restored, by one parser for each kind of file."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import docx
+import pypdf
+
+from muniment.domain.drill.rules import sampled
+from muniment.domain.evidence import Check
+from muniment.domain.vault.registers import DocumentVersion
+from muniment.errors import Damaged
+
+NAMED_AT_MOST = 5
+
+
+class Openable(Protocol):
+    def read(self, version: DocumentVersion) -> bytes:
+        """Raises ``Damaged`` where they are not the registered bytes."""
+        ...
+
+
+def opened_checks(documents: Openable, there: Sequence[DocumentVersion], *, sample: int, seed: int) -> Iterator[Check]:
+    """One for each kind of file that we have a parser for: a sample of ``there``, drawn by the seed."""
+    for suffix, parser in PARSERS.items():
+        chosen = sampled(
+            there,
+            size=sample,
+            seed=seed,
+            wanted=lambda version: version.key.lower().endswith(suffix),  # noqa: B023
+        )
+        yield _opened(documents, suffix, chosen, parser)
+
+
+def _opened(
+    documents: Openable, suffix: str, chosen: tuple[DocumentVersion, ...], parse: Callable[[bytes], str]
+) -> Check:
+    faults = [fault for version in chosen if (fault := _fault(documents, version, parse))]
+    count = f"{len(chosen) - len(faults)} of {len(chosen)}"
+    return Check(
+        name=f"{suffix[1:].upper()} files opened",
+        expected=f"{len(chosen)} of {len(chosen)}",
+        found="; ".join((count, *faults[:NAMED_AT_MOST])),
+        passed=not faults,
+    )
+
+
+def _fault(documents: Openable, version: DocumentVersion, parse: Callable[[bytes], str]) -> str | None:
+    try:
+        fault = parse(documents.read(version))
+    except Damaged as damage:
+        fault = damage.what
+    return f"{version.key}: {fault}" if fault else None
+
+
+def pdf_fault(content: bytes) -> str:
+    """What pypdf says against this file; empty where it reads every page's text."""
+    try:
+        pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages]
+    except Exception as error:  # a parser of damaged files raises what the damage happens to lead to
+        return f"{type(error).__name__}: {error}"
+    return "" if pages else "it has no page"
+
+
+def docx_fault(content: bytes) -> str:
+    try:
+        docx.Document(io.BytesIO(content))
+    except Exception as error:  # zipfile, zlib and lxml raise through python-docx as they like
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+PARSERS: Mapping[str, Callable[[bytes], str]] = {".pdf": pdf_fault, ".docx": docx_fault}

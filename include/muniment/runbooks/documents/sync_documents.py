@@ -1,0 +1,188 @@
+"""Every document version that is new comes into the vault, and a list says what was current at one instant.
+
+The instant is S3's own: the next whole second of the clock that dates the versions, whatever the worker's clock says.
+The listing begins after it, and what is dated later is left for the next night; so documents that change while it runs
+make no half-truth.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
+
+from pydantic import TypeAdapter
+
+from muniment.adapters.concurrency import at_once
+from muniment.adapters.documents.copies import DocumentCopies
+from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.documents.sync import (
+    SourceState,
+    SourceVersion,
+    SyncPlan,
+    deletions,
+    plan_sync,
+    state_at,
+    suspicious,
+)
+from muniment.domain.retention.rules import chain_locked_until
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion
+from muniment.errors import DocumentsArchived, ObjectArchived, SourceShrank
+from muniment.ports import Clock, Progress, Silent
+from muniment.runbooks.identity import prove_primary
+
+type Sources = Mapping[str, SourceBucket]
+
+NAMED_AT_MOST = 50
+
+
+def sync_documents(
+    site: Site,
+    *,
+    snapshot_id: str,
+    accept_shrink: bool = False,
+    clock: Clock,
+    progress: Progress | None = None,
+) -> DocumentSnapshot:
+    """The registered snapshot. Run again it is only read; after a crash, what was copied is not copied again.
+
+    Raises ``SourceShrank`` where more documents vanished or were overwritten than the policy allows: their new versions
+    are in the vault by then, which harms nothing, but no snapshot names them. ``DocumentsArchived`` names what cannot
+    be copied, ``SourceChanged`` a version that went away meanwhile. ``clock`` is every runbook's; here S3's own counts.
+    """
+    prove_primary(site)
+    with site.postgres.exclusively():
+        if site.primary.head(keys.document_snapshot(snapshot_id)):
+            return catalog.find_snapshot(site.primary, snapshot_id)
+        return _sync(site, snapshot_id, accept_shrink, progress or Silent())
+
+
+def _sync(site: Site, snapshot_id: str, accept_shrink: bool, progress: Progress) -> DocumentSnapshot:
+    sources = {
+        place.bucket: SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents
+    }
+    previous = catalog.latest_snapshot(site.primary)
+    state, there = _look(site.primary, sources, previous)
+    plan = plan_sync(state, previous, there, site.policy)
+    copies = DocumentCopies(sources, site.primary, site.policy, state.taken_at)
+    entries = _carry_out(plan, copies, site.policy.documents.copies_at_once, progress)
+    if copies.read_back:
+        progress.note(
+            "new documents read once, because the store gave no SHA-256 of their copies: "
+            f"{len(copies.read_back):,}, {sum(copies.read_back):,} bytes"
+        )
+    if not accept_shrink:
+        _refuse_shrunken(site, state, previous)
+    snapshot = _snapshot(site.firm.id, snapshot_id, state, previous, plan, entries)
+    _register(site, snapshot)
+    return snapshot
+
+
+def _look(vault: Vault, sources: Sources, previous: DocumentSnapshot | None) -> tuple[SourceState, dict[str, int]]:
+    """The sources at one instant, and what the vault has; both listed at the same time."""
+    with ThreadPoolExecutor(1, "list-vault") as pool:
+        listing = pool.submit(lambda: {item.key: item.size_bytes for item in vault.list(keys.DOCUMENT_OBJECTS)})
+        taken_at = next_instant(vault, sources.values())
+        histories = chain.from_iterable(source.histories() for source in sources.values())
+        state = state_at(taken_at, histories, previous.taken_at if previous else None)
+        return state, listing.result()
+
+
+def next_instant(vault: Vault, sources: Iterable[SourceBucket]) -> datetime:
+    """A whole second that has just begun by the clock of every bucket's region. Whatever was stored before this was
+    called is dated before it; nothing that is stored from now on is, and no snapshot of it in the vault either."""
+    buckets = [*sources, SourceBucket(vault.bucket, vault.s3)]
+    instant = max(bucket.clock() for bucket in buckets) + timedelta(seconds=1)
+    for bucket in buckets:
+        bucket.wait_until(instant)
+    return instant
+
+
+def _carry_out(plan: SyncPlan, copies: DocumentCopies, workers: int, progress: Progress) -> dict[str, DocumentVersion]:
+    """An entry for each vault object that tonight's snapshot names."""
+    archived: list[SourceVersion] = []
+
+    def copy(version: SourceVersion) -> DocumentVersion | None:
+        try:
+            return copies.copy(version)
+        except ObjectArchived:
+            archived.append(version)
+            return None
+
+    do = partial(_each, workers=workers, progress=progress)
+    entries = chain(
+        plan.kept,
+        do("documents copied", copy, plan.to_copy),
+        do("documents found", copies.recognise, plan.to_recognise),
+        do("locks extended", copies.lock, plan.to_lock),
+    )
+    by_object = {entry.object: entry for entry in entries}
+    if archived:
+        raise DocumentsArchived(firm=copies.vault.firm, count=len(archived), documents="\n".join(_named(archived)))
+    return by_object
+
+
+def _each[T](
+    name: str, work: Callable[[T], DocumentVersion | None], items: tuple[T, ...], workers: int, progress: Progress
+) -> Iterator[DocumentVersion]:
+    """What ``work`` makes of each, many at once."""
+    if not items:
+        return
+    with progress.step(name, len(items), "objects") as step:
+        for entry in at_once(work, items, workers):
+            step.advance(1)
+            if entry is not None:
+                yield entry
+
+
+def _named(versions: list[SourceVersion]) -> Iterator[str]:
+    """One a line; spelled as Python does, for a key may hold a line's end."""
+    for version in versions[:NAMED_AT_MOST]:
+        yield f"  {version.bucket}/{version.key} (version {version.version_id})".encode("unicode_escape").decode()
+    if len(versions) > NAMED_AT_MOST:
+        yield f"  and {len(versions) - NAMED_AT_MOST} more"
+
+
+def _refuse_shrunken(site: Site, state: SourceState, previous: DocumentSnapshot | None) -> None:
+    found = suspicious(state, previous, site.policy)
+    if found and previous:
+        raise SourceShrank(
+            firm=site.firm.id,
+            shrunk=found,
+            snapshot=previous.id,
+            was=found.was,
+            now=found.now,
+            limit=f"{site.policy.documents.shrink_limit:g} %",
+        )
+
+
+def _snapshot(
+    firm: str,
+    snapshot_id: str,
+    state: SourceState,
+    previous: DocumentSnapshot | None,
+    plan: SyncPlan,
+    entries: Mapping[str, DocumentVersion],
+) -> DocumentSnapshot:
+    return DocumentSnapshot(
+        id=snapshot_id,
+        firm=firm,
+        taken_at=state.taken_at,
+        previous=previous.id if previous else None,
+        documents=tuple(entries[version.object] for version in state.current),
+        superseded=tuple(entries[version.object] for version in plan.superseded),
+        deleted=tuple(deletions(state, previous)),
+    )
+
+
+def _register(site: Site, snapshot: DocumentSnapshot) -> None:
+    """Last: every object that it names has been read back."""
+    site.primary.put_sealed(
+        keys.document_snapshot(snapshot.id),
+        TypeAdapter(DocumentSnapshot).dump_json(snapshot),
+        locked_until=chain_locked_until(site.policy, snapshot.taken_at),
+    )

@@ -1,0 +1,35 @@
+"""A drill's question to rows and documents: do they name each other?
+
+Rows were recovered to one position, a snapshot is of an instant near it. What came in between, or went, is in the next
+snapshot; behind the newest one only the live buckets know what is younger than it.
+"""
+
+from muniment.adapters.documents.cover import neighbours
+from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.evidence import Check
+from muniment.domain.vault.registers import DocumentSnapshot
+from muniment.errors import MunimentError
+from muniment.runbooks.documents.check_references import check_references, younger_documents
+
+
+def reference_checks(site: Site, vault: Vault, server: PostgresServer, snapshot: DocumentSnapshot) -> tuple[Check, ...]:
+    """``server`` was recovered to a position between ``snapshot`` and the one after it."""
+    references = site.policy.document_references
+    names = {(version.bucket, version.key) for version in snapshot.documents}
+    _, later = neighbours(vault, snapshot.taken_at)
+    following = catalog.find_snapshot(vault, later.id) if later else None
+    if following is not None:
+        names |= {(version.bucket, version.key) for version in following.versions}
+    checks = check_references(server, references, names).checks
+    if following is not None or all(check.passed for check in checks):
+        return checks
+    try:
+        live = [SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents]
+        younger = set(younger_documents(live, snapshot.taken_at))
+    except MunimentError:
+        return checks  # a drill does not need the live buckets: then what is not known is not there
+    return check_references(server, references, names | younger).checks

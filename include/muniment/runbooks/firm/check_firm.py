@@ -1,0 +1,179 @@
+"""May a backup of this firm start? Everything that stands in its way, at once, each with its remedy."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from muniment.adapters.aws.errors import store_errors
+from muniment.adapters.aws.key_probe import key_fault
+from muniment.adapters.postgres.server_facts import read_server_facts, replication_fault
+from muniment.adapters.site.site import Side, Site
+from muniment.adapters.vault.bucket import missing_protections, store_time
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.finding import Finding
+from muniment.domain.firm.firm import DocumentBucket
+from muniment.domain.firm.readiness import clock_findings, server_findings, space_findings
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import FirmMark
+from muniment.errors import AccessDenied, CheckFailed, KeyUnusable, ObjectMissing
+from muniment.ports import Clock
+from muniment.runbooks.identity import replica_away
+from muniment.runbooks.vault.create_vaults import LOST, SIDES, Marks, lost_vault, prove_marks
+
+type Check = Callable[[], Iterator[Finding]]
+
+RUN_DIR = Path(".muniment")
+
+
+def require_ready(site: Site, *, clock: Clock) -> tuple[Finding, ...]:
+    """The warnings. Raises ``CheckFailed`` with every finding where one of them stops a backup."""
+    findings = check_firm(site, clock=clock)
+    if any(finding.severity == "stop" for finding in findings):
+        raise CheckFailed(firm=site.firm.id, findings="\n".join(map(str, findings)))
+    return findings
+
+
+def check_firm(site: Site, *, clock: Clock, run_dir: Path = RUN_DIR) -> tuple[Finding, ...]:
+    """Writes nothing. Raises ``WrongCluster`` or ``WrongVault`` before it looks at anything else, and whatever is
+    transient; everything else is a finding."""
+    try:
+        marks = prove_marks(site)
+    except AccessDenied:
+        # S3 refuses a signature made by a wrong clock, and its answer to HEAD does not say why.
+        if wrong := tuple(_clocks(site, clock())):
+            return wrong
+        raise
+    return tuple(finding for check in _checks(site, marks, clock, run_dir) for finding in _found(check))
+
+
+def _checks(site: Site, marks: Marks, clock: Clock, run_dir: Path) -> Iterator[Check]:
+    yield lambda: _clocks(site, clock())
+    yield lambda: _server(site, marks["primary"])
+    yield lambda: _replication(site)
+    for side in SIDES:
+        yield partial(_vault, site, side, marks) if side in marks else partial(_away, site)
+    for side in marks:
+        yield partial(_key, site, site.vault(side))
+    for place in site.firm.documents:
+        yield partial(_documents, site, place)
+    for name in site.firm.configuration.env_files:
+        yield partial(_env_file, Path(name))
+    for name in site.firm.configuration.secrets:
+        yield partial(_secret, site, name)
+    yield lambda: space_findings(str(run_dir), _free_bytes(run_dir))
+
+
+def _found(check: Check) -> list[Finding]:
+    """What we may not see is a finding too, and does not hide the others."""
+    try:
+        return list(check())
+    except (AccessDenied, KeyUnusable, ObjectMissing) as refused:
+        return [Finding(refused.what, refused.hint.format(**refused.facts))]
+
+
+def _clocks(site: Site, worker: datetime) -> Iterator[Finding]:
+    server = site.postgres.row("SELECT clock_timestamp() AS now")["now"]
+    yield from clock_findings({"this worker": worker, "PostgreSQL": server, "S3": store_time(site.primary)})
+
+
+def _server(site: Site, mark: FirmMark | None) -> Iterator[Finding]:
+    totals, configuration = site.policy.control_totals, site.firm.configuration
+    facts = read_server_facts(site.postgres, (*totals.tables, *configuration.tables), totals.sums.values())
+    yield from server_findings(facts, site.policy, mark.created_at if mark else None)
+
+
+def _replication(site: Site) -> Iterator[Finding]:
+    if fault := replication_fault(site.postgres):
+        yield Finding(
+            f"the streaming replication protocol cannot be used: {fault}",
+            "ALTER ROLE … REPLICATION for the connection's role, and a line for `replication` in pg_hba.conf.",
+        )
+
+
+def _vault(site: Site, side: Side, marks: Marks) -> Iterator[Finding]:
+    vault = site.vault(side)
+    if marks[side] is None and lost_vault(site, marks):
+        yield Finding(
+            f"vault {vault.bucket} in {vault.region}: {LOST}",
+            f"find out who removed it; `muniment check {site.firm.id} --replace-lost-vault` makes it anew.",
+        )
+        return
+    if marks[side] is None:
+        yield Finding(
+            f"vault {vault.bucket} in {vault.region} is not made yet",
+            f"nothing to do: the firm's first `muniment backup {site.firm.id}` makes it.",
+        )
+        return
+    for protection, fault in missing_protections(vault):
+        place = {"bucket": vault.bucket, "region": vault.region, "key": vault.kms_key}
+        yield Finding(f"vault {vault.bucket}: {fault}", protection.remedy.format(**place))
+
+
+def _away(site: Site) -> Iterator[Finding]:
+    """A warning: the primary region's backup is worth having. Nothing can be sealed for the other one without the key
+    that stands in for its KMS."""
+    away, region = replica_away(site), site.replica.region
+    if away is not None:
+        yield Finding(
+            f"the second region does not answer: {away.what}",
+            f"look at the health of S3 and KMS in {region}; the night's recovery point is in the primary vault alone, "
+            "and the first night after the region is back brings it over.",
+            severity="warning",
+        )
+    if site.primary.head(keys.STAND_IN_PUBLIC) is None:
+        yield Finding(
+            f"there is no {keys.STAND_IN_PUBLIC} to stand in for the key of {region}",
+            "none until the region answers: the first night with both regions makes it.",
+        )
+
+
+def _key(site: Site, vault: Vault) -> Iterator[Finding]:
+    kms = site.clients("kms", vault.region)
+    if fault := key_fault(kms, vault.kms_key, vault.context("check_firm")):
+        yield Finding(*fault)
+
+
+def _documents(site: Site, place: DocumentBucket) -> Iterator[Finding]:
+    s3 = site.clients("s3", place.region)
+    try:
+        with store_errors("GetBucketVersioning", place.bucket):
+            status = s3.get_bucket_versioning(Bucket=place.bucket).get("Status")
+        with store_errors("ListObjectVersions", place.bucket):
+            s3.list_object_versions(Bucket=place.bucket, MaxKeys=1)
+    except ObjectMissing:
+        yield Finding(
+            f"document bucket {place.bucket} is not there",
+            "correct documents in the firm's file, or find out who deleted it.",
+        )
+        return
+    if status != "Enabled":
+        yield Finding(
+            f"document bucket {place.bucket} is not versioned",
+            f"`aws s3api put-bucket-versioning --bucket {place.bucket} --region {place.region} "
+            "--versioning-configuration Status=Enabled`.",
+        )
+
+
+def _env_file(path: Path) -> Iterator[Finding]:
+    if not path.is_file():
+        yield Finding(f"{path} is not there", "correct configuration.env_files in the firm's file.")
+    elif not os.access(path, os.R_OK):
+        yield Finding(f"{path} cannot be read by this user", "let the user that runs the backup read it.")
+
+
+def _secret(site: Site, name: str) -> Iterator[Finding]:
+    """Its value is asked for, because that is the right which the backup needs, and let go at once."""
+    try:
+        with store_errors("GetSecretValue", name, service="Secrets Manager"):
+            site.clients("secretsmanager", site.primary.region).get_secret_value(SecretId=name)
+    except ObjectMissing:
+        yield Finding(f"secret {name} is not there", "correct configuration.secrets in the firm's file.")
+
+
+def _free_bytes(folder: Path) -> int:
+    """Where the folder is not made yet, what the place has where it would be."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free

@@ -1,0 +1,48 @@
+"""Which documents belong to a restore: those of the database's instant, or of the nearest one before that is known."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from muniment.adapters.documents.cover import nearest_cover
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.documents.recovery import Selection, documents_at
+from muniment.domain.restore.plan import DocumentsToRestore
+from muniment.domain.vault.registers import Point
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDocuments:
+    """``uncertain`` may have been deleted at the instant: nothing recorded tells."""
+
+    documents: DocumentsToRestore | None
+    uncertain: int = 0
+
+
+def documents_of_point(vault: Vault, point: Point) -> FoundDocuments:
+    """The night's own: its register has counted them."""
+    taken_at = catalog.snapshot_head(vault, point.documents).taken_at
+    return FoundDocuments(
+        DocumentsToRestore(
+            at=taken_at, snapshot=point.documents, count=point.document_count, size_bytes=point.document_bytes
+        )
+    )
+
+
+def documents_by(vault: Vault, at: datetime) -> FoundDocuments:
+    """Exact between two nights that follow each other; else those of the last snapshot before ``at``, each uncertain:
+    what became of it since then no list tells."""
+    cover = nearest_cover(vault, at)
+    if cover is None:
+        return FoundDocuments(None)
+    recalled = list(documents_at(cover, Selection(), None))
+    return FoundDocuments(
+        DocumentsToRestore(
+            at=cover.at,
+            snapshot=cover.base.id,
+            following=cover.following.id if cover.following else None,
+            count=len(recalled),
+            size_bytes=sum(each.version.size_bytes for each in recalled),
+        ),
+        uncertain=sum(cover.at != at or not each.certain for each in recalled),
+    )

@@ -1,0 +1,295 @@
+"""Plans a restore from one vault alone: what comes back, from what, over what, and what will not be in it.
+
+Reads registers, listings and a few WAL segments, writes nothing. What cannot be reached is refused here, before
+anything else is fetched.
+"""
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from muniment.adapters.drill.records import drills
+from muniment.adapters.restore.records import rolled_back
+from muniment.adapters.site.site import Side
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.wal.archive import WalArchive
+from muniment.adapters.wal.fallback import EitherArchive
+from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
+from muniment.domain.firm.firm import Firm
+from muniment.domain.record import new_id
+from muniment.domain.recovery.backup_choice import Base, Choice, Instant, Restorable, Unreachable
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.estimate import estimate_s
+from muniment.domain.restore.plan import OtherTimeline, RestorePlan, WalToReplay
+from muniment.domain.restore.plan_text import left_out, left_out_of_documents
+from muniment.domain.vault.registers import Point, RecoveryWindow, WalRange
+from muniment.domain.wal.names import TimelineId
+from muniment.errors import (
+    Damaged,
+    MunimentError,
+    NothingToRestore,
+    ObjectDamaged,
+    ProgramMissing,
+    TargetUnreachable,
+)
+from muniment.ports import Clock
+from muniment.runbooks.identity import prove_vault
+from muniment.runbooks.restore.documents_of_plan import FoundDocuments, documents_by, documents_of_point
+from muniment.runbooks.restore.find_stop import StopFinder
+from muniment.runbooks.restore.place_tablespaces import ToldTablespaces, placed_tablespaces, told_tablespaces
+from muniment.runbooks.wal.read_wal import open_reader
+from muniment.runbooks.wal.search_wal import WalSearch
+from muniment.runbooks.wal.windows import timelines_of, windows_of
+
+
+def plan_restore(
+    vault: Vault,
+    firm: Firm,
+    target: RecoveryTarget,
+    *,
+    side: Side,
+    into: Path,
+    clock: Clock,
+    replaces: str | None = None,
+    other: Vault | None = None,
+) -> RestorePlan:
+    """``other`` is asked only where ``vault`` lacks WAL that leads there, or has it damaged; it need not answer.
+
+    Raises ``WrongVault``, ``NothingToRestore``, ``ObjectMissing`` for an unknown point, and ``TargetUnreachable``.
+
+    ``ProgramMissing`` where a time, a transaction or a name has to be looked up in WAL of a PostgreSQL that is not
+    installed here; the other targets are then planned without being looked up.
+    """
+    now = clock()
+    stock, found = _look_up(vault, other, target)
+    choice, documents, restorable = found.choice, _documents(stock, found), stock.restorable
+    history = choice.timeline if target.kind == "point" else restorable.timeline
+    chain, replay = choice.base.chain, _replay(stock, found)
+    fetch_bytes = sum(backup.stored_bytes for backup in chain)
+    fetch_bytes += documents.documents.size_bytes if documents.documents else 0
+    return RestorePlan(
+        id=new_id(now),
+        firm=firm.id,
+        made_at=now,
+        target=str(target),
+        settings=_settings(choice),
+        side=side,
+        vault=vault.bucket,
+        region=vault.region,
+        point=choice.base.point.id,
+        chain=tuple(backup.id for backup in chain),
+        server_version=choice.base.backup.server_version,
+        timeline=choice.timeline,
+        history=history,
+        serving=restorable.timelines.serving,
+        others=_others(restorable, history),
+        reaches_lsn=choice.stop.position if choice.stop.is_exact else None,
+        reaches_at=found.last_end,
+        replay=replay,
+        tablespaces=tuple(placed_tablespaces(choice.base.backup, found.tablespaces, into)),
+        documents=documents.documents,
+        config=(found.point or choice.base.point).config,
+        into=str(into),
+        replaces=replaces,
+        fetch_bytes=fetch_bytes + replay.stored_bytes,
+        space_needed_bytes=_space_needed(choice.base),
+        space_there_bytes=_space_there(into),
+        estimate_s=estimate_s(
+            drills(vault, damaged=lambda _: None), stored_bytes=fetch_bytes, segments=replay.segments
+        ),
+        left_out=_left_out(stock, found, documents),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stock:
+    """What one vault holds of one firm."""
+
+    vault: Vault
+    store: EitherArchive
+    own: frozenset[str]
+    """Names of files that no other vault has to lend."""
+    files: dict[str, StoredObject]
+    restorable: Restorable
+    damaged: tuple[ObjectDamaged, ...]
+    """Registers that cannot be read here: what they name is not chosen, and the plan says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """``at`` is the database's instant, for whatever has to match it; ``last_end`` its last transaction's.
+
+    ``point`` is the one that was asked for by its id: its documents and its configuration belong to it.
+    """
+
+    choice: Choice
+    last_end: datetime | None
+    at: datetime
+    point: Point | None
+    tablespaces: ToldTablespaces
+
+
+def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple[_Stock, _Found]:
+    stock = _take_stock(vault, None, target)
+    try:
+        return stock, _find(stock, target)
+    except (TargetUnreachable, Damaged) as refused:
+        if other is None:
+            raise
+        alone = refused
+    try:
+        both = _take_stock(vault, other, target)
+    except MunimentError as away:
+        raise _unasked(alone, away) from away
+    return both, _find(both, target)
+
+
+def _unasked(refused: TargetUnreachable | Damaged, away: MunimentError) -> MunimentError:
+    """What one vault cannot reach is out of reach only when the other one has been looked into."""
+    if isinstance(refused, Damaged):
+        return refused
+    reason = f"{refused.facts['reason']}; whether the other vault reaches it is not known: {away.what}"
+    return TargetUnreachable(**{**refused.facts, "reason": reason})
+
+
+def _take_stock(vault: Vault, other: Vault | None, target: RecoveryTarget) -> _Stock:
+    mark = prove_vault(vault)
+    home = WalArchive(vault, mark.system_identifier)
+    store = EitherArchive(home, WalArchive(other, mark.system_identifier) if other else None)
+    own, files = frozenset(home.files()), dict(store.files())
+    damaged: list[ObjectDamaged] = []
+    bases = _bases(vault, mark.system_identifier, damaged)
+    if not bases:
+        raise damaged[0] if damaged else NothingToRestore(bucket=vault.bucket, firm=vault.firm)
+    archive = store.archive(files, bases[0].backup.wal_segment_bytes)
+    timelines = timelines_of(store, archive, (base.backup for base in bases), rolled_back(vault))
+    restorable = Restorable(bases, archive, timelines, target.timeline)
+    return _Stock(vault, store, own, files, restorable, tuple(damaged))
+
+
+def _bases(vault: Vault, system_identifier: int, damaged: list[ObjectDamaged]) -> tuple[Base, ...]:
+    """Newest first. A point whose backups are not all registered here any more is none, and one that cannot be read
+    keeps nobody from the others."""
+    backups = {backup.id: backup for backup in catalog.registered_backups(vault, damaged=damaged.append)}
+    return tuple(
+        Base(point, tuple(backups[each] for each in point.chain))
+        for point in reversed(catalog.points(vault, damaged=damaged.append))
+        if point.system_identifier == system_identifier and all(each in backups for each in point.chain)
+    )
+
+
+def _find(stock: _Stock, target: RecoveryTarget) -> _Found:
+    point = catalog.find_point(stock.vault, target.value) if target.kind == "point" else None
+    known = KnownFacts(WalLedgers(stock.vault, stock.store.home.system_identifier))
+    with open_reader(stock.store, stock.restorable.archive) as reader:
+        finder = StopFinder(stock.restorable, WalSearch(reader, known), point)
+        try:
+            choice = finder.find(target)
+            if isinstance(choice, Unreachable):
+                raise _unreachable(stock, target, choice, finder)
+            last_end = finder.last_end(choice)
+        except ProgramMissing:
+            blind = finder.without_reading(target)
+            if blind is None:
+                raise
+            if isinstance(blind, Unreachable):
+                raise _unreachable(stock, target, blind, None) from None
+            choice, last_end = blind, None
+    at = _instant(stock, target, choice, last_end)
+    return _Found(choice, last_end, at, point, told_tablespaces(known, choice.segments))
+
+
+def _instant(stock: _Stock, target: RecoveryTarget, choice: Choice, last_end: datetime | None) -> datetime:
+    """Behind its last transaction a database stays what it is: until the target, or until the archive's end."""
+    match target.kind:
+        case "time":
+            return target.at
+        case "latest":
+            return max(filter(None, (last_end, stock.store.written_at(choice.segments[-1]))))
+        case "immediate":
+            return choice.base.backup.finished_at
+        case _:
+            return last_end or choice.base.backup.finished_at
+
+
+def _unreachable(
+    stock: _Stock, target: RecoveryTarget, why: Unreachable, finder: StopFinder | None
+) -> TargetUnreachable:
+    before = finder.last_instant(why.before) if finder and why.before else None
+    after = Instant(why.after.backup.stop_lsn, why.after.backup.finished_at) if why.after else None
+    backups = [base.backup for base in stock.restorable.bases]
+    windows = windows_of(stock.store, stock.restorable.archive, backups)
+    return TargetUnreachable(
+        firm=stock.vault.firm,
+        bucket=stock.vault.bucket,
+        target=target,
+        reason=why.reason,
+        before=before or "none",
+        after=after or "none",
+        windows="".join(f"\n  {_window(window)}" for window in windows) or " none",
+    )
+
+
+def _window(window: RecoveryWindow) -> str:
+    start, end = Instant(window.start_lsn, window.start_at), Instant(window.end_lsn, window.end_at)
+    return f"{start} to {end} on timeline {window.timeline}"
+
+
+def _others(restorable: Restorable, history: TimelineId) -> tuple[OtherTimeline, ...]:
+    seen = restorable.timelines.seen
+    return tuple(OtherTimeline(timeline=line, seen_at=seen[line]) for line in restorable.others(history))
+
+
+def _settings(choice: Choice) -> dict[str, str]:
+    """The timeline always by its number: ``latest`` would follow whatever appears in the archive meanwhile."""
+    return {
+        **choice.stop.settings,
+        "recovery_target_timeline": str(choice.timeline),
+        "recovery_target_action": "promote",
+    }
+
+
+def _replay(stock: _Stock, found: _Found) -> WalToReplay:
+    choice = found.choice
+    first, last = choice.segments[0], choice.segments[-1]
+    return WalToReplay(
+        wal=WalRange(timeline=last.timeline, first_segment=first.name, last_segment=last.name, through_lsn=last.end),
+        segments=len(choice.segments),
+        stored_bytes=sum(stock.files[segment.name].size_bytes for segment in choice.segments),
+        lent_segments=sum(segment.name not in stock.own for segment in choice.segments),
+        unread_segments=found.tablespaces.unread,
+    )
+
+
+def _documents(stock: _Stock, found: _Found) -> FoundDocuments:
+    if found.point is not None:
+        return documents_of_point(stock.vault, found.point)
+    return documents_by(stock.vault, found.at)
+
+
+def _left_out(stock: _Stock, found: _Found, documents: FoundDocuments) -> tuple[str, ...]:
+    return (
+        *left_out(found.choice, stock.restorable, found.last_end),
+        *left_out_of_documents(documents.documents, found.at, uncertain=documents.uncertain),
+        *(_passed_over(damage) for damage in stock.damaged),
+    )
+
+
+def _passed_over(damage: ObjectDamaged) -> str:
+    facts = damage.facts
+    return (
+        f"what only {facts['key']} leads to: it is damaged in {facts['bucket']};"
+        f" `muniment repair {facts['firm']}` brings it back"
+    )
+
+
+def _space_needed(base: Base) -> int:
+    """A chain needs room for its parts and for the result that is put together from them."""
+    return sum(backup.size_bytes for backup in base.chain) + (base.chain[0].size_bytes if len(base.chain) > 1 else 0)
+
+
+def _space_there(into: Path) -> int:
+    there = next(parent for parent in (into, *into.resolve().parents) if parent.exists())
+    return shutil.disk_usage(there).free

@@ -1,0 +1,240 @@
+"""One matter as it was, read from a staged cluster and compared row by row with what is live: the plan. Reads only."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.rows.reader import RowReader, reading
+from muniment.domain.documents.recovery import DocumentRestorePlan
+from muniment.domain.firm.firm import Firm
+from muniment.domain.record import new_id
+from muniment.domain.rows.difference import RowChange, RowSets, differences, requirements, with_requirements
+from muniment.domain.rows.foreign_keys import Catalogue, NoOrder, Row, RowId, Rows, Table, digest
+from muniment.domain.rows.matter_plan import MatterPlan, PlannedRow, Triggers, key_text
+from muniment.domain.rows.matter_tables import MatterTables, document_names
+from muniment.domain.rows.writes import phases
+from muniment.errors import InvalidConfiguration, NoSuchDocument, NoSuchMatter, TablesNotRestorable
+from muniment.ports import Clock
+from muniment.runbooks.rows.staged_copy import prove_copy
+
+type PlanDocuments = Callable[[Sequence[str]], DocumentRestorePlan]
+"""Names as the firm's rows have them (keys, or ``s3://bucket/key``) → what bringing them back would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatterRequest:
+    """What is asked for. ``only``: rows as ``table:key``; without any all that was deleted or changed since.
+
+    ``exactly``: what was added since goes as well. ``mends_ledger``: what is lost is why the ledgers do not balance.
+    """
+
+    matter: str
+    requested_by: str
+    source: str = "the staged cluster"
+    at: datetime | None = None
+    only: tuple[str, ...] = ()
+    exactly: bool = False
+    triggers: Triggers = "fire"
+    mends_ledger: bool = False
+
+
+def plan_matter(
+    firm: Firm,
+    request: MatterRequest,
+    *,
+    staged: PostgresServer,
+    live: PostgresServer,
+    clock: Clock,
+    documents: PlanDocuments | None = None,
+) -> MatterPlan:
+    """Raises ``WrongCluster``, ``InvalidConfiguration``, ``NoSuchMatter``, ``TablesNotRestorable``."""
+    identifier = prove_copy(firm, staged, live)
+    with reading(staged) as then, reading(live) as now:
+        found = _compare(firm, request, then, now)
+    chosen = found.choose(request)
+    found.require_restorable(chosen)
+    names = document_names(firm.policy.document_references, found.named_rows(chosen, request))
+    planned, notes = _documents(documents, names)
+    made_at = clock()
+    return MatterPlan(
+        id=new_id(made_at),
+        firm=firm.id,
+        database=live.database,
+        system_identifier=identifier,
+        matter=request.matter,
+        root=found.root[1],
+        source=request.source,
+        at=request.at,
+        made_at=made_at,
+        requested_by=request.requested_by,
+        rows=tuple(found.planned(change, chosen) for change in found.changes),
+        unchanged=len(found.sets.then.keys() & found.sets.now.keys())
+        - sum(change.change in ("changed", "arrived") for change in found.changes),
+        live_rows=live_digests(now.catalogue, found.sets.now),
+        triggers=request.triggers,
+        balances=tuple(firm.policy.drills.balances),
+        mends_ledger=request.mends_ledger,
+        notes=(*found.notes(chosen), *notes),
+        documents=planned,
+    )
+
+
+def live_digests(catalogue: Catalogue, rows: Rows) -> dict[str, dict[str, str]]:
+    """Of every stored column, those too that the staged cluster does not know."""
+    found: dict[str, dict[str, str]] = {}
+    for row_id in sorted(rows):
+        table = catalogue.tables[row_id[0]]
+        found.setdefault(table.name, {})[key_text(row_id[1])] = digest(rows[row_id], table.stored)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRow:
+    """Values of one row of a plan, for whoever may see them: of a changed one the columns that differ."""
+
+    row: PlannedRow
+    then: Row
+    live: Row
+
+
+def show_values(plan: MatterPlan, *, staged: PostgresServer, live: PostgresServer) -> Iterator[ShownRow]:
+    """What the plan does not hold, read from both servers now. Kept nowhere."""
+    with reading(staged) as then_reader, reading(live) as live_reader:
+        row_ids = [row.row_id for row in plan.rows]
+        then, now = (
+            reader.by_key(row_id for row_id in row_ids if row_id[0] in reader.catalogue.tables)
+            for reader in (then_reader, live_reader)
+        )
+    for row in plan.rows:
+        was, there = then.get(row.row_id, {}), now.get(row.row_id, {})
+        columns = row.columns or tuple(dict.fromkeys((*was, *there)))
+        yield ShownRow(
+            row,
+            {column: was[column] for column in columns if column in was},
+            {column: there[column] for column in columns if column in there},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Both sides of one matter, and what their tables allow."""
+
+    firm: Firm
+    root: RowId
+    sets: RowSets
+    changes: tuple[RowChange, ...]
+    tables: MatterTables
+
+    def choose(self, request: MatterRequest) -> frozenset[RowId]:
+        """What was asked for, and what that cannot do without."""
+        by_name = {f"{change.row[0]}:{key_text(change.row[1])}": change.row for change in self.changes}
+        unknown = [name for name in request.only if name not in by_name]
+        if unknown:
+            faults = "\n".join(f"--only {name}: no row of the matter differs there" for name in unknown)
+            raise InvalidConfiguration(count=len(unknown), faults=faults)
+        whole = ("deleted", "changed", "added", "arrived") if request.exactly else ("deleted", "changed")
+        asked = [by_name[name] for name in request.only] or [
+            change.row for change in self.changes if change.change in whole and not change.is_parent
+        ]
+        return with_requirements(asked, requirements(self.tables.live, self.sets, self.changes))
+
+    def require_restorable(self, chosen: frozenset[RowId]) -> None:
+        faults = list(self.tables.faults({change.row for change in self.changes if change.row in chosen}, self.sets))
+        if not faults:
+            try:
+                phases(self.tables.live, self.tables.writes(self.sets, chosen))
+            except NoOrder as ring:
+                faults = [f"{' → '.join(ring.ring)}: rows name each other in a ring, by columns that are never NULL"]
+        if faults:
+            raise TablesNotRestorable(firm=self.firm.id, count=len(faults), faults="\n".join(faults))
+
+    def named_rows(self, chosen: frozenset[RowId], request: MatterRequest) -> Iterator[tuple[Table, Row]]:
+        """The rows whose documents come back: the whole matter's, or only those of the rows that were asked for."""
+        for row_id in sorted(self.sets.hung):
+            if not request.only or row_id in chosen:
+                yield self.tables.then.tables[row_id[0]], self.sets.then[row_id]
+
+    def planned(self, change: RowChange, chosen: frozenset[RowId]) -> PlannedRow:
+        name, key = change.row
+        then, now = self.sets.then.get(change.row), self.sets.now.get(change.row)
+        return PlannedRow(
+            table=name,
+            key=key,
+            change=change.change,
+            columns=change.columns,
+            is_parent=change.is_parent,
+            chosen=change.row in chosen,
+            then_sha256=digest(then, self.tables.common[name]) if then is not None else None,
+            live_sha256=digest(now, self.tables.live.tables[name].stored) if now is not None else None,
+        )
+
+    def notes(self, chosen: frozenset[RowId]) -> Iterator[str]:
+        written = {name for name, _ in chosen}
+        yield from self.tables.notes(written)
+        if not self.firm.policy.drills.balances:
+            yield "the registry names no ledger (drills.balances): nothing proves that it balances"
+
+
+def _compare(firm: Firm, request: MatterRequest, then: RowReader, now: RowReader) -> _Found:
+    tables = MatterTables.of(firm, then.catalogue, now.catalogue)
+    then_on = RowReader(then.connection, tables.then)
+    now_on = RowReader(now.connection, tables.live)
+    root = _root(firm, request.matter, then_on, now_on)
+    hung = then_on.hanging_on(root)
+    tables.require(hung)
+    live_rows = now_on.hanging_on(now_on.by_key(hung))
+    tables.require(live_rows)
+    moved = then_on.by_key(row_id for row_id in live_rows.keys() - hung.keys() if row_id[0] in tables.then.tables)
+    parents = _parents_gone(tables, then_on, now_on, {**hung, **moved})
+    sets = RowSets({**hung, **moved, **parents}, live_rows, frozenset(hung), frozenset(parents))
+    return _Found(firm, next(iter(root)), sets, differences(sets, tables.common), tables)
+
+
+def _root(firm: Firm, matter: str, then: RowReader, now: RowReader) -> Rows:
+    policy = firm.policy.matters
+    found, still = (_named(reader, str(policy.table), policy.key, matter) for reader in (then, now))
+    if not found:
+        told = "; the live one has it" if still else ""
+        raise NoSuchMatter(firm=firm.id, matter=repr(matter), table=policy.table, key=policy.key, now=told)
+    if len(found) > 1:
+        fault = f"policy.matters.key: {len(found)} rows of {policy.table} have {policy.key} {matter!r}"
+        raise InvalidConfiguration(count=1, faults=fault)
+    return found
+
+
+def _named(reader: RowReader, table: str, column: str, value: str) -> Rows:
+    try:
+        with reader.connection.transaction():
+            return reader.where(reader.catalogue.tables[table], [column], [(value,)])
+    except psycopg.DataError:  # such as a word where numbers are
+        return {}
+
+
+def _parents_gone(tables: MatterTables, then: RowReader, now: RowReader, rows: Rows) -> Rows:
+    """Rows that these name, that are not among them, and that are live no more; and what they name in turn."""
+    gone: dict[RowId, Row] = {}
+    waiting: Rows = rows
+    while waiting:
+        new: dict[RowId, Row] = {}
+        for key, values in tables.named_by(waiting):
+            live = now.where(tables.live.tables[key.parent], key.referenced, values)
+            there = {key.target(row) for row in live.values()}
+            missing = [value for value in values if value not in there]
+            new |= then.where(tables.then.tables[key.parent], key.referenced, missing)
+        waiting = {row_id: row for row_id, row in new.items() if row_id not in rows and row_id not in gone}
+        gone |= waiting
+    return gone
+
+
+def _documents(plan: PlanDocuments | None, names: Sequence[str]) -> tuple[DocumentRestorePlan | None, tuple[str, ...]]:
+    if not names:
+        return None, ()
+    if plan is None:
+        return None, (f"its {len(names)} documents are left as they are: nothing was asked about them",)
+    try:
+        return plan(names), ()
+    except NoSuchDocument:
+        return None, (f"none of the {len(names)} documents that its rows name was there at that instant",)

@@ -1,0 +1,36 @@
+"""Right firm first, for whatever goes from a staged cluster into the live one."""
+
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.firm.firm import Firm
+from muniment.errors import WrongCluster
+
+# To the microsecond: two servers of one cluster never started together.
+_INSTANCE = "SELECT pg_postmaster_start_time()::text AS started"
+
+
+def prove_copy(firm: Firm, staged: PostgresServer, live: PostgresServer, expected: int | None = None) -> int:
+    """The system identifier of both: a restored cluster keeps its own. Raises ``WrongCluster``.
+
+    ``expected``: what firm.json, or a plan, says it is.
+    """
+    actual = prove_live(firm, live, expected)
+    found = staged.system_identifier()
+    if found != actual:
+        raise WrongCluster(firm=firm.id, connection="to the staged cluster", actual=found, expected=actual)
+    if staged.row(_INSTANCE) == live.row(_INSTANCE):
+        raise WrongCluster(
+            firm=firm.id,
+            connection="to the staged cluster",
+            actual="the live one itself",
+            expected=f"a copy of {actual}",
+        )
+    return actual
+
+
+def prove_live(firm: Firm, live: PostgresServer, expected: int | None = None) -> int:
+    """Raises ``WrongCluster``."""
+    actual = live.system_identifier()
+    for wanted in (expected, firm.cluster.system_identifier):
+        if wanted is not None and actual != wanted:
+            raise WrongCluster(firm=firm.id, connection=firm.cluster.connection, actual=actual, expected=wanted)
+    return actual

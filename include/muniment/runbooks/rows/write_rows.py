@@ -1,0 +1,137 @@
+"""Rows written into a live database in one transaction, between two readings of its ledgers, and read back."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import IsolationLevel
+
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.rows.reader import RowReader
+from muniment.adapters.rows.writer import RowWriter, StillNamed, begin_writing
+from muniment.domain.drill.rules import balance_check
+from muniment.domain.firm.firm import Firm
+from muniment.domain.rows.foreign_keys import NoOrder, Row, RowId, Rows
+from muniment.domain.rows.matter_plan import BeforeImages, WrittenRow, key_text
+from muniment.domain.rows.writes import RowWrites, phases
+from muniment.errors import AccessDenied, LedgerOutOfBalance, RowsRefused
+
+type Keep = Callable[[BeforeImages], object]
+"""Stores them for good; what it raises stops the restore."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSession:
+    """One open transaction. ``reader`` locks every row that it reads."""
+
+    firm: Firm
+    database: str
+    reader: RowReader
+
+    def carry_out(self, writes: RowWrites, header: BeforeImages, keep: Keep) -> BeforeImages:
+        """``header`` says what is restored; what comes back has the rows too, and was kept.
+
+        The ledgers were read before, while nothing was locked yet: that takes its time.
+        Raises ``LedgerOutOfBalance``, ``RowsRefused`` and, through ``writing``, what PostgreSQL refuses.
+        """
+        writer = RowWriter(self.reader)
+        tables = sorted({name for name, _ in writes.before.keys() | writes.after.keys()})
+        with writer.without_triggers(tables) if header.triggers == "disabled" else nullcontext():
+            writer.write(phases(self.reader.catalogue, self._only_changes(writes)))
+        self.require_balance("after")
+        written = self._read_back(writes)
+        images = header.model_copy(update={"rows": tuple(self._images(writes.before, written))})
+        keep(images)
+        return images
+
+    def _only_changes(self, writes: RowWrites) -> RowWrites:
+        """Of a row that stays only the columns that differ: an UPDATE then asks for no right that it does not need."""
+        after: dict[RowId, Row] = {}
+        for row_id, row in writes.after.items():
+            there = writes.before.get(row_id)
+            after[row_id] = (
+                row if there is None else {name: value for name, value in row.items() if value != there[name]}
+            )
+        return RowWrites(writes.before, after)
+
+    def require_balance(self, when: str) -> None:
+        """Raises ``LedgerOutOfBalance``."""
+        queries = self.firm.policy.drills.balances
+        failed = []
+        for name, query in queries.items():
+            # The query is the registry's own, written by whoever writes its policies.
+            found = self.reader.connection.execute(query.encode()).fetchone()
+            check = balance_check(name, None if found is None else str(next(iter(found.values()))))
+            failed += [] if check.passed else [f"{name} is {check.found}"]
+        if failed:
+            raise LedgerOutOfBalance(firm=self.firm.id, when=when, balances=", ".join(failed))
+
+    def _read_back(self, writes: RowWrites) -> Rows:
+        found = self.reader.by_key(writes.before.keys() | writes.after.keys())
+        for row_id in sorted(writes.before.keys() | writes.after.keys()):
+            wanted, there = writes.after.get(row_id), found.get(row_id)
+            name = f"{row_id[0]} {key_text(row_id[1])}"
+            if (wanted is None) != (there is None):
+                self._refuse(f"a trigger keeps {name} from {'going' if wanted is None else 'coming back'}")
+            other = [column for column, value in (wanted or {}).items() if there and there[column] != value]
+            if other:
+                self._refuse(f"a trigger sets other values in {name}: {', '.join(other)}")
+        return found
+
+    def _images(self, before: Rows, after: Rows) -> Iterator[WrittenRow]:
+        for row_id in sorted(before.keys() | after.keys()):
+            stored = self.reader.catalogue.tables[row_id[0]].stored
+            was, now = before.get(row_id), after.get(row_id)
+            yield WrittenRow(
+                table=row_id[0],
+                key=row_id[1],
+                before=None if was is None else {column: was[column] for column in stored},
+                after=None if now is None else {column: now[column] for column in stored},
+            )
+
+    def _refuse(self, reason: str) -> None:
+        raise RowsRefused(database=self.database, firm=self.firm.id, reason=reason)
+
+
+@contextmanager
+def writing(firm: Firm, live: PostgresServer, database: str) -> Iterator[WriteSession]:
+    """Committed at the end of the block; whatever is raised in it, nothing was written.
+
+    Raises ``ServerUnavailable`` also where a row stays locked by somebody else.
+    """
+    with live.connect(database) as connection, refusals(firm, database):
+        # Each statement sees what was committed before it: who held a lock on a row has changed what hangs on it.
+        connection.isolation_level = IsolationLevel.READ_COMMITTED
+        with connection.transaction():
+            reader = RowReader(connection, begin_writing(connection), locking=True)
+            yield WriteSession(firm, database, reader)
+
+
+@contextmanager
+def refusals(firm: Firm, database: str) -> Iterator[None]:
+    """What PostgreSQL refuses, without the values that its details quote."""
+    try:
+        yield
+    except StillNamed as named:
+        parent, child = (f"{row[0]} {key_text(row[1])}" for row in (named.row, named.by))
+        raise RowsRefused(database=database, firm=firm.id, reason=f"{child} names {parent}, which should go") from None
+    except NoOrder as found:
+        ring = f"{' → '.join(found.ring)} name each other in a ring, by columns that are never NULL"
+        raise RowsRefused(database=database, firm=firm.id, reason=ring) from None
+    except psycopg.errors.InsufficientPrivilege as denied:
+        place, reason = f"database {database}", denied.diag.message_primary
+        raise AccessDenied(service="PostgreSQL", operation="a restore", place=place, reason=reason) from None
+    except (psycopg.IntegrityError, psycopg.DataError, psycopg.InternalError, psycopg.ProgrammingError) as error:
+        said = error.diag.message_primary or type(error).__name__
+        raise RowsRefused(database=database, firm=firm.id, reason=said) from None
+
+
+def counts(images: BeforeImages) -> Mapping[str, int]:
+    """Rows inserted, updated and deleted."""
+    kinds = [(row.before is None, row.after is None) for row in images.rows]
+    return {
+        "inserted": kinds.count((True, False)),
+        "updated": kinds.count((False, False)),
+        "deleted": kinds.count((False, True)),
+    }

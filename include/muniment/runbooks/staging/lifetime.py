@@ -1,0 +1,148 @@
+"""Stagings of this machine: listed, extended, destroyed; and the keeper, who destroys one when its time is over."""
+
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from muniment.adapters.host.programs import PostgresPrograms, run_program
+from muniment.adapters.staging import isolation_launcher
+from muniment.adapters.staging.records import StagingFolder, staging_folders
+from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.restore.staging import Staging, parse_folder_name
+from muniment.errors import NoSuchStaging, StagingBusy
+from muniment.ports import Clock
+
+HALF_MADE_KEPT = timedelta(hours=24)
+"""What a killed run has fetched waits so long for the run that goes on with it."""
+
+POLL_S = 2.0
+
+
+def stagings(root: Path) -> list[Staging]:
+    """Those that are registered, oldest first."""
+    return [record for folder in staging_folders(root) if (record := folder.record()) is not None]
+
+
+def find_staging(root: Path, staging_id: str) -> StagingFolder:
+    """Raises ``NoSuchStaging``, also for one that is half-made."""
+    for folder in staging_folders(root):
+        record = folder.record()
+        if record is not None and record.id == staging_id:
+            return folder
+    raise NoSuchStaging(place=root / f"staging-…-{staging_id}")
+
+
+@dataclass(frozen=True, slots=True)
+class HalfMade:
+    """A staging without a record: somebody makes it, or was kept from its end."""
+
+    id: str
+    firm: str
+    target: str
+    """``—`` where it is not known: whoever began was killed at once."""
+    folder: Path
+    begun_at: datetime
+    removed_at: datetime
+    is_being_made: bool
+
+
+def half_made(root: Path) -> list[HalfMade]:
+    """Oldest first."""
+    return [_half_made(folder) for folder in staging_folders(root) if folder.record() is None]
+
+
+def _half_made(folder: StagingFolder) -> HalfMade:
+    (firm, staging_id), plan = parse_folder_name(folder.path.name) or ("", ""), folder.plan()
+    begun_at = folder.touched_at
+    return HalfMade(
+        id=staging_id,
+        firm=firm,
+        target=plan.target if plan else "—",
+        folder=folder.path,
+        begun_at=begun_at,
+        removed_at=begun_at + HALF_MADE_KEPT,
+        is_being_made=folder.is_being_made,
+    )
+
+
+def find_any_staging(root: Path, staging_id: str) -> StagingFolder:
+    """Also one that is half-made. Raises ``NoSuchStaging``."""
+    for folder in staging_folders(root):
+        named = parse_folder_name(folder.path.name)
+        if named is not None and named[1] == staging_id:
+            return folder
+    raise NoSuchStaging(place=root / f"staging-…-{staging_id}")
+
+
+def begun_plans(root: Path, wanted: RestorePlan) -> list[RestorePlan]:
+    """Of the stagings that are half-made, where the same was asked for in the same words, oldest first."""
+    asked = (wanted.firm, wanted.side, wanted.target)
+    plans = [folder.plan() for folder in staging_folders(root) if folder.record() is None]
+    return [plan for plan in plans if plan is not None and (plan.firm, plan.side, plan.target) == asked]
+
+
+def extend(folder: StagingFolder, until: datetime) -> Staging:
+    """Raises ``NoSuchStaging``, and ``StagingBusy`` while it is being destroyed or taken live."""
+    with _proven(folder).held():
+        record = folder.record()
+        if record is None:
+            raise NoSuchStaging(place=folder.path)
+        longer = record.model_copy(update={"expires_at": until})
+        plan = folder.plan()
+        if plan is not None:
+            folder.server(PostgresPrograms.find(plan.major), plan).announce(longer.banner)
+        folder.write(longer)
+    start_keeper(folder)
+    return longer
+
+
+def destroy(folder: StagingFolder) -> None:
+    """The server ended, the folder and the documents in it removed. Raises ``NoSuchStaging`` and ``StagingBusy``."""
+    with _proven(folder).held():
+        folder.remove()
+
+
+def clear_expired(root: Path, *, now: datetime, sparing: StagingFolder | None = None) -> list[Path]:
+    """What is over, on this machine: destroyed here where its keeper is gone. Returns the folders."""
+    others = [folder for folder in staging_folders(root) if sparing is None or folder.path != sparing.path]
+    return [folder.path for folder in others if settle(folder, now)]
+
+
+def settle(folder: StagingFolder, now: datetime) -> bool:
+    """Whether it was over, and has gone. A half-made one, whose maker is gone, has no server from here on."""
+    try:
+        with folder.held(patience_s=0):
+            record = folder.record()
+            if record is None:
+                folder.end_server()
+            over = record.is_over(now) if record else folder.touched_at + HALF_MADE_KEPT <= now
+            if over:
+                folder.remove()
+    except (StagingBusy, FileNotFoundError):
+        return False  # somebody makes, destroys or takes it live
+    return over
+
+
+def start_keeper(folder: StagingFolder) -> None:
+    """A process of its own, which outlives ours and gets none of our credentials. A second one ends at once."""
+    keeper = [sys.executable, "-m", "muniment.runbooks.staging.keeper", str(folder.path)]
+    run_program([sys.executable, "-I", isolation_launcher.__file__, "--no-calls", *keeper], timeout_s=120)
+
+
+def keep(folder: StagingFolder, clock: Clock) -> None:
+    """Until nothing of the staging is left."""
+    while folder.path.exists():
+        settle(folder, clock())
+        time.sleep(POLL_S)
+
+
+def _proven(folder: StagingFolder) -> StagingFolder:
+    """A name alone is nobody's word for it: what a staging begins with must lie in it, and say the same; or nothing."""
+    named, plan = parse_folder_name(folder.path.name), folder.plan()
+    if named is not None and folder.path.is_dir() and folder.is_bare:
+        return folder
+    if named is None or plan is None or plan.firm != named[0] or plan.into != str(folder.data_dir):
+        raise NoSuchStaging(place=folder.path)
+    return folder

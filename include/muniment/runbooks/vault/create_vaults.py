@@ -1,0 +1,130 @@
+"""A firm's first run: its two vaults, locked down, and the mark that says whose they are, written last."""
+
+from datetime import datetime
+
+from muniment.adapters.site.site import Side, Site
+from muniment.adapters.vault import bucket as vault_bucket
+from muniment.adapters.vault.authenticity import mac_key, new_mac_key, put_mark, wrapped
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import FirmMark
+from muniment.errors import AlreadyRegistered, UnmarkedVault, VaultNotSafe, WrongCluster, WrongVault
+from muniment.ports import Clock
+from muniment.runbooks.identity import prove_vault, replica_away
+
+SIDES: tuple[Side, Side] = ("primary", "replica")
+
+LOST = "it is gone, and the other vault holds recovery points"
+
+type Marks = dict[Side, FirmMark | None]
+"""Without the replica where its region is away and the firm's first run has long been."""
+
+
+def create_vaults(site: Site, *, clock: Clock, replace_lost: bool = False) -> tuple[str, ...]:
+    """Makes what is missing and returns what was done, nothing on every later run.
+
+    Raises ``WrongCluster`` or ``WrongVault`` before anything is written, ``VaultNotSafe`` where a bucket that was
+    there cannot be made a vault, or where a vault is gone that must have been there (``replace_lost`` makes it anew).
+    Run again after a crash at any step it goes on from there. A vault that bears its mark is complete: what was
+    changed on it later is for a person to see, so check_firm reports it.
+    """
+    marks = prove_marks(site)
+    if not replace_lost and (lost := lost_vault(site, marks)):
+        raise VaultNotSafe(bucket=lost.bucket, firm=site.firm.id, findings=LOST)
+    system_identifier = site.postgres.system_identifier()
+    done: list[str] = []
+    for side in (side for side, mark in marks.items() if mark is None):
+        vault = site.vault(side)
+        done += _lock_down(vault)
+        _mark(site, side, system_identifier, clock())
+        done.append(f"{vault.bucket}: {keys.FIRM}")
+    return tuple(done)
+
+
+def prove_marks(site: Site) -> Marks:
+    """The vaults' marks, ``None`` where a vault is not made yet, once nothing is found to be another's.
+
+    Raises ``WrongCluster`` or ``WrongVault``; ``StoreUnavailable`` where a vault that has to be made cannot be seen.
+    """
+    system_identifier = site.postgres.system_identifier()
+    pinned = site.firm.cluster.system_identifier
+    if pinned not in (None, system_identifier):
+        raise _wrong_cluster(site, actual=system_identifier, expected=pinned)
+    primary = _find_mark(site, "primary", system_identifier)
+    if primary is not None and replica_away(site):
+        return {"primary": primary}
+    return {"primary": primary, "replica": _find_mark(site, "replica", system_identifier)}
+
+
+def _find_mark(site: Site, side: Side, system_identifier: int) -> FirmMark | None:
+    vault = site.vault(side)
+    region = vault_bucket.bucket_region(vault)
+    if region is None:
+        return None
+    if region != vault.region:
+        raise WrongVault(
+            bucket=vault.bucket, expected=f"{vault.firm} in {vault.region}", actual=f"somebody in {region}"
+        )
+    if vault.head(keys.FIRM) is not None:
+        return _prove_mark(site, side, system_identifier)
+    if vault_bucket.holds_anything(vault):
+        raise UnmarkedVault(bucket=vault.bucket, firm=vault.firm)
+    return None
+
+
+def _prove_mark(site: Site, side: Side, system_identifier: int) -> FirmMark:
+    vault = site.vault(side)
+    mark = prove_vault(vault)
+    if mark.role != side:
+        raise WrongVault(bucket=vault.bucket, expected=f"{vault.firm} ({side})", actual=f"{mark.firm} ({mark.role})")
+    if mark.system_identifier != system_identifier:
+        raise _wrong_cluster(site, actual=system_identifier, expected=mark.system_identifier)
+    return mark
+
+
+def _wrong_cluster(site: Site, *, actual: int, expected: int | None) -> WrongCluster:
+    return WrongCluster(firm=site.firm.id, connection=site.firm.cluster.connection, actual=actual, expected=expected)
+
+
+def lost_vault(site: Site, marks: Marks) -> Vault | None:
+    """The one that is gone while the other one holds recovery points: no crash of ours leaves that behind."""
+    present = [side for side, mark in marks.items() if mark]
+    if len(marks) < len(SIDES):
+        return None
+    if len(present) != 1 or next(site.vault(present[0]).list(keys.POINTS), None) is None:
+        return None
+    return site.vault("replica" if present[0] == "primary" else "primary")
+
+
+def _lock_down(vault: Vault) -> list[str]:
+    done = []
+    if vault_bucket.bucket_region(vault) is None:
+        vault_bucket.create_bucket(vault)
+        done.append(f"{vault.bucket}: bucket")
+    for protection, _ in vault_bucket.missing_protections(vault):
+        protection.apply(vault)
+        done.append(f"{vault.bucket}: {protection.name}")
+    still = vault_bucket.missing_protections(vault)
+    if still:
+        raise VaultNotSafe(bucket=vault.bucket, firm=vault.firm, findings="; ".join(fault for _, fault in still))
+    return done
+
+
+def _mark(site: Site, side: Side, system_identifier: int, now: datetime) -> None:
+    """Two first runs at once: the second one finds the first one's mark, and takes that one's key into the other vault.
+
+    Both vaults have one MAC key, so that what is copied from one to the other is authentic there too.
+    """
+    vault, other = site.vault(side), site.vault("replica" if side == "primary" else "primary")
+    found = mac_key(other) if other.head(keys.FIRM) else new_mac_key()
+    mark = FirmMark(
+        firm=vault.firm,
+        system_identifier=system_identifier,
+        role=side,
+        created_at=now,
+        mac_key=wrapped(vault, found) if found else None,
+    )
+    try:
+        put_mark(vault, mark)
+    except AlreadyRegistered:
+        _prove_mark(site, side, system_identifier)

@@ -1,0 +1,94 @@
+"""`python -m muniment_demo demo|up|down [--firms N]`: what `make demo`, `make up` and `make down` run."""
+
+import argparse
+import errno
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from muniment.errors import DiskFull, MunimentError
+from muniment_demo import commands
+from muniment_demo.world import World
+
+# Measured for a firm of the largest tier: its cluster, last night, tonight and a restore.
+_BYTES_A_FIRM = 400 * 2**20
+_BYTES_FOR_THE_REST = 600 * 2**20
+_INTERRUPTED = 128 + signal.SIGINT
+
+
+def main() -> int:
+    asked = _arguments()
+    # A terminal that closes and `kill` end it as Ctrl-C does: in order.
+    for each in commands.ENDING_SIGNALS:
+        signal.signal(each, _interrupt)
+    world = World(asked.folder.absolute()) if asked.folder else World.named("demo" if asked.what == "demo" else "up")
+    try:
+        _run(asked, world)
+    except MunimentError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"error: {_disk_full(world, _needed(asked.firms))}", file=sys.stderr)
+        return DiskFull.exit_code
+    except KeyboardInterrupt:
+        print("stopped: nothing runs any more", file=sys.stderr)
+        return _INTERRUPTED
+    return 0
+
+
+def _run(asked: argparse.Namespace, world: World) -> None:
+    if asked.what != "down":
+        require_space(world, _needed(asked.firms))
+    acts: dict[str, Callable[[], None]] = {
+        "demo": lambda: commands.demo(world, asked.firms),
+        "up": lambda: commands.up(world, asked.firms),
+        "down": lambda: commands.down(world),
+    }
+    acts[asked.what]()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m muniment_demo", description="Muniment on this machine alone.")
+    parser.add_argument("what", choices=("demo", "up", "down"))
+    parser.add_argument("--firms", type=_count, default=3, metavar="N", help="how many law firms, 1 to 50 (default 3)")
+    parser.add_argument(
+        "--in", dest="folder", type=Path, metavar="FOLDER", help="default .muniment/demo or .muniment/up"
+    )
+    return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 50:
+        message = f"{text!r} is not a number from 1 to 50"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _needed(firms: int) -> int:
+    return _BYTES_FOR_THE_REST + firms * _BYTES_A_FIRM
+
+
+def require_space(world: World, needed: int) -> None:
+    """Raises `DiskFull` where fewer bytes are free."""
+    error = _disk_full(world, needed)
+    if error.facts["free"] < error.facts["needed"]:
+        raise error
+
+
+def _disk_full(world: World, needed: int) -> DiskFull:
+    place = next(parent for parent in (world.root, *world.root.parents) if parent.exists())
+    return DiskFull(place=world.root.parent, needed=needed, free=shutil.disk_usage(place).free)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""The story that the demonstration tells: last night, a working day, tonight through Airflow, and a lost server."""
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from muniment.adapters.site.logins import find_login
+from muniment.adapters.site.site import Site, build_vault
+from muniment.adapters.staging.records import StagingFolder
+from muniment.adapters.vault import catalog
+from muniment.domain.firm.firm import Firm
+from muniment.domain.record import new_id
+from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.staging import Staging
+from muniment.domain.secret import Secret
+from muniment.domain.vault.registers import ControlTotals, Point
+from muniment.ports import utc_now
+from muniment.runbooks.control_totals import read_control_totals
+from muniment.runbooks.nightly.chain import run_chain
+from muniment.runbooks.restore.plan_restore import plan_restore
+from muniment.runbooks.staging.lifetime import destroy
+from muniment.runbooks.staging.stage_restore import stage_restore, staging_place
+from muniment.runbooks.vault.create_vaults import create_vaults
+from muniment_demo import documents, practice
+from muniment_demo.stack import Stack
+
+
+def last_night(stack: Stack) -> None:
+    """Every firm's first run, without Airflow: its vaults are made and locked down, then the whole chain."""
+    with ThreadPoolExecutor(2) as pool:
+        for _ in pool.map(lambda firm: _first_night(stack, firm), stack.registry.values()):
+            pass
+
+
+def _first_night(stack: Stack, firm: Firm) -> None:
+    with stack.phase(f"{firm.id}: vaults, and last night's recovery point"):
+        site = stack.site(firm.id)
+        create_vaults(site, clock=utc_now)
+        stack.withdraw_setup(firm)
+        stack.archive_for_real(firm)
+        run_chain(site, point_id=new_id(utc_now()), run="last night", full=True, clock=utc_now)
+
+
+def a_working_day(stack: Stack) -> None:
+    with stack.phase("a working day: documents change, appear and are deleted"):
+        for firm in stack.registry.values():
+            for place in firm.documents:
+                s3 = stack.cloud.client("s3", place.region)
+                documents.live_a_day(s3, place.bucket, firm.id)
+            practice.live_a_day(stack.clusters[firm.id].conninfo(practice.DATABASE), firm.id)
+
+
+def tonights_points(stack: Stack) -> dict[str, Point]:
+    return {firm_id: catalog.latest_point(stack.site(firm_id).primary) for firm_id in stack.registry}
+
+
+def lose_the_server(stack: Stack, firm_id: str) -> None:
+    """As a fire would: no shutdown, no last segment, no disk."""
+    cluster = stack.clusters[firm_id]
+    cluster.kill()
+    shutil.rmtree(cluster.data_dir)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One control total, as the point registered it and as the restored cluster has it."""
+
+    name: str
+    registered: str
+    restored: str
+
+    @property
+    def matches(self) -> bool:
+        return self.registered == self.restored
+
+
+def restore(stack: Stack, firm_id: str, point: Point) -> list[Comparison]:
+    """From the vault alone, staged up to the instant of the point's control totals, with the documents of that night.
+
+    With docs/iam/restore.json: whoever restores cannot write. What differs stays, for whoever looks for the reason.
+    """
+    firm = stack.registry[firm_id]
+    login = find_login(firm.aws_connection, stack.settings_for(firm_id, "restore"))
+    vault = build_vault(firm, "primary", login.clients())
+    into = staging_place(stack.world.root / "restored", firm_id, utc_now())
+    target = RecoveryTarget("point", point.id)
+    plan = plan_restore(vault, firm, target, side="primary", into=into, clock=utc_now)
+    staging = stage_restore(vault, firm, plan, clock=utc_now)
+    compared = list(_compare(stack.site(firm_id), staging, point.control_totals))
+    if all(one.matches for one in compared):
+        destroy(StagingFolder(into.parent))
+    return compared
+
+
+def _compare(site: Site, staging: Staging, totals: ControlTotals) -> Iterator[Comparison]:
+    """Read by the same runbook, from the restored cluster; and what rows and documents say of each other."""
+    conninfo = Secret(staging.connection.conninfo)
+    found = read_control_totals(replace(site, postgres=replace(site.postgres, conninfo=conninfo)), clock=utc_now)
+    for name, count in totals.counts.items():
+        yield Comparison(f"{name}, rows", f"{count:,}", f"{found.counts[name]:,}")
+    for name, total in totals.sums.items():
+        yield Comparison(name, _money(total), _money(found.sums[name]))
+    for check in staging.checks:
+        yield Comparison(check.name, check.found if check.passed else check.expected, check.found)
+
+
+def _money(cents: str) -> str:
+    """Every sum of the demonstration's policies is one of cents."""
+    return f"{Decimal(cents) / 100:,.2f}"

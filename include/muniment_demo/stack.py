@@ -1,0 +1,214 @@
+"""Brings a whole demonstration up, several things at a time, and leaves in `World` what is needed to end it."""
+
+import json
+import secrets
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from muniment.adapters.aws.iam_policies import firm_values, render
+from muniment.adapters.host.local_cluster import LocalCluster, free_port
+from muniment.adapters.site.logins import Login, open_site
+from muniment.adapters.site.site import Site
+from muniment.domain.firm.firm import Firm
+from muniment.domain.secret import Secret
+from muniment.registry import load_registry
+from muniment_demo import documents, firms
+from muniment_demo.airflow_env import USERS, airflow_env, write_passwords
+from muniment_demo.airflow_process import LocalAirflow, create_metadata
+from muniment_demo.cloud import Cloud
+from muniment_demo.practice import DATABASE, Practice, create_database, fill
+from muniment_demo.server import ROLE, archive_through, create_role, firm_settings
+from muniment_demo.world import PROJECT, World, demo_programs
+
+ACCOUNT = "000000000000"
+# Two cores are what the promise of three minutes is made for.
+AT_ONCE = 3
+_SCALES = {"starter": 1.0, "professional": 1.5, "enterprise": 2.0}
+
+type Phase = Callable[[str], AbstractContextManager[None]]
+"""Tells a person what is being done, and how long it took."""
+
+
+@dataclass(slots=True)
+class Stack:
+    """What runs. Every part is started by a method that may be called from a thread of its own."""
+
+    world: World
+    phase: Phase
+    keeps_schedules: bool = True
+    """False: at some hours Airflow would start a night, a drill and a dozen WAL runs beside the story."""
+    cloud: Cloud = field(init=False)
+    airflow: LocalAirflow = field(init=False)
+    airflow_port: int = field(default_factory=free_port)
+    passwords: dict[str, Secret] = field(default_factory=dict)
+    clusters: dict[str, LocalCluster] = field(default_factory=dict)
+    role_passwords: dict[str, Secret] = field(default_factory=dict)
+    aws_logins: dict[str, Login] = field(default_factory=dict)
+    registry: dict[str, Firm] = field(default_factory=dict)
+
+    def start(self, count: int) -> None:
+        """Everything but Airflow's parts, which `start_airflow` starts: they would slow the rest down."""
+        files = firms.firm_files(count)
+        with ThreadPoolExecutor(AT_ONCE + 2) as pool:
+            metadata = pool.submit(self._prepare_airflow)
+            clusters = [pool.submit(self._make_cluster, values["id"], values["tier"]) for values in files]
+            pool.submit(self._make_cloud, files).result()
+            papers = [pool.submit(self._store_documents, firm) for firm in self.registry.values()]
+            _all(clusters)
+            self._write_settings()
+            _all([metadata, *papers])
+
+    def start_airflow(self) -> None:
+        self.airflow.start()
+
+    def site(self, firm_id: str) -> Site:
+        return open_site(self.registry[firm_id], self.world.settings)
+
+    def _prepare_airflow(self) -> None:
+        with self.phase("Airflow's database"):
+            metadata = LocalCluster(self.world.metadata, demo_programs())
+            metadata.create(sync=False)
+            metadata.configure({"fsync": False, "max_connections": 200})
+            metadata.start()
+            environment = airflow_env(
+                home=self.world.airflow,
+                project_root=PROJECT,
+                port=self.airflow_port,
+                metadata_conn=create_metadata(metadata),
+                registry_root=self.world.registry,
+                keeps_schedules=self.keeps_schedules,
+            )
+            self.passwords = {user: Secret(secrets.token_urlsafe(9)) for user in USERS}
+            write_passwords(self.world.airflow, self.passwords)
+            own = {
+                "HOME": str(self.world.airflow),
+                "MUNIMENT_SETTINGS": str(self.world.settings),
+                "MUNIMENT_SCRATCH": str(self.world.scratch),
+            }
+            self.airflow = LocalAirflow(self.world.airflow, {**environment, **own}, self.world.remember_session)
+            self.airflow.migrate()
+
+    def _make_cloud(self, files: list[firms.FirmFile]) -> None:
+        with self.phase("S3, KMS, Secrets Manager and IAM in two regions"):
+            # So that the vaults are still there when a demonstration has failed and its folder is kept.
+            self.cloud = Cloud.start(self.world.cloud, persist=True)
+            firms.write_registry(self.world, self.cloud, files)
+            for values in files:
+                firms.write_env_file(firms.env_file(self.world, values["id"]), values["id"])
+            registry = load_registry(self.world.registry)
+            registry.require_sound()
+            self.registry = dict(registry.firms)
+            for firm in self.registry.values():
+                self._make_account(firm)
+
+    def _make_account(self, firm: Firm) -> None:
+        """The firm's buckets, secrets and its own IAM user, who may do what docs/iam/ says and nothing else."""
+        for place in firm.documents:
+            documents.create_bucket(self.cloud.client("s3", place.region), place.bucket, place.region)
+        for name in firm.configuration.secrets:
+            keeper = self.cloud.client("secretsmanager", firm.vaults.primary.region)
+            keeper.create_secret(Name=name, SecretString=firms.application_secret(firm.id))
+        self.aws_logins[firm.id] = self._aws_login(firm, firm.id, "muniment-firm")
+        setup = json.dumps(_iam_policy("muniment-setup", firm))
+        self.cloud.client("iam").put_user_policy(UserName=firm.id, PolicyName="setup", PolicyDocument=setup)
+        for policy in ("wal-push", "restore"):
+            login = self._aws_login(firm, f"{firm.id}-{policy}", policy)
+            write_settings(self.settings_for(firm.id, policy), [("aws", login)])
+
+    def _aws_login(self, firm: Firm, user: str, policy: str) -> Login:
+        """A new IAM user under that file of docs/iam/, as the firm's AWS connection."""
+        key = self.cloud.create_user(user, _iam_policy(policy, firm))
+        where = {"endpoint_url": self.cloud.endpoint_url, "region_name": firm.vaults.primary.region}
+        return Login(firm.aws_connection, user=key.access_key_id, password=key.secret_access_key, extra=where)
+
+    def settings_for(self, firm_id: str, policy: str) -> Path:
+        """The connections of whoever works under that policy, and nobody else's."""
+        return self.world.firm(firm_id) / f"{policy}.yaml"
+
+    def withdraw_setup(self, firm: Firm) -> None:
+        """Once its vaults are there, nobody may make or change one with the firm's credentials."""
+        self.cloud.client("iam").delete_user_policy(UserName=firm.id, PolicyName="setup")
+
+    def _make_cluster(self, firm_id: str, tier: str) -> None:
+        with self.phase(f"{firm_id}: a PostgreSQL cluster and its rows"):
+            cluster = LocalCluster(self.world.firm(firm_id) / "data", demo_programs())
+            cluster.create(sync=False)
+            cluster.configure(firm_settings(cluster.programs.major))
+            cluster.start()
+            create_database(cluster.conninfo())
+            fill(cluster.conninfo(DATABASE), Practice(firm_id, _SCALES.get(tier, 1.0)))
+            self.role_passwords[firm_id] = create_role(cluster.conninfo(DATABASE))
+            self.clusters[firm_id] = cluster
+
+    def _store_documents(self, firm: Firm) -> None:
+        with self.phase(f"{firm.id}: {documents.PER_FIRM} documents"):
+            for place in firm.documents:
+                documents.store(self.cloud.client("s3", place.region), place.bucket, documents.first_day(firm.id))
+
+    def _write_settings(self) -> None:
+        """airflow_settings.yaml with every firm's two connections, and the project's own pools."""
+        connections: list[tuple[str, Login]] = []
+        for firm in self.registry.values():
+            postgres = _postgres_login(firm, self.clusters[firm.id].port, self.role_passwords[firm.id])
+            connections += [("aws", self.aws_logins[firm.id]), ("postgres", postgres)]
+        write_settings(self.world.settings, connections)
+
+    def archive_for_real(self, firm: Firm) -> None:
+        """From now on `archive_command` is `muniment wal push`. The vault is there: nothing waits in pg_wal."""
+        cluster = self.clusters[firm.id]
+        settings = firm_settings(cluster.programs.major)
+        command = archive_through(firm.id, self.settings_for(firm.id, "wal-push"), self.world.registry)
+        cluster.configure({**settings, "archive_command": command})
+        cluster.reload()
+
+
+def _all(futures: list[Future[None]]) -> None:
+    for future in futures:
+        future.result()
+
+
+def _iam_policy(name: str, firm: Firm) -> dict[str, object]:
+    return render((PROJECT / "docs" / "iam" / f"{name}.json").read_text(), firm_values(firm, ACCOUNT))
+
+
+def _postgres_login(firm: Firm, port: int, password: Secret) -> Login:
+    return Login(
+        firm.cluster.connection,
+        host="127.0.0.1",
+        port=port,
+        user=ROLE,
+        password=password,
+        schema=firm.cluster.database,
+    )
+
+
+def write_settings(file: Path, logins: list[tuple[str, Login]]) -> None:
+    """The Astro CLI's schema; for its owner only."""
+    file.touch(mode=0o600)
+    connections = [_connection(kind, login) for kind, login in logins]
+    file.write_text(yaml.safe_dump({"airflow": {"connections": connections, **_pools()}}, sort_keys=False))
+
+
+def _connection(kind: str, login: Login) -> dict[str, object]:
+    return {
+        "conn_id": login.id,
+        "conn_type": kind,
+        "conn_host": login.host,
+        "conn_port": login.port,
+        "conn_login": login.user,
+        "conn_password": login.password.reveal(),
+        "conn_schema": login.schema,
+        "conn_extra": dict(login.extra),
+    }
+
+
+def _pools() -> dict[str, object]:
+    """As the project's own file has them."""
+    file = PROJECT / "airflow_settings.yaml"
+    airflow = yaml.safe_load(file.read_text())["airflow"] if file.exists() else {}
+    return {"pools": airflow.get("pools", []), "variables": airflow.get("variables", [])}

