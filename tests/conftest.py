@@ -25,8 +25,8 @@ pytest_plugins = [
 _LONGEST_FIRST = (
     "demo/test_commands",
     "dags/test_restore_dag",
-    "runbooks/test_drill.",
-    "runbooks/test_long_chain",
+    "runbooks/drill/test_run_drill.",
+    "runbooks/restore/test_long_chain",
     "faults/test_killed_",
     "faults/",
     "dags/",

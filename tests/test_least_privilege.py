@@ -22,7 +22,7 @@ from muniment.runbooks.restore.restore_cluster import restore_cluster
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.sites import SiteFactory, iam_policy, login_env, make_policy, with_firm
-from tests.fixtures.wal import archive_with, eventually, muniment_script
+from tests.support.wal import archive_with, eventually, muniment_script
 
 SECRET = "least-privilege/app"
 

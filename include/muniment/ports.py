@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from muniment.domain.progress import Unit
 from muniment.domain.wal.names import WalSegment
+
+if TYPE_CHECKING:
+    from muniment.domain.progress import Unit  # brings pydantic along: `muniment --help` answers without
 
 type Clock = Callable[[], datetime]
 """Tells the present instant, aware and in UTC. Only a runbook's caller owns one; pure rules get ``now``."""
@@ -42,7 +44,7 @@ class Progress(Protocol):
     """Where long work reports: a bar on the terminal, lines in a task's log, or nowhere."""
 
     @contextmanager
-    def step(self, name: str, total: int | None, unit: Unit) -> Iterator[Step]:
+    def step(self, name: str, total: int | None, unit: "Unit") -> Iterator[Step]:
         """``total`` is ``None`` while it is not known."""
         ...
 
@@ -54,7 +56,7 @@ class Silent:
     """Reports nowhere."""
 
     @contextmanager
-    def step(self, name: str, total: int | None, unit: Unit) -> Iterator["Silent"]:
+    def step(self, name: str, total: int | None, unit: "Unit") -> Iterator["Silent"]:
         yield self
 
     def advance(self, amount: int) -> None: ...

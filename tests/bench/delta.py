@@ -21,7 +21,7 @@ from tests.bench.dataset import ROOT, ROWS, bench_cluster
 from tests.bench.full_backup import MAJOR, Runner, Sample, in_turns, size_of
 from tests.bench.restore import prepared_pgbackrest, show
 from tests.bench.world import bench_cloud, bench_site
-from tests.runbooks.stored import back_up, plan_for
+from tests.support.stored import back_up, plan_for
 
 ROWS_A_TABLE = 20_000
 TABLES = max(ROWS // ROWS_A_TABLE, 2)

@@ -32,7 +32,7 @@ from tests.bench.dataset import ROOT, bench_cluster
 from tests.bench.full_backup import CORES, MAJOR, size_of
 from tests.bench.world import bench_cloud, bench_site
 from tests.fixtures.sites import make_document_bucket, with_firm
-from tests.fixtures.wal import archive_with, muniment_script
+from tests.support.wal import archive_with, muniment_script
 
 DOCUMENTS = 200
 # US dollars, us-east-1: https://aws.amazon.com/s3/pricing/ (Standard; requests, and transfer between regions for

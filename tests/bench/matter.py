@@ -27,7 +27,7 @@ from muniment.runbooks.rows.restore_database import restore_database
 from muniment.runbooks.rows.restore_matter import restore_matter
 from muniment_demo.practice import DATABASE, create_database
 from tests.bench.dataset import bench_cluster
-from tests.fixtures.firms import paper_firm
+from tests.support.firms import paper_firm
 
 MATTERS = int(os.environ.get("MUNIMENT_BENCH_MATTERS", "100000"))
 # Two of them are deleted; the second comes back without a reading of the ledgers.

@@ -28,7 +28,7 @@ from tests.bench.dataset import ROOT, SETTINGS
 from tests.bench.full_backup import CORES, ROUNDS
 from tests.bench.world import bench_cloud, bench_site
 from tests.fixtures.sites import site_env
-from tests.fixtures.wal import eventually, write_registry
+from tests.support.wal import eventually, write_registry
 
 SEGMENTS = int(os.environ.get("MUNIMENT_BENCH_SEGMENTS", "200"))
 MAJOR = 15

@@ -35,7 +35,7 @@ from tests.bench.full_backup import (
     timed,
 )
 from tests.bench.world import bench_cloud, bench_site
-from tests.runbooks.stored import back_up, plan_for
+from tests.support.stored import back_up, plan_for
 
 GOAL = "<= 1.0"
 

@@ -21,7 +21,7 @@ from muniment_demo.cloud import ROOT as ROOT_KEY
 from muniment_demo.cloud import Cloud
 from tests.bench.dataset import ROOT, ROWS, SETTINGS, fill
 from tests.bench.world import bench_cloud, bench_site
-from tests.fixtures.wal import archive_with, muniment_script, status_files
+from tests.support.wal import archive_with, muniment_script, status_files
 
 # What ROWS notes write: about 60 segments of 16 MiB, all of them full.
 WAL_KEPT = "4GB"

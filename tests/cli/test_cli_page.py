@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from muniment.runbooks.wal.status import WalStatus
-from tests.cli.test_commands import leaves
+from tests.cli.test_groups import leaves
 from tests.fixtures.clusters import ROOT
 
 PAGE = (ROOT / "docs" / "cli.md").read_text()

@@ -16,7 +16,7 @@ from tests.fixtures.airflow import register
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.on_call import Pager, nobody
 from tests.fixtures.sites import LOGINS, PRIMARY_REGION, SiteFactory, site_env
-from tests.fixtures.wal import archive_with, muniment_script, sql
+from tests.support.wal import archive_with, muniment_script, sql
 
 # Airflow's server runs inside this process, with what its libraries deprecate.
 pytestmark = pytest.mark.filterwarnings("default")

@@ -20,8 +20,8 @@ from airflow.timetables.base import TimeRestriction
 from muniment.domain.firm.schedule import nightly_schedule
 from muniment_airflow import firm_dags, operators
 from tests.fixtures.clusters import ROOT
-from tests.fixtures.firms import paper_firm
 from tests.registry.conftest import Files, firm_values
+from tests.support.firms import paper_firm
 
 # Airflow's own way of reading plugins/.airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern")
@@ -170,7 +170,7 @@ SERIALIZE = """
 import json
 from airflow.serialization.serialized_objects import DagSerialization
 from muniment_airflow.firm_dags import backup_dag
-from tests.fixtures.firms import paper_firm
+from tests.support.firms import paper_firm
 print("DAG", json.dumps(DagSerialization.to_dict(backup_dag(paper_firm())), sort_keys=True))
 """
 

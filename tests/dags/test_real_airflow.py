@@ -14,8 +14,8 @@ import yaml
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment_demo.settings import load_settings
 from tests.fixtures.on_call import SMTP
-from tests.fixtures.real_airflow import RealAirflow, real_airflow
 from tests.registry.conftest import Files, firm_values
+from tests.support.real_airflow import RealAirflow, real_airflow
 
 # A step that never ends, built as the firm's own steps are. (Airflow looks for the words dag and airflow.)
 DAG_FILE = """

@@ -17,7 +17,7 @@ from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.on_call import Pager
 from tests.fixtures.sites import REPLICA_REGION, SiteFactory, login_env, site_env
-from tests.fixtures.wal import archive_with, muniment_script, switch_wal
+from tests.support.wal import archive_with, muniment_script, switch_wal
 
 # Airflow's server runs inside this process, with what its libraries deprecate.
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.timeout(900)]

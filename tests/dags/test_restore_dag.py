@@ -26,11 +26,11 @@ from muniment.ports import utc_now
 from muniment.runbooks.nightly.chain import run_chain
 from tests.fixtures.airflow import register
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.cut_overs import AFTER, BEFORE, own_port, with_live, write
 from tests.fixtures.on_call import SMTP, _MailSession
-from tests.fixtures.real_airflow import RealAirflow, real_airflow
 from tests.fixtures.sites import SiteFactory, site_env, with_firm
-from tests.fixtures.wal import archive_with, muniment_script
+from tests.support.cut_overs import AFTER, BEFORE, own_port, with_live, write
+from tests.support.real_airflow import RealAirflow, real_airflow
+from tests.support.wal import archive_with, muniment_script
 
 pytestmark = pytest.mark.timeout(1800)
 

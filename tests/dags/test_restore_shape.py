@@ -5,7 +5,7 @@ from airflow.sdk import DAG
 
 from muniment.domain.firm.firm import Firm, LiveHost, RestoreRules
 from muniment_airflow.restore_dag import restore_dag
-from tests.fixtures.firms import paper_firm
+from tests.support.firms import paper_firm
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern")
 

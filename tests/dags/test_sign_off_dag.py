@@ -13,10 +13,10 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment_demo.cloud import Cloud
 from tests.fixtures.airflow import register
-from tests.fixtures.real_airflow import RealAirflow, real_airflow
 from tests.fixtures.sites import site_env, with_firm
-from tests.runbooks.signing import with_signing_key
-from tests.runbooks.test_sign_off import drilled
+from tests.runbooks.drill.test_sign_off import drilled
+from tests.support.real_airflow import RealAirflow, real_airflow
+from tests.support.signing import with_signing_key
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -16,7 +16,7 @@ from muniment.adapters.host import programs
 from muniment.domain.restore.cut_over import Step
 from muniment.runbooks.cut_over import cut_over as runbook
 from muniment.runbooks.cut_over.steps import STEPS, Changes, Stage
-from tests.fixtures.cut_overs import Portable
+from tests.support.cut_overs import Portable
 
 type When = Literal["before", "during", "after"]
 

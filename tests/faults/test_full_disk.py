@@ -16,9 +16,9 @@ from muniment.runbooks.restore import restore_cluster as runbook
 from muniment.runbooks.restore.restore_cluster import restore_cluster
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
-from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal
-from tests.runbooks.restores import prove_whole
-from tests.runbooks.stored import back_up, plan_for
+from tests.support.restores import prove_whole
+from tests.support.stored import back_up, plan_for
+from tests.support.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal
 
 NO_WAL = ["false"]
 """These servers are not started, and nobody has archived their WAL."""

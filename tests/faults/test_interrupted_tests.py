@@ -10,9 +10,9 @@ import pytest
 
 from muniment.adapters.host import processes
 from muniment.adapters.host.shared_memory import segments_of
-from tests.adapters.test_local_cluster import NOTHING, left_of
+from tests.adapters.host.test_local_cluster import NOTHING, left_of
 from tests.fixtures.clusters import ROOT
-from tests.fixtures.wal import eventually
+from tests.support.wal import eventually
 
 pytestmark = pytest.mark.timeout(540)
 

@@ -19,8 +19,8 @@ from muniment.domain.restore.cut_over import Step
 from muniment.runbooks.cut_over.cut_over import Order, cut_over, roll_back
 from tests.faults.cut_over_worker import Death, When, work
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.cut_overs import Portable, Staged, staged_firm
 from tests.fixtures.sites import SiteFactory
+from tests.support.cut_overs import Portable, Staged, staged_firm
 
 pytestmark = pytest.mark.timeout(1200)
 

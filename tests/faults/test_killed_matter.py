@@ -16,8 +16,8 @@ from muniment.domain.rows.matter_plan import BeforeImages
 from muniment.errors import ServerUnavailable
 from muniment.runbooks.rows.restore_matter import restore_matter
 from tests.fixtures.clusters import ROOT, ClusterFactory
-from tests.runbooks.matters import Pair, World, approval, firm, make_pair
-from tests.runbooks.test_restore_matter import GONE, planned, restored
+from tests.runbooks.rows.test_restore_matter import GONE, planned, restored
+from tests.support.matters import Pair, World, approval, firm, make_pair
 
 PROGRAM = """
 import sys, time
@@ -26,7 +26,7 @@ from muniment.adapters.postgres_server import PostgresServer
 from muniment.domain.matter import MatterPlan
 from muniment.domain.secret import Secret
 from muniment.runbooks.restore_matter import restore_matter
-from tests.runbooks.matters import DATABASE, approval, firm
+from tests.support.matters import DATABASE, approval, firm
 plan = MatterPlan.from_json(Path(sys.argv[1]).read_bytes())
 live, staged = (PostgresServer("acme", Secret(each), DATABASE) for each in sys.argv[2:4])
 def keep(images):

@@ -15,8 +15,8 @@ from muniment.errors import TargetInUse, TargetNotEmpty
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import LOGINS, SiteFactory
-from tests.runbooks.restores import ROWS, Stored, chunks_asked_for, prove_whole, serving, stored_firm
-from tests.runbooks.stored import restore_from, rows
+from tests.support.restores import ROWS, Stored, chunks_asked_for, prove_whole, serving, stored_firm
+from tests.support.stored import restore_from, rows
 
 pytestmark = pytest.mark.timeout(540)
 

@@ -39,8 +39,8 @@ from tests.faults.worker import through
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory
-from tests.fixtures.wal import archive_with, eventually, muniment_script
-from tests.runbooks.sources import Desk
+from tests.support.sources import Desk
+from tests.support.wal import archive_with, eventually, muniment_script
 
 pytestmark = pytest.mark.timeout(540)
 

@@ -23,7 +23,7 @@ from tests.faults.worker import Night, through
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory
-from tests.fixtures.wal import archive_with, eventually, muniment_script
+from tests.support.wal import archive_with, eventually, muniment_script
 
 pytestmark = pytest.mark.timeout(540)
 

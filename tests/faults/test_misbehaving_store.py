@@ -18,7 +18,7 @@ from tests.faults.worker import Night, through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import Fault, FaultProxy
 from tests.fixtures.sites import SiteFactory
-from tests.fixtures.wal import archive_with, muniment_script
+from tests.support.wal import archive_with, muniment_script
 
 pytestmark = pytest.mark.timeout(720)
 # A worker's own limits are 60 s and five attempts: too long for a test that waits until they are used up.

@@ -28,7 +28,7 @@ from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import Fault, FaultProxy
 from tests.fixtures.sites import PRIMARY_REGION, REPLICA_REGION, SiteFactory, login_env
-from tests.fixtures.wal import archive_with, eventually, muniment_script, sql, status_files
+from tests.support.wal import archive_with, eventually, muniment_script, sql, status_files
 
 pytestmark = pytest.mark.timeout(900)
 NIGHTS = 5

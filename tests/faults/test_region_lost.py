@@ -20,7 +20,7 @@ from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import PRIMARY_REGION, SiteFactory, login_env
-from tests.fixtures.wal import MUNIMENT, archive_with, eventually, muniment_script, sql, status_files, write_registry
+from tests.support.wal import MUNIMENT, archive_with, eventually, muniment_script, sql, status_files, write_registry
 
 pytestmark = pytest.mark.timeout(900)
 DEED = b"%PDF-1.4 the deed of Rivermouth Mill"

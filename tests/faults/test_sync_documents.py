@@ -22,7 +22,7 @@ from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import Fault, FaultProxy
 from tests.fixtures.sites import SiteFactory, site_env
-from tests.runbooks.sources import Desk, asked, contents, copies_in, new_snapshot_id, sync, through, with_endpoint
+from tests.support.sources import Desk, asked, contents, copies_in, new_snapshot_id, sync, through, with_endpoint
 
 DOCUMENTS = 30
 EXPECTED = {f"d/{number:03d}": f"first {number}".encode() for number in range(DOCUMENTS)}

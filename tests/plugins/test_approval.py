@@ -16,8 +16,8 @@ from muniment.domain.record import new_id
 from muniment_airflow.approval import ApproveRestore
 from muniment_airflow.failure_report import what_happened
 from tests.fixtures.airflow import register
-from tests.fixtures.firms import paper_firm
 from tests.fixtures.sites import site_env
+from tests.support.firms import paper_firm
 
 pytestmark = pytest.mark.filterwarnings("default")
 

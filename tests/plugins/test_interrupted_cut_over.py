@@ -20,9 +20,9 @@ from muniment_airflow.restore_operators import JOURNAL_KEY, CutOver
 from tests.faults.cut_over_worker import Death, work
 from tests.fixtures.airflow import register
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.cut_overs import WAIVED, Portable, Staged, plan_of, staged_firm
 from tests.fixtures.on_call import Pager
 from tests.fixtures.sites import SiteFactory, site_env
+from tests.support.cut_overs import WAIVED, Portable, Staged, plan_of, staged_firm
 
 pytestmark = [pytest.mark.timeout(720), pytest.mark.filterwarnings("default")]
 

@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from muniment.errors import StoreUnavailable, WrongVault
 from muniment_airflow.failure_report import what_happened
 from muniment_airflow.notifiers import XCOM_KEY, NobodyToldError, OnCallNotifier
-from tests.fixtures.firms import paper_firm
 from tests.fixtures.on_call import SMTP, SNS, Pager, nobody
+from tests.support.firms import paper_firm
 
 # The notifiers' own libraries.
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")

@@ -23,7 +23,7 @@ from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import REPLICA_REGION, SiteFactory, with_firm
-from tests.runbooks.nights import Nights, wal_proof
+from tests.support.nights import Nights, wal_proof
 
 pytestmark = pytest.mark.timeout(360)
 

@@ -10,7 +10,7 @@ import psycopg
 
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import as_unprivileged
-from tests.fixtures.wal import eventually
+from tests.support.wal import eventually
 
 
 def finish(restored: LocalCluster, into: Path) -> None:

@@ -18,12 +18,12 @@ from muniment.runbooks.restore.restore_cluster import restore_cluster
 from muniment.runbooks.vault.verify_firm import verify_vault
 from muniment_demo.cloud import ROOT as ROOT_CREDENTIALS
 from muniment_demo.cloud import Cloud
-from tests.fixtures.answers import index_only_count, sequential_count
 from tests.golden.make_vault import DOCUMENTS
 from tests.golden.vaults import GOLDEN, KEY, KEY_NAME, REGION, upload
 from tests.restore_kit.kit import Kit
 from tests.restore_kit.restored import finish, start_and_ask
-from tests.runbooks.stored import plan_for
+from tests.support.answers import index_only_count, sequential_count
+from tests.support.stored import plan_for
 
 VAULTS = sorted(folder.name for folder in GOLDEN.glob("vault-*"))
 

@@ -22,8 +22,8 @@ from muniment.runbooks.restore.publish_kit import KIT, PAGE, SCRIPT, refresh_res
 from muniment_demo.cloud import Cloud, Credentials
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory
-from tests.fixtures.wal import archive_with, muniment_script, sql
 from tests.restore_kit.kit import Kit
+from tests.support.wal import archive_with, muniment_script, sql
 
 
 @pytest.fixture

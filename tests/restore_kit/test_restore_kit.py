@@ -16,12 +16,12 @@ from muniment.domain.vault.registers import Point
 from muniment.ports import utc_now
 from muniment.runbooks.nightly.chain import run_chain
 from muniment_demo.cloud import Cloud, Credentials
-from tests.fixtures.answers import index_only_count, sequential_count
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
-from tests.fixtures.wal import archive_with, muniment_script
 from tests.restore_kit.kit import Kit
 from tests.restore_kit.restored import finish, start_and_ask
+from tests.support.answers import index_only_count, sequential_count
+from tests.support.wal import archive_with, muniment_script
 
 pytestmark = pytest.mark.timeout(720)
 KEYS = ("Wills & Trusts/Müller.pdf", "../../etc/passwd", "a", "a/b", "A", "x" * 1024, "nul", "con:1", "folder/")

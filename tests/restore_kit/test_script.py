@@ -16,7 +16,7 @@ from muniment.domain.wal.tablespaces import emptied
 from muniment.restore_kit import restore
 from muniment.runbooks.restore.publish_kit import KIT, SCRIPT
 from tests.fixtures.clusters import ROOT
-from tests.fixtures.wal_records import SEGMENT_BYTES, Log, creation, record
+from tests.support.wal_records import SEGMENT_BYTES, Log, creation, record
 
 TEXT = (KIT / SCRIPT).read_text()
 

@@ -1,0 +1,83 @@
+"""The second copy of a point that is registered already: a replica that lost it has it again, register and all."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.domain.vault import keys
+from muniment.domain.vault.registers import Point
+from muniment.errors import NothingToRestore
+from muniment.ports import utc_now
+from muniment.runbooks.backup.register_recovery_point import register_recovery_point
+from muniment.runbooks.vault.copy_point import copy_point
+from muniment.runbooks.vault.copy_to_replica import copy_to_replica
+from muniment_demo.cloud import Cloud
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.sites import SiteFactory
+from tests.support.nights import Nights, copy_proof, wal_proof
+
+pytestmark = pytest.mark.timeout(360)
+NIGHT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Any:
+    return module_cluster_factory(programs17)
+
+
+@pytest.fixture
+def site(site_factory: SiteFactory, cluster: Any) -> Site:
+    return site_factory(cluster, lock="none")
+
+
+def registered(site: Site) -> Point:
+    nights = Nights(site, site.postgres.system_identifier(), next_segment=5000)
+    backup = nights.take(NIGHT, documents=("a.pdf", "b.pdf"))
+    copy_to_replica(site, backup_id=backup.id, snapshot_id=backup.point, config_id=backup.point, clock=utc_now)
+    return register_recovery_point(
+        site,
+        point_id=backup.point,
+        run="manual__1",
+        backup_id=backup.id,
+        wal=wal_proof(backup, NIGHT),
+        copy=copy_proof(NIGHT),
+        clock=utc_now,
+    )
+
+
+def lose(cloud: Cloud, site: Site) -> int:
+    """Everything in the replica but whose vault it is; how many objects that were."""
+    s3, bucket = cloud.client("s3", site.replica.region), site.replica.bucket
+    lost = [version for version in site.replica.list_versions("") if version.key != keys.FIRM]
+    for version in lost:
+        s3.delete_object(Bucket=bucket, Key=version.key, VersionId=version.version_id)
+    return len(lost)
+
+
+def test_a_replica_that_lost_everything_has_the_point_again(cloud: Cloud, site: Site) -> None:
+    point = registered(site)
+    before = {found.key: found.size_bytes for found in site.replica.list("")}
+    assert lose(cloud, site) > 5
+    copied, proof = copy_point(site, clock=utc_now)
+    assert copied == point
+    assert catalog.latest_point(site.replica) == point
+    assert {found.key: found.size_bytes for found in site.replica.list("")} == before
+    assert proof.objects_already_there == 0
+
+
+def test_a_whole_replica_is_left_as_it_is(site: Site) -> None:
+    point = registered(site)
+    before = {found.key: found.modified_at for found in site.replica.list("")}
+    copied, proof = copy_point(site, point_id=point.id, clock=utc_now)
+    assert copied == point
+    assert proof.objects_copied == 0
+    assert {found.key: found.modified_at for found in site.replica.list("")} == before
+
+
+def test_nothing_to_copy(site: Site) -> None:
+    with pytest.raises(NothingToRestore):
+        copy_point(site, clock=utc_now)

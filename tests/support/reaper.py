@@ -1,0 +1,55 @@
+"""Ends what a test run has left when its process vanished: ``python -m tests.support.reaper FOLDER…``
+
+pytest's own fixtures end what they have started, Ctrl-C included. SIGTERM, SIGKILL and a full memory leave them no
+time. So a process of its own, which a signal to pytest's group does not reach, waits until nobody is at the other end
+of its input any more; then it ends whatever works below the folders.
+"""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from muniment.adapters.host import processes
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
+
+
+@contextmanager
+def reaped(own: Path, *others: Path) -> Iterator[None]:
+    """``own`` is removed as well should this process vanish."""
+    argv = [sys.executable, "-m", "tests.support.reaper", *map(str, (own, *others))]
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, cwd=root, start_new_session=True) as reaper:
+        yield
+        assert reaper.stdin
+        reaper.stdin.close()
+
+
+def reap(folders: list[Path]) -> None:
+    for data_dir in {cwd for _, cwd in _working_below(folders) if (cwd / "postmaster.pid").exists()}:
+        LocalCluster(data_dir, PostgresPrograms.find()).end()
+    for _ in range(10):  # one that is ending may have started another
+        processes.send([pid for pid, _ in _working_below(folders)], signal.SIGKILL)
+    shutil.rmtree(folders[0], ignore_errors=True)
+
+
+def _working_below(folders: list[Path]) -> list[tuple[int, Path]]:
+    """A folder that was removed under its process has its name still, and `` (deleted)`` behind it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            cwd = (process / "cwd").readlink()
+        except OSError:
+            continue
+        if any(cwd.is_relative_to(folder) for folder in folders):
+            found.append((int(process.name), cwd))
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdin.buffer.read()
+    reap([Path(argument) for argument in sys.argv[1:]])
