@@ -60,13 +60,23 @@ class Archiving:
 
     def promote(self) -> None:
         """The server comes back from its archive, on a timeline of its own."""
-        self.archived()
-        self.cluster.stop()
+        self._stop_archived()
         with (self.cluster.data_dir / "muniment.conf").open("a") as settings:
             settings.write(f"restore_command = '{self.script} wal fetch %f %p'\n")
         (self.cluster.data_dir / "recovery.signal").touch()
         self.cluster.start()
         eventually(lambda: sql(self.cluster, "SELECT NOT pg_is_in_recovery()"))
+
+    def _stop_archived(self) -> None:
+        """A server that stops gives its archiver a moment for the last segment, which a busy machine may not have.
+
+        And one that recovers keeps no segment for an archiver."""
+        self.archived()
+        self.cluster.stop()
+        while status_files(self.cluster, "ready"):
+            self.cluster.start()
+            self.archived()
+            self.cluster.stop()
 
     def delete(self, name: str) -> None:
         bucket, key = self.site.primary.bucket, self.store.key(name)
