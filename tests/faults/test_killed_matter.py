@@ -22,10 +22,10 @@ from tests.support.matters import Pair, World, approval, firm, make_pair
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from muniment.adapters.postgres_server import PostgresServer
-from muniment.domain.matter import MatterPlan
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.rows.matter_plan import MatterPlan
 from muniment.domain.secret import Secret
-from muniment.runbooks.restore_matter import restore_matter
+from muniment.runbooks.rows.restore_matter import restore_matter
 from tests.support.matters import DATABASE, approval, firm
 plan = MatterPlan.from_json(Path(sys.argv[1]).read_bytes())
 live, staged = (PostgresServer("acme", Secret(each), DATABASE) for each in sys.argv[2:4])

@@ -29,8 +29,8 @@ EXPECTED = {f"d/{number:03d}": f"first {number}".encode() for number in range(DO
 SYNC = """
 import pickle, sys
 from datetime import UTC, datetime
-from muniment.adapters.logins import open_site
-from muniment.runbooks.sync_documents import sync_documents
+from muniment.adapters.site.logins import open_site
+from muniment.runbooks.documents.sync_documents import sync_documents
 
 firm = pickle.load(open(sys.argv[1], "rb"))
 sync_documents(open_site(firm), snapshot_id=sys.argv[2], clock=lambda: datetime.now(UTC))

@@ -16,7 +16,7 @@ from tests.fixtures.clusters import ROOT
 HOLD = """
 import sys, time
 from pathlib import Path
-from muniment.runbooks.drill_restore import scratch_folder
+from muniment.runbooks.drill.restore import scratch_folder
 with scratch_folder(Path(sys.argv[1]), "alder", "20261120T083000123Z") as scratch:
     print(scratch.root, flush=True)
     time.sleep(600)
