@@ -57,6 +57,7 @@ class Cloud:
         self.pid = pid
         self.endpoint_url = f"http://127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._clients: dict[tuple[str, str, Credentials], Any] = {}
 
     @classmethod
     def start(cls, work_dir: Path, *, port: int | None = None, persist: bool = False) -> Self:
@@ -137,18 +138,23 @@ class Cloud:
     @overload
     def client(self, service: Literal["sqs"], region: str = ..., credentials: Credentials | None = ...) -> Any: ...
     def client(self, service: str, region: str = DEFAULT_REGION, credentials: Credentials | None = None) -> Any:
-        """A boto3 client of this cloud, as root unless told who."""
-        who = credentials or ROOT
+        """A boto3 client of this cloud, as root unless told who; whoever asks for the same gets the same."""
+        wanted = (service, region, credentials or ROOT)
         with _ONE_AT_A_TIME:
-            return _SESSION.client(
-                service,  # type: ignore[call-overload]  # the overloads above say what comes back
-                region_name=region,
-                endpoint_url=self.endpoint_url,
-                aws_access_key_id=who.access_key_id,
-                aws_secret_access_key=who.secret_access_key.reveal(),
-                aws_session_token=who.session_token.reveal() if who.session_token else None,
-                config=Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "total_max_attempts": 2}),
-            )
+            if wanted not in self._clients:
+                self._clients[wanted] = self._new_client(*wanted)
+            return self._clients[wanted]
+
+    def _new_client(self, service: str, region: str, who: Credentials) -> Any:
+        return _SESSION.client(
+            service,  # type: ignore[call-overload]  # the overloads above say what comes back
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=who.access_key_id,
+            aws_secret_access_key=who.secret_access_key.reveal(),
+            aws_session_token=who.session_token.reveal() if who.session_token else None,
+            config=Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "total_max_attempts": 2}),
+        )
 
     def create_user(self, name: str, policy: dict[str, Any]) -> Credentials:
         """An IAM user that may do what `policy` says and nothing else."""

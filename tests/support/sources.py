@@ -6,9 +6,6 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from muniment.adapters.site.site import Site, build_site
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import DocumentSnapshot
@@ -81,24 +78,13 @@ def copies_in(site: Site) -> int:
 def through(site: Site, store: FaultProxy, *, attempts: int = 5, read_timeout: float = 5) -> Site:
     """The same site by way of the proxy."""
     login = LOGINS[site.firm.id]["aws"]
-    config = Config(
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        read_timeout=read_timeout,
-        max_pool_connections=32,
-        s3={"addressing_style": "path"},
-    )
-
-    def client(service: str, region: str) -> Any:
-        return boto3.Session().client(
-            service,  # type: ignore[call-overload]
-            region_name=region,
-            endpoint_url=store.endpoint_url,
-            aws_access_key_id=login.user,
-            aws_secret_access_key=login.password.reveal(),
-            config=config,
-        )
-
-    return build_site(site.firm, site.postgres.conninfo, client)
+    patience = {
+        "retries": {"mode": "standard", "total_max_attempts": attempts},
+        "read_timeout": read_timeout,
+        "max_pool_connections": 32,
+    }
+    extra = {**login.extra, "endpoint_url": store.endpoint_url, "config_kwargs": patience}
+    return build_site(site.firm, site.postgres.conninfo, replace(login, extra=extra).clients())
 
 
 def asked(store: FaultProxy, method: str, path: str) -> list[str]:
