@@ -1,27 +1,9 @@
 """The page of a drill shows what its evidence says, and nothing in it can act."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 from muniment.adapters.drill.page import page_of
-from muniment.domain.drill.evidence import Drill, DrillTarget, PastDrill
-from muniment.domain.evidence import Check, TimedStep
-from muniment.domain.wal.names import Lsn
-
-NOW = datetime(2026, 11, 20, 17, tzinfo=UTC)
-
-
-def drill(**changes: Any) -> Drill:
-    told: dict[str, Any] = {
-        "id": "20261120T170000000Z", "firm": "alder", "firm_name": "Alder & Söhne", "number": 1, "seed": 7,
-        "target": DrillTarget(kind="point", lsn=Lsn(1), before="p"), "side": "replica", "by": "muniment",
-        "vault": "alder-replica", "region": "us-west-2", "plan": ("target: p", "base backups: a, b"),
-        "started_at": NOW - timedelta(minutes=3), "finished_at": NOW, "recover_s": 100.0, "data_lost_s": None,
-        "steps": (TimedStep(name="start", begins_s=0, seconds=90), TimedStep(name="read", begins_s=90, seconds=10)),
-        "checks": (Check(name="rows of <b>", expected="1", found="<script>2", passed=False),),
-        "recovery_class": "small", "rto_s": 7200, "rpo_s": 43200,
-    }  # fmt: skip
-    return Drill(**{**told, **changes})
+from muniment.domain.drill.evidence import PastDrill
+from muniment.domain.evidence import Check
+from tests.support.drills import ENDED, NOW, drill
 
 
 def test_what_was_found_is_shown_as_text() -> None:
@@ -54,16 +36,6 @@ def test_a_drill_that_came_to_nothing_has_a_page_too() -> None:
 def test_it_says_how_far_its_proof_goes() -> None:
     assert "weaker than a signature" in page_of(drill())
     assert "openssl dgst -sha256 -verify" in page_of(drill(signing_key="arn:aws:kms:us-east-1:111122223333:key/k"))
-
-
-ENDED: dict[str, Any] = {
-    "planned": ("choose the target", "fetch WAL", "start and recover", "documents"),
-    "steps": (
-        TimedStep(name="choose the target", begins_s=0, seconds=1),
-        TimedStep(name="fetch WAL", begins_s=1, seconds=1, finished=False),
-    ),
-    "failure": "WAL is missing",
-}
 
 
 def test_a_drill_that_was_ended_says_how_far_it_came() -> None:

@@ -13,7 +13,7 @@ from muniment.adapters.drill.pdf import pdf_of
 from muniment.domain.drill.evidence import Drill, PastDrill
 from muniment.domain.drill.sign_off import SignOff
 from muniment.domain.evidence import Check
-from tests.adapters.drill.test_page import NOW, drill
+from tests.support.drills import NOW, drill
 
 
 def words(pdf: bytes) -> str:

@@ -16,7 +16,7 @@ from muniment.domain.drill.sign_off import (
 from muniment.domain.evidence import Check
 from muniment.domain.firm.schedule import drill_cron
 from muniment.domain.record import new_id
-from tests.adapters.drill.test_page import ENDED, drill
+from tests.support.drills import ENDED, drill
 from tests.support.firms import paper_firm
 
 FORTNIGHT = timedelta(days=14)

@@ -1,4 +1,4 @@
-"""The model checker: random years of nights, after each expire the invariants of DESIGN.md, section 5.
+"""The model checker: random years of nights, and after each expire nothing that must stay is gone.
 
 A history is a list of steps; hypothesis shrinks a broken one to the shortest that breaks.
 """

@@ -36,8 +36,8 @@ from muniment.ports import utc_now
 from muniment.runbooks.drill.sign_off import awaited_sign_offs, sign_off_drill
 from muniment.runbooks.drill.watch import watch_drills
 from muniment_demo.cloud import Cloud
-from tests.adapters.drill.test_page import drill
 from tests.fixtures.sites import with_firm
+from tests.support.drills import drill
 from tests.support.signing import with_signing_key
 
 NOTE = "Seen with the managing partner."
