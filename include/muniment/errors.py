@@ -27,6 +27,7 @@
         │   ├── WalHoleFound · WalSegmentInvalid
         │   └── PageChecksumFailed · MemberOutside
         ├── InvalidConfiguration      the registry or the policy is wrong (exit code 2)
+        │   ├── NoRegistry                nobody said where the registry is, and no project has one
         │   └── UnknownParameter          a run was triggered with a name that no step knows
         ├── ObjectArchived · DocumentsArchived · NoSuchDocument · NoSuchMatter · ConfigUnreadable
         ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
@@ -696,6 +697,13 @@ class InvalidConfiguration(Permanent):
     kept = "everything; nothing was started"
     hint = "correct each line, then run `muniment firms check`."
     exit_code = 2
+
+
+class NoRegistry(InvalidConfiguration):
+    """Nobody said where the registry is, and it is in none of a project's places."""
+
+    text = "there is no registry: no firms/ and no policies/ in {looked}"
+    hint = "name the folder that holds both: MUNIMENT_REGISTRY in the environment, or `muniment --registry FOLDER`."
 
 
 class UnknownParameter(InvalidConfiguration):

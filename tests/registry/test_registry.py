@@ -150,9 +150,18 @@ def test_a_registry_with_faults_is_not(files: Files) -> None:
     assert "firms/acme.yaml: name: 3 is not text" in str(raised.value)
 
 
-def test_the_environment_names_the_root(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_editable_installation_reads_its_project_wherever_it_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """tests/test_wheel.py has the same for a wheel, which has no project of its own."""
     monkeypatch.delenv("MUNIMENT_REGISTRY", raising=False)
+    Files(tmp_path / "include")
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     assert default_root() == ROOT / "include"
+
+
+def test_the_environment_names_the_root(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUNIMENT_REGISTRY", str(files.root))
     assert firm_ids() == ["acme"]
     assert list(load_registry().firms) == ["acme"]

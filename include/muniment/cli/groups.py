@@ -80,13 +80,15 @@ class LazyGroup(click.Group):
     "--registry",
     type=click.Path(path_type=Path, file_okay=False),
     envvar="MUNIMENT_REGISTRY",
-    help="Folder that holds firms/ and policies/. Default: this project's include/.",
+    help="Folder that holds firms/ and policies/. Default: the project's include/; of an installed muniment, the one in"
+    " $AIRFLOW_HOME or here.",
 )
 @click.option(
     "--settings",
     type=click.Path(path_type=Path, dir_okay=False),
     envvar="MUNIMENT_SETTINGS",
-    help="File with the connections that the environment lacks. Default: airflow_settings.yaml.",
+    help="File with the connections that the environment lacks. Default: airflow_settings.yaml of the project, or of"
+    " $AIRFLOW_HOME, or here.",
 )
 @click.version_option(package_name="muniment")
 @click.pass_context

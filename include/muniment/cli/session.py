@@ -4,7 +4,7 @@ import getpass
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,10 +83,13 @@ def shown_progress() -> "Iterator[Progress]":
 
 
 def _complete_firm(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from muniment.errors import NoRegistry
     from muniment.registry import firm_ids
 
     root = ctx.find_root().params.get("registry")
-    return [firm_id for firm_id in firm_ids(root) if firm_id.startswith(incomplete)]
+    with suppress(NoRegistry):
+        return [firm_id for firm_id in firm_ids(root) if firm_id.startswith(incomplete)]
+    return []
 
 
 firm_argument = click.argument("firm_id", metavar="FIRM", shell_complete=_complete_firm)

@@ -7,20 +7,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from muniment.adapters.host.project import project_folders
 from muniment.domain.firm.firm import Firm
-from muniment.errors import InvalidConfiguration
+from muniment.errors import InvalidConfiguration, NoRegistry
 from muniment.registry.check import check_firm_file, check_policy_file
 from muniment.registry.clashes import clashes
 from muniment.registry.faults import Fault, did_you_mean
 from muniment.registry.yaml_files import read_yaml
 
 ROOT_VARIABLE = "MUNIMENT_REGISTRY"
-_INCLUDE = Path(__file__).resolve().parents[2]
 
 
 def default_root() -> Path:
-    """``MUNIMENT_REGISTRY``, or this project's ``include/``."""
-    return Path(os.environ.get(ROOT_VARIABLE) or _INCLUDE)
+    """``MUNIMENT_REGISTRY``, or the first ``include/`` of a project that has firms/ or policies/.
+
+    Raises ``NoRegistry`` where none has.
+    """
+    if named := os.environ.get(ROOT_VARIABLE):
+        return Path(named)
+    looked = [folder / "include" for folder in project_folders()]
+    for root in looked:
+        if (root / "firms").is_dir() or (root / "policies").is_dir():
+            return root
+    raise NoRegistry(looked=", ".join(map(str, looked)))
 
 
 @dataclass(frozen=True, slots=True)

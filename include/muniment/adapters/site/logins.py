@@ -24,6 +24,7 @@ from botocore.credentials import (
 )
 from psycopg.conninfo import make_conninfo
 
+from muniment.adapters.host.project import project_folders
 from muniment.adapters.site.site import Clients, Site, build_site
 from muniment.domain.firm.firm import Firm
 from muniment.domain.secret import Secret
@@ -175,12 +176,20 @@ def find_login(connection_id: str, settings: Path | None = None) -> Login:
     text = os.environ.get(name)
     if text:
         return _parsed(connection_id, text)
-    settings = settings or Path(os.environ.get("MUNIMENT_SETTINGS", "airflow_settings.yaml"))
-    for fields in _connections_of(settings):
+    files = [settings] if settings else _default_settings()
+    for fields in _connections_of(files[0]):
         if fields.get("conn_id") == connection_id:
             return Login.from_fields(connection_id, {key.removeprefix("conn_"): value for key, value in fields.items()})
-    fault = f"connection {connection_id}: neither {name} nor {settings} has it"
+    fault = f"connection {connection_id}: neither {name} nor {' nor '.join(map(str, files))} has it"
     raise InvalidConfiguration(count=1, faults=fault)
+
+
+def _default_settings() -> list[Path]:
+    """``MUNIMENT_SETTINGS``, or a project's first ``airflow_settings.yaml``; where none is, all of them."""
+    if named := os.environ.get("MUNIMENT_SETTINGS"):
+        return [Path(named)]
+    looked = [folder / "airflow_settings.yaml" for folder in project_folders()]
+    return [file for file in looked if file.exists()][:1] or looked
 
 
 def _parsed(connection_id: str, text: str) -> Login:
