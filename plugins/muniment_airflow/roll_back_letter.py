@@ -1,6 +1,6 @@
 """A restore that was live was undone on the cluster's host: the firm's contact is told from here.
 
-The host writes the record into the vaults (runbooks/record_roll_back.py); the notifiers are Airflow's.
+The host writes the record into the vaults (runbooks/cut_over/record_roll_back.py); the notifiers are Airflow's.
 """
 
 from typing import TYPE_CHECKING

@@ -2,7 +2,7 @@
 
 Whoever staged it may do anything in it as a superuser; no name of the firm's own roles or passwords is needed or
 changed. What keeps the server from calling, and from writing anywhere but in its own folder, is the kernel's
-(isolation_launcher.py); what keeps it quiet is its command line (domain/isolation.py).
+(isolation_launcher.py); what keeps it quiet is its command line (domain/restore/isolation.py).
 """
 
 import os

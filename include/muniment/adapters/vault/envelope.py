@@ -1,7 +1,7 @@
 """Client-side encryption: AWS Encryption SDK messages, the data key wrapped under both of the firm's keys.
 
-While the other region's KMS does not answer, the stand-in's public key takes its place (adapters/stand_in.py): either
-region alone still opens every message.
+While the other region's KMS does not answer, the stand-in's public key takes its place
+(adapters/vault/stand_in.py): either region alone still opens every message.
 
 The suite commits to its key and is not signed (a signature triples the cost, and the vault's registers already say what
 belongs to whom); frames of 64 KiB are the fastest length measured in notes/postgres-and-encryption.md.

@@ -58,7 +58,7 @@ _SILENT: Settings = {
     "autovacuum": "off",
     # It has no right to write to /dev/shm, and leaves nothing there when it is killed.
     "dynamic_shared_memory_type": "mmap",
-    # What the WAL makes of tablespaces lies in the data directory (domain/wal_tablespaces.py).
+    # What the WAL makes of tablespaces lies in the data directory (domain/wal/tablespaces.py).
     "allow_in_place_tablespaces": "on",
     # Not before the target is reached does it answer, and no setting of the firm's server has to be matched.
     "hot_standby": "off",

@@ -1,7 +1,8 @@
 """A staged restore goes live: the old data directory aside, the new one in its place, proven, and a way back.
 
 The order and what a killed run left are read from the disk and from the journal beside the live data directory
-(domain/cut_over.py). At every moment the old cluster or the new one lies whole at the live place, or one rename away.
+(domain/restore/cut_over.py). At every moment the old cluster or the new one lies whole at the live place, or one rename
+away.
 """
 
 import shutil

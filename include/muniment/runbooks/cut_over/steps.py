@@ -1,4 +1,7 @@
-"""The steps of a cut-over, each safe to begin again where a killed run left it; domain/cut_over.py has their order."""
+"""The steps of a cut-over, each safe to begin again where a killed run left it.
+
+domain/restore/cut_over.py has their order.
+"""
 
 import shutil
 import time
