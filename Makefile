@@ -3,10 +3,10 @@ FIRMS ?= 3
 # Tests mostly wait for servers: more of them than cores. Each worker has servers of its own.
 TEST_WORKERS ?= 5
 PYTHON := .venv/bin/python
-COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.12 --no-header --no-annotate pyproject.toml
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.12 --no-header --no-annotate --extra airflow pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check test demo up down bench lock
+.PHONY: help venv check test demo up down bench wheel lock
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ down: venv ## stop and remove what `make up` started
 
 bench: venv ## how fast backup and restore are on this machine
 	@$(PYTHON) -m tests.bench
+
+wheel: venv ## the package for machines that have no clone, into dist/
+	@.venv/bin/uv build --quiet --build-constraints tests/requirements.txt --out-dir dist
 
 lock: venv ## write both locks again from pyproject.toml
 	$(COMPILE) --group demo --group test --group lint -o tests/requirements.txt

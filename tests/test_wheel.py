@@ -52,12 +52,12 @@ def uv(*arguments: str | Path) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """From a copy: what a build leaves beside the sources (build/, egg-info) would get into the next one."""
+    """As `make wheel` does it, from a copy: what a build leaves beside the sources would get into the next one."""
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("dist")
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, source)
     shutil.copytree(ROOT / "include", source / "include", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    uv("build", "--wheel", "--build-constraints", ROOT / "tests" / "requirements.txt", "--out-dir", built, source)
+    uv("build", "--build-constraints", ROOT / "tests" / "requirements.txt", "--out-dir", built, source)
     return next(built.glob("*.whl"))
 
 
