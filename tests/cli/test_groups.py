@@ -14,32 +14,8 @@ from muniment.cli import groups
 from muniment.errors import MunimentError
 from tests.cli.conftest import MUNIMENT, Command, in_a_shell
 from tests.fixtures.clusters import ROOT
-from tests.registry.conftest import Files
-from tests.registry.test_faults import put
-
-NAMES = (
-    "firms",
-    "check",
-    "backup",
-    "points",
-    "verify",
-    "copy",
-    "repair",
-    "expire",
-    "restore",
-    "staging",
-    "live",
-    "drill",
-    "drills",
-    "sign-off",
-    "documents",
-    "matter",
-    "tables",
-    "database",
-    "config",
-    "wal",
-    "completion",
-)
+from tests.registry.conftest import Files, put
+from tests.support.commands import NAMES, leaves
 
 
 def test_help_lists_every_command_and_every_exit_code(muniment: Command) -> None:
@@ -49,16 +25,6 @@ def test_help_lists_every_command_and_every_exit_code(muniment: Command) -> None
         assert f"\n  {name} " in ended.out
     for code in ("0 ", "1 ", "2 ", "3 ", "4 ", "75", "130"):
         assert f"\n    {code} " in ended.out
-
-
-def leaves() -> list[tuple[str, ...]]:
-    groups = {
-        "firms": ("check", "list", "show"),
-        "staging": ("list", "extend", "destroy"),
-        "live": ("status", "cut-over", "roll-back", "release"),
-        "wal": ("push", "fetch", "status", "replicate"),
-    }
-    return [(name, *([sub] if sub else [])) for name in NAMES for sub in groups.get(name, ("",))]
 
 
 @pytest.mark.parametrize("words", leaves(), ids=" ".join)

@@ -14,7 +14,7 @@ from muniment.adapters.site.site import Site
 from muniment_demo.cloud import Cloud
 from tests.fixtures.airflow import register
 from tests.fixtures.sites import site_env, with_firm
-from tests.runbooks.drill.test_sign_off import drilled
+from tests.support.drills import drilled
 from tests.support.real_airflow import RealAirflow, real_airflow
 from tests.support.signing import with_signing_key
 

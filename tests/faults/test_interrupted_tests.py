@@ -10,8 +10,8 @@ import pytest
 
 from muniment.adapters.host import processes
 from muniment.adapters.host.shared_memory import segments_of
-from tests.adapters.host.test_local_cluster import NOTHING, left_of
 from tests.fixtures.clusters import ROOT
+from tests.support.shared_memory import NOTHING, left_of
 from tests.support.wal import eventually
 
 pytestmark = pytest.mark.timeout(540)

@@ -16,7 +16,7 @@ from muniment.domain.rows.matter_plan import BeforeImages
 from muniment.errors import ServerUnavailable
 from muniment.runbooks.rows.restore_matter import restore_matter
 from tests.fixtures.clusters import ROOT, ClusterFactory
-from tests.runbooks.rows.test_restore_matter import GONE, planned, restored
+from tests.support.lost_matters import GONE, planned, restored
 from tests.support.matters import Pair, World, approval, firm, make_pair
 
 PROGRAM = """

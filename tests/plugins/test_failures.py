@@ -10,7 +10,7 @@ from muniment import errors
 from muniment_airflow import failures
 from muniment_airflow.failure_report import what_happened
 from muniment_airflow.failures import RETRIES, errors_as_airflow
-from tests.test_errors import every_error, with_facts
+from tests.support.errors import every_error, with_facts
 
 
 @pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)

@@ -15,7 +15,7 @@ from muniment_airflow.sign_off import SIGN_OFF, AskReviewer, FindAwaitedDrill, R
 from muniment_demo.cloud import Cloud
 from tests.fixtures.airflow import register
 from tests.fixtures.sites import site_env, with_firm
-from tests.runbooks.drill.test_sign_off import drilled
+from tests.support.drills import drilled
 from tests.support.signing import with_signing_key
 
 # The providers' own libraries, and a step that is called without Airflow around it.

@@ -11,6 +11,8 @@ from muniment.registry import Registry, load_registry
 
 ROOT = Path(__file__).resolve().parents[2]
 
+type Change = Callable[[dict[str, Any]], object]
+
 
 def firm_values(firm_id: str = "acme", number: int = 1) -> dict[str, Any]:
     """A sound firm's file; ``number`` makes its keys its own."""
@@ -32,6 +34,18 @@ def firm_values(firm_id: str = "acme", number: int = 1) -> dict[str, Any]:
     }
 
 
+def put(path: str, value: Any) -> Change:
+    """Sets ``a.b.c`` of a file's values, making what is missing on the way."""
+
+    def change(values: dict[str, Any]) -> None:
+        *parents, last = path.split(".")
+        for parent in parents:
+            values = values.setdefault(parent, {})
+        values[last] = value
+
+    return change
+
+
 def key_arn(number: int, region: str = "us-east-1") -> str:
     return f"arn:aws:kms:{region}:111122223333:key/00000000-0000-4000-8000-{number:012d}"
 
@@ -51,13 +65,13 @@ class Files:
         content = yaml.safe_dump(values, sort_keys=False) if isinstance(values, dict) else values
         (self.root / name).write_bytes(content.encode() if isinstance(content, str) else content)
 
-    def firm(self, change: Callable[[dict[str, Any]], object]) -> None:
+    def firm(self, change: Change) -> None:
         """acme's file with ``change`` applied."""
         values = firm_values()
         change(values)
         self.write("firms/acme.yaml", values)
 
-    def policy(self, tier: str, change: Callable[[dict[str, Any]], object]) -> None:
+    def policy(self, tier: str, change: Change) -> None:
         values = yaml.safe_load((self.root / f"policies/{tier}.yaml").read_text())
         change(values)
         self.write(f"policies/{tier}.yaml", values)

@@ -1,25 +1,10 @@
 """Each fault, word for word, alone in an otherwise sound registry."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.registry.conftest import Files, firm_values, key_arn
-
-type Change = Callable[[dict[str, Any]], object]
-
-
-def put(path: str, value: Any) -> Change:
-    """Sets ``a.b.c`` of a file's values, making what is missing on the way."""
-
-    def change(values: dict[str, Any]) -> None:
-        *parents, last = path.split(".")
-        for parent in parents:
-            values = values.setdefault(parent, {})
-        values[last] = value
-
-    return change
+from tests.registry.conftest import Change, Files, firm_values, key_arn, put
 
 
 def drop(path: str) -> Change:

@@ -10,8 +10,7 @@ from muniment.domain.firm.firm import Firm
 from muniment.domain.units import UNITS_REQUIRED
 from muniment.errors import InvalidConfiguration
 from muniment.registry import default_root, firm_ids, load_firm, load_registry
-from tests.registry.conftest import ROOT, Files, firm_values
-from tests.registry.test_faults import put
+from tests.registry.conftest import ROOT, Files, firm_values, put
 
 
 def test_the_projects_own_registry_is_sound_and_has_one_firm_a_tier() -> None:

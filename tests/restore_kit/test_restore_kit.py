@@ -15,12 +15,13 @@ from muniment.domain.record import new_id
 from muniment.domain.vault.registers import Point
 from muniment.ports import utc_now
 from muniment.runbooks.nightly.chain import run_chain
-from muniment_demo.cloud import Cloud, Credentials
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.restore_kit.kit import Kit
 from tests.restore_kit.restored import finish, start_and_ask
 from tests.support.answers import index_only_count, sequential_count
+from tests.support.kit_readers import reader_of
 from tests.support.wal import archive_with, muniment_script
 
 pytestmark = pytest.mark.timeout(720)
@@ -65,18 +66,6 @@ def write(cluster: LocalCluster, statement: str) -> None:
 
 def night(site: Site) -> Point:
     return run_chain(site, point_id=new_id(utc_now()), run="test", clock=utc_now)
-
-
-def reader_of(cloud: Cloud, site: Site) -> Credentials:
-    """May open what RESTORE.md says and one vault alone: the replica's, with its own key."""
-    place = site.firm.vaults.replica
-    bucket = f"arn:aws:s3:::{place.bucket}"
-    statements = [
-        {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:ListBucketVersions"], "Resource": bucket},
-        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": f"{bucket}/*"},
-        {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": place.kms_key},
-    ]
-    return cloud.create_user(f"{site.firm.id}-stressed", {"Version": "2012-10-17", "Statement": statements})
 
 
 def test_the_replica_alone_becomes_a_running_server_and_its_documents(

@@ -17,7 +17,7 @@ from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import REPLICA_REGION, SiteFactory, login_env
 from tests.restore_kit.kit import Kit
-from tests.restore_kit.test_restore_kit import reader_of
+from tests.support.kit_readers import reader_of
 from tests.support.wal import archive_with, muniment_script
 
 pytestmark = pytest.mark.timeout(720)

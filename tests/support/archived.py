@@ -23,6 +23,7 @@ from muniment.runbooks.wal.verify_files import verify_new_files
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
+from tests.support.points import make_point
 from tests.support.stored import archive_to, rows
 from tests.support.wal import eventually, sql, status_files
 
@@ -104,29 +105,18 @@ class Archived:
         segment_bytes = backup.wal_segment_bytes
         first = WalSegment.holding(backup.start_lsn, backup.timeline, segment_bytes)
         last = WalSegment.ending(lsn, backup.stop_timeline, segment_bytes)
-        point = Point(
-            id=new_id(started),
+        point = make_point(
+            backup.point,
+            WalRange(timeline=last.timeline, first_segment=first.name, last_segment=last.name, through_lsn=last.end),
+            at=utc_now(),
             firm=self.site.firm.id,
-            run="test",
             taken_at=backup.finished_at,
-            registered_at=utc_now(),
             system_identifier=backup.system_identifier,
             chain=tuple(each.id for each in chain),
             kind=backup.kind,
             size_bytes=backup.size_bytes,
             stored_bytes=backup.stored_bytes,
-            wal=WalRange(
-                timeline=last.timeline, first_segment=first.name, last_segment=last.name, through_lsn=last.end
-            ),
-            windows=(),
-            effective_rpo_s=0,
-            documents=new_id(started),
-            document_count=0,
-            document_bytes=0,
-            config=new_id(started),
             control_totals=ControlTotals(lsn=lsn, read_at=utc_now(), counts={}, sums={}),
-            verified_primary_at=utc_now(),
-            verified_replica_at=utc_now(),
         )
         self._register(self.site.primary, point)
         return point

@@ -3,9 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from muniment.adapters.drill.records import (
+    write_evidence,
+    write_evidence_pages,
+)
+from muniment.adapters.site.site import Site
 from muniment.domain.drill.evidence import Drill, DrillTarget
 from muniment.domain.evidence import Check, TimedStep
+from muniment.domain.record import new_id
 from muniment.domain.wal.names import Lsn
+from muniment.ports import utc_now
 
 NOW = datetime(2026, 11, 20, 17, tzinfo=UTC)
 
@@ -31,3 +38,15 @@ ENDED: dict[str, Any] = {
     ),
     "failure": "WAL is missing",
 }
+
+
+def drilled(site: Site, *, pages: bool = True, **changes: Any) -> Drill:
+    told: dict[str, Any] = {"finished_at": utc_now(), **changes}
+    found = drill(
+        id=new_id(utc_now()), firm=site.firm.id, checks=drill().checks, signing_key=site.firm.signing_key,
+        started_at=utc_now() - timedelta(minutes=1), vault=site.primary.bucket, **told,
+    )  # fmt: skip
+    write_evidence(site, found, locked_until=utc_now() + timedelta(minutes=1))
+    if pages:
+        write_evidence_pages(site, found, locked_until=utc_now() + timedelta(minutes=1))
+    return found

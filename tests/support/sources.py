@@ -99,3 +99,21 @@ def with_limit(site: Site, percent: float) -> Site:
     documents = site.policy.documents.model_copy(update={"shrink_limit": percent})
     policy = site.policy.model_copy(update={"documents": documents})
     return replace(site, firm=site.firm.model_copy(update={"policy": policy}))
+
+
+AWKWARD_KEYS = (
+    "../../etc/passwd",
+    "/leading/slash",
+    "//two",
+    "folder/",
+    "a folder/with spaces & more.pdf",
+    "line\nend",
+    "tab\tstop",
+    "percent%20encoded+plus",
+    "Ünïcode/北京/🏛.pdf",
+    "question?versionId=1#fragment",
+    "<angle>&amp;",
+    ".",
+    "k" * 1024,
+    "é" * 512,
+)

@@ -14,10 +14,11 @@ from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import SHA256, WRITTEN_AT
 from muniment.domain.restore.plan import RestorePlan, WalToReplay
 from muniment.domain.vault import keys
-from muniment.domain.vault.registers import Backup, ControlTotals, DocumentSnapshot, Point, WalRange
+from muniment.domain.vault.registers import Backup, DocumentSnapshot, Point, WalRange
 from muniment.domain.wal.names import WalSegment
 from muniment.ports import utc_now
 from muniment.runbooks.backup.back_up_cluster import back_up_cluster
+from tests.support.points import make_point
 
 
 def archive_to(folder: Path) -> str:
@@ -58,32 +59,20 @@ def _push_wal(site: Site, point: Point, segment_bytes: int) -> None:
 
 
 def _point(site: Site, backup: Backup, point_id: str) -> Point:
-    now = datetime.now(UTC)
     first = WalSegment.holding(backup.start_lsn, backup.timeline, backup.wal_segment_bytes)
     last = WalSegment.ending(backup.stop_lsn, backup.timeline, backup.wal_segment_bytes)
-    return Point(
-        id=point_id,
+    return make_point(
+        point_id,
+        WalRange(
+            timeline=backup.timeline, first_segment=first.name, last_segment=last.name, through_lsn=backup.stop_lsn
+        ),
+        at=datetime.now(UTC),
         firm=site.firm.id,
-        run="test",
-        taken_at=now,
-        registered_at=now,
         system_identifier=backup.system_identifier,
         chain=tuple(each.id for each in catalog.chain_of(site.primary, backup)),
         kind=backup.kind,
         size_bytes=backup.size_bytes,
         stored_bytes=backup.stored_bytes,
-        wal=WalRange(
-            timeline=backup.timeline, first_segment=first.name, last_segment=last.name, through_lsn=backup.stop_lsn
-        ),
-        windows=(),
-        effective_rpo_s=0,
-        documents=point_id,
-        document_count=0,
-        document_bytes=0,
-        config=point_id,
-        control_totals=ControlTotals(lsn=backup.stop_lsn, read_at=now, counts={}, sums={}),
-        verified_primary_at=now,
-        verified_replica_at=now,
     )
 
 

@@ -15,6 +15,7 @@ from muniment.domain.vault.inventory import BackupFacts, Inventory, ObjectVersio
 from muniment.domain.vault.named_documents import NamedDocuments, SnapshotIndex
 from muniment.domain.vault.registers import ControlTotals, Point, WalRange
 from muniment.domain.wal.names import Lsn, WalSegment
+from tests.support.points import make_point
 
 SEGMENT_BYTES = 16 * 2**20
 SYSTEM = 7555555555555555555
@@ -110,27 +111,16 @@ class World:
         while chain[-1].parent:
             chain.append(self.backups[chain[-1].parent])
         first, last = (WalSegment(1, number, SEGMENT_BYTES) for number in (began, self.next_segment - 1))
-        return Point(
-            id=point_id,
-            firm="alder",
-            run="test",
+        return make_point(
+            point_id,
+            WalRange(timeline=1, first_segment=first.name, last_segment=last.name, through_lsn=last.end),
+            at=self.now,
             taken_at=backup.finished_at,
-            registered_at=self.now,
             system_identifier=SYSTEM,
             chain=tuple(each.id for each in reversed(chain)),
             kind="incremental" if backup.parent else "full",
-            size_bytes=1,
-            stored_bytes=1,
-            wal=WalRange(timeline=1, first_segment=first.name, last_segment=last.name, through_lsn=last.end),
-            windows=(),
-            effective_rpo_s=0,
-            documents=point_id,
             document_count=len(self.current),
-            document_bytes=0,
-            config=point_id,
             control_totals=ControlTotals(lsn=backup.stop, read_at=self.now, counts={}, sums={}),
-            verified_primary_at=self.now,
-            verified_replica_at=self.now,
         )
 
     def hold(self, name: str, start: datetime, end: datetime | None) -> Hold:

@@ -17,6 +17,7 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.host.shared_memory import Segments, remove_left, segments_of
 from muniment.errors import ProgramFailed
 from tests.fixtures.clusters import ClusterFactory
+from tests.support.shared_memory import NOTHING, left_of
 
 
 def one(cluster: LocalCluster, query: LiteralString) -> Any:
@@ -84,16 +85,6 @@ def own_segments(cluster: LocalCluster) -> Segments:
     assert found
     assert left_of(found) == found
     return found
-
-
-def left_of(segments: Segments) -> Segments:
-    """What is there of them, by the kernel's own word and not by that of what removes them."""
-    ids = [int(line.split()[1]) for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
-    there = tuple(name for name in segments.posix if Path("/dev/shm", name).exists())
-    return Segments(segments.system_v if segments.system_v in ids else 0, there)
-
-
-NOTHING = Segments(0, ())
 
 
 def test_its_end_leaves_no_shared_memory(programs: PostgresPrograms, cluster_factory: ClusterFactory) -> None:

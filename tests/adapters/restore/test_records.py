@@ -16,31 +16,14 @@ from muniment.adapters.restore.records import (
 from muniment.adapters.retention.inventory import read_inventories
 from muniment.adapters.site.site import Site, build_site
 from muniment.domain.recovery.roll_back import RolledBack
-from muniment.domain.restore.record import ContactTold, RestoreRecord
+from muniment.domain.restore.record import ContactTold
 from muniment.domain.vault import keys
 from muniment.errors import AlreadyRegistered
 from muniment.ports import utc_now
 from muniment_demo.cloud import Cloud
 from tests.faults.worker import through
 from tests.fixtures.faults import FaultProxy
-from tests.support.cut_overs import plan_of
-
-
-def record_of(site: Site, restore_id: str) -> RestoreRecord:
-    plan = plan_of(site.firm)
-    return RestoreRecord(
-        id=restore_id,
-        firm=site.firm.id,
-        run="acme__restore/manual__1",
-        where="live",
-        asked_by="engineer",
-        asked_at=utc_now(),
-        plan=plan,
-        plan_sha256=plan.sha256,
-        not_approved="nobody answered in time",
-        end="not approved",
-        finished_at=utc_now(),
-    )
+from tests.support.restore_records import record_of
 
 
 def test_a_record_is_written_once_and_locked_in_both_vaults(site17: Site) -> None:

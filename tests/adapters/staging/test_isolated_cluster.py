@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -21,8 +20,8 @@ from muniment.adapters.staging.isolated_cluster import IsolatedCluster
 from muniment.domain.secret import Secret
 from muniment.errors import ProgramFailed
 from tests.fixtures.clusters import ClusterFactory
+from tests.support.isolated_copies import BANNER, ask, copy_of, one
 
-BANNER = "muniment staging acme 2026-11-20 18:00:00+00"
 CALL = "COPY (SELECT 1) TO PROGRAM 'bash -c \"exec 3<>/dev/{protocol}/127.0.0.1/{port}\"'"
 # What a server of this kind runs beside the sessions, and nothing else.
 OWN_WORKERS = {"client backend", "checkpointer", "background writer", "walwriter", "startup"}
@@ -38,34 +37,11 @@ class Scene:
     traces: Path
 
 
-# Production's own libraries are not there: so that the test gets in. The copy is asked like anybody asks it.
-AROUND = {"options": "-c session_preload_libraries= -c local_preload_libraries="}
-
-
-def ask(cluster: LocalCluster, statement: str) -> list[tuple[Any, ...]]:
-    around = {} if isinstance(cluster, IsolatedCluster) else AROUND
-    with psycopg.connect(cluster.conninfo(**around), autocommit=True) as session:
-        cursor = session.execute(statement.encode())
-        return cursor.fetchall() if cursor.description else []
-
-
-def one(cluster: LocalCluster, statement: str) -> Any:
-    return ask(cluster, statement)[0][0]
-
-
 def eventually(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 180
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def copy_of(production: LocalCluster, folder: Path) -> IsolatedCluster:
-    """As a restore leaves it: consistent once its WAL is replayed, and a signal to recover from an archive."""
-    folder.mkdir(mode=0o700)
-    production.programs.run("pg_basebackup", "-D", folder / "data", "-d", production.conninfo(), "-c", "fast")
-    (folder / "data" / "recovery.signal").touch()
-    return IsolatedCluster(folder / "data", production.programs, banner=BANNER)
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms, run_program
 from muniment.adapters.staging.isolated_cluster import IsolatedCluster
 from muniment.errors import ProgramFailed
-from tests.adapters.staging.test_isolated_cluster import ask, copy_of, one
 from tests.fixtures.clusters import ClusterFactory
+from tests.support.isolated_copies import ask, copy_of, one
 from tests.support.living import digests, folder_of_the_firm
 
 pytestmark = pytest.mark.timeout(720)

@@ -15,9 +15,9 @@ from muniment.ports import utc_now
 from muniment.runbooks.config.back_up_config import back_up_config
 from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Command, Ended, in_this_process, write_registry
-from tests.cli.test_cli_page import keys_in, keys_listed
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, iam_policy, login_env, site_env
+from tests.support.command_page import keys_in, keys_listed
 from tests.support.sources import Desk, sync
 
 type Run = Callable[..., Ended]

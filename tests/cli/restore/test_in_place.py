@@ -14,10 +14,10 @@ from muniment.domain.rows.matter_plan import MatterPlan
 from muniment_demo.cloud import ROOT as CLOUD_ROOT
 from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Ended, in_this_process, write_registry
-from tests.cli.test_cli_page import keys_in, keys_listed
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, login_env, site_env, with_firm
-from tests.runbooks.rows.test_restore_matter import GONE, LIVED
+from tests.support.command_page import keys_in, keys_listed
+from tests.support.lost_matters import GONE, LIVED
 from tests.support.matters import BALANCES, DATABASE, ENGINEER, LEAD, MATTERS, Pair, World, make_pair
 from tests.support.sources import Desk, sync
 

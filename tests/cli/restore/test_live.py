@@ -15,9 +15,9 @@ from muniment.domain.firm.firm import ControlTotalsPolicy, DocumentBucket
 from muniment.domain.vault import keys
 from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Ended, in_a_shell, in_this_process, write_registry
-from tests.cli.test_cli_page import keys_in, keys_listed
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, site_env
+from tests.support.command_page import keys_in, keys_listed
 from tests.support.sources import Desk
 from tests.support.wal import archive_with, eventually, muniment_script, sql, switch_wal
 

@@ -17,7 +17,7 @@ from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Ended, in_this_process, write_registry
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, login_env, site_env, with_firm
-from tests.runbooks.rows.test_restore_matter import GONE
+from tests.support.lost_matters import GONE
 from tests.support.matters import BALANCES, DATABASE, ENGINEER, LEAD, MATTERS, ROWS, SCHEMA, rows_of
 from tests.support.sources import Desk
 from tests.support.wal import archive_with, muniment_script

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from muniment.domain.documents.recovery import Cover, Recalled, Selection, covers, documents_at, plan_documents
 from muniment.domain.documents.sync import SourceVersion, deletions, plan_sync, state_at
 from muniment.domain.vault.registers import DocumentSnapshot
-from tests.domain.documents.test_sync import POLICY, as_listed, at, histories, version
+from tests.support.histories import POLICY, as_listed, at, histories, version
 
 type Happened = list[list[SourceVersion]]
 

@@ -22,6 +22,7 @@ from muniment.domain.record import new_id
 from muniment.domain.vault.registers import ControlTotals, Point, RecoveryWindow, WalRange
 from muniment.domain.wal.names import Lsn
 from tests.support.firms import paper_firm
+from tests.support.points import make_point
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -36,14 +37,7 @@ def totals(lsn: int, *, exact: bool = True, **counts: int) -> ControlTotals:
 def point(days_ago: int, *, exact: bool = True, windows: tuple[RecoveryWindow, ...] = (), timeline: int = 1) -> Point:
     at, lsn = NOW - timedelta(days=days_ago), (100 - days_ago) * SEGMENT
     wal = WalRange(timeline=timeline, first_segment="a", last_segment="b", through_lsn=Lsn(lsn - 100))
-    known: dict[str, Any] = dict.fromkeys(
-        ("taken_at", "registered_at", "verified_primary_at", "verified_replica_at"), at
-    )
-    known |= dict.fromkeys(("size_bytes", "stored_bytes", "effective_rpo_s", "document_count", "document_bytes"), 0)
-    return Point(
-        id=new_id(at), firm="alder", run="test", system_identifier=7, chain=("a",), kind="full", wal=wal, documents="d",
-        windows=windows, config="c", control_totals=totals(lsn, exact=exact), **known,
-    )  # fmt: skip
+    return make_point(new_id(at), wal, at=at, chain=("a",), windows=windows, control_totals=totals(lsn, exact=exact))
 
 
 def window(first_day: int, last_day: int, timeline: int = 1) -> RecoveryWindow:

@@ -6,45 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.domain.recovery.backup_choice import Base, Choice, Instant, Restorable, Stop, Unreachable
-from muniment.domain.recovery.timelines import Timelines
+from muniment.domain.recovery.backup_choice import Choice, Instant, Restorable, Stop, Unreachable
 from muniment.domain.recovery.wal_coverage import TimelineHistory
-from muniment.domain.vault.registers import ControlTotals, Point, WalRange
 from muniment.domain.wal.names import Lsn, WalSegment
-from tests.domain.recovery.test_wal_coverage import MIB, NOON, archive, backup, lsn, run, segment
-
-
-def base(name: str, start: float, stop: float, *, timeline: int = 1, at: datetime = NOON) -> Base:
-    taken = backup(name, start, stop, timeline=timeline, at=at)
-    range_ = WalRange(timeline=timeline, first_segment="-", last_segment="-", through_lsn=taken.stop_lsn)
-    point = Point(
-        id=name,
-        firm="harlan-pike",
-        run="-",
-        taken_at=at,
-        registered_at=at,
-        system_identifier=1,
-        chain=(name,),
-        kind="full",
-        size_bytes=0,
-        stored_bytes=0,
-        wal=range_,
-        windows=(),
-        effective_rpo_s=0,
-        documents=name,
-        document_count=0,
-        document_bytes=0,
-        config=name,
-        control_totals=ControlTotals(lsn=taken.stop_lsn, read_at=at, counts={}, sums={}),
-        verified_primary_at=at,
-        verified_replica_at=at,
-    )
-    return Base(point, (taken,))
-
-
-def written(*lines: int) -> Timelines:
-    """The firm's cluster was on each for an hour, the last one now."""
-    return Timelines({line: NOON + timedelta(hours=number) for number, line in enumerate(lines)})
+from tests.support.paper_archives import MIB, archive, base, lsn, run, segment, written
 
 
 def at(position: float, timeline: int | None = None) -> Stop:

@@ -15,8 +15,7 @@ from muniment.domain.vault.registers import ControlTotals, Point, RecoveryWindow
 from muniment.domain.wal.names import Lsn
 from muniment.runbooks.restore.find_stop import StopFinder
 from muniment.runbooks.wal.search_wal import WalSearch
-from tests.domain.recovery.test_backup_choice import written
-from tests.domain.recovery.test_wal_coverage import MIB, NOON, archive, backup, lsn, run
+from tests.support.paper_archives import MIB, NOON, archive, backup, lsn, run, written
 from tests.support.worlds import DAY, START, World
 
 MINUTE = timedelta(minutes=1)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from muniment.domain.recovery.roll_back import RolledBack
 from muniment.domain.recovery.timelines import Timelines
-from tests.domain.recovery.test_wal_coverage import NOON, backup
+from tests.support.paper_archives import NOON, backup
 
 HOUR = timedelta(hours=1)
 

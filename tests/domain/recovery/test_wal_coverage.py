@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -6,56 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.domain.recovery.wal_coverage import (
-    Archive,
     TimelineHistory,
     effective_rpo_s,
     holes_between,
     reaches,
     recovery_windows,
 )
-from muniment.domain.vault.registers import Backup, RecoveryWindow, StoredFile, WalHole
-from muniment.domain.wal.names import Lsn, WalSegment
-
-MIB = 2**20
-NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-
-def segment(number: int, timeline: int = 1) -> WalSegment:
-    return WalSegment(timeline, number, MIB)
-
-
-def lsn(segments: float) -> Lsn:
-    return Lsn(int(segments * MIB))
-
-
-def archive(*segments: WalSegment, histories: tuple[TimelineHistory, ...] = ()) -> Archive:
-    return Archive.of((each.name for each in segments), histories, MIB)
-
-
-def run(first: int, last: int, timeline: int = 1) -> list[WalSegment]:
-    return list(segment(first, timeline).through(segment(last, timeline)))
-
-
-def backup(name: str, start: float, stop: float, *, timeline: int = 1, at: datetime = NOON) -> Backup:
-    return Backup(
-        id=name,
-        firm="harlan-pike",
-        point=name,
-        kind="full",
-        system_identifier=1,
-        server_version=17,
-        wal_segment_bytes=MIB,
-        timeline=timeline,
-        start_lsn=lsn(start),
-        stop_lsn=lsn(stop),
-        stop_timeline=timeline,
-        started_at=at,
-        finished_at=at,
-        slice_bytes=MIB,
-        zstd_level=3,
-        archives=(),
-        manifest=StoredFile(key="-", size_bytes=0, stored_bytes=0, sha256="-"),
-    )
+from muniment.domain.vault.registers import RecoveryWindow, WalHole
+from muniment.domain.wal.names import Lsn
+from tests.support.paper_archives import NOON, archive, backup, lsn, run, segment
 
 
 def test_a_history_file_names_the_ancestors_in_order() -> None:

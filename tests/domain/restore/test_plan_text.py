@@ -21,8 +21,7 @@ from muniment.domain.restore.plan import (
 from muniment.domain.restore.plan_text import NEVER_IN_IT, left_out, left_out_of_documents, plan_lines
 from muniment.domain.vault.registers import WalRange
 from muniment.domain.wal.names import Lsn
-from tests.domain.recovery.test_backup_choice import base, written
-from tests.domain.recovery.test_wal_coverage import MIB, NOON, archive, lsn, run
+from tests.support.paper_archives import MIB, NOON, archive, base, lsn, run, written
 
 TRANSACTIONS = "transactions that ended behind LSN 16/B374D848, after 2026-11-20 12:30:01.123456 UTC"
 LAST = datetime(2026, 11, 20, 12, 30, 1, 123456, tzinfo=UTC)

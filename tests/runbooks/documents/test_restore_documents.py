@@ -42,9 +42,8 @@ from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, as_root, iam_policy
-from tests.runbooks.documents.test_sync_documents import AWKWARD_KEYS
 from tests.support.nights import Nights
-from tests.support.sources import Desk, sync
+from tests.support.sources import AWKWARD_KEYS, Desk, sync
 
 EVERYTHING = Selection()
 

@@ -27,7 +27,7 @@ from muniment.errors import (
     SourceShrank,
     WrongVault,
 )
-from muniment.ports import Silent, utc_now
+from muniment.ports import utc_now
 from muniment.runbooks.documents.sync_documents import sync_documents
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
@@ -35,24 +35,8 @@ from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory, as_root, with_firm
 from tests.support.nights import Nights
-from tests.support.sources import Desk, asked, contents, copies_in, sync, through, with_limit
-
-AWKWARD_KEYS = (
-    "../../etc/passwd",
-    "/leading/slash",
-    "//two",
-    "folder/",
-    "a folder/with spaces & more.pdf",
-    "line\nend",
-    "tab\tstop",
-    "percent%20encoded+plus",
-    "Ünïcode/北京/🏛.pdf",
-    "question?versionId=1#fragment",
-    "<angle>&amp;",
-    ".",
-    "k" * 1024,
-    "é" * 512,
-)
+from tests.support.progress import Told
+from tests.support.sources import AWKWARD_KEYS, Desk, asked, contents, copies_in, sync, through, with_limit
 
 
 @pytest.fixture(scope="module")
@@ -428,14 +412,6 @@ def _copies(site: Site, desk: Desk, **sizes: int) -> DocumentCopies:
     return DocumentCopies(sources, site.primary, site.policy, utc_now().replace(microsecond=0), **sizes)
 
 
-class Notes(Silent):
-    def __init__(self) -> None:
-        self.taken: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.taken.append(text)
-
-
 def test_what_is_larger_than_one_copy_request_goes_in_parts(site: Site, desk: Desk) -> None:
     body = bytes(range(256)) * 100
     desk.put("scan.tif", body, ContentType="image/tiff")
@@ -446,10 +422,10 @@ def test_what_is_larger_than_one_copy_request_goes_in_parts(site: Site, desk: De
     assert found.sha256 is None  # S3 keeps one of each part: ours is of what was read
     assert (entry.size_bytes, entry.sha256) == (len(body), hashlib.sha256(body).hexdigest())
     assert _locked_until(site, entry.object) == entry.locked_until
-    notes = Notes()
+    notes = Told()
     snapshot = sync_documents(site, snapshot_id=new_id(utc_now()), clock=utc_now, progress=notes)
     because = "because the store gave no SHA-256 of their copies"
-    assert notes.taken == [f"new documents read once, {because}: 1, 25,600 bytes"]
+    assert notes.notes == [f"new documents read once, {because}: 1, 25,600 bytes"]
     assert contents(site, snapshot) == {"scan.tif": body}
     assert copies_in(site) == 1
 

@@ -10,8 +10,8 @@ from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.host.shared_memory import segments_of
 from muniment.runbooks.drill.restore import scratch_folder
-from tests.adapters.host.test_local_cluster import NOTHING, left_of
 from tests.fixtures.clusters import ROOT
+from tests.support.shared_memory import NOTHING, left_of
 
 HOLD = """
 import sys, time

@@ -27,7 +27,7 @@ from muniment.domain.firm.firm import ControlTotalsPolicy, DocumentReference, Dr
 from muniment.domain.record import new_id
 from muniment.domain.vault import keys
 from muniment.errors import DrillFailed, DrillUnfinished, ObjectDamaged, Permanent, StoreUnavailable
-from muniment.ports import Silent, utc_now
+from muniment.ports import utc_now
 from muniment.runbooks.drill.cluster_checks import Inspection
 from muniment.runbooks.drill.reference_checks import reference_checks
 from muniment.runbooks.drill.run_drill import run_drill
@@ -37,6 +37,7 @@ from muniment_demo.cloud import Cloud
 from muniment_demo.documents import Paper
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory, with_firm
+from tests.support.progress import Told
 from tests.support.signing import with_signing_key
 from tests.support.sources import Desk
 from tests.support.wal import archive_with, muniment_script
@@ -48,14 +49,6 @@ POLICY: dict[str, Any] = {
     "drills": DrillsPolicy(balances=BALANCED, smoke_queries={"entries are kept": "SELECT count(*) > 1 FROM ledger"}),
     "document_references": (DocumentReference(table="public.papers", column="key"),),
 }
-
-
-class Noted(Silent):
-    def __init__(self) -> None:
-        self.noted: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.noted.append(text)
 
 
 @pytest.fixture
@@ -136,11 +129,11 @@ def test_drills_pass_and_leave_nothing_but_evidence(site: Site, tmp_path: Path) 
     scratch = tmp_path / "scratch"
     first = drill(site, scratch, seed=seed_for(site, "point"))
     second = drill(site, scratch, seed=seed_for(site, "between"))
-    lines = Noted()
+    lines = Told()
     third = drill(site, scratch, seed=seed_for(site, "point"), side="replica", by="restore-kit", progress=lines)
     assert list(scratch.iterdir()) == []
     assert drills(site.primary) == drills(site.replica) == (first, second, third)
-    _brought_back_by_the_kit_alone(site, third, lines.noted)
+    _brought_back_by_the_kit_alone(site, third, lines.notes)
     assert (first.side, second.side) == ("primary", "replica")
     assert (second.number, second.previous, second.previous_sha256) == (2, first.id, first.sha256)
     for each in (first, second, third):
@@ -288,9 +281,9 @@ def test_evidence_that_was_changed_is_noticed_without_a_signing_key_too(
     cloud.client("s3", site17.primary.region).put_object(
         Bucket=site17.primary.bucket, Key=keys.drill(found.id), Body=better
     )
-    lines = Noted()
+    lines = Told()
     following = drill(unsigned, tmp_path / "scratch", side="replica", progress=lines)
-    assert any(f"object drills/{found.id}.json" in line and "is damaged" in line for line in lines.noted)
+    assert any(f"object drills/{found.id}.json" in line and "is damaged" in line for line in lines.notes)
     assert following.number == found.number + 1
     with pytest.raises(ObjectDamaged, match=f"object drills/{found.id}.json"):
         drills(site17.primary)
@@ -328,9 +321,9 @@ def test_a_drill_that_was_killed_is_told_and_counts(site17: Site, tmp_path: Path
     listed = subprocess.run([script, "drills", site17.firm.id], check=True, capture_output=True, text=True).stdout
     assert re.search(rf"{begun.id} .* did not finish ", listed)
     assert f"{begun.id} did not finish: it began and left no evidence" in listed
-    lines = Noted()
+    lines = Told()
     following = drill(site17, scratch, progress=lines)
-    assert any(f"drill {begun.id}" in line and "did not finish: it left no evidence" in line for line in lines.noted)
+    assert any(f"drill {begun.id}" in line and "did not finish: it left no evidence" in line for line in lines.notes)
     assert (following.number, following.previous, following.previous_sha256) == (before + 2, begun.id, begun.sha256)
     assert following.history[-1] == begun.as_past()
     watch_drills(site17.primary, site17.firm, clock=utc_now)
@@ -385,7 +378,7 @@ def test_a_page_that_cannot_be_made_is_a_note_and_costs_nothing(
         raise Panic("out of glyphs")
 
     monkeypatch.setattr(typst, "compile", panics)
-    lines = Noted()
+    lines = Told()
     found = drill(site17, tmp_path / "scratch", progress=lines)
     assert found.passed
     for vault in site17.vaults:
@@ -393,7 +386,7 @@ def test_a_page_that_cannot_be_made_is_a_note_and_costs_nothing(
         assert pages
         assert (set(pages.pages), pages.not_made) == ({"html"}, {"pdf": "Panic: out of glyphs"})
         prove_evidence(vault, found.id)
-    assert f"the pdf page of drill {found.id} could not be made: Panic: out of glyphs" in lines.noted
+    assert f"the pdf page of drill {found.id} could not be made: Panic: out of glyphs" in lines.notes
 
 
 def test_pages_that_were_not_stored_are_made_by_the_next_drill(
@@ -409,11 +402,11 @@ def test_pages_that_were_not_stored_are_made_by_the_next_drill(
             return put(vault, key, *args, **options)
 
         patch.setattr(Vault, "put", no_pages)
-        lines = Noted()
+        lines = Told()
         found = drill(site17, tmp_path / "scratch", progress=lines)
     assert find_drill(site17.replica, found.id) == found
     assert evidence_pages(site17.primary, found.id) is None
-    assert any("are not in both vaults, the next drill completes them" in line for line in lines.noted)
+    assert any("are not in both vaults, the next drill completes them" in line for line in lines.notes)
     drill(site17, tmp_path / "scratch")
     pages = evidence_pages(site17.replica, found.id)
     assert pages
@@ -437,9 +430,9 @@ def test_a_vault_that_fails_keeps_no_evidence_from_the_other_and_gets_it_later(
             drill(site17, tmp_path / "scratch")
     here = drills(site17.primary)[-1]
     assert [each.id for each in begun_drills(site17.replica)][-1:] == [here.id]
-    lines = Noted()
+    lines = Told()
     drill(site17, tmp_path / "scratch", progress=lines)
-    assert f"the evidence of drill {here.id} was in one vault alone: now it is in both" in lines.noted
+    assert f"the evidence of drill {here.id} was in one vault alone: now it is in both" in lines.notes
     assert find_drill(site17.replica, here.id) == here
     for vault in site17.vaults:
         prove_evidence(vault, here.id)
@@ -515,10 +508,10 @@ def test_a_damaged_sign_off_of_old_costs_a_drill_no_evidence(site17: Site, cloud
     s3, where = cloud.client("s3", site17.primary.region), site17.primary.bucket
     key = keys.sign_off("20260101T000000000Z")
     written = s3.put_object(Bucket=where, Key=key, Body=b"{")
-    lines = Noted()
+    lines = Told()
     found = drill(site17, tmp_path / "scratch", side="primary", by="muniment", progress=lines)
     assert find_drill(site17.replica, found.id) == found
-    assert any(f"object {key} in {where} is damaged" in line for line in lines.noted)
+    assert any(f"object {key} in {where} is damaged" in line for line in lines.notes)
     s3.delete_object(Bucket=where, Key=key, VersionId=written["VersionId"])
 
 

@@ -14,15 +14,11 @@ from muniment.adapters.drill.records import (
     prove_evidence,
     prove_sign_off,
     sign_offs,
-    write_evidence,
-    write_evidence_pages,
     write_sign_off,
 )
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault.vault import Vault
-from muniment.domain.drill.evidence import Drill
 from muniment.domain.drill.sign_off import SignOff
-from muniment.domain.record import new_id
 from muniment.domain.vault import keys
 from muniment.errors import (
     AlreadySignedOff,
@@ -37,7 +33,7 @@ from muniment.runbooks.drill.sign_off import awaited_sign_offs, sign_off_drill
 from muniment.runbooks.drill.watch import watch_drills
 from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import with_firm
-from tests.support.drills import drill
+from tests.support.drills import drilled
 from tests.support.signing import with_signing_key
 
 NOTE = "Seen with the managing partner."
@@ -46,18 +42,6 @@ NOTE = "Seen with the managing partner."
 @pytest.fixture
 def firm(site17: Site, cloud: Cloud) -> Site:
     return with_firm(with_signing_key(cloud, site17), drill_reviewers=("marlow", "lead"))
-
-
-def drilled(site: Site, *, pages: bool = True, **changes: Any) -> Drill:
-    told: dict[str, Any] = {"finished_at": utc_now(), **changes}
-    found = drill(
-        id=new_id(utc_now()), firm=site.firm.id, checks=drill().checks, signing_key=site.firm.signing_key,
-        started_at=utc_now() - timedelta(minutes=1), vault=site.primary.bucket, **told,
-    )  # fmt: skip
-    write_evidence(site, found, locked_until=utc_now() + timedelta(minutes=1))
-    if pages:
-        write_evidence_pages(site, found, locked_until=utc_now() + timedelta(minutes=1))
-    return found
 
 
 def sign(site: Site, drill_id: str, **changes: Any) -> SignOff:

@@ -1,21 +1,26 @@
 """A drill that never ran is noticed; the two errors of drills say what to do."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from muniment.adapters.site.site import Site
+from muniment.domain.record import new_id
 from muniment.domain.vault import keys
+from muniment.domain.vault.registers import WalRange
+from muniment.domain.wal.names import Lsn
 from muniment.errors import DrillFailed, DrillOverdue
 from muniment.ports import utc_now
 from muniment.runbooks.drill.watch import require_recent_drill
-from tests.domain.drill.test_rules import point
+from tests.support.points import make_point
 
 
 def test_an_overdue_drill_is_told(site17: Site) -> None:
     require_recent_drill(site17.primary, clock=utc_now)
-    site17.primary.put_register(keys.point(point(1).id), point(1), locked_until=None)
-    begun = point(1).registered_at
+    begun = datetime(2026, 11, 19, 12, tzinfo=UTC)
+    wal = WalRange(timeline=1, first_segment="a", last_segment="b", through_lsn=Lsn(100))
+    point = make_point(new_id(begun), wal, at=begun)
+    site17.primary.put_register(keys.point(point.id), point, locked_until=None)
     require_recent_drill(site17.primary, clock=lambda: begun + timedelta(days=34))
     with pytest.raises(DrillOverdue):
         require_recent_drill(site17.primary, clock=lambda: begun + timedelta(days=36))

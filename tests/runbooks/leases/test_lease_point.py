@@ -26,11 +26,11 @@ from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import LOGINS, SiteFactory, iam_policy
-from tests.runbooks.retention.test_expire import RETENTION, held, night, run
-from tests.runbooks.wal.test_verify_files import Told
 from tests.support.denials import denied_from
+from tests.support.expiry import RETENTION, held, night, run
 from tests.support.interleavings import meanwhile
 from tests.support.nights import SEGMENT_BYTES, Nights
+from tests.support.progress import Told
 
 pytestmark = pytest.mark.timeout(540)
 

@@ -2,9 +2,8 @@
 
 import gc
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,25 +13,19 @@ from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.holds.hold import Hold
-from muniment.domain.retention.plan import ExpiryPlan
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Backup, DocumentSnapshot
 from muniment.errors import AccessDenied, NotVerified, RegisterHidden
 from muniment.ports import utc_now
-from muniment.runbooks.backup.register_recovery_point import register_recovery_point
-from muniment.runbooks.retention.expire import expire
-from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.support.denials import denied_from
-from tests.support.nights import Nights, copy_proof, wal_proof
+from tests.support.expiry import RETENTION, held, night, run
+from tests.support.nights import Nights
 
 pytestmark = pytest.mark.timeout(540)
-KINDS = (keys.POINTS, keys.BASE, keys.WAL, keys.DOCUMENT_OBJECTS, keys.DOCUMENT_SNAPSHOTS, keys.CONFIGS)
 CHANGES = frozenset({"PutObject", "DeleteObject"})
-# The policy keeps ten days; nights lie further back than the grace, so that only reasons decide.
-RETENTION = timedelta(days=10)
 
 
 @pytest.fixture(scope="module")
@@ -48,36 +41,6 @@ def site(site_factory: SiteFactory, cluster: Any) -> Site:
 @pytest.fixture
 def nights(site: Site) -> Nights:
     return Nights(site, site.postgres.system_identifier(), next_segment=5000)
-
-
-def night(nights: Nights, days_ago: int, *, parent: Backup | None = None, documents: tuple[str, ...] = ()) -> Backup:
-    site = nights.site
-    at = utc_now() - timedelta(days=days_ago)
-    backup = nights.take(at, parent=parent, documents=documents)
-    copy_to_replica(site, backup_id=backup.id, snapshot_id=backup.point, config_id=backup.point, clock=utc_now)
-    register_recovery_point(
-        site,
-        point_id=backup.point,
-        run="test",
-        backup_id=backup.id,
-        wal=wal_proof(backup, at),
-        copy=copy_proof(at),
-        clock=utc_now,
-    )
-    return backup
-
-
-def later() -> datetime:
-    """After the grace: S3 stamped everything with the real time, a moment ago."""
-    return utc_now() + timedelta(days=3)
-
-
-def run(site: Site, backup: Backup, *, clock: Callable[[], datetime] = later, dry_run: bool = False) -> ExpiryPlan:
-    return expire(site, point_id=backup.point, clock=clock, dry_run=dry_run)
-
-
-def held(vault: Vault) -> set[str]:
-    return {item.key for item in vault.list_versions("") if item.key.startswith(KINDS)}
 
 
 def test_an_old_point_goes_with_all_that_only_it_needed(site: Site, nights: Nights) -> None:

@@ -15,8 +15,9 @@ from muniment_demo import practice
 from muniment_demo.practice import Practice, create_database, fill
 from tests.bench.matter import DELETED
 from tests.fixtures.clusters import ROOT, ClusterFactory
-from tests.runbooks.rows.test_restore_matter import GONE, planned, restored
+from tests.support.lost_matters import GONE, planned, restored
 from tests.support.matters import ENGINEER, LONG_KEY, Pair, World, firm, make_pair
+from tests.support.partitioned_matters import LOGGED, PARTITIONED
 
 
 @pytest.fixture(scope="module")
@@ -113,23 +114,6 @@ def test_a_matter_of_the_demonstrations_firm_under_its_own_policy(pair: Pair) ->
     assert asked
     restored(world, plan, **policy)
     assert world.everything(pair.live) == before
-
-
-PARTITIONED = """
-CREATE SCHEMA office;
-CREATE TABLE office.matters (number text PRIMARY KEY);
-CREATE TABLE office."My Logs" ("at" date, "No." int, matter text NOT NULL REFERENCES office.matters, "it's" text,
-    PRIMARY KEY ("at", "No.")) PARTITION BY RANGE ("at");
-CREATE TABLE office.logs_2025 PARTITION OF office."My Logs" FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
-CREATE TABLE office.logs_2026 PARTITION OF office."My Logs" FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
-CREATE TABLE office.seen ("at" date, "No." int, who text,
-    PRIMARY KEY ("at", "No.", who), FOREIGN KEY ("at", "No.") REFERENCES office."My Logs");
-"""
-LOGGED = """
-INSERT INTO office.matters VALUES ('M-1');
-INSERT INTO office."My Logs" VALUES ('2025-12-31', 1, 'M-1', 'a'), ('2026-01-01', 1, 'M-1', 'b');
-INSERT INTO office.seen VALUES ('2025-12-31', 1, 'x'), ('2026-01-01', 1, 'y');
-"""
 
 
 def test_partitions_and_names_that_need_quotes(pair: Pair) -> None:

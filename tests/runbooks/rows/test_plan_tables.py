@@ -28,8 +28,8 @@ from muniment.runbooks.rows.plan_tables import TablesBeside, TableSelection, res
 from muniment.runbooks.rows.replace_tables import plan_replacement, replace_tables
 from muniment.runbooks.rows.restore_database import plan_swap, restore_database, swap_database
 from tests.fixtures.clusters import ClusterFactory
-from tests.runbooks.rows.test_matter_values import LOGGED, PARTITIONED
 from tests.support.matters import DATABASE, ENGINEER, LEAD, Pair, World, approval, firm, make_pair
+from tests.support.partitioned_matters import LOGGED, PARTITIONED
 
 NOTES = TableSelection(("office.notes", "office.attachments"))
 

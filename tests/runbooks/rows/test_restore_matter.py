@@ -27,22 +27,8 @@ from muniment.runbooks.rows.plan_matter import MatterRequest, plan_matter
 from muniment.runbooks.rows.restore_matter import restore_matter, undo_matter
 from muniment.runbooks.rows.write_rows import counts
 from tests.fixtures.clusters import ROOT, ClusterFactory
+from tests.support.lost_matters import GONE, LIVED, planned, restored
 from tests.support.matters import ENGINEER, LEAD, LONG_KEY, Pair, World, approval, firm, make_pair
-
-GONE = """
-UPDATE office.people SET now_on = NULL WHERE now_on = 1;
-UPDATE office.matters SET root_folder = NULL WHERE id = 1;
-UPDATE office.folders SET parent_id = NULL;
-DELETE FROM office.attachments WHERE matter_id = 1;
-DELETE FROM office.relations WHERE one_id = 1;
-DELETE FROM office.relations WHERE other_id = 3;
-DELETE FROM office.entries WHERE transfer_id = 1;
-DELETE FROM office.accounts WHERE matter_id = 1;
-DELETE FROM office.papers WHERE matter_no = 'M-1';
-DELETE FROM office.matters WHERE parent_id = 1;
-DELETE FROM office.matters WHERE id = 1;
-DELETE FROM office.clients WHERE id = 1;
-"""
 
 
 @pytest.fixture(scope="module")
@@ -55,34 +41,8 @@ def world(pair: Pair) -> World:
     return pair.database()
 
 
-def planned(world: World, matter: str = "M-1", **asked: Any) -> MatterPlan:
-    policy = asked.pop("policy", {})
-    request = MatterRequest(matter, ENGINEER, **asked)
-    return plan_matter(firm(**policy), request, staged=world.staged, live=world.live, clock=utc_now)
-
-
-def restored(world: World, plan: MatterPlan, **policy: Any) -> BeforeImages:
-    kept: list[BeforeImages] = []
-    found = restore_matter(
-        firm(**policy), plan, approval=approval(plan), staged=world.staged, live=world.live, keep=kept.append
-    )
-    assert kept == [found]
-    return found
-
-
 def changes(plan: MatterPlan) -> dict[str, str]:
     return {f"{row.table.removeprefix('office.')}:{':'.join(row.key)}": row.change for row in plan.rows}
-
-
-LIVED = """
-UPDATE office.notes SET body = 'rewritten', facts = '{}' WHERE (matter_id, no) = (1, 1);
-DELETE FROM office.notes WHERE (matter_id, no) = (1, 10);
-INSERT INTO office.notes (matter_id, no, written_at) VALUES (1, 11, now());
-INSERT INTO office.attachments VALUES ('new', 1, 11);
-UPDATE office.attachments SET matter_id = 2, note_no = 1 WHERE path = '../../etc/passwd';
-UPDATE office.folders SET matter_id = 1 WHERE id = 20;
-UPDATE office.people SET now_on = NULL;
-"""
 
 
 def test_a_difference_tells_what_was_added_changed_and_deleted_since_and_what_moved(world: World) -> None:

@@ -43,7 +43,7 @@ from muniment.errors import (
     StagingBusy,
     WrongVault,
 )
-from muniment.ports import Silent, utc_now
+from muniment.ports import utc_now
 from muniment.runbooks.nightly.chain import run_chain
 from muniment.runbooks.restore.plan_restore import plan_restore
 from muniment.runbooks.staging import checks as staging_checks
@@ -51,10 +51,11 @@ from muniment.runbooks.staging.lifetime import clear_expired, destroy, extend, f
 from muniment.runbooks.staging.stage_restore import Beside, stage_restore, staging_place
 from muniment_demo.cloud import Cloud
 from muniment_demo.documents import Paper
-from tests.adapters.host.test_local_cluster import NOTHING, left_of
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.support.kernels import launcher_of_an_older_kernel
+from tests.support.progress import Told
+from tests.support.shared_memory import NOTHING, left_of
 from tests.support.sources import Desk
 from tests.support.wal import archive_with, eventually, muniment_script
 
@@ -218,16 +219,8 @@ def test_staged_again_the_same_plan_is_what_is_there_and_a_point_is_exact(site17
     assert stage_restore(site17.primary, site17.firm, plan, clock=utc_now) == staging
 
 
-class Noted(Silent):
-    def __init__(self) -> None:
-        self.noted: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.noted.append(text)
-
-
 def test_wal_that_one_vault_lacks_or_has_damaged_comes_from_the_other(site17: Site, root: Path, cloud: Cloud) -> None:
-    point, plan, noted = catalog.latest_point(site17.primary), plan_for(site17, root), Noted()
+    point, plan, noted = catalog.latest_point(site17.primary), plan_for(site17, root), Told()
     s3, bucket = cloud.client("s3", site17.primary.region), site17.primary.bucket
     missing, damaged = (
         keys.wal(point.system_identifier, name) for name in (point.wal.first_segment, point.wal.last_segment)
@@ -249,7 +242,7 @@ def test_wal_that_one_vault_lacks_or_has_damaged_comes_from_the_other(site17: Si
         for key, version in spoiled.items():
             s3.delete_object(Bucket=bucket, Key=key, VersionId=version, BypassGovernanceRetention=True)
     assert ask(staging, "SELECT count(*) FROM filed") == [(12,)]
-    told = {line.split(":")[0] for line in noted.noted if "was taken from" in line}
+    told = {line.split(":")[0] for line in noted.notes if "was taken from" in line}
     assert told == {
         f"{name} was taken from {site17.replica.bucket}" for name in (point.wal.first_segment, point.wal.last_segment)
     }

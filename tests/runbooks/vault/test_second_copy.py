@@ -11,29 +11,19 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
-from muniment.domain.backup.proofs import CopyProof
 from muniment.domain.vault import keys
-from muniment.domain.vault.registers import Backup, Point
-from muniment.ports import Silent, utc_now
-from muniment.runbooks.backup.register_recovery_point import register_recovery_point
+from muniment.ports import utc_now
 from muniment.runbooks.retention.expire import expire
-from muniment.runbooks.vault.second_copy import awaits_second_copy, second_copy
+from muniment.runbooks.vault.second_copy import awaits_second_copy
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
-from tests.support.nights import Nights, wal_proof
+from tests.support.nights import Nights
+from tests.support.progress import Told
+from tests.support.second_copies import DAY, copy, register
 
 pytestmark = pytest.mark.timeout(360)
 NIGHT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-DAY = timedelta(days=1)
-
-
-class Told(Silent):
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -49,25 +39,6 @@ def site(site_factory: SiteFactory, cluster: Any) -> Site:
 @pytest.fixture
 def nights(site: Site) -> Nights:
     return Nights(site, site.postgres.system_identifier(), next_segment=5000)
-
-
-def copy(site: Site, backup: Backup, told: Told | None = None) -> CopyProof:
-    ids = {"backup_id": backup.id, "snapshot_id": backup.point, "config_id": backup.point}
-    proof = second_copy(site, **ids, clock=utc_now, progress=told)
-    assert proof is not None
-    return proof
-
-
-def register(site: Site, backup: Backup, proof: CopyProof | None) -> Point:
-    return register_recovery_point(
-        site,
-        point_id=backup.point,
-        run="test",
-        backup_id=backup.id,
-        wal=wal_proof(backup, backup.finished_at),
-        copy=proof,
-        clock=utc_now,
-    )
 
 
 def names(vault: Vault) -> set[str]:

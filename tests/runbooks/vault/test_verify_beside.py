@@ -15,9 +15,9 @@ from muniment.runbooks.vault.verify_firm import Verification, verify_vaults
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory
-from tests.runbooks.vault.test_second_copy import DAY, copy, register
 from tests.support.interleavings import meanwhile
 from tests.support.nights import Nights
+from tests.support.second_copies import DAY, copy, register
 
 pytestmark = pytest.mark.timeout(360)
 NIGHT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)

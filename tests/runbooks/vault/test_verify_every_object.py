@@ -25,9 +25,9 @@ from muniment.runbooks.nightly.chain import run_chain
 from muniment.runbooks.vault.verify_firm import verify_vault, verify_vaults
 from muniment_demo.cloud import Cloud
 from muniment_demo.documents import Paper
-from tests.adapters.restore.test_records import record_of
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, with_firm
+from tests.support.restore_records import record_of
 from tests.support.signing import with_signing_key
 from tests.support.sources import Desk
 from tests.support.wal import archive_with, muniment_script, sql

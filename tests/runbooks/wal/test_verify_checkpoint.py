@@ -23,6 +23,7 @@ from muniment.runbooks.wal.verify_files import unverified
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, make_policy, with_firm
+from tests.support.progress import Told
 from tests.support.wal import (
     archive_with,
     eventually,
@@ -32,16 +33,6 @@ from tests.support.wal import (
     status_files,
     switch_wal,
 )
-
-
-class Told(Silent):
-    """Keeps the notes that a person should see."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 class Archiving:

@@ -10,27 +10,18 @@ from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
 from muniment.domain.wal.facts import SegmentFacts
 from muniment.domain.wal.names import MAGIC_OF_MAJOR, WalSegment, is_segment
 from muniment.errors import ProgramMissing
-from muniment.ports import Silent, utc_now
+from muniment.ports import utc_now
 from muniment.runbooks.wal import read_wal
 from muniment.runbooks.wal.read_wal import open_reader
 from muniment.runbooks.wal.verify_files import verify_new_files
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.support.archived import Archived, archived_firm, commit_over_a_boundary
+from tests.support.progress import Told
 from tests.support.stored import rows
 
 pytestmark = pytest.mark.timeout(360)
 SEGMENT_BYTES = 2**20
-
-
-class Told(Silent):
-    """Keeps the notes that a person should see."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @pytest.fixture

@@ -1,0 +1,35 @@
+"""Every command of `muniment`, by name."""
+
+NAMES = (
+    "firms",
+    "check",
+    "backup",
+    "points",
+    "verify",
+    "copy",
+    "repair",
+    "expire",
+    "restore",
+    "staging",
+    "live",
+    "drill",
+    "drills",
+    "sign-off",
+    "documents",
+    "matter",
+    "tables",
+    "database",
+    "config",
+    "wal",
+    "completion",
+)
+
+
+def leaves() -> list[tuple[str, ...]]:
+    groups = {
+        "firms": ("check", "list", "show"),
+        "staging": ("list", "extend", "destroy"),
+        "live": ("status", "cut-over", "roll-back", "release"),
+        "wal": ("push", "fetch", "status", "replicate"),
+    }
+    return [(name, *([sub] if sub else [])) for name in NAMES for sub in groups.get(name, ("",))]
