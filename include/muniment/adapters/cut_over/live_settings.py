@@ -11,8 +11,9 @@ from muniment.adapters.host.data_directory import folders_of
 from muniment.adapters.host.programs import PostgresPrograms, run_program
 from muniment.adapters.staging.isolated_cluster import fenced_in
 from muniment.domain.recovery.wal_coverage import TimelineHistory
-from muniment.domain.restore.cut_over import without_isolation
+from muniment.domain.restore.copy_settings import isolated
 from muniment.domain.restore.isolation import ROLE
+from muniment.domain.restore.settings import without_restore
 from muniment.domain.wal.names import WalSegment, history_name, is_segment
 
 _CONTROL_LINE = re.compile(r"^(.+?):\s+(.*)$", re.MULTILINE)
@@ -65,10 +66,8 @@ def remove_staging_role(data_dir: Path, programs: PostgresPrograms, scratch: Pat
     scratch.mkdir(mode=0o755, exist_ok=True)
     nothing.write_text("")
     statements = f"ALTER ROLE {ROLE} NOLOGIN NOSUPERUSER PASSWORD NULL;\nDROP ROLE {ROLE};\n"
-    settings = {"config_file": nothing, "archive_mode": "off", "restore_command": "", "primary_conninfo": ""}
-    more = {"shared_preload_libraries": "", "session_preload_libraries": "", "wal_keep_size": "1TB"}
-    more["dynamic_shared_memory_type"] = "mmap"  # it has no right to write to /dev/shm
-    options = [option for name, value in {**settings, **more}.items() for option in ("-c", f"{name}={value}")]
+    settings = {"config_file": nothing, **isolated(programs.major), "restore_command": "", "wal_keep_size": "1TB"}
+    options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
     argv = programs.argv("postgres", "--single", "-D", data_dir, *options, "template1")
     # What it says of a role that is not there is of no interest; whether the role can log in is proven later.
     run_program([*fenced_in(*folders_of(data_dir)), *argv], timeout_s=_TIMEOUT_S, stdin=statements)
@@ -85,7 +84,7 @@ def give_own_settings(data_dir: Path, live: Path | None, staged_settings: Path) 
         for own in _own_files(live):
             _copy(own, data_dir / own.name)
     if auto.exists():
-        _write_like(auto, without_isolation(auto.read_text()))
+        _write_like(auto, without_restore(auto.read_text()))
     for signal in ("recovery.signal", "standby.signal"):
         (data_dir / signal).unlink(missing_ok=True)
 

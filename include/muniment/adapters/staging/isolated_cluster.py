@@ -2,7 +2,7 @@
 
 Whoever staged it may do anything in it as a superuser; no name of the firm's own roles or passwords is needed or
 changed. What keeps the server from calling, and from writing anywhere but in its own folder, is the kernel's
-(isolation_launcher.py); what keeps it quiet is its command line (domain/restore/isolation.py).
+(isolation_launcher.py); what keeps it quiet is its command line (domain/restore/copy_settings.py).
 """
 
 import os
@@ -21,10 +21,10 @@ from muniment.adapters.host.data_directory import folders_of
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms, run_program
 from muniment.adapters.staging import isolation_launcher
+from muniment.domain.restore.copy_settings import Settings
 from muniment.domain.restore.isolation import (
     BANNER,
     ROLE,
-    Settings,
     access_rules,
     isolated_settings,
     recovery_settings,

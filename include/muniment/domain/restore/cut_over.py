@@ -35,6 +35,7 @@ type Step = Literal[
     "connect to the old",
     "return to staging",
 ]
+"""In its order: forward as far as "prove", then the way back."""
 type Serving = Literal["old", "new", "nobody"]
 type Outcome = Literal["live", "gone back", "released"]
 
@@ -196,20 +197,3 @@ def tablespace_place(old: str | None, live: str, oid: int, cut_over_id: str) -> 
         return f"{live}-tablespaces/{oid}-{cut_over_id}"
     home, _, last = old.rpartition("/")
     return f"{home if last.startswith('restored-') else old}/restored-{cut_over_id}"
-
-
-def without_isolation(auto_conf: str) -> str:
-    """``postgresql.auto.conf`` as the firm's server had it: without what a restore wrote, and without any recovery."""
-    kept, _, _ = auto_conf.partition("# written by muniment restore")
-    lines = [line for line in kept.splitlines() if not line.split("=")[0].strip().lower().startswith(_OF_RECOVERY)]
-    return "\n".join([*lines, ""])
-
-
-_OF_RECOVERY = (
-    "recovery_target",
-    "restore_command",
-    "recovery_end_command",
-    "archive_cleanup_command",
-    "primary_conninfo",
-    "primary_slot_name",
-)

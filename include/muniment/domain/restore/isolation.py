@@ -11,74 +11,20 @@ import hmac
 from collections.abc import Mapping
 from pathlib import Path
 
-type Settings = dict[str, str | int | bool]
+from muniment.domain.restore.copy_settings import Settings, isolated, of_role, recovering
 
 ROLE = "muniment_staging"
 BANNER = "muniment.staging"
 """The setting that says what the server is: ``SHOW muniment.staging``."""
 
 _SCRAM_ROUNDS = 4096  # PostgreSQL's default, scram_iterations
-_TARGETS = (
-    "recovery_target",
-    "recovery_target_lsn",
-    "recovery_target_name",
-    "recovery_target_time",
-    "recovery_target_xid",
-)
-
-_SILENT: Settings = {
-    # Nothing leaves by PostgreSQL's own ways.
-    "archive_mode": "off",
-    "archive_command": "",
-    "archive_library": "",
-    "primary_conninfo": "",
-    "primary_slot_name": "",
-    "max_wal_senders": 0,
-    "max_logical_replication_workers": 0,
-    "synchronous_standby_names": "",
-    # No code of the firm's is loaded, and no program of its own run, because the server starts.
-    "shared_preload_libraries": "",
-    "session_preload_libraries": "",
-    "local_preload_libraries": "",
-    "dynamic_library_path": "$libdir",
-    "recovery_end_command": "",
-    "archive_cleanup_command": "",
-    "recovery_min_apply_delay": 0,
-    "ssl": "off",
-    "ssl_passphrase_command": "",
-    "unix_socket_group": "",
-    "unix_socket_permissions": "0700",
-    "bonjour": "off",
-    "log_destination": "stderr",
-    "logging_collector": "off",
-    "log_statement": "none",
-    "log_min_messages": "warning",
-    "lc_messages": "C",
-    "password_encryption": "scram-sha-256",
-    "autovacuum": "off",
-    # It has no right to write to /dev/shm, and leaves nothing there when it is killed.
-    "dynamic_shared_memory_type": "mmap",
-    # What the WAL makes of tablespaces lies in the data directory (domain/wal/tablespaces.py).
-    "allow_in_place_tablespaces": "on",
-    # Not before the target is reached does it answer, and no setting of the firm's server has to be matched.
-    "hot_standby": "off",
-    # Of a worker, not of the firm's server.
-    "shared_buffers": "256MB",
-    "huge_pages": "try",
-    # Origins that the WAL tells of need a place, however many there are.
-    "max_replication_slots": 1024,
-}
-_SINCE: Mapping[int, Settings] = {
-    17: {"event_triggers": "off", "summarize_wal": "off"},
-    18: {"io_method": "worker"},
-}
 # Of a prepared transaction that the WAL holds; as many as pg_control says, and some more.
 _AT_LEAST = {"max_prepared_transactions": 100, "max_locks_per_transaction": 128}
 
 
 def isolated_settings(*, folder: Path, data_dir: Path, major: int, banner: str, control: Mapping[str, str]) -> Settings:
     """``folder`` holds our configuration files; ``control`` is pg_control's, by the settings' own names."""
-    settings: Settings = {
+    return {
         # First: where it reads what follows.
         "config_file": str(folder / "postgresql.conf"),
         "hba_file": str(folder / "pg_hba.conf"),
@@ -86,15 +32,11 @@ def isolated_settings(*, folder: Path, data_dir: Path, major: int, banner: str, 
         "data_directory": str(data_dir),
         "external_pid_file": str(folder / "postgres.pid"),
         "cluster_name": banner,
-        **_SILENT,
+        **isolated(major),
         **{name: max(least, int(control.get(name, 0))) for name, least in _AT_LEAST.items()},
         # Off, it would throw away what the copy remembers.
         "track_commit_timestamp": control.get("track_commit_timestamp", "off"),
     }
-    for since, more in _SINCE.items():
-        if major >= since:
-            settings |= more
-    return settings
 
 
 def recovery_settings(target: Mapping[str, str], restore_command: str) -> Settings:
@@ -102,15 +44,13 @@ def recovery_settings(target: Mapping[str, str], restore_command: str) -> Settin
 
     The empty ones come first: PostgreSQL refuses a second target while one is set.
     """
-    none: Settings = {name: "" for name in _TARGETS if name not in target}
-    ours: Settings = {"recovery_target_inclusive": "on", "recovery_target_action": "promote"}
-    return {**none, **ours, **target, "restore_command": restore_command}
+    ours = {name: value for name, value in recovering().items() if name not in target}
+    return {**ours, **target, "restore_command": restore_command}
 
 
 def role_settings(major: int) -> dict[str, str]:
     """Of our own role: ALTER DATABASE ... SET wins over the command line, and these win over that."""
-    settings = {"session_preload_libraries": "", "local_preload_libraries": ""}
-    return settings | ({"event_triggers": "off"} if major >= 17 else {})
+    return of_role(major)
 
 
 def role_statements(verifier: str, major: int) -> tuple[str, ...]:
