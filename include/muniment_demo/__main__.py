@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from muniment.adapters.host import file_systems
 from muniment.errors import DiskFull, MunimentError
 from muniment_demo import commands
 from muniment_demo.world import World
@@ -80,14 +80,11 @@ def _needed(firms: int) -> int:
 
 def require_space(world: World, needed: int) -> None:
     """Raises `DiskFull` where fewer bytes are free."""
-    error = _disk_full(world, needed)
-    if error.facts["free"] < error.facts["needed"]:
-        raise error
+    file_systems.require_space(world.root.parent, needed)
 
 
 def _disk_full(world: World, needed: int) -> DiskFull:
-    place = next(parent for parent in (world.root, *world.root.parents) if parent.exists())
-    return DiskFull(place=world.root.parent, needed=needed, free=shutil.disk_usage(place).free)
+    return DiskFull(place=world.root.parent, needed=needed, free=file_systems.free_bytes(world.root.parent))
 
 
 if __name__ == "__main__":

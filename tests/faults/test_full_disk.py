@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from muniment.adapters.host.durable_files import create_file, replace_file
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.domain.record import new_id
@@ -44,6 +45,19 @@ def fill(disk: Path) -> None:
         (disk / "filler").write_bytes(bytes(16 * 2**20))
     with pytest.raises(OSError, match="No space left"):
         (disk / "more").write_bytes(bytes(8192))
+
+
+def test_a_full_disk_leaves_the_old_file_and_no_other(small_disk: Path) -> None:
+    journal, plan = small_disk / "journal.json", small_disk / "plan.json"
+    journal.write_bytes(b"old")
+    fill(small_disk)
+    before = sorted(small_disk.iterdir())
+    with pytest.raises(OSError, match="No space left"):
+        replace_file(journal, bytes(8192))
+    with pytest.raises(OSError, match="No space left"):
+        create_file(plan, bytes(8192))
+    assert journal.read_bytes() == b"old"
+    assert sorted(small_disk.iterdir()) == before
 
 
 def test_a_restore_that_fills_its_disk_says_so_and_goes_on_when_there_is_space(

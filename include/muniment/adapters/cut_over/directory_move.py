@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+from muniment.adapters.host.durable_files import sync_folder
 from muniment.domain.restore.cut_over import Moved
 
 
@@ -43,14 +44,6 @@ def rename(source: Path, target: Path) -> None:
     sync_folder(target.parent)
     if source.parent != target.parent and source.parent.exists():
         sync_folder(source.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _sync_tree(root: Path) -> None:

@@ -1,12 +1,11 @@
 """The journal of a cut-over, beside the live data directory: what a run that was killed leaves to the next one."""
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from muniment.adapters.cut_over.directory_move import sync_folder
+from muniment.adapters.host.durable_files import replace_file
 from muniment.domain.restore.cut_over import CutOver, Seen
 from muniment.errors import CutOverBusy
 
@@ -17,14 +16,7 @@ def journal_path(live: Path, cut_over_id: str) -> Path:
 
 def write_journal(journal: CutOver) -> None:
     """Whole or not at all, and on disk when this returns."""
-    path = journal_path(Path(journal.live), journal.id)
-    unfinished = path.with_name(f".{path.name}")
-    with unfinished.open("wb") as file:
-        file.write(journal.to_json())
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)
-    sync_folder(path.parent)
+    replace_file(journal_path(Path(journal.live), journal.id), journal.to_json())
 
 
 def journals(live: Path) -> list[CutOver]:

@@ -22,7 +22,20 @@ def room_in(place: Path, needed_bytes: int) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise DiskFull(place=place, needed=needed_bytes, free=shutil.disk_usage(place).free) from error
+        raise DiskFull(place=place, needed=needed_bytes, free=free_bytes(place)) from error
+
+
+def free_bytes(place: Path) -> int:
+    """Where ``place`` is not made yet, what there is where it would be."""
+    there = next(folder for folder in (place, *place.resolve().parents) if folder.exists())
+    return shutil.disk_usage(there).free
+
+
+def require_space(place: Path, needed_bytes: int) -> None:
+    """Raises ``DiskFull`` where fewer bytes are free."""
+    free = free_bytes(place)
+    if free < needed_bytes:
+        raise DiskFull(place=place, needed=needed_bytes, free=free)
 
 
 def sync(folders: Iterable[Path]) -> None:

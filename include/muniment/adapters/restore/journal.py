@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from muniment.adapters.host.durable_files import replace_file, sync_folder
 from muniment.adapters.site.site import Side
 from muniment.domain.record import Record
 from muniment.domain.restore.plan import RestorePlan
@@ -49,13 +50,7 @@ def unfinished_plan(into: Path, firm: str, side: Side, target: str) -> RestorePl
 
 def write_journal(into: Path, journal: RestoreJournal) -> None:
     """On disk when it returns, the old one or the new one at any instant."""
-    unfinished = _file(into).with_suffix(".new")
-    with unfinished.open("wb") as file:
-        file.write(journal.to_json())
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(_file(into))
-    sync_folder(into / FOLDER)
+    replace_file(_file(into), journal.to_json())
 
 
 def remove_journal(into: Path) -> None:
@@ -84,15 +79,6 @@ def _lock(descriptor: int, into: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise TargetInUse(place=into) from None
-
-
-def sync_folder(folder: Path) -> None:
-    """The names in it are on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _file(into: Path) -> Path:

@@ -18,6 +18,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from muniment.adapters.host.data_directory import folders_of
+from muniment.adapters.host.durable_files import whole_file
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms, run_program
 from muniment.adapters.staging import isolation_launcher
@@ -152,11 +153,9 @@ class IsolatedCluster(LocalCluster):
 
     def _write(self, name: str, text: str) -> None:
         """Whole or not at all: the server may read it at any time."""
-        path = self.folder / name
-        new = path.with_name(f"{name}.new")
-        new.write_text(text)
-        new.chmod(0o644)
-        new.replace(path)
+        with whole_file(self.folder / name, durable=False) as file:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(text.encode())
 
     def _first_session(self) -> psycopg.Connection:
         """As soon as recovery is over. The socket lies in ``folder``, which only its owner and root enter."""

@@ -1,7 +1,6 @@
 """The folders of stagings on this machine: what lies where, whose they are, and what became of whoever makes one."""
 
 import fcntl
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from muniment.adapters.host import processes
 from muniment.adapters.host.data_directory import postmaster_of
+from muniment.adapters.host.durable_files import replace_file, unfinished_name
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.staging.isolated_cluster import IsolatedCluster
@@ -65,12 +65,7 @@ class StagingFolder:
 
     def write(self, staging: Staging) -> None:
         """Whole or not at all."""
-        unfinished = self.path / ".staging.json"
-        with unfinished.open("wb") as file:
-            file.write(staging.to_json())
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(self.record_path)
+        replace_file(self.record_path, staging.to_json())
 
     def server(self, programs: PostgresPrograms, plan: RestorePlan) -> IsolatedCluster:
         return IsolatedCluster(self.data_dir, programs, banner=name_of(plan.firm, plan.target))
@@ -87,7 +82,7 @@ class StagingFolder:
     @property
     def is_bare(self) -> bool:
         """Whoever made the folder was killed before anything else was in it."""
-        return {path.name for path in self.path.iterdir()} <= {"in-use", self.plan_path.with_suffix(".new").name}
+        return {path.name for path in self.path.iterdir()} <= {"in-use", unfinished_name(self.plan_path).name}
 
     @property
     def touched_at(self) -> datetime:

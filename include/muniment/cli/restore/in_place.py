@@ -1,7 +1,6 @@
 """What the commands for parts of a database have in common: the two servers, the plan's file, the approval."""
 
 import getpass
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -128,13 +127,6 @@ def read_plan[D: "Record"](kind: type[D], path: Path) -> D:
 
 def write_new(path: Path, document: "Record") -> None:
     """On the disk for good when this returns, and nobody else's to read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(document.to_json())
-        file.flush()
-        os.fsync(descriptor)
-    folder = os.open(path.absolute().parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    from muniment.adapters.host.durable_files import create_file
+
+    create_file(path, document.to_json())

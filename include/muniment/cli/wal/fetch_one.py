@@ -4,12 +4,13 @@ import sys
 from pathlib import Path
 
 from muniment.adapters.host.data_directory import system_identifier_of
+from muniment.adapters.host.durable_files import replace_file
 from muniment.adapters.site.logins import find_login
 from muniment.adapters.site.site import Side, build_vault
 from muniment.cli.wal.fetch import NOT_IN_THE_ARCHIVE, STOP_RECOVERY
 from muniment.errors import MunimentError
 from muniment.registry import load_firm
-from muniment.runbooks.wal.fetch_wal import WalFetcher, open_fetcher, write_whole
+from muniment.runbooks.wal.fetch_wal import WalFetcher, open_fetcher
 
 
 def fetch_one(firm_id: str, side: str, name: str, target: Path) -> int:
@@ -22,7 +23,7 @@ def fetch_one(firm_id: str, side: str, name: str, target: Path) -> int:
         return STOP_RECOVERY
     if content is None:
         return NOT_IN_THE_ARCHIVE
-    write_whole(content, target)
+    replace_file(target, content, durable=False)
     if name in fetcher.substituted:
         print(f"muniment wal fetch {name}: {fetcher.substituted[name]}", file=sys.stderr)
     return 0

@@ -1,9 +1,10 @@
-"""How long a restore will take, from what the firm's own drills measured."""
+"""How long a restore will take, from what the firm's own drills measured, and the room that it needs."""
 
 from collections.abc import Sequence
 from statistics import median
 
 from muniment.domain.drill.evidence import Drill
+from muniment.domain.vault.registers import Backup
 
 DRILLS_USED = 5
 """The newest ones that passed: machines and vaults change."""
@@ -19,6 +20,11 @@ def estimate_s(drills: Sequence[Drill], *, stored_bytes: int, segments: int) -> 
     scaled = [found for drill in passed if (found := _scaled(drill, stored_bytes, segments)) is not None]
     whole = [drill.recover_s for drill in passed if drill.recover_s is not None]
     return median(scaled or whole) if whole else None
+
+
+def space_needed_bytes(chain: Sequence[Backup]) -> int:
+    """``chain`` from its full backup on: room for its parts and for the result that is put together from them."""
+    return sum(backup.size_bytes for backup in chain) + (chain[0].size_bytes if len(chain) > 1 else 0)
 
 
 def _scaled(drill: Drill, stored_bytes: int, segments: int) -> float | None:

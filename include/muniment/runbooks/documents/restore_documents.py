@@ -6,7 +6,6 @@ seen or not at all; into a folder; or as links that expire. One vault is enough 
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from muniment.adapters.documents.cover import find_cover
 from muniment.adapters.documents.files import LONGEST_LINK, LinkSigner, write_file
 from muniment.adapters.documents.live import DocumentChangedMeanwhile, LiveBucket
 from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.host.file_systems import require_space
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.documents.file_names import MANIFEST, safe_paths
@@ -32,7 +32,6 @@ from muniment.domain.documents.recovery import (
 from muniment.domain.documents.sync import DocumentName, SourceVersion
 from muniment.domain.leases.lease import Needs
 from muniment.errors import (
-    DiskFull,
     InvalidConfiguration,
     LiveDocumentsChanged,
     NoSuchDocument,
@@ -200,7 +199,7 @@ def restore_into_folder(
     manifest = into / MANIFEST
     _begin(into, manifest, _manifest(plan, paths))
     missing = [(each, path) for each, path in files if not path.exists()]
-    _require_space(into, sum(each.version.size_bytes for each, _ in missing))
+    require_space(into, sum(each.version.size_bytes for each, _ in missing))
 
     def write(item: tuple[PlannedDocument, Path]) -> int:
         planned, path = item
@@ -243,12 +242,6 @@ def _begin(into: Path, manifest: Path, content: bytes) -> None:
         return
     into.mkdir(parents=True, exist_ok=True)
     manifest.write_bytes(content)
-
-
-def _require_space(into: Path, needed: int) -> None:
-    free = shutil.disk_usage(into).free
-    if free < needed:
-        raise DiskFull(place=into, needed=needed, free=free)
 
 
 def link_documents(

@@ -1,7 +1,6 @@
 """May a backup of this firm start? Everything that stands in its way, at once, each with its remedy."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from muniment.adapters.aws.errors import store_errors
 from muniment.adapters.aws.key_probe import key_fault
+from muniment.adapters.host.file_systems import free_bytes
 from muniment.adapters.postgres.server_facts import read_server_facts, replication_fault
 from muniment.adapters.site.site import Side, Site
 from muniment.adapters.vault.bucket import missing_protections, store_time
@@ -63,7 +63,7 @@ def _checks(site: Site, marks: Marks, clock: Clock, run_dir: Path) -> Iterator[C
         yield partial(_env_file, Path(name))
     for name in site.firm.configuration.secrets:
         yield partial(_secret, site, name)
-    yield lambda: space_findings(str(run_dir), _free_bytes(run_dir))
+    yield lambda: space_findings(str(run_dir), free_bytes(run_dir))
 
 
 def _found(check: Check) -> list[Finding]:
@@ -171,9 +171,3 @@ def _secret(site: Site, name: str) -> Iterator[Finding]:
             site.clients("secretsmanager", site.primary.region).get_secret_value(SecretId=name)
     except ObjectMissing:
         yield Finding(f"secret {name} is not there", "correct configuration.secrets in the firm's file.")
-
-
-def _free_bytes(folder: Path) -> int:
-    """Where the folder is not made yet, what the place has where it would be."""
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    return shutil.disk_usage(there).free

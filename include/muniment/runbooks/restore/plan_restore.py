@@ -4,12 +4,12 @@ Reads registers, listings and a few WAL segments, writes nothing. What cannot be
 anything else is fetched.
 """
 
-import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from muniment.adapters.drill.records import drills
+from muniment.adapters.host.file_systems import free_bytes
 from muniment.adapters.restore.records import rolled_back
 from muniment.adapters.site.site import Side
 from muniment.adapters.vault import catalog
@@ -21,7 +21,7 @@ from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.recovery.backup_choice import Base, Choice, Instant, Restorable, Unreachable
 from muniment.domain.recovery.target import RecoveryTarget
-from muniment.domain.restore.estimate import estimate_s
+from muniment.domain.restore.estimate import estimate_s, space_needed_bytes
 from muniment.domain.restore.plan import OtherTimeline, RestorePlan, WalToReplay
 from muniment.domain.restore.plan_text import left_out, left_out_of_documents
 from muniment.domain.vault.registers import Point, RecoveryWindow, WalRange
@@ -94,8 +94,8 @@ def plan_restore(
         into=str(into),
         replaces=replaces,
         fetch_bytes=fetch_bytes + replay.stored_bytes,
-        space_needed_bytes=_space_needed(choice.base),
-        space_there_bytes=_space_there(into),
+        space_needed_bytes=space_needed_bytes(choice.base.chain),
+        space_there_bytes=free_bytes(into),
         estimate_s=estimate_s(
             drills(vault, damaged=lambda _: None), stored_bytes=fetch_bytes, segments=replay.segments
         ),
@@ -283,13 +283,3 @@ def _passed_over(damage: ObjectDamaged) -> str:
         f"what only {facts['key']} leads to: it is damaged in {facts['bucket']};"
         f" `muniment repair {facts['firm']}` brings it back"
     )
-
-
-def _space_needed(base: Base) -> int:
-    """A chain needs room for its parts and for the result that is put together from them."""
-    return sum(backup.size_bytes for backup in base.chain) + (base.chain[0].size_bytes if len(base.chain) > 1 else 0)
-
-
-def _space_there(into: Path) -> int:
-    there = next(parent for parent in (into, *into.resolve().parents) if parent.exists())
-    return shutil.disk_usage(there).free

@@ -5,7 +5,6 @@ through ``restore_command`` to the plan's target. A restore that was killed goes
 """
 
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,23 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muniment.adapters.host import file_systems
+from muniment.adapters.host.durable_files import sync_folder
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.restore.journal import (
     RestoreJournal,
     held,
     read_journal,
     remove_journal,
-    sync_folder,
     write_journal,
 )
 from muniment.adapters.site.site import Side
 from muniment.adapters.vault.fallback import EitherVault, Substitution
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.backup.layout import CONTROL, UNFINISHED_CONTROL, Layout
+from muniment.domain.restore.estimate import space_needed_bytes
 from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.restore.settings import settings_file
 from muniment.domain.vault.registers import Backup
-from muniment.errors import DiskFull, Permanent, ProgramMissing, Refused, RestoreHalfDone, WrongVault
+from muniment.errors import Permanent, ProgramMissing, Refused, RestoreHalfDone, WrongVault
 from muniment.ports import Progress, Silent
 from muniment.runbooks.identity import prove_vault
 from muniment.runbooks.leases.lease_point import lease_wal, leased_plan
@@ -160,14 +160,8 @@ def _programs(plan: RestorePlan, given: PostgresPrograms | None) -> PostgresProg
 
 
 def _require_space(layout: Layout, chain: tuple[Backup, ...]) -> None:
-    """A chain needs room for its parts and for the result that is put together from them."""
-    needed = sum(backup.size_bytes for backup in chain) + (chain[0].size_bytes if len(chain) > 1 else 0)
-    needed -= sum(map(_size_of, layout.roots))
-    into = layout.folder
-    there = next(parent for parent in (into, *into.resolve().parents) if parent.exists())
-    free = shutil.disk_usage(there).free
-    if free < needed:
-        raise DiskFull(place=into, needed=needed, free=free)
+    needed = space_needed_bytes(chain) - sum(map(_size_of, layout.roots))
+    file_systems.require_space(layout.folder, needed)
 
 
 def _size_of(folder: Path) -> int:

@@ -1,7 +1,6 @@
 """What has to be so before a restore is staged on this machine. Nothing is fetched before all of it is."""
 
-import shutil
-
+from muniment.adapters.host.file_systems import require_space
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.staging.extension_check import require_extensions, require_isolation
 from muniment.adapters.staging.records import StagingFolder
@@ -9,7 +8,7 @@ from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.firm.firm import Firm
 from muniment.domain.restore.plan import RestorePlan
-from muniment.errors import DiskFull, WrongVault
+from muniment.errors import WrongVault
 from muniment.runbooks.identity import prove_vault
 
 
@@ -29,8 +28,4 @@ def _require_space(plan: RestorePlan, folder: StagingFolder) -> None:
     if folder.path.exists():
         return
     documents = plan.documents.size_bytes if plan.documents else 0
-    needed = plan.space_needed_bytes + documents
-    there = next(parent for parent in folder.path.absolute().parents if parent.exists())
-    free = shutil.disk_usage(there).free
-    if free < needed:
-        raise DiskFull(place=folder.path, needed=needed, free=free)
+    require_space(folder.path, plan.space_needed_bytes + documents)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from muniment.adapters.host.durable_files import replace_file
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.postgres.suspended_activity import what_sleeps
@@ -134,9 +135,7 @@ def _begin(folder: StagingFolder, plan: RestorePlan) -> None:
     if begun is not None and begun.sha256 != plan.sha256:
         raise TargetNotEmpty(place=folder.path)
     folder.end_server()
-    unfinished = folder.plan_path.with_suffix(".new")
-    unfinished.write_bytes(plan.to_json())
-    unfinished.rename(folder.plan_path)
+    replace_file(folder.plan_path, plan.to_json())
 
 
 @dataclass(frozen=True, slots=True)

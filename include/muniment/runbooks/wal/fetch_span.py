@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muniment.adapters.concurrency import at_once
+from muniment.adapters.host.durable_files import replace_file
 from muniment.adapters.restore.tablespaces_in_place import note_changes
 from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import WalArchive
@@ -74,11 +75,9 @@ def fetch_wal_beside(
     archived = Archived(whole, lambda: sorted(names))
 
     def fetch(name: str) -> None:
-        unfinished = into / f"{name}.part"
         replayable = archived.replayable(name, _read(archives, name, progress))
         note_changes(into, name, replayable)
-        unfinished.write_bytes(replayable.content)
-        unfinished.rename(into / name)
+        replace_file(into / name, replayable.content, durable=False)
         for made in replayable.creations:
             progress.note(f"tablespace {made.oid}, {made.location} of the firm's, is made in the copy's own folder")
 

@@ -6,7 +6,6 @@ What makes a tablespace is changed on the way, so that it makes it inside of the
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event
 
 from muniment.adapters.vault.vault import StoredObject, Vault
@@ -111,10 +110,3 @@ def _first_mark(vaults: Sequence[Vault]) -> SystemIdentifier:
             return prove_vault(other).system_identifier
         except MunimentError:
             raise error from None
-
-
-def write_whole(content: bytes, target: Path) -> None:
-    """Under another name first: what PostgreSQL finds under its own name is complete."""
-    unfinished = target.with_name(f".{target.name}.muniment")
-    unfinished.write_bytes(content)
-    unfinished.rename(target)

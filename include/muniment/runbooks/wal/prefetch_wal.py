@@ -10,10 +10,11 @@ from typing import Literal
 
 from muniment.adapters.host import processes
 from muniment.adapters.host.data_directory import is_in_production, is_in_recovery, postmaster_of
+from muniment.adapters.host.durable_files import replace_file
 from muniment.adapters.wal.spool import SUBSTITUTED, WalSpool
 from muniment.domain.wal.names import WalSegment, is_segment
 from muniment.errors import MunimentError
-from muniment.runbooks.wal.fetch_wal import WalFetcher, write_whole
+from muniment.runbooks.wal.fetch_wal import WalFetcher
 
 AHEAD_BYTES = 256 * 2**20
 _MOST_AHEAD = 32
@@ -121,7 +122,7 @@ class Prefetcher:
         reason = self.fetcher.substituted.get(name)
         if reason:
             print(f"{name}: {reason}", flush=True)
-        write_whole(content, self.spool.fetched / (f"{name}{SUBSTITUTED}" if reason else name))
+        replace_file(self.spool.fetched / (f"{name}{SUBSTITUTED}" if reason else name), content, durable=False)
         return "fetched"
 
     def _drop_behind(self, wanted: str) -> None:
