@@ -1,16 +1,18 @@
-"""What the commands for parts of a database have in common: the two servers, the plan's file, the approval."""
+"""What the commands for parts of a database have in common: their options, the two servers, plan, apply and undo."""
 
 import getpass
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from muniment.cli.session import Session
+from muniment.cli.output import say_json
+from muniment.cli.session import Session, firm_argument, json_option, side_option
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
@@ -24,6 +26,18 @@ _STAGING_ID = re.compile(r"\d{8}T\d{9}Z")
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 type Decorated = Callable[..., Any]
+type Decorator = Callable[[Any], Any]
+
+
+class Plan(Protocol):
+    """What a person approves, as a record and as lines."""
+
+    @property
+    def sha256(self) -> str: ...
+
+    def to_json(self) -> bytes: ...
+
+    def lines(self) -> Iterable[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +51,69 @@ class Servers:
     at: datetime | None
 
 
-staged_option = click.option(
+type Answer = dict[str, Any]
+"""What ``--json`` prints, and under ``lines`` what a person is told instead."""
+type Ways = Mapping[str, Callable[[], Answer]]
+"""What each of the options does that say to do something."""
+
+_STAGED = click.option(
     "--staged",
     required=True,
     metavar="STAGED",
     help="A staging's id (muniment staging list), or libpq's connection string of a restored copy, without a password.",
 )
+# The two ways of everything that changes what is live: a plan into a file, and that file carried out.
+_PLAN_AND_APPLY = (
+    click.option("--plan", "plan_path", type=_FILE, help="Write the plan into this new file."),
+    click.option("--by", metavar="NAME", help="Who asks for it. Default: the user of this machine."),
+    click.option("--apply", "apply_path", type=_FILE, help="Carry out the plan in this file."),
+    click.option("--approved-by", metavar="NAME", help="One of restore.approvers, and not who asked for it."),
+)
+UNDO = (
+    click.option("--undo", "undo_path", type=_FILE, help="Take back what a restore wrote: the file that it kept."),
+    click.option(
+        "--keep", "keep_path", type=_FILE, help="Where what is overwritten is kept. Default: beside the plan."
+    ),
+)
 
 
-def plan_options(command: Decorated) -> Decorated:
-    """The two ways of everything that changes what is live: a plan into a file, and that file carried out."""
-    for option in (
-        click.option("--approved-by", metavar="NAME", help="One of restore.approvers, and not who asked for it."),
-        click.option("--apply", "apply_path", type=_FILE, help="Carry out the plan in this file."),
-        click.option("--by", metavar="NAME", help="Who asks for it. Default: the user of this machine."),
-        click.option("--plan", "plan_path", type=_FILE, help="Write the plan into this new file."),
-    ):
-        command = option(command)
-    return command
+def in_place_command(
+    short_help: str,
+    *options: Decorator,
+    argument: Decorator | None = None,
+    more: Sequence[Decorator] = (),
+) -> Callable[[Decorated], click.Command]:
+    """FIRM, perhaps an ``argument``, the command's own ``options``, the ways to carry it out, and ``more`` of them."""
+    arguments = [firm_argument, *([argument] if argument else [])]
+    around = [*arguments, _STAGED, *options, *_PLAN_AND_APPLY, *more, side_option, json_option, click.pass_obj]
+
+    def decorate(command: Decorated) -> click.Command:
+        for decorator in reversed(around):
+            command = decorator(command)
+        return click.command(short_help=short_help)(command)
+
+    return decorate
+
+
+def answer_by(
+    firm_id: str, ways: Ways, asked: Mapping[str, Any], *, otherwise: Callable[[], Answer], as_json: bool
+) -> None:
+    """Does what the option says that was given, ``otherwise`` where none of ``ways`` was, and tells what came of it."""
+    act = next((ways[option] for option in ways if asked[option]), otherwise)
+    answer = act()
+    lines = answer.pop("lines")
+    if as_json:
+        say_json({"firm": firm_id, **answer})
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def planned(plan: Plan, path: Path | None) -> Answer:
+    """Written into ``path`` where there is one."""
+    if path:
+        write_new(path, plan)
+    return {"plan": json.loads(plan.to_json()), "sha256": plan.sha256, "lines": list(plan.lines())}
 
 
 def open_servers(session: Session, firm_id: str, side: "Side", staged: str) -> Servers:
@@ -125,7 +184,7 @@ def read_plan[D: "Record"](kind: type[D], path: Path) -> D:
         raise click.UsageError(message) from None
 
 
-def write_new(path: Path, document: "Record") -> None:
+def write_new(path: Path, document: "Plan | Record") -> None:
     """On the disk for good when this returns, and nobody else's to read."""
     from muniment.adapters.host.durable_files import create_file
 

@@ -1,56 +1,51 @@
 """``muniment matter FIRM MATTER``."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from muniment.cli.output import say_json
 from muniment.cli.restore.documents import Instant
 from muniment.cli.restore.in_place import (
+    UNDO,
+    Answer,
     Servers,
+    Ways,
+    answer_by,
     approval_of,
     asked_by,
+    in_place_command,
     open_servers,
-    plan_options,
+    planned,
     read_plan,
     require_one_way,
-    staged_option,
     write_new,
 )
-from muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
+from muniment.cli.session import Session, shown_progress
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
     from muniment.adapters.documents.source_bucket import SourceBucket
     from muniment.domain.documents.recovery import DocumentRestorePlan
-    from muniment.domain.rows.matter_plan import BeforeImages, MatterPlan
+    from muniment.domain.rows.matter_plan import MatterPlan
 
 LONGEST_VALUE = 80
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command(short_help="One matter as it was, back into the live database.")
-@firm_argument
-@click.argument("matter_id", metavar="MATTER")
-@staged_option
-@click.option("--at", type=Instant(), metavar="T", help="The documents' instant. Default: the staging's own.")
-@click.option("--only", multiple=True, metavar="TABLE:KEY", help="Only this row, and what it cannot do without.")
-@click.option("--exactly", is_flag=True, help="As it was and nothing else: what was added since is removed.")
-@click.option("--without-triggers", is_flag=True, help="The live tables' triggers are off while it is written.")
-@click.option("--mend-ledger", is_flag=True, help="The ledger is out of balance now, and this puts it right.")
-@click.option("--without-documents", is_flag=True, help="Rows alone.")
-@click.option("--values", is_flag=True, help="Show what the rows hold, then and now. The plan never has it.")
-@plan_options
-@click.option("--undo", "undo_path", type=_FILE, help="Take back what a restore wrote: the file that it kept.")
-@click.option("--keep", "keep_path", type=_FILE, help="Where what is overwritten is kept. Default: beside the plan.")
-@side_option
-@json_option
-@click.pass_obj
+@in_place_command(
+    "One matter as it was, back into the live database.",
+    click.option("--at", type=Instant(), metavar="T", help="The documents' instant. Default: the staging's own."),
+    click.option("--only", multiple=True, metavar="TABLE:KEY", help="Only this row, and what it cannot do without."),
+    click.option("--exactly", is_flag=True, help="As it was and nothing else: what was added since is removed."),
+    click.option("--without-triggers", is_flag=True, help="The live tables' triggers are off while it is written."),
+    click.option("--mend-ledger", is_flag=True, help="The ledger is out of balance now, and this puts it right."),
+    click.option("--without-documents", is_flag=True, help="Rows alone."),
+    click.option("--values", is_flag=True, help="Show what the rows hold, then and now. The plan never has it."),
+    argument=click.argument("matter_id", metavar="MATTER"),
+    more=UNDO,
+)
 def matter(session: Session, /, firm_id: str, matter_id: str, side: Any, *, as_json: bool, **asked: Any) -> None:
     """Bring MATTER of FIRM back: its row and all that hangs on it, out of a staged copy, with its documents.
 
@@ -67,23 +62,23 @@ def matter(session: Session, /, firm_id: str, matter_id: str, side: Any, *, as_j
     """
     require_one_way(asked, "plan_path", "apply_path", "undo_path")
     servers = open_servers(session, firm_id, side, asked["staged"])
-    if asked["apply_path"] or asked["undo_path"]:
-        answer = _carry_out(session, servers, side, matter_id, asked)
-        say_json({"firm": firm_id, **answer}) if as_json else _tell(answer)
-        return
+    ways: Ways = {
+        "apply_path": lambda: _apply(session, servers, side, matter_id, asked),
+        "undo_path": lambda: _undo(servers, asked),
+    }
+    answer_by(
+        firm_id, ways, asked, otherwise=lambda: _planned(session, servers, side, matter_id, asked), as_json=as_json
+    )
+
+
+def _planned(session: Session, servers: Servers, side: Any, matter_id: str, asked: dict[str, Any]) -> Answer:
     plan = _plan(session, servers, side, matter_id, asked)
-    if asked["plan_path"]:
-        write_new(asked["plan_path"], plan)
-    shown = _values(servers, plan) if asked["values"] else []
-    if as_json:
-        told = {"firm": firm_id, "plan": json.loads(plan.to_json()), "sha256": plan.sha256}
-        say_json(told | ({"values": shown} if asked["values"] else {}))
-        return
-    for line in plan.lines():
-        click.echo(line)
-    for row in shown:
-        _show(row)
-    click.echo(f"plan {plan.sha256[:12]}: nothing was written")
+    answer = planned(plan, asked["plan_path"])
+    if asked["values"]:
+        answer["values"] = _values(servers, plan)
+        answer["lines"] += [line for row in answer["values"] for line in _value_lines(row)]
+    answer["lines"].append(f"plan {plan.sha256[:12]}: nothing was written")
+    return answer
 
 
 def _plan(session: Session, servers: Servers, side: Any, matter_id: str, asked: dict[str, Any]) -> "MatterPlan":
@@ -115,11 +110,11 @@ def _values(servers: Servers, plan: "MatterPlan") -> list[dict[str, Any]]:
     return [{"table": each.row.table, "key": each.row.key, "then": each.then, "live": each.live} for each in found]
 
 
-def _show(row: dict[str, Any]) -> None:
-    click.echo(f"{row['table']} {' '.join(row['key'])!r}")
+def _value_lines(row: dict[str, Any]) -> Iterator[str]:
+    yield f"{row['table']} {' '.join(row['key'])!r}"
     for column in dict.fromkeys((*row["then"], *row["live"])):
         then, live = (_shown(row[side], column) for side in ("then", "live"))
-        click.echo(f"  {column}: {then} → {live}")
+        yield f"  {column}: {then} → {live}"
 
 
 def _shown(values: dict[str, str | None], column: str) -> str:
@@ -161,14 +156,10 @@ def _live_buckets(session: Session, firm_id: str) -> "dict[str, SourceBucket]":
     return {place.bucket: SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents}
 
 
-def _carry_out(session: Session, servers: Servers, side: Any, matter_id: str, asked: dict[str, Any]) -> dict[str, Any]:
-    from muniment.runbooks.rows.write_rows import counts
-
-    if asked["undo_path"]:
-        images = _undo(servers, asked)
-        return {"undone": images.plan, **counts(images)}
+def _apply(session: Session, servers: Servers, side: Any, matter_id: str, asked: dict[str, Any]) -> Answer:
     from muniment.domain.rows.matter_plan import MatterPlan
     from muniment.runbooks.rows.restore_matter import require_approval, restore_matter
+    from muniment.runbooks.rows.write_rows import counts
 
     plan = read_plan(MatterPlan, asked["apply_path"])
     if (plan.firm, plan.matter) != (servers.firm.id, matter_id):
@@ -186,7 +177,12 @@ def _carry_out(session: Session, servers: Servers, side: Any, matter_id: str, as
         live=servers.live,
         keep=partial(write_new, kept),
     )
-    return {"matter": plan.matter, **counts(images), "documents_restored": documents, "kept": str(kept)}
+    told = counts(images)
+    lines = [
+        f"matter {plan.matter} is live again: {_rows(told)}, {documents} documents restored",
+        f"what was overwritten is in {kept}: it holds the firm's data, keep it as such",
+    ]
+    return {"matter": plan.matter, **told, "documents_restored": documents, "kept": str(kept), "lines": lines}
 
 
 def _restore_documents(session: Session, plan: "MatterPlan", side: Any) -> int:
@@ -200,13 +196,14 @@ def _restore_documents(session: Session, plan: "MatterPlan", side: Any) -> int:
         return len(restore_in_place(vault, plan.documents, live=live, progress=progress))
 
 
-def _undo(servers: Servers, asked: dict[str, Any]) -> "BeforeImages":
+def _undo(servers: Servers, asked: dict[str, Any]) -> Answer:
     from muniment.domain.rows.matter_plan import BeforeImages
     from muniment.runbooks.rows.restore_matter import undo_matter
+    from muniment.runbooks.rows.write_rows import counts
 
     path = asked["undo_path"]
     images = read_plan(BeforeImages, path)
-    return undo_matter(
+    undone = undo_matter(
         servers.firm,
         images,
         asked_by=asked_by(asked["by"]),
@@ -214,12 +211,9 @@ def _undo(servers: Servers, asked: dict[str, Any]) -> "BeforeImages":
         live=servers.live,
         keep=partial(write_new, asked["keep_path"] or path.with_name(f"{path.name}.before")),
     )
+    told = counts(undone)
+    return {"undone": undone.plan, **told, "lines": [f"restore {undone.plan} is undone: {_rows(told)}"]}
 
 
-def _tell(answer: dict[str, Any]) -> None:
-    rows = f"{answer['inserted']} rows inserted, {answer['updated']} updated, {answer['deleted']} deleted"
-    if "undone" in answer:
-        click.echo(f"restore {answer['undone']} is undone: {rows}")
-        return
-    click.echo(f"matter {answer['matter']} is live again: {rows}, {answer['documents_restored']} documents restored")
-    click.echo(f"what was overwritten is in {answer['kept']}: it holds the firm's data, keep it as such")
+def _rows(told: Mapping[str, int]) -> str:
+    return f"{told['inserted']} rows inserted, {told['updated']} updated, {told['deleted']} deleted"

@@ -1,39 +1,36 @@
 """``muniment tables FIRM`` and ``muniment database FIRM NAME``."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from muniment.cli.output import say_json, size
+from muniment.cli.output import size
 from muniment.cli.restore.in_place import (
+    Answer,
     Servers,
+    Ways,
+    answer_by,
     approval_of,
     asked_by,
+    in_place_command,
     open_servers,
-    plan_options,
+    planned,
     read_plan,
     require_one_way,
-    staged_option,
-    write_new,
 )
-from muniment.cli.session import Session, firm_argument, json_option, side_option
+from muniment.cli.session import Session
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
     from muniment.domain.rows.table_plan import DatabasePlan, TablesPlan
 
 
-@click.command(short_help="Tables or schemas as they were, beside the live ones or in their place.")
-@firm_argument
-@staged_option
-@click.option("--table", "tables", multiple=True, metavar="SCHEMA.TABLE")
-@click.option("--schema", "schemas", multiple=True, metavar="SCHEMA", help="All of its tables.")
-@click.option("--data-only", is_flag=True, help="Columns and rows, without keys, indexes, defaults and checks.")
-@plan_options
-@side_option
-@json_option
-@click.pass_obj
+@in_place_command(
+    "Tables or schemas as they were, beside the live ones or in their place.",
+    click.option("--table", "tables", multiple=True, metavar="SCHEMA.TABLE"),
+    click.option("--schema", "schemas", multiple=True, metavar="SCHEMA", help="All of its tables."),
+    click.option("--data-only", is_flag=True, help="Columns and rows, without keys, indexes, defaults and checks."),
+)
 def tables(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **asked: Any) -> None:
     """Bring tables of FIRM back out of a staged copy, into the live database under another schema's name.
 
@@ -48,20 +45,11 @@ def tables(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **ask
     """
     require_one_way(asked, "plan_path", "apply_path")
     servers = open_servers(session, firm_id, side, asked["staged"])
-    if asked["apply_path"]:
-        answer = _replace(servers, asked)
-    elif asked["plan_path"]:
-        plan = _plan_tables(servers, asked)
-        write_new(asked["plan_path"], plan)
-        answer = {"plan": json.loads(plan.to_json()), "sha256": plan.sha256, "lines": list(plan.lines())}
-    else:
-        answer = _beside(servers, asked)
-    lines = answer.pop("lines")
-    if as_json:
-        say_json({"firm": firm_id, **answer})
-        return
-    for line in lines:
-        click.echo(line)
+    ways: Ways = {
+        "apply_path": lambda: _replace(servers, asked),
+        "plan_path": lambda: planned(_plan_tables(servers, asked), asked["plan_path"]),
+    }
+    answer_by(firm_id, ways, asked, otherwise=lambda: _beside(servers, asked), as_json=as_json)
 
 
 def _selection(asked: dict[str, Any]) -> Any:
@@ -70,7 +58,7 @@ def _selection(asked: dict[str, Any]) -> Any:
     return TableSelection(asked["tables"], asked["schemas"])
 
 
-def _beside(servers: Servers, asked: dict[str, Any]) -> dict[str, Any]:
+def _beside(servers: Servers, asked: dict[str, Any]) -> Answer:
     from muniment.runbooks.rows.plan_tables import restore_tables
 
     found = restore_tables(
@@ -100,7 +88,7 @@ def _plan_tables(servers: Servers, asked: dict[str, Any]) -> "TablesPlan":
     )
 
 
-def _replace(servers: Servers, asked: dict[str, Any]) -> dict[str, Any]:
+def _replace(servers: Servers, asked: dict[str, Any]) -> Answer:
     from muniment.domain.rows.table_plan import TablesPlan
     from muniment.runbooks.rows.replace_tables import replace_tables
 
@@ -112,15 +100,11 @@ def _replace(servers: Servers, asked: dict[str, Any]) -> dict[str, Any]:
     return {"database": plan.database, "replaced": list(plan.tables), "before": aside, "lines": lines}
 
 
-@click.command(short_help="One database as it was, beside the live one or in its place.")
-@firm_argument
-@click.argument("database_name", metavar="NAME")
-@staged_option
-@click.option("--restored", metavar="NAME", help="For --plan: the database that takes NAME's place.")
-@plan_options
-@side_option
-@json_option
-@click.pass_obj
+@in_place_command(
+    "One database as it was, beside the live one or in its place.",
+    click.option("--restored", metavar="NAME", help="For --plan: the database that takes NAME's place."),
+    argument=click.argument("database_name", metavar="NAME"),
+)
 def database(session: Session, /, firm_id: str, database_name: str, side: Any, *, as_json: bool, **asked: Any) -> None:
     """Bring database NAME of FIRM back out of a staged copy, into the live cluster as NAME_restored_<time>.
 
@@ -137,23 +121,14 @@ def database(session: Session, /, firm_id: str, database_name: str, side: Any, *
         message = "--plan and --restored go together: which restored database takes its place?"
         raise click.UsageError(message)
     servers = open_servers(session, firm_id, side, asked["staged"])
-    if asked["apply_path"]:
-        answer = _swap(servers, asked)
-    elif asked["plan_path"]:
-        plan = _plan_swap(servers, database_name, asked)
-        write_new(asked["plan_path"], plan)
-        answer = {"plan": json.loads(plan.to_json()), "sha256": plan.sha256, "lines": list(plan.lines())}
-    else:
-        answer = _restore_database(servers, database_name)
-    lines = answer.pop("lines")
-    if as_json:
-        say_json({"firm": firm_id, **answer})
-        return
-    for line in lines:
-        click.echo(line)
+    ways: Ways = {
+        "apply_path": lambda: _swap(servers, asked),
+        "plan_path": lambda: planned(_plan_swap(servers, database_name, asked), asked["plan_path"]),
+    }
+    answer_by(firm_id, ways, asked, otherwise=lambda: _restore_database(servers, database_name), as_json=as_json)
 
 
-def _restore_database(servers: Servers, name: str) -> dict[str, Any]:
+def _restore_database(servers: Servers, name: str) -> Answer:
     from muniment.runbooks.rows.restore_database import restore_database
 
     found = restore_database(servers.firm, name, staged=servers.staged, live=servers.live, clock=utc_now)
@@ -168,7 +143,7 @@ def _plan_swap(servers: Servers, name: str, asked: dict[str, Any]) -> "DatabaseP
     return plan_swap(servers.firm, asked["restored"], name, live=servers.live, requested_by=by, clock=utc_now)
 
 
-def _swap(servers: Servers, asked: dict[str, Any]) -> dict[str, Any]:
+def _swap(servers: Servers, asked: dict[str, Any]) -> Answer:
     from muniment.domain.rows.table_plan import DatabasePlan
     from muniment.runbooks.rows.restore_database import swap_database
 
