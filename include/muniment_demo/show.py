@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from muniment.domain import chain_steps as named
 from muniment.domain.firm.firm import Firm
 from muniment.domain.units import human_duration, human_size
 from muniment.domain.vault.registers import Point
@@ -24,14 +25,14 @@ from muniment_demo.night import Comparison
 
 # Task → its column's name, short enough for eighty characters a line.
 CHAIN = {
-    "check_firm": "check",
-    "base_backup": "base",
-    "verify_wal_checkpoint": "wal",
-    "sync_documents": "documents",
-    "back_up_config": "config",
-    "copy_to_replica": "copy",
-    "register_recovery_point": "register",
-    "expire": "expire",
+    named.CHECK_FIRM: "check",
+    named.BASE_BACKUP: "base",
+    named.VERIFY_WAL_CHECKPOINT: "wal",
+    named.SYNC_DOCUMENTS: "documents",
+    named.BACK_UP_CONFIG: "config",
+    named.COPY_TO_REPLICA: "copy",
+    named.REGISTER_RECOVERY_POINT: "register",
+    named.EXPIRE: "expire",
 }
 # Where nobody looks through a terminal's window: a log, or CI's.
 _PAPER_WIDTH = 120

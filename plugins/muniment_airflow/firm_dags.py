@@ -6,9 +6,11 @@ cluster could not be recovered to the snapshot's instant, and one run holds the 
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param, chain, get_parsing_context
 
+from muniment.domain import chain_steps as named
 from muniment.domain.firm.firm import Firm
 from muniment.domain.firm.schedule import drill_cron, nightly_schedule, shard_of, wal_cron
 from muniment.registry import load_firm, load_registry
@@ -32,6 +34,11 @@ SHARDS = 8
 
 # The next night begins a day after this one: a run that is still going then has failed.
 NIGHT_ENDS_AFTER = timedelta(hours=23)
+
+
+def dags_of_file(file: str) -> Iterator[DAG]:
+    """Of ``dags/firms_<shard>.py``."""
+    return firm_dags(int(Path(file).stem.removeprefix("firms_")))
 
 
 def firm_dags(shard: int) -> Iterator[DAG]:
@@ -76,33 +83,33 @@ def backup_dag(firm: Firm) -> DAG:
 
 def _nightly_chain(firm: Firm) -> None:
     light = {"firm_id": firm.id, "pool": LIGHT_POOL}
-    check = steps.CheckFirm(task_id="check_firm", execution_timeout=MINUTES, **light)
-    base = steps.BaseBackup(task_id="base_backup", firm_id=firm.id, execution_timeout=BULK)
+    check = steps.CheckFirm(task_id=named.CHECK_FIRM, execution_timeout=MINUTES, **light)
+    base = steps.BaseBackup(task_id=named.BASE_BACKUP, firm_id=firm.id, execution_timeout=BULK)
     wal = VerifyWalCheckpoint(
-        task_id="verify_wal_checkpoint",
+        task_id=named.VERIFY_WAL_CHECKPOINT,
         backup_id=BACKUP_ID,
         execution_timeout=firm.policy.wal_archive.wait + HOURS,
         **light,
     )
-    documents = steps.SyncDocuments(task_id="sync_documents", firm_id=firm.id, execution_timeout=BULK)
-    config = steps.BackUpConfig(task_id="back_up_config", execution_timeout=MINUTES, **light)
+    documents = steps.SyncDocuments(task_id=named.SYNC_DOCUMENTS, firm_id=firm.id, execution_timeout=BULK)
+    config = steps.BackUpConfig(task_id=named.BACK_UP_CONFIG, execution_timeout=MINUTES, **light)
     copy = steps.CopyToReplica(
-        task_id="copy_to_replica",
+        task_id=named.COPY_TO_REPLICA,
         firm_id=firm.id,
         backup_id=PROVEN_BACKUP_ID,
-        snapshot_id=of_step("sync_documents", "snapshot_id"),
-        config_id=of_step("back_up_config", "config_id"),
+        snapshot_id=of_step(named.SYNC_DOCUMENTS, "snapshot_id"),
+        config_id=of_step(named.BACK_UP_CONFIG, "config_id"),
         execution_timeout=BULK,
     )
     register = steps.RegisterRecoveryPoint(
-        task_id="register_recovery_point",
+        task_id=named.REGISTER_RECOVERY_POINT,
         backup_id=PROVEN_BACKUP_ID,
-        wal_proof=of_step("verify_wal_checkpoint", "proof"),
-        copy_proof=of_step("copy_to_replica", "proof"),
+        wal_proof=of_step(named.VERIFY_WAL_CHECKPOINT, "proof"),
+        copy_proof=of_step(named.COPY_TO_REPLICA, "proof"),
         execution_timeout=HOURS,
         **light,
     )
-    expire = steps.Expire(task_id="expire", firm_id=firm.id, execution_timeout=BULK)
+    expire = steps.Expire(task_id=named.EXPIRE, firm_id=firm.id, execution_timeout=BULK)
     chain(check, base, wal, documents, config, copy, register, expire)
 
 
@@ -176,8 +183,8 @@ def drill_watch_dag(firm: Firm) -> DAG:
     return dag
 
 
-BACKUP_ID = of_step("base_backup", "backup_id")
-PROVEN_BACKUP_ID = of_step("verify_wal_checkpoint", "backup_id")
+BACKUP_ID = of_step(named.BASE_BACKUP, "backup_id")
+PROVEN_BACKUP_ID = of_step(named.VERIFY_WAL_CHECKPOINT, "backup_id")
 BUILDERS = {
     "backup": backup_dag,
     "wal": wal_dag,

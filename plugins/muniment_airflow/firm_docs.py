@@ -1,19 +1,24 @@
 """What a person reads above a firm's DAG in the Airflow UI: the runbook."""
 
+from muniment.domain import chain_steps as named
 from muniment.domain.firm.firm import Firm, Policy, VaultPlace
 from muniment.domain.firm.schedule import NightlySchedule
 from muniment.domain.units import human_duration
 
-_STEPS = """\
-1. **check_firm**: right cluster, right vaults, both keys usable. Every finding at once, each with its remedy.
-2. **base_backup**: from the replication protocol straight into the vault, sealed on the worker.
-3. **verify_wal_checkpoint**: the vault holds every WAL segment which this backup needs, without a gap.
-4. **sync_documents**: every document version that is new; then tonight's list of all of them.
-5. **back_up_config**: the files, secrets and tables that the firm's file names, sealed.
-6. **copy_to_replica**: all of it into the other region, and read back there; what earlier nights could not bring, too.
-7. **register_recovery_point**: control totals, then the point's register in both vaults. Now the point exists.
-8. **expire**: what the policy lets go, never while tonight's point is not verified in both regions.
-
+_DOES = {
+    named.CHECK_FIRM: "right cluster, right vaults, both keys usable. Every finding at once, each with its remedy.",
+    named.BASE_BACKUP: "from the replication protocol straight into the vault, sealed on the worker.",
+    named.VERIFY_WAL_CHECKPOINT: "the vault holds every WAL segment which this backup needs, without a gap.",
+    named.SYNC_DOCUMENTS: "every document version that is new; then tonight's list of all of them.",
+    named.BACK_UP_CONFIG: "the files, secrets and tables that the firm's file names, sealed.",
+    named.COPY_TO_REPLICA: (
+        "all of it into the other region, and read back there; what earlier nights could not bring, too."
+    ),
+    named.REGISTER_RECOVERY_POINT: "control totals, then the point's register in both vaults. Now the point exists.",
+    named.EXPIRE: "what the policy lets go, never while tonight's point is not verified in both regions.",
+}
+_STEPS = "\n".join(f"{number}. **{step}**: {_DOES[step]}" for number, step in enumerate(named.NIGHT, 1))
+_AWAY = """\
 Where the second region does not answer, 6 copies nothing, 7 registers the point in the primary vault alone, 8 is
 skipped, and on-call hears of it once. The first night with both regions brings everything over. Behind a new hole in
 the WAL, 3 puts a full backup in the place of an incremental one (`wal_archive.hole`)."""
@@ -22,7 +27,7 @@ _REMEDIES = """\
 * Every step is safe to run again: clear the failed task, and the run goes on with what it has already registered.
 * A red step without retries is an error that trying again cannot help: its log ends with what happened, what is
   `KEPT` and a `HINT`.
-* `sync_documents` refused because too many documents vanished: find out who deleted them. Only when it was meant,
+* `{documents}` refused because too many documents vanished: find out who deleted them. Only when it was meant,
   trigger a run with *Accept the shrink*.
 * A full backup now: trigger a run with *Full backup*.
 * Airflow is down: `muniment backup {firm}` does the same on any machine that has the firm's connections."""
@@ -37,9 +42,11 @@ point.
 
 {_STEPS}
 
+{_AWAY}
+
 #### When it fails
 
-{_REMEDIES.format(firm=firm.id)}
+{_REMEDIES.format(firm=firm.id, documents=named.SYNC_DOCUMENTS)}
 
 #### Where it is
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, chain
 
+from muniment.domain import chain_steps as named
 from muniment.domain.firm.firm import Firm
 from muniment.domain.units import format_duration
 from muniment_airflow import restore_operators as steps
@@ -37,13 +38,13 @@ def restore_dag(firm: Firm) -> DAG:
 
 def _chain(firm: Firm) -> None:
     light = {"firm_id": firm.id, "pool": LIGHT_POOL}
-    validate = steps.Validate(task_id="validate", execution_timeout=MINUTES, **light)
-    plan = steps.Plan(task_id="plan", execution_timeout=HOURS, **light)
-    stage = steps.Stage(task_id="stage", firm_id=firm.id, execution_timeout=BULK)
+    validate = steps.Validate(task_id=named.VALIDATE, execution_timeout=MINUTES, **light)
+    plan = steps.Plan(task_id=named.PLAN, execution_timeout=HOURS, **light)
+    stage = steps.Stage(task_id=named.STAGE, firm_id=firm.id, execution_timeout=BULK)
     approve = ApproveRestore(
-        task_id="approve",
+        task_id=named.APPROVE,
         target="{{ params.to }}",
-        plan_sha256=of_step("plan", "sha256"),
+        plan_sha256=of_step(named.PLAN, "sha256"),
         subject=SUBJECT.format(firm=firm.name),
         body=BODY,
         params={"comment": Param(None, type=["null", "string"], title="Comment", description="Goes on the record.")},
@@ -52,14 +53,14 @@ def _chain(firm: Firm) -> None:
         retry_delay=timedelta(seconds=5),
         **light,
     )
-    safety = steps.SafetyBackup(task_id="safety_backup", firm_id=firm.id, execution_timeout=BULK)
-    cut_over = steps.CutOver(task_id="cut_over", firm_id=firm.id, execution_timeout=BULK)
+    safety = steps.SafetyBackup(task_id=named.SAFETY_BACKUP, firm_id=firm.id, execution_timeout=BULK)
+    cut_over = steps.CutOver(task_id=named.CUT_OVER, firm_id=firm.id, execution_timeout=BULK)
     backup = steps.FullBackup(
-        task_id="full_backup", firm_id=firm.id, point_id=of_step("cut_over", "live_at"), execution_timeout=BULK
+        task_id=named.FULL_BACKUP, firm_id=firm.id, point_id=of_step(named.CUT_OVER, "live_at"), execution_timeout=BULK
     )
-    contact = TellContact(task_id="tell_contact", execution_timeout=MINUTES, **light)
+    contact = TellContact(task_id=named.TELL_CONTACT, execution_timeout=MINUTES, **light)
     record = KeepRecord(
-        task_id="keep_record",
+        task_id=named.KEEP_RECORD,
         trigger_rule="all_done",
         execution_timeout=MINUTES,
         on_failure_callback=OnCallOfRecord(firm=firm),

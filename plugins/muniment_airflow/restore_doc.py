@@ -1,5 +1,6 @@
 """What a person reads above ``<firm>__restore``, and what the approver is shown."""
 
+from muniment.domain import chain_steps as named
 from muniment.domain.firm.firm import Firm
 from muniment.domain.units import format_duration
 
@@ -30,16 +31,17 @@ def restore_doc(firm: Firm) -> str:
     return f"""\
 ### {firm.name}: back to an instant
 
-1. **validate**: the form as a whole; every fault at once.
-2. **plan**: what comes back, from what, over what, how long, and what will not be in it. In the log, and kept.
-3. **stage**: the plan, on this firm's worker, beside the live cluster; the log ends with how to connect.
-4. **approve** (live only): another person than who asked. No answer within \
+1. **{named.VALIDATE}**: the form as a whole; every fault at once.
+2. **{named.PLAN}**: what comes back, from what, over what, how long, and what will not be in it. In the log, and kept.
+3. **{named.STAGE}**: the plan, on this firm's worker, beside the live cluster; the log ends with how to connect.
+4. **{named.APPROVE}** (live only): another person than who asked. No answer within \
 {format_duration(firm.restore.answer_within)} is a no.
-5. **safety_backup**: a recovery point of what is there now.
-6. **cut_over**: the old data directory aside, the staged one in its place, proven; the new timeline is archived.
-7. **full_backup**: of the restored cluster, at once.
-8. **tell_contact**: {firm.contact.name or "the firm"} hears what was done.
-9. **keep_record**: all of it under `restores/` in both vaults, however it ended.
+5. **{named.SAFETY_BACKUP}**: a recovery point of what is there now.
+6. **{named.CUT_OVER}**: the old data directory aside, the staged one in its place, proven; \
+the new timeline is archived.
+7. **{named.FULL_BACKUP}**: of the restored cluster, at once.
+8. **{named.TELL_CONTACT}**: {firm.contact.name or "the firm"} hears what was done.
+9. **{named.KEEP_RECORD}**: all of it under `restores/` in both vaults, however it ended.
 
 | | |
 |---|---|
@@ -48,6 +50,7 @@ def restore_doc(firm: Firm) -> str:
 
 #### When it fails
 
-* `cut_over` is safe to clear: it finds out which cluster serves and goes on. `muniment live status {firm.id}` tells.
+* `{named.CUT_OVER}` is safe to clear: it finds out which cluster serves and goes on. \
+`muniment live status {firm.id}` tells.
 * Back to the old cluster: `muniment live roll-back {firm.id}`. Not needed any more: `muniment live release {firm.id}`.
 """

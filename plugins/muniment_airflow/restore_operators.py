@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
+from muniment.domain import chain_steps as named
 from muniment.domain.approval import Approval, still_holds
 from muniment.domain.record import new_id
 from muniment.domain.restore.cut_over import Safety
@@ -57,7 +58,7 @@ def said(night: Night, task_id: str, name: str) -> Any:
 
 
 def plan_in(night: Night) -> RestorePlan:
-    return RestorePlan.from_json(said(night, "plan", "plan").encode())
+    return RestorePlan.from_json(said(night, named.PLAN, "plan").encode())
 
 
 class Validate(RestoreStep):
@@ -184,10 +185,10 @@ class CutOver(RestoreStep):
         wanted = Takeover(
             id=night.point,
             plan=plan,
-            staged_on=said(night, "stage", "host"),
+            staged_on=said(night, named.STAGE, "host"),
             asked_by=request.asked_by or "",
             approval=approval,
-            safety=Safety.from_json(said(night, "safety_backup", "safety").encode()),
+            safety=Safety.from_json(said(night, named.SAFETY_BACKUP, "safety").encode()),
         )
         interruption = interruption_of(site, wanted.id, clock=utc_now)
         try:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from muniment.domain import chain_steps as named
 from muniment.domain.firm.firm import Firm
 from muniment.domain.restore import record as restore_record
 from muniment.domain.restore.cut_over import CutOver
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from muniment.adapters.site.site import Site
-
-STEPS = ("validate", "plan", "stage", "approve", "safety_backup", "cut_over", "full_backup", "tell_contact")
 
 
 class TellContact(RestoreStep):
@@ -54,7 +53,7 @@ def _letter(firm: Firm, target: str, night: Night) -> str:
 
 
 def journal_in(night: Night) -> CutOver | None:
-    text = night.context["ti"].xcom_pull(task_ids="cut_over", key=JOURNAL_KEY)
+    text = night.context["ti"].xcom_pull(task_ids=named.CUT_OVER, key=JOURNAL_KEY)
     return CutOver.from_json(text.encode()) if text else None
 
 
@@ -95,8 +94,8 @@ class KeepRecord(FirmOperator):
 def record_of(site: "Site", night: Night) -> restore_record.RestoreRecord:
     from muniment.domain.restore.staging import Staging
 
-    journal, plan_text, staged = journal_in(night), said(night, "plan", "plan"), said(night, "stage", "staging")
-    not_approved = _word(night, ("approve",), NOT_APPROVED_KEY)
+    journal, plan_text, staged = journal_in(night), said(night, named.PLAN, "plan"), said(night, named.STAGE, "staging")
+    not_approved = _word(night, (named.APPROVE,), NOT_APPROVED_KEY)
     where = night.context["params"]["where"]
     plan = RestorePlan.from_json(plan_text.encode()) if plan_text else None
     record = restore_record.RestoreRecord(
@@ -109,9 +108,9 @@ def record_of(site: "Site", night: Night) -> restore_record.RestoreRecord:
         plan=plan,
         plan_sha256=plan.sha256 if plan else None,
         not_approved=not_approved,
-        times_asked=said(night, "approve", "times_asked") or 0,
-        full_backup=said(night, "full_backup", "point_id"),
-        contact=said(night, "tell_contact", "contact"),
+        times_asked=said(night, named.APPROVE, "times_asked") or 0,
+        full_backup=said(night, named.FULL_BACKUP, "point_id"),
+        contact=said(night, named.TELL_CONTACT, "contact"),
         end=restore_record.end_of(where=where, staged=bool(staged), journal=journal, not_approved=not_approved),
         failure=_failure(night, not_approved),
         finished_at=utc_now(),
@@ -126,7 +125,7 @@ def _failure(night: Night, not_approved: str | None) -> str | None:
     failed = failed_tasks(night.context)
     if not failed:
         return None
-    word = _word(night, STEPS, FAILURE_KEY) or (f"{failed[0]}: {not_approved}" if not_approved else None)
+    word = _word(night, named.RESTORE, FAILURE_KEY) or (f"{failed[0]}: {not_approved}" if not_approved else None)
     return word or f"{', '.join(failed)} ended without a word"
 
 

@@ -6,6 +6,7 @@ The host writes the record into the vaults (runbooks/cut_over/record_roll_back.p
 from typing import TYPE_CHECKING
 
 from muniment.adapters.restore.records import untold, write_told
+from muniment.domain.chain_steps import TELL_CONTACT
 from muniment.domain.recovery.roll_back import RolledBack
 from muniment.domain.restore.record import ContactTold
 from muniment.errors import ContactNotTold
@@ -31,7 +32,7 @@ def _tell(record: RolledBack, firm: "Firm", night: "Night") -> str:
     name = firm.contact.name or "contact"
     if not firm.contact.told_by:
         return f"{name}: nobody was told, the firm's file names no contact.told_by"
-    letter = Letter("tell_contact", f"{firm.name}: the restore of your data was undone", _letter(record, firm))
+    letter = Letter(TELL_CONTACT, f"{firm.name}: the restore of your data was undone", _letter(record, firm))
     try:
         return f"{name}: {tell_one_of(firm.contact.told_by, letter, night.context, firm)}"
     except NobodyToldError as error:

@@ -9,6 +9,7 @@ from airflow.dag_processing.dagbag import DagBag
 
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
+from muniment.domain.chain_steps import NIGHT
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Point
 from muniment_demo.cloud import Cloud
@@ -21,16 +22,6 @@ from tests.support.wal import archive_with, muniment_script, sql
 # Airflow's server runs inside this process, with what its libraries deprecate.
 pytestmark = pytest.mark.filterwarnings("default")
 
-STEPS = [
-    "check_firm",
-    "base_backup",
-    "verify_wal_checkpoint",
-    "sync_documents",
-    "back_up_config",
-    "copy_to_replica",
-    "register_recovery_point",
-    "expire",
-]
 CANARY = "canary-9f1c77"
 
 
@@ -85,7 +76,7 @@ def test_one_run_makes_one_recovery_point_and_no_secret_leaves_the_vault(
     run = backup_dag(firm.firm.id).test(run_conf={"full": True})
     said = "".join(capfd.readouterr())
 
-    assert states(run) == dict.fromkeys(STEPS, "success")
+    assert states(run) == dict.fromkeys(NIGHT, "success")
     assert pager.messages() == []
     point_id = results(run)["register_recovery_point"]["point_id"]
     assert {one["point_id"] for one in results(run).values() if "point_id" in one} == {point_id}

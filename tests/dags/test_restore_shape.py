@@ -3,8 +3,10 @@
 import pytest
 from airflow.sdk import DAG
 
+from muniment.domain.chain_steps import RESTORE
 from muniment.domain.firm.firm import Firm, LiveHost, RestoreRules
 from muniment_airflow.restore_dag import restore_dag
+from tests.support.dags import taken_from
 from tests.support.firms import paper_firm
 
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern")
@@ -35,9 +37,16 @@ def dag() -> DAG:
 
 
 def test_the_steps_are_a_line_and_nothing_goes_live_around_the_approval(dag: DAG) -> None:
-    assert [task.task_id for task in dag.topological_sort()] == STEPS
+    assert [task.task_id for task in dag.topological_sort()] == STEPS == list(RESTORE)
     assert all(task.trigger_rule == "all_success" for task in dag.tasks if task.task_id != "keep_record")
     assert dag.get_task("cut_over").get_flat_relative_ids(upstream=True) == set(STEPS[:5])
+
+
+def test_what_a_step_takes_from_another_is_there_by_then(dag: DAG) -> None:
+    """A template that names no task of the DAG would read nothing, and say nothing."""
+    assert taken_from(dag) >= {("full_backup", "cut_over"), ("approve", "plan"), ("approve", "stage")}
+    for task, source in taken_from(dag):
+        assert source in dag.get_task(task).get_flat_relative_ids(upstream=True), (task, source)
 
 
 def test_the_record_is_kept_whatever_happened(dag: DAG) -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import psycopg
 import pytest
@@ -24,28 +25,9 @@ from tests.support.cut_overs import Portable, Staged, staged_firm
 
 pytestmark = pytest.mark.timeout(1200)
 
-FORWARD: tuple[Step, ...] = (
-    "read control totals",
-    "stop staging",
-    "bring beside",
-    "bring tablespaces",
-    "remove the staging role",
-    "settings",
-    "stop live",
-    "set aside",
-    "put in place",
-    "start",
-    "connect",
-    "prove",
-)
-BACK: tuple[Step, ...] = (
-    "stop the new",
-    "take away",
-    "put back",
-    "start the old",
-    "connect to the old",
-    "return to staging",
-)
+STEPS: tuple[Step, ...] = get_args(Step.__value__)
+_FIRST_BACK = STEPS.index("stop the new")
+FORWARD, BACK = STEPS[:_FIRST_BACK], STEPS[_FIRST_BACK:]
 # A rename has no middle; a copy and a program that was started have one.
 WITH_A_MIDDLE = {"stop staging", "bring beside", "remove the staging role", "stop live", "start", "stop the new"}
 

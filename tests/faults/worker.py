@@ -14,6 +14,7 @@ from pathlib import Path
 from muniment.adapters.site.logins import Login
 from muniment.adapters.site.site import Site, build_site
 from muniment.domain.backup.proofs import CopyProof, WalProof
+from muniment.domain.chain_steps import NIGHT
 from muniment.domain.firm.firm import Firm
 from muniment.domain.vault.registers import Backup
 from muniment.ports import utc_now
@@ -28,17 +29,6 @@ from muniment.runbooks.vault.create_vaults import create_vaults
 from muniment.runbooks.wal.verify_checkpoint import verify_wal_checkpoint
 from tests.fixtures.sites import LOGINS
 
-STEPS = (
-    "check_firm",
-    "base_backup",
-    "verify_wal_checkpoint",
-    "sync_documents",
-    "back_up_config",
-    "copy_to_replica",
-    "register_recovery_point",
-    "expire",
-)
-
 
 class Night:
     """The eight steps as eight tasks: each gets what the ones before it returned."""
@@ -52,7 +42,7 @@ class Night:
 
     def run(self, until: str | None = None, announce: Callable[[], None] = lambda: None) -> None:
         """Every step, or those up to ``until``; ``announce`` is called before the last one."""
-        steps = STEPS[: STEPS.index(until) + 1] if until else STEPS
+        steps = NIGHT[: NIGHT.index(until) + 1] if until else NIGHT
         for step in steps:
             if step == until:
                 announce()

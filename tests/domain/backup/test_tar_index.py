@@ -72,5 +72,28 @@ def test_a_damaged_header_is_named_by_its_offset() -> None:
         fed(bytes(plain), 4096)
 
 
+def with_checksum(head: bytearray) -> bytes:
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head)
+
+
+@pytest.mark.parametrize("size", [b"-0000001000\0", b"00000001008\0", b"\xff" * 12])
+def test_a_size_that_is_none_is_refused(size: bytes) -> None:
+    """One below nothing would lead back to the same header, without end."""
+    head = bytearray(tar()[:512])
+    head[124:136] = size
+    with pytest.raises(ValueError, match="no tar header at offset 0"):
+        fed(with_checksum(head), 512)
+
+
+def test_a_checksum_of_signed_bytes_is_refused() -> None:
+    head = bytearray(tarfile.TarInfo("caf\udce9").tobuf(tarfile.USTAR_FORMAT, "utf-8", "surrogateescape"))
+    head[148:156] = b"%06o\0 " % (tarfile.calc_chksums(bytes(head))[1])
+    assert tarfile.TarInfo.frombuf(bytes(head), "utf-8", "surrogateescape").name == "caf\udce9"
+    with pytest.raises(ValueError, match="no tar header at offset 0"):
+        fed(bytes(head), 512)
+
+
 def test_a_tar_that_ends_inside_a_file_is_not_complete() -> None:
     assert not fed(tar()[:1700], 512).is_complete

@@ -1,15 +1,15 @@
 """Where each file of a tar lies, read off its headers while the tar streams by.
 
 Format: POSIX.1-1988 ustar as PostgreSQL's ``src/port/tar.c`` writes it (names up to 100 bytes, GNU's base-256 sizes
-from 8 GiB on), and ustar's name prefix for completeness.
+from 8 GiB on); tarfile reads a header, 20 µs slower than by hand, which is nothing beside the file that follows.
 """
+
+from tarfile import HeaderError, TarInfo
 
 from muniment.domain.vault.registers import TarMember
 
 BLOCK_BYTES = 512
-_REGULAR_FILE = (b"0", b"\0")
-_FOLDER = b"5"
-_BASE_256 = 0x80
+_CHECKSUM = slice(148, 156)
 
 
 class TarIndex:
@@ -56,35 +56,27 @@ class TarIndex:
         self._next_header += BLOCK_BYTES
         if not any(head):
             return  # two of these end a tar
-        if _number(head[148:156]) != _checksum(head):
-            message = f"no tar header at offset {offset}"
-            raise ValueError(message)
-        size = _number(head[124:136])
-        self._next_header += -(-size // BLOCK_BYTES) * BLOCK_BYTES
-        kind, name = head[156:157], _name(head)
-        if kind in _REGULAR_FILE:
-            self._members.append(TarMember(name=name, offset=offset, size_bytes=size))
-        elif kind == _FOLDER:
-            self._members.append(TarMember(name=name.rstrip("/") + "/", offset=offset, size_bytes=0))
+        entry = _read(head, offset)
+        self._next_header += -(-entry.size // BLOCK_BYTES) * BLOCK_BYTES
+        if entry.isdir():
+            self._members.append(TarMember(name=entry.name.rstrip("/") + "/", offset=offset, size_bytes=0))
+        elif entry.isreg():
+            self._members.append(TarMember(name=entry.name, offset=offset, size_bytes=entry.size))
 
 
-def _number(field: bytes) -> int:
-    if field[0] & _BASE_256:
-        return int.from_bytes(field[1:])
-    return int(field.rstrip(b"\0 ") or b"0", 8)
+def _read(head: bytes, offset: int) -> TarInfo:
+    """Names are UTF-8, as a file system of our time has them; a byte that is not is spelled ``\\xE9``: JSON has no raw
+    bytes. tarfile itself would take the sum of signed bytes too, and a size below nothing, which leads back here."""
+    try:
+        entry = TarInfo.frombuf(head, "utf-8", "backslashreplace")
+    except HeaderError:
+        entry = None
+    if entry is None or entry.size < 0 or entry.chksum != _checksum(head):
+        message = f"no tar header at offset {offset}"
+        raise ValueError(message)
+    return entry
 
 
 def _checksum(head: bytes) -> int:
     """The sum of all bytes with the checksum's own eight taken for blanks."""
-    return sum(head[:148]) + 8 * ord(" ") + sum(head[156:])
-
-
-def _name(head: bytes) -> str:
-    """UTF-8, as a file system of our time has it; a byte that is not is spelled ``\\xE9``: JSON has no raw bytes."""
-    prefix = _text(head[345:500]) if head[257:262] == b"ustar" else b""
-    name = _text(head[:100])
-    return (prefix + b"/" + name if prefix else name).decode(errors="backslashreplace")
-
-
-def _text(field: bytes) -> bytes:
-    return field.split(b"\0", 1)[0]
+    return sum(head) - sum(head[_CHECKSUM]) + 8 * ord(" ")
