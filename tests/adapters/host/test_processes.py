@@ -35,7 +35,7 @@ def test_descendants_are_children_and_theirs() -> None:
     assert processes.descendants(child.pid) == []
 
 
-TELL = "from muniment.adapters import processes; print(processes.own_identity(), flush=True); input()"
+TELL = "from muniment.adapters.host import processes; print(processes.own_identity(), flush=True); input()"
 
 
 def test_whether_a_process_still_runs_is_told_where_it_ran_and_nowhere_else() -> None:
@@ -58,7 +58,8 @@ SOMEBODY = ["setpriv", "--reuid=1", "--regid=1", "--clear-groups", "--inh-caps=+
 SOMEBODY += ["--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
 LOOK = """
 from pathlib import Path
-from muniment.adapters import live_host, processes
+from muniment.adapters.cut_over import live_host
+from muniment.adapters.host import processes
 running, stopped = Path({running!r}), Path({stopped!r})
 try:
     Path("/proc/{pid}/cwd").stat()
