@@ -250,3 +250,18 @@ def test_a_role_without_the_right_is_told_the_table(configured: Configured, clus
         'table practice.walled: query would be affected by row-level security policy for table "walled"'
     )
     assert isinstance(readable, TableExport)
+
+
+def test_rows_are_the_same_whatever_the_role_has_set(cluster: LocalCluster) -> None:
+    """A night's export is compared with another night's: a server that moved to another time zone has changed none."""
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE practice.spelled (at timestamptz, raw bytea, took interval)")
+        connection.execute(r"INSERT INTO practice.spelled VALUES ('2026-11-20 08:30+00', '\xdeadbeef', '1 day')")
+    told = "-c TimeZone=Asia/Tokyo -c bytea_output=escape -c IntervalStyle=iso_8601"
+    elsewhere = PostgresServer("firm", Secret(f"{cluster.conninfo()} options='{told}'"))
+    (there,) = export_tables(elsewhere, ["practice.spelled"])
+    (here,) = export_tables(PostgresServer("firm", Secret(cluster.conninfo())), ["practice.spelled"])
+    assert isinstance(there, TableExport)
+    assert isinstance(here, TableExport)
+    assert there.rows.reveal() == here.rows.reveal()
+    assert there.rows.reveal().startswith(b"2026-11-20 08:30:00+00\t\\\\xdeadbeef\t")

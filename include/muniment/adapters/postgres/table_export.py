@@ -7,14 +7,9 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.postgres.text_settings import TEXT_SETTINGS
 from muniment.domain.config.snapshot import Confidential, TableColumn, TableExport, Unreadable
 
-# As pg_dump does: what is written must not depend on the settings of a role or a database. With row_security off, a
-# policy that would hide rows is an error and not a shorter export.
-_SETTINGS = """
-    SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3;
-    SET LOCAL client_encoding = 'UTF8'; SET LOCAL row_security = off
-"""
 _FIND = """
     SELECT c.oid, n.nspname AS schema, c.relname AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -35,7 +30,7 @@ def export_tables(server: PostgresServer, names: Iterable[str]) -> Iterator[Tabl
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         with connection.transaction():
-            connection.execute(_SETTINGS)
+            connection.execute(TEXT_SETTINGS)
             for name in names:
                 yield _answer(connection, name)
 

@@ -9,21 +9,12 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.postgres.text_settings import TEXT_SETTINGS
 from muniment.adapters.rows.foreign_keys import read_catalogue
 from muniment.domain.rows.foreign_keys import Catalogue, Row, RowId, Rows, Table
 
 type Connection = psycopg.Connection[dict[str, Any]]
 type Values = tuple[str, ...]
-
-# As pg_dump does: a text must not depend on the settings of a role, a database or a host, and go back in unchanged.
-# With row_security off a policy that would hide rows is an error and not a shorter answer; without a search_path
-# PostgreSQL writes every type with its schema.
-TEXT_SETTINGS = """
-    SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres'; SET LOCAL extra_float_digits = 3;
-    SET LOCAL timezone = 'UTC'; SET LOCAL bytea_output = 'hex'; SET LOCAL xmloption = 'content';
-    SET LOCAL lc_monetary = 'C'; SET LOCAL client_encoding = 'UTF8'; SET LOCAL row_security = off;
-    SET LOCAL search_path = ''
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +49,14 @@ class RowReader:
         )
         parameters = [list(column) for column in zip(*wanted, strict=True)]
         return {table.row_id(row): row for row in self._texts(query, parameters, tuple(table.types))}
+
+    def named(self, table: str, column: str, value: str) -> Rows:
+        """The rows that a person means; none where ``value`` is nothing that ``column`` can hold."""
+        try:
+            with self.connection.transaction():
+                return self.where(self.catalogue.tables[table], [column], [(value,)])
+        except psycopg.DataError:  # such as a word where numbers are
+            return {}
 
     def hanging_on(self, rows: Rows) -> Rows:
         """``rows``, those that name one of them, those that name one of these, and so on: one query a key and step.
@@ -122,6 +121,8 @@ def reading(server: PostgresServer) -> Iterator[RowReader]:
 def begin_reading(connection: Connection) -> Catalogue:
     """In an open transaction: settings for texts, and the catalogue."""
     connection.execute(TEXT_SETTINGS)
+    # Without a search_path PostgreSQL writes every type with its schema.
+    connection.execute("SET LOCAL search_path = ''")
     catalogue = read_catalogue(connection)
     # Operators of an extension's types, and what triggers call, are found where they always are.
     connection.execute("SET LOCAL search_path = DEFAULT")
