@@ -25,7 +25,7 @@
         ├── Damaged                   stored bytes are not what was stored (exit code 3)
         │   ├── ObjectDamaged · ObjectMissing · MarkMissing · MarkNotRepairable · PlanOutdated · RestoreHalfDone · RegisterHidden · WalGap
         │   ├── WalHoleFound · WalSegmentInvalid
-        │   └── PageChecksumFailed · MemberOutside
+        │   └── PageChecksumFailed · MemberOutside · ControlFileDamaged
         ├── InvalidConfiguration      the registry or the policy is wrong (exit code 2)
         │   ├── NoRegistry                nobody said where the registry is, and no project has one
         │   └── UnknownParameter          a run was triggered with a name that no step knows
@@ -596,6 +596,14 @@ class MemberOutside(Damaged):
     text = "archive {archive} has a member {member!r} that points outside of its folder"
     kept = "everything; nothing was written"
     hint = "this backup was not made by PostgreSQL: find out who wrote into the vault."
+
+
+class ControlFileDamaged(Damaged):
+    """A data directory's pg_control ends before its beginning does: a disk that was full, or a copy that was cut off."""
+
+    text = "{place} is damaged: it has {found} bytes, of which PostgreSQL wants {needed} before anything else"
+    kept = "every recovery point; nothing in that data directory was changed"
+    hint = "no server starts from it: set the folder aside, then restore the cluster with `muniment restore`."
 
 
 class AlreadyRegistered(Permanent):

@@ -1,12 +1,10 @@
 """A staged data directory becomes the firm's own again: its settings, its roles, its archive. The server is stopped."""
 
 import os
-import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
+from muniment.adapters.host.control_file import ControlFile
 from muniment.adapters.host.data_directory import folders_of
 from muniment.adapters.host.programs import PostgresPrograms, run_program
 from muniment.adapters.staging.isolated_cluster import fenced_in
@@ -16,45 +14,10 @@ from muniment.domain.restore.isolation import ROLE
 from muniment.domain.restore.settings import without_restore
 from muniment.domain.wal.names import WalSegment, history_name, is_segment
 
-_CONTROL_LINE = re.compile(r"^(.+?):\s+(.*)$", re.MULTILINE)
-_CLEAN = "shut down"
 # What a host's owner puts beside the data: settings, who may come in, certificates.
 _OWN = ("*.conf", "*.crt", "*.key", "*.pem", "*.crl", "conf.d")
 _NEVER_OWN = ("recovery.conf",)
 _TIMEOUT_S = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """pg_control of a server that does not run."""
-
-    system_identifier: int
-    state: str
-    timeline: int
-    segment: str
-    """The one that is written next."""
-    segment_bytes: int
-    next_xid: int
-    """The first transaction id that nobody has, its epoch included."""
-    major: int
-
-    @classmethod
-    def read(cls, data_dir: Path, programs: PostgresPrograms) -> Self:
-        said = dict(_CONTROL_LINE.findall(programs.run("pg_controldata", data_dir).stdout))
-        epoch, xid = said["Latest checkpoint's NextXID"].split(":")
-        return cls(
-            system_identifier=int(said["Database system identifier"]),
-            state=said["Database cluster state"],
-            timeline=int(said["Latest checkpoint's TimeLineID"]),
-            segment=said["Latest checkpoint's REDO WAL file"],
-            segment_bytes=int(said["Bytes per WAL segment"]),
-            next_xid=int(epoch) << 32 | int(xid),
-            major=int((data_dir / "PG_VERSION").read_text()),
-        )
-
-    @property
-    def is_clean(self) -> bool:
-        return self.state == _CLEAN
 
 
 def remove_staging_role(data_dir: Path, programs: PostgresPrograms, scratch: Path) -> None:
@@ -140,7 +103,7 @@ def _write_like(path: Path, text: str) -> None:
         file.truncate()
 
 
-def mark_for_archiving(data_dir: Path, control: Control) -> str:
+def mark_for_archiving(data_dir: Path, control: ControlFile) -> str:
     """The timeline's history and its whole segments are to be archived: a server that archives nowhere marked none.
 
     Returns the first segment of the timeline that is here.
@@ -154,7 +117,7 @@ def mark_for_archiving(data_dir: Path, control: Control) -> str:
     return min((*whole, control.segment))
 
 
-def first_segment(data_dir: Path, control: Control) -> str | None:
+def first_segment(data_dir: Path, control: ControlFile) -> str | None:
     """In which the timeline begins, as its own history tells; ``None`` for the first timeline."""
     history = data_dir / "pg_wal" / history_name(control.timeline)
     if not history.exists():

@@ -1,38 +1,35 @@
 """What a data directory's files tell about its cluster without asking the server."""
 
-import struct
 from pathlib import Path
+
+from muniment.adapters.host.control_file import path_of, read_header
 
 # Line 8 of postmaster.pid, LOCK_FILE_LINE_PM_STATUS in src/include/utils/pidfile.h.
 _STATUS_LINE = 8
 _PORT_LINE = 4  # LOCK_FILE_LINE_PORT
-# The beginning of ControlFileData in src/include/catalog/pg_control.h, the same since PostgreSQL 9.4: the system
-# identifier, two version numbers, the state.
-_CONTROL = struct.Struct("=QIII")
-_SHUT_DOWN_IN_RECOVERY, _IN_CRASH_RECOVERY, _IN_ARCHIVE_RECOVERY, _IN_PRODUCTION = 2, 4, 5, 6
 
 
 def system_identifier_of(data_dir: Path) -> int | None:
-    """The first field of ``global/pg_control``; ``None`` where this is no data directory."""
-    control = _control(data_dir)
-    return control[0] if control else None
+    """``None`` where this is no data directory. Raises ``ControlFileDamaged``, as the three below do."""
+    control = read_header(data_dir)
+    return control.system_identifier if control else None
 
 
 def is_in_recovery(data_dir: Path) -> bool:
     """Whether the server replays an archive. A restored copy says so only once its server has read the first record."""
-    control = _control(data_dir)
-    return control is not None and control[3] == _IN_ARCHIVE_RECOVERY
+    control = read_header(data_dir)
+    return control is not None and control.is_in_recovery
 
 
 def has_recovered(data_dir: Path) -> bool:
     """Whether whatever its server had to replay has been replayed."""
-    control = _control(data_dir)
-    return control is not None and control[3] not in (_SHUT_DOWN_IN_RECOVERY, _IN_CRASH_RECOVERY, _IN_ARCHIVE_RECOVERY)
+    control = read_header(data_dir)
+    return control is not None and control.has_recovered
 
 
 def is_in_production(data_dir: Path) -> bool:
-    control = _control(data_dir)
-    return control is not None and control[3] == _IN_PRODUCTION
+    control = read_header(data_dir)
+    return control is not None and control.is_in_production
 
 
 def postmaster_run(data_dir: Path) -> str:
@@ -60,14 +57,6 @@ def port_of(data_dir: Path) -> int | None:
     return int(lines[_PORT_LINE - 1]) if len(lines) >= _PORT_LINE else None
 
 
-def _control(data_dir: Path) -> tuple[int, ...] | None:
-    try:
-        with (data_dir / "global" / "pg_control").open("rb") as control:
-            return _CONTROL.unpack(control.read(_CONTROL.size))
-    except FileNotFoundError:
-        return None
-
-
 def is_stopping(data_dir: Path) -> bool:
     """Whether the server has been told to shut down."""
     try:
@@ -86,4 +75,4 @@ def folders_of(data_dir: Path) -> tuple[Path, ...]:
 def data_directory_of(wal_file: Path) -> Path | None:
     """The data directory in whose ``pg_wal`` this file lies, as the path is written: pg_wal may be a link."""
     folder = wal_file.parent.parent
-    return folder if (folder / "global" / "pg_control").exists() else None
+    return folder if path_of(folder).exists() else None

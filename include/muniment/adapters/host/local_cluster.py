@@ -11,6 +11,7 @@ from typing import Literal
 from psycopg.conninfo import make_conninfo
 
 from muniment.adapters.host import processes, shared_memory
+from muniment.adapters.host.control_file import ControlFile
 from muniment.adapters.host.programs import UNPRIVILEGED_GID, UNPRIVILEGED_UID, PostgresPrograms, run_program
 from muniment.errors import ProgramFailed
 
@@ -161,8 +162,7 @@ class LocalCluster:
 
     def system_identifier(self) -> str:
         """As pg_control has it; the server need not run."""
-        said = self.programs.run("pg_controldata", self.data_dir).stdout
-        return next(line.split()[-1] for line in said.splitlines() if line.startswith("Database system identifier:"))
+        return str(ControlFile.read(self.data_dir, self.programs).system_identifier)
 
     def _address(self) -> dict[str, str]:
         return {"port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}

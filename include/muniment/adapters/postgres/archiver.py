@@ -75,6 +75,11 @@ def waiting_files(postgres: PostgresServer) -> frozenset[str]:
         return frozenset(row["name"].removesuffix(".ready") for row in connection.execute(_READY))
 
 
+def checkpoint(postgres: PostgresServer, database: str) -> None:
+    with postgres.connect(database) as connection:
+        connection.execute("CHECKPOINT")
+
+
 def checkpoint_and_switch(postgres: PostgresServer, segment_bytes: int) -> WalSegment:
     """Writes a checkpoint and ends its segment; returns the segment that holds it.
 

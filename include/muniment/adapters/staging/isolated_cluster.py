@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from muniment.adapters.host.control_file import ControlFile
 from muniment.adapters.host.data_directory import folders_of
 from muniment.adapters.host.durable_files import whole_file
 from muniment.adapters.host.local_cluster import LocalCluster
@@ -43,10 +44,6 @@ _PAUSE_S = 0.1
 _RELOAD_TIMEOUT_S = 60.0
 _LOG_TAIL_CHARS = 2000
 _NO_SUCH_ROLE = re.compile(r'role "postgres" (does not exist|is not permitted to log in)')
-_CONTROL = re.compile(
-    r"^(max_prepared_xacts|max_locks_per_xact|track_commit_timestamp) setting:\s+(\w+)$", re.MULTILINE
-)
-_NAMES = {"max_prepared_xacts": "max_prepared_transactions", "max_locks_per_xact": "max_locks_per_transaction"}
 
 
 def fenced_in(*folders: Path) -> tuple[str, ...]:
@@ -139,8 +136,7 @@ class IsolatedCluster(LocalCluster):
             self.reload()
 
     def _isolated(self) -> Settings:
-        said = self.programs.run("pg_controldata", self.data_dir).stdout
-        control = {_NAMES.get(name, name): value for name, value in _CONTROL.findall(said)}
+        control = ControlFile.read(self.data_dir, self.programs).settings
         return isolated_settings(
             folder=self.folder, data_dir=self.data_dir, major=self.programs.major, banner=self.banner, control=control
         )

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from muniment.adapters.cut_over import directory_move as swap
-from muniment.adapters.cut_over.live_settings import Control, setting
+from muniment.adapters.cut_over.live_settings import setting
+from muniment.adapters.host.control_file import ControlFile, path_of
 from muniment.adapters.host.data_directory import has_recovered, port_of
+from muniment.adapters.postgres.archiver import checkpoint
 from muniment.adapters.vault import catalog
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.restore.cut_over import Moved, Safety, tablespace_place
@@ -16,15 +18,14 @@ from muniment.errors import LiveNotReplaceable, NotStaged, ObjectMissing
 from muniment.runbooks.cut_over.steps import Stage
 
 
-def require_staged(at: Stage, plan: RestorePlan, *, passed: bool, system_identifier: int) -> Control:
+def require_staged(at: Stage, plan: RestorePlan, *, passed: bool, system_identifier: int) -> ControlFile:
     """Raises ``NotStaged``."""
     place = at.staged.data_dir
     if not (place / "PG_VERSION").exists():
         raise NotStaged(place=place, reason="there is no data directory")
     if at.staged.is_running:  # pg_control names the timeline of its last checkpoint
-        with at.staging.connect("postgres") as connection:
-            connection.execute("CHECKPOINT")
-    control = Control.read(place, at.staged.programs)
+        checkpoint(at.staging, "postgres")
+    control = ControlFile.read(place, at.staged.programs)
     faults = (
         (plan.firm != at.site.firm.id, f"it is of firm {plan.firm}"),
         (control.system_identifier != system_identifier, f"it is of cluster {control.system_identifier}"),
@@ -40,7 +41,7 @@ def _recovers(place: Path) -> bool:
     return (place / "recovery.signal").exists() or not has_recovered(place)
 
 
-def require_replaceable(at: Stage, staged: Control) -> None:
+def require_replaceable(at: Stage, staged: ControlFile) -> None:
     """Raises ``LiveNotReplaceable`` with everything that stands against it."""
     looks = (_place_faults(at), _live_faults(at, staged), _start_faults(at), _timeline_faults(at, staged))
     if reasons := [reason for faults in looks for reason in faults]:
@@ -59,15 +60,15 @@ def _place_faults(at: Stage) -> Iterator[str]:
         yield f"this user may not write to {place.parent}"
 
 
-def _live_faults(at: Stage, staged: Control) -> Iterator[str]:
+def _live_faults(at: Stage, staged: ControlFile) -> Iterator[str]:
     """A folder that holds nothing, or is not there, is as good as a lost disk."""
     place = at.live.data_dir
     if not place.exists():
         return
-    if not (place / "global" / "pg_control").exists():
+    if not path_of(place).exists():
         yield "there is no data directory in it: set it aside by hand"
         return
-    live = Control.read(place, at.live.programs)
+    live = ControlFile.read(place, at.live.programs)
     if live.system_identifier != staged.system_identifier:
         yield f"it is cluster {live.system_identifier}, the firm's is {staged.system_identifier}"
     if live.major != staged.major:
@@ -101,7 +102,7 @@ def _start_faults(at: Stage) -> Iterator[str]:
             yield f"its server listens on port {port} and would come back on {again}: {named}"
 
 
-def _timeline_faults(at: Stage, staged: Control) -> Iterator[str]:
+def _timeline_faults(at: Stage, staged: ControlFile) -> Iterator[str]:
     """Two restores that were staged side by side took the same number; the first that goes live has it."""
     history = at.staged.data_dir / "pg_wal" / history_name(staged.timeline)
     try:

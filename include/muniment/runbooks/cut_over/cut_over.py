@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muniment.adapters.cut_over.journal import journals, one_at_a_time, see, write_journal
-from muniment.adapters.cut_over.live_settings import Control
+from muniment.adapters.host.control_file import ControlFile, path_of
 from muniment.adapters.vault import catalog
 from muniment.domain.approval import Approval, Request, still_holds
 from muniment.domain.restore.cut_over import CutOver, Moved, Outcome, Safety, Seen, StepDone, next_step
@@ -214,7 +214,7 @@ def _ended(journal: CutOver, outcome: Outcome) -> CutOver:
 def _timeline_of(at: Stage) -> int | None:
     """Of the live cluster; ``None`` where there is none."""
     place = at.live.data_dir
-    return Control.read(place, at.live.programs).timeline if (place / "global" / "pg_control").exists() else None
+    return ControlFile.read(place, at.live.programs).timeline if path_of(place).exists() else None
 
 
 def _seen(at: Stage, journal: CutOver) -> Seen:

@@ -13,7 +13,8 @@ from typing import Any
 from muniment.adapters.cut_over import directory_move as swap
 from muniment.adapters.cut_over import live_settings as going_live
 from muniment.adapters.cut_over.live_host import LiveServer
-from muniment.adapters.cut_over.live_settings import Control
+from muniment.adapters.cut_over.serving import ServingState, read_serving_state
+from muniment.adapters.host.control_file import ControlFile
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.postgres.archiver import checkpoint_and_switch, read_archiver
 from muniment.adapters.postgres.server import PostgresServer
@@ -31,12 +32,6 @@ type Changes = Mapping[str, Any]
 """Fields of the journal, by name."""
 
 _PAUSE_S = 0.2
-_STATE = """
-SELECT s.system_identifier, c.timeline_id, pg_is_in_recovery() AS recovering,
-       pg_snapshot_xmax(pg_current_snapshot())::text AS xmax,
-       EXISTS (SELECT FROM pg_roles WHERE rolname = %s AND (rolcanlogin OR rolsuper)) AS open_to_us
-FROM pg_control_system() s, pg_control_checkpoint() c
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,7 @@ class Stage:
 def read_totals(at: Stage, journal: CutOver) -> Changes:
     """What the live server has to have as well, and the transaction id that tells whether anybody has written since."""
     totals = read_control_totals(replace(at.site, postgres=at.staging), clock=at.clock)
-    return {"totals": totals, "xmax": at.staging.row(_STATE, ROLE)["xmax"]}
+    return {"totals": totals, "xmax": read_serving_state(at.staging).xmax}
 
 
 def stop_staging(at: Stage, journal: CutOver) -> Changes:
@@ -70,7 +65,7 @@ def stop_staging(at: Stage, journal: CutOver) -> Changes:
 
 def bring_beside(at: Stage, journal: CutOver) -> Changes:
     """By a rename, or by a copy while the live server still serves. Raises ``NotStaged`` where it was not shut down."""
-    control = Control.read(Path(journal.staged), at.staged.programs)
+    control = ControlFile.read(Path(journal.staged), at.staged.programs)
     if not control.is_clean:
         raise NotStaged(place=journal.staged, reason=f"its server was not shut down: {control.state}")
     swap.move(Path(journal.staged), journal.incoming, _owner(journal))
@@ -92,7 +87,7 @@ def give_settings(at: Stage, journal: CutOver) -> Changes:
     incoming = journal.incoming
     live = Path(journal.live) if journal.had_live else None
     going_live.give_own_settings(incoming, live, _staged_settings(journal))
-    control = Control.read(incoming, at.live.programs)
+    control = ControlFile.read(incoming, at.live.programs)
     here, first = going_live.mark_for_archiving(incoming, control), going_live.first_segment(incoming, control)
     notes = journal.notes
     if first is not None and here != first:
@@ -140,10 +135,10 @@ def connect_to_old(at: Stage, journal: CutOver) -> Changes:
 
 def prove(at: Stage, journal: CutOver) -> Changes:
     """Over the firm's own connection. Raises ``NotProvenLive``; ``WalNotYetArchived`` where the archive lags."""
-    state = at.site.postgres.row(_STATE, ROLE)
+    state = read_serving_state(at.site.postgres)
     if faults := "; ".join(_faults(state, journal)):
         raise NotProvenLive(id=journal.id, firm=journal.firm, reason=faults, aside=journal.aside)
-    notes = (*journal.notes, _compare_totals(at, journal, state["xmax"]))
+    notes = (*journal.notes, _compare_totals(at, journal, state.xmax))
     _await_archive(at, journal)
     return {"notes": notes}
 
@@ -216,7 +211,7 @@ def _unreached(at: Stage, journal: CutOver) -> str | None:
     deadline = time.monotonic() + at.answer_within_s
     while True:
         try:
-            found = int(at.site.postgres.row(_STATE, ROLE)["system_identifier"])
+            found = read_serving_state(at.site.postgres).system_identifier
         except ServerUnavailable as away:
             reason = away.what
         else:
@@ -228,15 +223,15 @@ def _unreached(at: Stage, journal: CutOver) -> str | None:
         time.sleep(_PAUSE_S)
 
 
-def _faults(state: Mapping[str, Any], journal: CutOver) -> list[str]:
-    found = int(state["system_identifier"])
+def _faults(state: ServingState, journal: CutOver) -> list[str]:
+    found = state.system_identifier
     return [
         text
         for wrong, text in (
             (found != journal.system_identifier, f"the connection leads to cluster {found}"),
-            (int(state["timeline_id"]) != journal.timeline, f"it is on timeline {state['timeline_id']}"),
-            (state["recovering"], "it is in recovery"),
-            (state["open_to_us"], f"role {ROLE} may still log in"),
+            (state.timeline != journal.timeline, f"it is on timeline {state.timeline}"),
+            (state.is_recovering, "it is in recovery"),
+            (state.lets_staging_role_in, f"role {ROLE} may still log in"),
         )
         if wrong
     ]
