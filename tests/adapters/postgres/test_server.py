@@ -74,3 +74,10 @@ def test_the_password_is_in_no_error() -> None:
     with pytest.raises(ServerUnavailable) as failure:
         nobody.system_identifier()
     assert "hunter2" not in str(failure.value) + repr(nobody) + repr(failure.value.__cause__)
+
+
+def test_databases_are_those_that_somebody_may_connect_to(server: PostgresServer) -> None:
+    with server.connect() as connection:
+        connection.execute("CREATE DATABASE archive")
+        connection.execute("CREATE DATABASE closed ALLOW_CONNECTIONS false")
+    assert server.databases() == server.databases("template1") == ["archive", "postgres"]

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from muniment.adapters.drill.relations import has_amcheck
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.server import PostgresServer
@@ -59,10 +60,10 @@ def damage(cluster: LocalCluster, relation: str) -> None:
 def test_a_damaged_page_is_found(cluster: LocalCluster, with_amcheck: bool, tmp_path: Path) -> None:
     programs = cluster.programs if with_amcheck else without_amcheck(cluster.programs, tmp_path / "bin")
     restored = inspection(cluster, programs)
-    has_amcheck = with_amcheck and restored._has_amcheck
+    by_amcheck = with_amcheck and has_amcheck(restored.server, programs)
     whole = restored.relations()
     assert whole.passed
-    assert whole.found == f"1 databases read by {'amcheck' if has_amcheck else 'a dump to nowhere'}"
+    assert whole.found == f"1 databases read by {'amcheck' if by_amcheck else 'a dump to nowhere'}"
     damage(cluster, "ledger")
     broken = inspection(cluster, programs).relations()
     assert not broken.passed
@@ -73,7 +74,7 @@ def test_a_damaged_page_is_found(cluster: LocalCluster, with_amcheck: bool, tmp_
 def test_a_damaged_index_is_found_where_amcheck_is(cluster: LocalCluster) -> None:
     """A dump reads no index."""
     restored = inspection(cluster, cluster.programs)
-    if not restored._has_amcheck:
+    if not has_amcheck(restored.server, cluster.programs):
         pytest.skip("amcheck is not installed here")
     damage(cluster, "ledger_n_idx")
     broken = inspection(cluster, cluster.programs).relations()

@@ -7,19 +7,16 @@ from muniment.errors import ServerUnavailable
 _SERVER = """
 SELECT current_setting('server_version') AS version, current_setting('shared_preload_libraries') AS preload
 """
-_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"
 # plpgsql is in every PostgreSQL.
 _EXTENSIONS = "SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY extname"
 
 
 def read_cluster_needs(server: PostgresServer) -> ClusterNeeds:
     """Raises ``ServerUnavailable``; a database that refuses us is named in what comes back."""
-    with server.connect() as connection:
-        (told,) = connection.execute(_SERVER).fetchall()
-        names = [str(row["datname"]) for row in connection.execute(_DATABASES)]
+    told = server.row(_SERVER)
     found: set[str] = set()
     unread = []
-    for name in names:
+    for name in server.databases():
         try:
             found |= _extensions(server, name)
         except ServerUnavailable:  # no right to connect, or pg_hba.conf says no: the page tells it

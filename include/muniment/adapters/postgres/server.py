@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, LiteralString
+from datetime import datetime
+from typing import Any, LiteralString, cast
 
 import psycopg
 from psycopg import pq
@@ -22,6 +23,7 @@ _KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_cou
 # First key of pg_try_advisory_lock(int, int): "MUNI" in ASCII. The second is a constant: the lock is per cluster.
 _LOCK_CLASS = 0x4D554E49
 _RUN_LOCK = 1
+_DATABASES = "SELECT datname AS name FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"
 # The backend of a worker that was killed needs a moment to notice.
 LOCK_WAIT_S = 2.0
 
@@ -89,8 +91,21 @@ class PostgresServer:
             raise LookupError(message)
         return found
 
+    def databases(self, through: str | None = None) -> list[str]:
+        """Those that somebody may connect to, without templates. ``through``: the database that is asked."""
+        with self.connect(through) as connection:
+            return [str(row["name"]) for row in connection.execute(_DATABASES)]
+
     def system_identifier(self) -> int:
         return int(self.row("SELECT system_identifier FROM pg_control_system()")["system_identifier"])
+
+    def now(self) -> datetime:
+        """By the clock of its machine."""
+        return cast("datetime", self.row("SELECT clock_timestamp() AS now")["now"])
+
+    def started_at(self) -> str:
+        """To the microsecond: two servers of one cluster never started together."""
+        return str(self.row("SELECT pg_postmaster_start_time()::text AS started")["started"])
 
     def end_sessions(self) -> int:
         """Ends every session that carries our ``application`` name; whoever waits in one gets ``ServerUnavailable``."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from muniment.adapters.postgres.server import PostgresServer
 
-_DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"
 _SUBSCRIPTIONS = """
 SELECT format('subscription %s of database %s', subname, datname) AS what
   FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE subenabled ORDER BY 1
@@ -31,7 +30,6 @@ def _lines(server: PostgresServer) -> Iterator[str]:
     with server.connect("template1") as session:
         for statement in (_SUBSCRIPTIONS, _PREPARED):
             yield from (row["what"] for row in session.execute(statement))
-        databases = [row["datname"] for row in session.execute(_DATABASES)]
-    for name in databases:
+    for name in server.databases("template1"):
         with server.connect(name) as session:
             yield from (row["what"] for row in session.execute(_IN_A_DATABASE))

@@ -42,10 +42,16 @@ class BothWays:
         return self.by_index in (None, self.by_rows)
 
 
-def count_both_ways(server: PostgresServer, table: str) -> BothWays:
-    """``table``: ``schema.table``. Of a partitioned one it is enough that one partition is answered by its index."""
-    with server.connect() as connection:
-        return both_ways(connection, *table.split("."))
+def count_both_ways(server: PostgresServer, table: str) -> BothWays | None:
+    """``table``: ``schema.table``; ``None`` where it is not there.
+
+    Of a partitioned one it is enough that one partition is answered by its index.
+    """
+    try:
+        with server.connect() as connection:
+            return both_ways(connection, *table.split("."))
+    except psycopg.errors.UndefinedTable:
+        return None
 
 
 def both_ways(connection: _Connection, *name: str) -> BothWays:

@@ -3,19 +3,14 @@
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-
-from psycopg import pq
-from psycopg.conninfo import conninfo_to_dict
+from collections.abc import Mapping, Sequence
 
 from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.libpq_environment import libpq_environment
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.errors import ProgramFailed
 
 _STDERR_TAIL_CHARS = 2000
-_VARIABLES = {option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
 
 
 def programs_of(server: PostgresServer) -> PostgresPrograms:
@@ -25,21 +20,6 @@ def programs_of(server: PostgresServer) -> PostgresPrograms:
     """
     found = server.row("SELECT current_setting('server_version_num')::int / 10000 AS major")
     return PostgresPrograms.find(int(found["major"]))
-
-
-@contextmanager
-def libpq_environment(server: PostgresServer, database: str) -> Iterator[Mapping[str, str]]:
-    """libpq's variables, a password in a file that only we read: arguments are everybody's to see."""
-    told = {name: str(value) for name, value in conninfo_to_dict(server.conninfo.reveal()).items() if value is not None}
-    password = told.pop("password", None)
-    told |= {"dbname": database, "application_name": server.application}
-    with tempfile.TemporaryDirectory(prefix="muniment-") as folder:
-        if password is not None:
-            passfile = Path(folder) / "pgpass"
-            passfile.touch(mode=0o600)
-            passfile.write_text("*:*:*:*:" + password.replace("\\", "\\\\").replace(":", "\\:") + "\n")
-            told["passfile"] = str(passfile)
-        yield {_VARIABLES[name]: value for name, value in told.items() if name in _VARIABLES}
 
 
 def pipe(

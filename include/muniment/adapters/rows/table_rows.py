@@ -1,6 +1,6 @@
 """All rows of a table: their sum, and their way from one server to another through PostgreSQL's own COPY."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
@@ -20,7 +20,16 @@ def read_state(connection: Connection, table: Table) -> TableState:
     return TableState(rows=found["rows"], checksum=found["checksum"])
 
 
-def copy_rows(source: Connection, target: Connection, table: Table) -> None:
+def exchange_rows(source: Connection, target: Connection, tables: Sequence[Table]) -> None:
+    """``tables``, parents first: the rows of ``target`` go, those of ``source`` come."""
+    target.execute("SET CONSTRAINTS ALL DEFERRED")
+    _empty(target, tables)
+    for table in tables:
+        _copy_rows(source, target, table)
+    target.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def _copy_rows(source: Connection, target: Connection, table: Table) -> None:
     """Piece by piece: a table of any size passes through little memory."""
     columns = sql.SQL(", ").join(map(sql.Identifier, table.stored))
     out = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(columns, from_clause(table))
@@ -31,13 +40,16 @@ def copy_rows(source: Connection, target: Connection, table: Table) -> None:
             back.write(piece)
 
 
-def set_aside(connection: Connection, table: Table, schema: str) -> None:
-    """The rows of now, once more, as a table of the same name in ``schema``."""
-    kept = sql.Identifier(schema, table.relation)
-    connection.execute(sql.SQL("CREATE TABLE {} AS SELECT * FROM {}").format(kept, from_clause(table)))
+def set_aside(connection: Connection, tables: Sequence[Table], schemas: Mapping[str, str]) -> None:
+    """The rows of now, once more, as tables of the same names. ``schemas``: a table's schema → the new one."""
+    for schema in schemas.values():
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    for table in tables:
+        kept = sql.Identifier(schemas[table.schema], table.relation)
+        connection.execute(sql.SQL("CREATE TABLE {} AS SELECT * FROM {}").format(kept, from_clause(table)))
 
 
-def empty(connection: Connection, tables: Sequence[Table]) -> None:
+def _empty(connection: Connection, tables: Sequence[Table]) -> None:
     """All at once: they may refer to each other."""
     connection.execute(sql.SQL("TRUNCATE TABLE {}").format(sql.SQL(", ").join(map(from_clause, tables))))
 

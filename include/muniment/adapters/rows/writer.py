@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from psycopg import sql
+import psycopg
+from psycopg import IsolationLevel, sql
 
+from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import Connection, RowReader, Values, begin_reading, from_clause, matches
-from muniment.domain.rows.foreign_keys import Catalogue, Row, RowId, Table
+from muniment.domain.rows.foreign_keys import Row, RowId, Table
 from muniment.domain.rows.writes import Batch, WritePhases
 
 # A row that somebody else holds is waited for so long, and not for ever: others would queue up behind us.
@@ -23,6 +25,14 @@ _SEQUENCES = """
     JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
     WHERE d.classid = 'pg_class'::regclass AND d.refobjid = %s::regclass AND d.deptype IN ('a', 'i')
 """
+
+
+class WriteDenied(Exception):
+    """A right is missing. Its text is PostgreSQL's first line, without the values that its details quote."""
+
+
+class WriteRefused(Exception):
+    """A constraint, a trigger or a type says no. Its text is PostgreSQL's first line, or what kind of error it is."""
 
 
 class StillNamed(Exception):
@@ -147,7 +157,25 @@ def _assigned(table: Table, column: str, alias: str | None = None) -> sql.Compos
     return sql.SQL("{} = %s::{}").format(name, sql.SQL(table.types[column]))
 
 
-def begin_writing(connection: Connection) -> Catalogue:
-    """In an open transaction."""
-    connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
-    return begin_reading(connection)
+@contextmanager
+def writing_rows(server: PostgresServer, database: str) -> Iterator[RowReader]:
+    """One transaction, committed at the end of the block. Its reader locks every row that it reads.
+
+    Raises ``WriteDenied``, ``WriteRefused``; ``ServerUnavailable`` also where a row stays locked by somebody else.
+    """
+    with server.connect(database) as connection, _refusals():
+        # Each statement sees what was committed before it: who held a lock on a row has changed what hangs on it.
+        connection.isolation_level = IsolationLevel.READ_COMMITTED
+        with connection.transaction():
+            connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
+            yield RowReader(connection, begin_reading(connection), locking=True)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as denied:
+        raise WriteDenied(denied.diag.message_primary) from None
+    except (psycopg.IntegrityError, psycopg.DataError, psycopg.InternalError, psycopg.ProgrammingError) as error:
+        raise WriteRefused(error.diag.message_primary or type(error).__name__) from None

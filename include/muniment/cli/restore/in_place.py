@@ -130,9 +130,7 @@ def open_servers(session: Session, firm_id: str, side: "Side", staged: str) -> S
 
 
 def _staged(staged: str) -> tuple[str, str, datetime | None]:
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
+    from muniment.adapters.postgres.conninfo import parse_conninfo
     from muniment.runbooks.drill.restore import scratch_root
     from muniment.runbooks.staging.lifetime import find_staging
 
@@ -142,8 +140,8 @@ def _staged(staged: str) -> tuple[str, str, datetime | None]:
         at = record.documents.at if record.documents else record.reached_at
         return record.connection.conninfo, f"staging {staged}", at
     try:
-        told = conninfo_to_dict(staged)
-    except ProgrammingError:
+        told = parse_conninfo(staged)
+    except ValueError:
         message = f"--staged {staged!r} is neither a staging's id nor a connection string"
         raise click.UsageError(message) from None
     if told.get("password"):

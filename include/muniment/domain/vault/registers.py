@@ -196,7 +196,7 @@ class ControlTotals(Record):
     """Numbers read from the live database in one snapshot at ``lsn``: compared after a restore, to the cent.
 
     A restore with ``recovery_target_lsn = lsn`` and ``recovery_target_inclusive = off`` sees the same rows, where
-    ``exact`` says so; see runbooks/control_totals.py.
+    ``exact`` says so; see adapters/postgres/control_totals.py.
     """
 
     lsn: LsnText

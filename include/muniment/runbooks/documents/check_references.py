@@ -4,17 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
-from psycopg import sql
-
 from muniment.adapters.documents.source_bucket import SourceBucket
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.rows.column_values import ColumnUnreadable, column_values
 from muniment.domain.documents.references import Reconciliation, check_name
 from muniment.domain.documents.sync import DocumentName
 from muniment.domain.evidence import Check
 from muniment.domain.firm.firm import DocumentReference
-
-ROWS_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +44,7 @@ def younger_documents(buckets: Iterable[SourceBucket], than: datetime) -> Iterat
 
 def _compared(server: PostgresServer, reference: DocumentReference, both: Reconciliation) -> Check:
     try:
-        return both.compare(reference, _values(server, reference))
-    except psycopg.Error as error:
-        found = str(error).strip().split("\n", 1)[0]
-        return Check(name=check_name(reference), expected="a column that can be read", found=found, passed=False)
-
-
-def _values(server: PostgresServer, reference: DocumentReference) -> Iterator[str]:
-    """As they come: a firm may have a million."""
-    column = sql.Identifier(reference.column)
-    table = sql.Identifier(*reference.table.split("."))
-    query = sql.SQL("SELECT {0}::text AS value FROM {1} WHERE {0} IS NOT NULL").format(column, table)
-    with server.connect() as connection, connection.transaction(), connection.cursor(name="references") as cursor:
-        cursor.itersize = ROWS_AT_ONCE
-        cursor.execute(query)
-        for row in cursor:
-            yield row["value"]
+        return both.compare(reference, column_values(server, reference.table, reference.column))
+    except ColumnUnreadable as error:
+        name, expected = check_name(reference), "a column that can be read"
+        return Check(name=name, expected=expected, found=str(error), passed=False)

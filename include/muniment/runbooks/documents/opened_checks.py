@@ -1,12 +1,9 @@
 """Do documents open? A sample of those that somebody restored, by one parser for each kind of file."""
 
-import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-import docx
-import pypdf
-
+from muniment.adapters.documents.parsers import PARSERS
 from muniment.domain.drill.rules import sampled
 from muniment.domain.evidence import Check
 from muniment.domain.vault.registers import DocumentVersion
@@ -52,23 +49,3 @@ def _fault(documents: Openable, version: DocumentVersion, parse: Callable[[bytes
     except Damaged as damage:
         fault = damage.what
     return f"{version.key}: {fault}" if fault else None
-
-
-def pdf_fault(content: bytes) -> str:
-    """What pypdf says against this file; empty where it reads every page's text."""
-    try:
-        pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(content)).pages]
-    except Exception as error:  # a parser of damaged files raises what the damage happens to lead to
-        return f"{type(error).__name__}: {error}"
-    return "" if pages else "it has no page"
-
-
-def docx_fault(content: bytes) -> str:
-    try:
-        docx.Document(io.BytesIO(content))
-    except Exception as error:  # zipfile, zlib and lxml raise through python-docx as they like
-        return f"{type(error).__name__}: {error}"
-    return ""
-
-
-PARSERS: Mapping[str, Callable[[bytes], str]] = {".pdf": pdf_fault, ".docx": docx_fault}

@@ -75,8 +75,8 @@ def _found(check: Check) -> list[Finding]:
 
 
 def _clocks(site: Site, worker: datetime) -> Iterator[Finding]:
-    server = site.postgres.row("SELECT clock_timestamp() AS now")["now"]
-    yield from clock_findings({"this worker": worker, "PostgreSQL": server, "S3": store_time(site.primary)})
+    server, store = site.postgres.now(), store_time(site.primary)
+    yield from clock_findings({"this worker": worker, "PostgreSQL": server, "S3": store})
 
 
 def _server(site: Site, mark: FirmMark | None) -> Iterator[Finding]:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import psycopg
-
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import RowReader, reading
 from muniment.domain.documents.recovery import DocumentRestorePlan
@@ -195,7 +193,7 @@ def _compare(firm: Firm, request: MatterRequest, then: RowReader, now: RowReader
 
 def _root(firm: Firm, matter: str, then: RowReader, now: RowReader) -> Rows:
     policy = firm.policy.matters
-    found, still = (_named(reader, str(policy.table), policy.key, matter) for reader in (then, now))
+    found, still = (reader.named(str(policy.table), policy.key, matter) for reader in (then, now))
     if not found:
         told = "; the live one has it" if still else ""
         raise NoSuchMatter(firm=firm.id, matter=repr(matter), table=policy.table, key=policy.key, now=told)
@@ -203,14 +201,6 @@ def _root(firm: Firm, matter: str, then: RowReader, now: RowReader) -> Rows:
         fault = f"policy.matters.key: {len(found)} rows of {policy.table} have {policy.key} {matter!r}"
         raise InvalidConfiguration(count=1, faults=fault)
     return found
-
-
-def _named(reader: RowReader, table: str, column: str, value: str) -> Rows:
-    try:
-        with reader.connection.transaction():
-            return reader.where(reader.catalogue.tables[table], [column], [(value,)])
-    except psycopg.DataError:  # such as a word where numbers are
-        return {}
 
 
 def _parents_gone(tables: MatterTables, then: RowReader, now: RowReader, rows: Rows) -> Rows:

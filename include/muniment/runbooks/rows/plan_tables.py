@@ -5,16 +5,10 @@ restore bring that schema over: in one transaction, touching nothing that is the
 in place.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from psycopg import sql
-
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.adapters.rows.foreign_keys import read_catalogue
-from muniment.adapters.rows.reader import Connection, from_clause
-from muniment.adapters.rows.table_dump import pipe, programs_of
+from muniment.adapters.rows.table_copies import bring_schemas_over, copying, spelled
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.rows.foreign_keys import Catalogue, Table
@@ -71,84 +65,12 @@ def restore_tables(
     """
     prove_copy(firm, staged, live)
     stamp = new_id(clock())
-    with staged.connect() as connection:
-        catalogue = read_catalogue(connection)
-        chosen = selection.of(catalogue)
+    with copying(staged) as copier:
+        chosen = selection.of(copier.catalogue)
         schemas = {schema: stamped(schema, "restored", stamp) for schema in sorted({each.schema for each in chosen})}
-        with _copied(connection, catalogue, chosen, schemas, with_structure=with_structure) as rows:
-            _bring_over(staged, live, schemas.values())
+        with copier.copied(chosen, schemas, with_structure=with_structure) as rows:
+            bring_schemas_over(staged, live, schemas.values())
     return TablesBeside(
         live.database,
-        {
-            each.name: (sql.Identifier(schemas[each.schema], each.relation).as_string(), rows[each.name])
-            for each in chosen
-        },
+        {each.name: (spelled(schemas[each.schema], each.relation), rows[each.name]) for each in chosen},
     )
-
-
-def _bring_over(staged: PostgresServer, live: PostgresServer, schemas: Iterable[str]) -> None:
-    """Owned by whoever restores, and open to nobody else: the copies hold what the tables' own rights guarded."""
-    plain = ["--no-owner", "--no-privileges", "--no-security-labels", "--no-publications"]
-    dump = [*plain, *(f"--schema={_pattern(schema)}" for schema in schemas)]
-    restore = [*plain, "--single-transaction", "--exit-on-error"]
-    pipe(programs_of(staged), (staged, staged.database), dump, (live, live.database), restore)
-
-
-@contextmanager
-def _copied(
-    connection: Connection,
-    catalogue: Catalogue,
-    chosen: Sequence[Table],
-    schemas: dict[str, str],
-    *,
-    with_structure: bool,
-) -> Iterator[dict[str, int]]:
-    """The tables as copies in new schemas of the staged database, and how many rows each has; removed in the end."""
-    try:
-        with connection.transaction():
-            for schema in schemas.values():
-                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-            rows = {each.name: _copy(connection, each, schemas[each.schema], with_structure) for each in chosen}
-            if with_structure:
-                _add_keys(connection, catalogue, chosen, schemas)
-        yield rows
-    finally:
-        for schema in schemas.values():
-            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
-
-
-def _copy(connection: Connection, table: Table, schema: str, with_structure: bool) -> int:
-    """A partitioned table becomes one table of all its rows."""
-    copy, source = sql.Identifier(schema, table.relation), sql.Identifier(table.schema, table.relation)
-    including = sql.SQL(" INCLUDING ALL" if with_structure else "")
-    connection.execute(sql.SQL("CREATE TABLE {} (LIKE {}{})").format(copy, source, including))
-    names = table.stored if with_structure else tuple(table.types)
-    columns = sql.SQL(", ").join(map(sql.Identifier, names))
-    done = connection.execute(
-        sql.SQL("INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM {}").format(
-            copy, from_clause(table), columns=columns
-        )
-    )
-    return done.rowcount
-
-
-def _add_keys(connection: Connection, catalogue: Catalogue, chosen: Sequence[Table], schemas: dict[str, str]) -> None:
-    """Between the copies; a key that leads to a table that was not chosen is left out."""
-    by_name = {table.name: table for table in chosen}
-    for key in catalogue.keys:
-        if key.child in by_name and key.parent in by_name:
-            child, parent = by_name[key.child], by_name[key.parent]
-            statement = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}){}").format(
-                sql.Identifier(schemas[child.schema], child.relation),
-                sql.Identifier(key.name),
-                sql.SQL(", ").join(map(sql.Identifier, key.columns)),
-                sql.Identifier(schemas[parent.schema], parent.relation),
-                sql.SQL(", ").join(map(sql.Identifier, key.referenced)),
-                sql.SQL(" MATCH FULL" if key.is_match_full else ""),
-            )
-            connection.execute(statement)
-
-
-def _pattern(name: str) -> str:
-    """pg_dump reads a pattern, of which quotes take the meaning."""
-    return '"' + name.replace('"', '""') + '"'

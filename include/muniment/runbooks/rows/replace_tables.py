@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from psycopg import sql
-
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.adapters.rows.reader import Connection, RowReader, reading
-from muniment.adapters.rows.table_rows import copy_rows, empty, lock_whole, read_state, set_aside
+from muniment.adapters.rows.reader import Connection, reading
+from muniment.adapters.rows.table_rows import exchange_rows, lock_whole, read_state, set_aside
 from muniment.adapters.rows.writer import RowWriter
 from muniment.domain.approval import Approval
 from muniment.domain.firm.firm import Firm
@@ -72,7 +70,7 @@ def replace_tables(
         session.require_balance("before")
         aside = _set_aside(connection, plan, tables)
         with RowWriter(session.reader).without_triggers([table.name for table in tables]):
-            _exchange(then, connection, tables)
+            exchange_rows(then.connection, connection, tables)
         session.require_balance("after")
         _require_same(plan, "live after it was written", plan.then, _states(connection, tables))
         return aside
@@ -121,16 +119,5 @@ def _require_same(plan: TablesPlan, where: str, planned: dict[str, TableState], 
 
 def _set_aside(connection: Connection, plan: TablesPlan, tables: Sequence[Table]) -> dict[str, str]:
     aside = {table.schema: stamped(table.schema, "before", plan.id) for table in tables}
-    for schema in aside.values():
-        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
-    for table in tables:
-        set_aside(connection, table, aside[table.schema])
+    set_aside(connection, tables, aside)
     return aside
-
-
-def _exchange(then: RowReader, connection: Connection, tables: Sequence[Table]) -> None:
-    connection.execute("SET CONSTRAINTS ALL DEFERRED")
-    empty(connection, tables)
-    for table in tables:
-        copy_rows(then.connection, connection, table)
-    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")

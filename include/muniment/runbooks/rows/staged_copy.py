@@ -4,9 +4,6 @@ from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.firm.firm import Firm
 from muniment.errors import WrongCluster
 
-# To the microsecond: two servers of one cluster never started together.
-_INSTANCE = "SELECT pg_postmaster_start_time()::text AS started"
-
 
 def prove_copy(firm: Firm, staged: PostgresServer, live: PostgresServer, expected: int | None = None) -> int:
     """The system identifier of both: a restored cluster keeps its own. Raises ``WrongCluster``.
@@ -17,7 +14,7 @@ def prove_copy(firm: Firm, staged: PostgresServer, live: PostgresServer, expecte
     found = staged.system_identifier()
     if found != actual:
         raise WrongCluster(firm=firm.id, connection="to the staged cluster", actual=found, expected=actual)
-    if staged.row(_INSTANCE) == live.row(_INSTANCE):
+    if staged.started_at() == live.started_at():
         raise WrongCluster(
             firm=firm.id,
             connection="to the staged cluster",

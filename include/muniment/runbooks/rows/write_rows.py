@@ -4,12 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
-import psycopg
-from psycopg import IsolationLevel
-
+from muniment.adapters.postgres.registry_query import first_value
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import RowReader
-from muniment.adapters.rows.writer import RowWriter, StillNamed, begin_writing
+from muniment.adapters.rows.writer import RowWriter, StillNamed, WriteDenied, WriteRefused, writing_rows
 from muniment.domain.drill.rules import balance_check
 from muniment.domain.firm.firm import Firm
 from muniment.domain.rows.foreign_keys import NoOrder, Row, RowId, Rows
@@ -60,9 +58,7 @@ class WriteSession:
         queries = self.firm.policy.drills.balances
         failed = []
         for name, query in queries.items():
-            # The query is the registry's own, written by whoever writes its policies.
-            found = self.reader.connection.execute(query.encode()).fetchone()
-            check = balance_check(name, None if found is None else str(next(iter(found.values()))))
+            check = balance_check(name, first_value(self.reader.connection, query))
             failed += [] if check.passed else [f"{name} is {check.found}"]
         if failed:
             raise LedgerOutOfBalance(firm=self.firm.id, when=when, balances=", ".join(failed))
@@ -100,17 +96,13 @@ def writing(firm: Firm, live: PostgresServer, database: str) -> Iterator[WriteSe
 
     Raises ``ServerUnavailable`` also where a row stays locked by somebody else.
     """
-    with live.connect(database) as connection, refusals(firm, database):
-        # Each statement sees what was committed before it: who held a lock on a row has changed what hangs on it.
-        connection.isolation_level = IsolationLevel.READ_COMMITTED
-        with connection.transaction():
-            reader = RowReader(connection, begin_writing(connection), locking=True)
-            yield WriteSession(firm, database, reader)
+    with _refusals(firm, database), writing_rows(live, database) as reader:
+        yield WriteSession(firm, database, reader)
 
 
 @contextmanager
-def refusals(firm: Firm, database: str) -> Iterator[None]:
-    """What PostgreSQL refuses, without the values that its details quote."""
+def _refusals(firm: Firm, database: str) -> Iterator[None]:
+    """What cannot be written, as the firm's own error."""
     try:
         yield
     except StillNamed as named:
@@ -119,12 +111,11 @@ def refusals(firm: Firm, database: str) -> Iterator[None]:
     except NoOrder as found:
         ring = f"{' → '.join(found.ring)} name each other in a ring, by columns that are never NULL"
         raise RowsRefused(database=database, firm=firm.id, reason=ring) from None
-    except psycopg.errors.InsufficientPrivilege as denied:
-        place, reason = f"database {database}", denied.diag.message_primary
+    except WriteDenied as denied:
+        place, reason = f"database {database}", str(denied)
         raise AccessDenied(service="PostgreSQL", operation="a restore", place=place, reason=reason) from None
-    except (psycopg.IntegrityError, psycopg.DataError, psycopg.InternalError, psycopg.ProgrammingError) as error:
-        said = error.diag.message_primary or type(error).__name__
-        raise RowsRefused(database=database, firm=firm.id, reason=said) from None
+    except WriteRefused as refused:
+        raise RowsRefused(database=database, firm=firm.id, reason=str(refused)) from None
 
 
 def counts(images: BeforeImages) -> Mapping[str, int]:

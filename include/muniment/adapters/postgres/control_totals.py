@@ -1,0 +1,117 @@
+"""Tables counted and columns summed in one snapshot whose position in the WAL is known.
+
+Which position is the right one? The rows that a snapshot sees are those whose commit records lie before some position
+in the WAL, but PostgreSQL does not tell which: a transaction writes its commit record first and becomes visible a
+moment later. So we look for an instant at which both are the same: nothing was written to the WAL between a reading of
+``pg_current_wal_insert_lsn()`` before the snapshot and one after it, and no transaction that has written anything was
+under way. Every commit before that position is then visible and none after it. The position is where the next record
+will begin: a restore that stops *before* it (``recovery_target_lsn``, ``recovery_target_inclusive = off``) has exactly
+these rows. It is the insert position and not the flushed one, because a transaction with ``synchronous_commit = off``
+is visible before it is flushed; the point is registered only when the WAL through this position is in both vaults.
+
+On a server that is never at rest, not even for a millisecond in two seconds, the numbers are still those of one
+snapshot, and ``exact`` is false.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.wal.names import Lsn
+from muniment.errors import AccessDenied, InvalidConfiguration
+
+_ATTEMPTS = 40
+_PAUSE_S = 0.05
+_POSITION = "SELECT pg_current_wal_insert_lsn()::text AS lsn"
+# A transaction holds the lock on its own id from its first write until after it is visible. (A snapshot's list of
+# transactions in progress would not do: it ends at the newest completed one.)
+_WRITERS = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'transactionid' AND granted AND mode = 'ExclusiveLock'"
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """Of a snapshot. ``exact``: it has every row that was committed before ``lsn``, and no other."""
+
+    lsn: Lsn
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TotalsReader:
+    """One session. Tables are named ``schema.table``, columns ``schema.table.column``."""
+
+    connection: psycopg.Connection[dict[str, Any]]
+
+    def has_table(self, name: str) -> bool:
+        spelled = _identifier(name).as_string(self.connection)
+        found = self.connection.execute("SELECT to_regclass(%s) AS table", (spelled,)).fetchone()
+        return found is not None and found["table"] is not None
+
+    @contextmanager
+    def at_an_instant(self) -> Iterator[Instant]:
+        """A snapshot that is open while the numbers are read; the last one tried where no instant was quiet."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            # In this order: whoever wrote a commit record before the first reading and is not visible yet is a writer
+            # now.
+            before = self._one(_POSITION)["lsn"]
+            writers = self._one(_WRITERS)["n"]
+            self.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            after = self._one(_POSITION)["lsn"]
+            exact = after == before and writers == 0
+            if exact or attempt == _ATTEMPTS:
+                # Rows that a policy hides must not be left out quietly: with this, PostgreSQL refuses instead.
+                self.connection.execute("SET LOCAL row_security = off")
+                yield Instant(Lsn.parse(after), exact)
+                self.connection.execute("COMMIT")
+                return
+            self.connection.execute("ROLLBACK")
+            time.sleep(_PAUSE_S)
+
+    def count(self, table: str) -> int:
+        return int(self._one(sql.SQL("SELECT count(*) AS n FROM {}").format(_identifier(table)))["n"])
+
+    def sum(self, path: str) -> str:
+        """As text, exact: numeric in PostgreSQL has no rounding, and a float's sum would depend on the rows' order."""
+        table, _, column = path.rpartition(".")
+        statement = sql.SQL("SELECT coalesce(sum({}::numeric), 0)::text AS total FROM {}")
+        return str(self._one(statement.format(sql.Identifier(column), _identifier(table)))["total"])
+
+    def _one(self, statement: Any) -> dict[str, Any]:
+        found = self.connection.execute(statement).fetchone()
+        if found is None:
+            message = "an aggregate returned no row"
+            raise LookupError(message)
+        return found
+
+
+@contextmanager
+def counting(server: PostgresServer) -> Iterator[TotalsReader]:
+    """Raises ``InvalidConfiguration`` for a column that cannot be summed, ``AccessDenied`` for what may not be read
+    whole, ``ServerUnavailable``."""
+    with server.connect() as connection, _refusals(server):
+        yield TotalsReader(connection)
+
+
+@contextmanager
+def _refusals(server: PostgresServer) -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.errors.UndefinedColumn, psycopg.errors.CannotCoerce) as error:
+        raise InvalidConfiguration(count=1, faults=f"policy.control_totals: {error.diag.message_primary}") from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise AccessDenied(
+            service="PostgreSQL",
+            operation="SELECT",
+            place=f"database {server.database}",
+            reason=error.diag.message_primary,
+        ) from error
+
+
+def _identifier(path: str) -> sql.Identifier:
+    return sql.Identifier(*path.split("."))
