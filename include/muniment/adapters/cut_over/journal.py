@@ -1,11 +1,11 @@
 """The journal of a cut-over, beside the live data directory: what a run that was killed leaves to the next one."""
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from muniment.adapters.host.durable_files import replace_file
+from muniment.adapters.host.lock_file import locked
 from muniment.domain.restore.cut_over import CutOver, Seen
 from muniment.errors import CutOverBusy
 
@@ -28,11 +28,8 @@ def journals(live: Path) -> list[CutOver]:
 @contextmanager
 def one_at_a_time(live: Path) -> Iterator[None]:
     """Raises ``CutOverBusy``. The lock goes with its process, however that ends."""
-    with live.with_name(f"{live.name}.cut-over.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CutOverBusy(place=live, which="its process is running") from None
+    busy = CutOverBusy(place=live, which="its process is running")
+    with locked(live.with_name(f"{live.name}.cut-over.lock"), busy):
         yield
 
 

@@ -3,8 +3,6 @@
 It says whose folder this is; which files are whole, their checksums say.
 """
 
-import fcntl
-import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from muniment.adapters.host.durable_files import replace_file, sync_folder
+from muniment.adapters.host.lock_file import locked
 from muniment.adapters.site.site import Side
 from muniment.domain.record import Record
 from muniment.domain.restore.plan import RestorePlan
@@ -66,19 +65,8 @@ def held(into: Path) -> Iterator[None]:
     if stat.S_IMODE(into.stat().st_mode) & 0o027:  # PostgreSQL wants 0700 or 0750
         into.chmod(0o700)
     (into / FOLDER).mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(into / FOLDER, os.O_RDONLY)
-    try:
-        _lock(descriptor, into)
+    with locked(into / FOLDER, TargetInUse(place=into)):
         yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, into: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise TargetInUse(place=into) from None
 
 
 def _file(into: Path) -> Path:

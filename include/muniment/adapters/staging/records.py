@@ -1,8 +1,7 @@
 """The folders of stagings on this machine: what lies where, whose they are, and what became of whoever makes one."""
 
-import fcntl
+import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from muniment.adapters.host import processes
 from muniment.adapters.host.data_directory import postmaster_of
 from muniment.adapters.host.durable_files import replace_file, unfinished_name
 from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.lock_file import lock, locked
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.staging.isolated_cluster import IsolatedCluster
 from muniment.domain.restore.plan import RestorePlan
@@ -112,19 +112,17 @@ class StagingFolder:
 
         Raises ``StagingBusy``, and ``FileNotFoundError`` where the folder has gone.
         """
-        with (self.path / "in-use").open("w") as lock:
-            self._lock(lock.fileno(), patience_s)
+        with locked(self.path / "in-use", StagingBusy(place=self.path), patience_s=patience_s):
             yield
 
-    def _lock(self, descriptor: int, patience_s: float) -> None:
-        deadline = time.monotonic() + patience_s
-        while True:
-            try:
-                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StagingBusy(place=self.path) from None
-            time.sleep(0.05)
+    def take_keeping(self) -> bool:
+        """This process is its keeper until it ends, and the file says so; ``False`` where it has one."""
+        descriptor = lock(self.path / "keeper")
+        if descriptor is None:
+            return False
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        return True
 
 
 def staging_folders(root: Path) -> list[StagingFolder]:

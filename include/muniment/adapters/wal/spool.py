@@ -5,11 +5,12 @@ that has started pushes, or fetches, several, and the next run finds that its ow
 milliseconds: this module imports nothing but what a bare Python has imported already.
 """
 
-import fcntl
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from muniment.adapters.host.lock_file import lock
 
 # An acknowledgement is used within seconds; one that is older was left by a run whose server has moved on.
 _FRESH_S = 900
@@ -76,13 +77,7 @@ class WalSpool:
     def lock(self) -> int | None:
         """The prefetcher's lock for as long as the descriptor is open; ``None`` where another one has it."""
         self.fetched.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.root / "prefetch.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        return descriptor
+        return lock(self.root / "prefetch.lock")
 
     def is_prefetching(self) -> bool:
         descriptor = self.lock()

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from muniment.adapters.drill.scratch import Scratch
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.site.site import Side, Site
 from muniment.adapters.staging.extension_check import require_isolation
@@ -24,7 +25,7 @@ from muniment.runbooks.drill.document_checks import Documents, Fetched, InVault,
 from muniment.runbooks.drill.outcome_check import reached_check
 from muniment.runbooks.drill.recorder import Record
 from muniment.runbooks.drill.reference_checks import reference_checks
-from muniment.runbooks.drill.restore import Scratch, fetch_wal, lay_out, recovered, scratch_folder
+from muniment.runbooks.drill.restore import fetch_wal, lay_out, recovered, scratch_folder
 from muniment.runbooks.identity import prove_vault
 from muniment.runbooks.leases.lease_point import leased, needs_of_point
 from muniment.runbooks.wal.status import seconds_at_risk

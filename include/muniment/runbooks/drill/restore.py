@@ -3,18 +3,15 @@
 The WAL is fetched before the server starts: what it then runs needs no credentials, and no other vault can help out.
 """
 
-import fcntl
 import os
 import shlex
-import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from muniment.adapters.host import processes
+from muniment.adapters.drill.scratch import Scratch
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.server import PostgresServer
@@ -36,51 +33,6 @@ SCRATCH_VARIABLE = "MUNIMENT_SCRATCH"
 
 
 @dataclass(frozen=True, slots=True)
-class Scratch:
-    """The folder of one drill; nothing of it is left when it ends."""
-
-    root: Path
-
-    @property
-    def data_dir(self) -> Path:
-        return self.root / "data"
-
-    @property
-    def kit(self) -> Path:
-        return self.root / "kit"
-
-    @property
-    def data_dirs(self) -> tuple[Path, ...]:
-        """By Muniment, by the restore kit."""
-        return self.data_dir, self.kit / "cluster" / "data"
-
-    @property
-    def kit_works_in(self) -> tuple[Path, ...]:
-        """Its script, and what its finish.sh runs: programs of their own, which outlive a drill that is killed."""
-        return self.kit, self.kit / "cluster"
-
-    @property
-    def in_use(self) -> Path:
-        return self.root / "in-use"
-
-    @property
-    def is_abandoned(self) -> bool:
-        """A folder without its lock file has just been made."""
-        if not self.in_use.exists():
-            return False
-        with self.in_use.open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-        return True
-
-    @property
-    def wal(self) -> Path:
-        return self.root / "wal"
-
-
-@dataclass(frozen=True, slots=True)
 class Recovered:
     """A server that answers, recovered to the target."""
 
@@ -98,25 +50,20 @@ def scratch_folder(run_dir: Path, firm: str, drill_id: str) -> Iterator[Scratch]
     """Locked for as long as its process lives, so that whoever comes later can tell a folder that was left behind."""
     clear_abandoned(run_dir, firm)
     clear_expired(run_dir, now=utc_now())
-    scratch = Scratch(run_dir / f"drill-{firm}-{drill_id}")
-    scratch.root.mkdir(parents=True, mode=0o700)
-    with scratch.in_use.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    scratch = Scratch.of_drill(run_dir, firm, drill_id)
+    with scratch.held():
         try:
             yield scratch
         finally:
-            shutil.rmtree(scratch.root)
+            scratch.remove()
 
 
 def clear_abandoned(run_dir: Path, firm: str) -> None:
     """Ends and removes what drills of this firm left on this machine when their process was killed."""
-    for scratch in map(Scratch, run_dir.glob(f"drill-{firm}-[0-9]*")):
+    for scratch in Scratch.all_of(run_dir, firm):
         if scratch.is_abandoned:
-            for data_dir in scratch.data_dirs:
-                LocalCluster(data_dir, PostgresPrograms.find()).end()
-            for folder in scratch.kit_works_in:
-                processes.send(processes.working_in(folder), signal.SIGKILL)
-            shutil.rmtree(scratch.root)
+            scratch.end_everything()
+            scratch.remove()
 
 
 def lay_out(
