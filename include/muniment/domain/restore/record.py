@@ -4,7 +4,7 @@ Written last, once, in both vaults under a lock, however the restore ended: a re
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import AwareDatetime
 
@@ -14,12 +14,8 @@ from muniment.domain.record import Record
 from muniment.domain.recovery.roll_back import RecordedStep, RolledBack
 from muniment.domain.restore.cut_over import CutOver, Safety
 from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.restore.staging import Staging
 from muniment.domain.wal.lsn_text import LsnText
-
-if TYPE_CHECKING:
-    from muniment.domain.restore.staging import (
-        Staging,  # brings psycopg along, which DAG files are parsed without
-    )
 
 type End = Literal["staged", "live", "went back", "not approved", "failed"]
 
@@ -72,7 +68,7 @@ class ContactTold(Record):
     at: AwareDatetime
 
 
-def of_staging(record: RestoreRecord, staging: "Staging") -> RestoreRecord:
+def of_staging(record: RestoreRecord, staging: Staging) -> RestoreRecord:
     told = {
         "staging": staging.id,
         "checks": staging.checks,

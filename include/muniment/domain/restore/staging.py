@@ -7,7 +7,6 @@ import re
 from datetime import datetime
 from typing import Literal
 
-from psycopg.conninfo import make_conninfo
 from pydantic import AwareDatetime
 
 from muniment.domain.evidence import Check, DrillSide, TimedStep
@@ -28,10 +27,21 @@ class Connection(Record):
 
     @property
     def conninfo(self) -> str:
-        """For psycopg, psql and pg_dump."""
-        return make_conninfo(
-            host=self.host, port=self.port, user=self.user, dbname=self.database, passfile=self.passfile
-        )
+        """For psycopg, psql and pg_dump: libpq's keyword string."""
+        told = {
+            "host": self.host,
+            "port": str(self.port),
+            "user": self.user,
+            "dbname": self.database,
+            "passfile": self.passfile,
+        }
+        return " ".join(f"{name}={_spelled(value)}" for name, value in told.items())
+
+
+def _spelled(value: str) -> str:
+    """PostgreSQL documentation, 34.1.1.1 "Keyword/Value Connection Strings"."""
+    escaped = re.sub(r"([\\'])", r"\\\1", value)
+    return f"'{escaped}'" if not value or re.search(r"\s", value) else escaped
 
 
 class StagedDocuments(Record):
