@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from muniment.adapters.host import processes
+
 _PATIENCE_S = 20
 
 
@@ -16,7 +18,7 @@ def end_sessions(leaders: Iterable[int], folder: Path, patience_s: float = _PATI
     """
     wanted = set(leaders)
     for signal_number, wait_s in ((signal.SIGTERM, patience_s), (signal.SIGKILL, patience_s)):
-        _signal(members(wanted, folder), signal_number)
+        processes.send(members(wanted, folder), signal_number)
         deadline = time.monotonic() + wait_s
         while members(wanted, folder):
             if time.monotonic() > deadline:
@@ -28,8 +30,8 @@ def end_sessions(leaders: Iterable[int], folder: Path, patience_s: float = _PATI
 
 def members(sessions: set[int], folder: Path) -> list[int]:
     """The living processes of these sessions that work in `folder` or below."""
-    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return [pid for pid in pids if _session_of(pid) in sessions and _works_below(pid, folder)]
+    below = (pid for pid, cwd in processes.working_folders() if cwd.is_relative_to(folder))
+    return [pid for pid in below if _session_of(pid) in sessions]
 
 
 def _session_of(pid: int) -> int | None:
@@ -37,19 +39,3 @@ def _session_of(pid: int) -> int | None:
         return os.getsid(pid)
     except ProcessLookupError:
         return None
-
-
-def _works_below(pid: int, folder: Path) -> bool:
-    """A zombie works nowhere."""
-    try:
-        return Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder)
-    except OSError:
-        return False
-
-
-def _signal(pids: Iterable[int], signal_number: signal.Signals) -> None:
-    for pid in pids:
-        try:
-            os.kill(pid, signal_number)
-        except ProcessLookupError:
-            continue  # it ended by itself, which is what we wanted

@@ -39,15 +39,8 @@ def reap(folders: list[Path]) -> None:
 
 def _working_below(folders: list[Path]) -> list[tuple[int, Path]]:
     """A folder that was removed under its process has its name still, and `` (deleted)`` behind it."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            cwd = (process / "cwd").readlink()
-        except OSError:
-            continue
-        if any(cwd.is_relative_to(folder) for folder in folders):
-            found.append((int(process.name), cwd))
-    return found
+    working = processes.working_folders()
+    return [(pid, cwd) for pid, cwd in working if any(cwd.is_relative_to(folder) for folder in folders)]
 
 
 if __name__ == "__main__":

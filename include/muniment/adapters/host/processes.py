@@ -1,9 +1,14 @@
-"""Processes that we start now and must find, and end, later: by pid, and never somebody else's."""
+"""Processes that we start now and must find, and end, later: by pid, and never somebody else's.
+
+Not by psutil: of one that ``hidepid`` hides it says that there is no such process, where "nobody can tell" is what
+keeps a second server from a data directory; and it compares folders by name, which in a container is another one. The
+kernel's link leads to the folder itself.
+"""
 
 import os
 import signal
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,8 +26,20 @@ def runs_in(pid: int, folder: Path) -> bool:
 
 def working_in(folder: Path) -> list[int]:
     """Every process of this machine that works in `folder`, and every server that was started for it."""
-    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
-    return [pid for pid in pids if _works_in(pid, folder) or _was_started_for(pid, folder)]
+    return [pid for pid in _pids() if _works_in(pid, folder) or _was_started_for(pid, folder)]
+
+
+def working_folders() -> Iterator[tuple[int, Path]]:
+    """Every process that we may look at, and the name of the folder that it works in. A zombie works nowhere."""
+    for pid in _pids():
+        try:
+            yield pid, Path(f"/proc/{pid}/cwd").readlink()
+        except OSError:
+            continue
+
+
+def _pids() -> Iterator[int]:
+    return (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
 
 
 def _works_in(pid: int, folder: Path) -> bool | None:
