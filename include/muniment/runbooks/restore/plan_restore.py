@@ -7,19 +7,16 @@ anything else is fetched.
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from muniment.adapters.drill.records import drills
-from muniment.adapters.host.file_systems import free_bytes
-from muniment.adapters.restore.records import rolled_back
 from muniment.adapters.site.site import Side
 from muniment.adapters.vault import catalog
-from muniment.adapters.vault.vault import StoredObject, Vault
-from muniment.adapters.wal.archive import WalArchive
-from muniment.adapters.wal.fallback import EitherArchive
+from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
-from muniment.domain.recovery.backup_choice import Base, Choice, Instant, Restorable, Unreachable
+from muniment.domain.recovery.backup_choice import Choice, Instant, Restorable, Unreachable
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.restore.estimate import estimate_s, space_needed_bytes
 from muniment.domain.restore.plan import OtherTimeline, RestorePlan, WalToReplay
@@ -29,19 +26,18 @@ from muniment.domain.wal.names import TimelineId
 from muniment.errors import (
     Damaged,
     MunimentError,
-    NothingToRestore,
     ObjectDamaged,
     ProgramMissing,
     TargetUnreachable,
 )
 from muniment.ports import Clock
-from muniment.runbooks.identity import prove_vault
 from muniment.runbooks.restore.documents_of_plan import FoundDocuments, documents_by, documents_of_point
 from muniment.runbooks.restore.find_stop import StopFinder
 from muniment.runbooks.restore.place_tablespaces import ToldTablespaces, placed_tablespaces, told_tablespaces
+from muniment.runbooks.restore.vault_stock import Stock, take_stock
 from muniment.runbooks.wal.read_wal import open_reader
 from muniment.runbooks.wal.search_wal import WalSearch
-from muniment.runbooks.wal.windows import timelines_of, windows_of
+from muniment.runbooks.wal.windows import windows_of
 
 
 def plan_restore(
@@ -62,59 +58,11 @@ def plan_restore(
     ``ProgramMissing`` where a time, a transaction or a name has to be looked up in WAL of a PostgreSQL that is not
     installed here; the other targets are then planned without being looked up.
     """
-    now = clock()
+    made_at = clock()
     stock, found = _look_up(vault, other, target)
-    choice, documents, restorable = found.choice, _documents(stock, found), stock.restorable
-    history = choice.timeline if target.kind == "point" else restorable.timeline
-    chain, replay = choice.base.chain, _replay(stock, found)
-    fetch_bytes = sum(backup.stored_bytes for backup in chain)
-    fetch_bytes += documents.documents.size_bytes if documents.documents else 0
-    return RestorePlan(
-        id=new_id(now),
-        firm=firm.id,
-        made_at=now,
-        target=str(target),
-        settings=_settings(choice),
-        side=side,
-        vault=vault.bucket,
-        region=vault.region,
-        point=choice.base.point.id,
-        chain=tuple(backup.id for backup in chain),
-        server_version=choice.base.backup.server_version,
-        timeline=choice.timeline,
-        history=history,
-        serving=restorable.timelines.serving,
-        others=_others(restorable, history),
-        reaches_lsn=choice.stop.position if choice.stop.is_exact else None,
-        reaches_at=found.last_end,
-        replay=replay,
-        tablespaces=tuple(placed_tablespaces(choice.base.backup, found.tablespaces, into)),
-        documents=documents.documents,
-        config=(found.point or choice.base.point).config,
-        into=str(into),
-        replaces=replaces,
-        fetch_bytes=fetch_bytes + replay.stored_bytes,
-        space_needed_bytes=space_needed_bytes(choice.base.chain),
-        space_there_bytes=free_bytes(into),
-        estimate_s=estimate_s(
-            drills(vault, damaged=lambda _: None), stored_bytes=fetch_bytes, segments=replay.segments
-        ),
-        left_out=_left_out(stock, found, documents),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Stock:
-    """What one vault holds of one firm."""
-
-    vault: Vault
-    store: EitherArchive
-    own: frozenset[str]
-    """Names of files that no other vault has to lend."""
-    files: dict[str, StoredObject]
-    restorable: Restorable
-    damaged: tuple[ObjectDamaged, ...]
-    """Registers that cannot be read here: what they name is not chosen, and the plan says so."""
+    draft = _Draft(stock, found, _documents(stock, found), into)
+    asked = {"firm": firm.id, "target": str(target), "side": side, "into": str(into), "replaces": replaces}
+    return RestorePlan(id=new_id(made_at), made_at=made_at, **asked, **draft.way(), **draft.contents(), **draft.cost())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +79,61 @@ class _Found:
     tablespaces: ToldTablespaces
 
 
-def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple[_Stock, _Found]:
-    stock = _take_stock(vault, None, target)
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """Fields of the plan, by what they tell."""
+
+    stock: Stock
+    found: _Found
+    documents: FoundDocuments
+    into: Path
+
+    def way(self) -> dict[str, Any]:
+        """From which backups, along which timelines, to which position."""
+        choice, timelines = self.found.choice, self.stock.restorable.timelines
+        history = choice.timeline if self.found.point else self.stock.restorable.timeline
+        return {
+            "vault": self.stock.vault.bucket,
+            "region": self.stock.vault.region,
+            "point": choice.base.point.id,
+            "chain": tuple(backup.id for backup in choice.base.chain),
+            "server_version": choice.base.backup.server_version,
+            "settings": _settings(choice),
+            "timeline": choice.timeline,
+            "history": history,
+            "serving": timelines.serving,
+            "others": _others(self.stock.restorable, history),
+            "reaches_lsn": choice.stop.position if choice.stop.is_exact else None,
+            "reaches_at": self.found.last_end,
+        }
+
+    def contents(self) -> dict[str, Any]:
+        """What comes back beside rows, and what does not."""
+        base = self.found.choice.base
+        return {
+            "tablespaces": tuple(placed_tablespaces(base.backup, self.found.tablespaces, self.into)),
+            "documents": self.documents.documents,
+            "config": (self.found.point or base.point).config,
+            "left_out": _left_out(self.stock, self.found, self.documents),
+        }
+
+    def cost(self) -> dict[str, Any]:
+        """Bytes to fetch, room to have, time to take."""
+        base, replay = self.found.choice.base, _replay(self.stock, self.found)
+        fetch_bytes = sum(backup.stored_bytes for backup in base.chain)
+        fetch_bytes += self.documents.documents.size_bytes if self.documents.documents else 0
+        measured = drills(self.stock.vault, damaged=lambda _: None)
+        return {
+            "replay": replay,
+            "fetch_bytes": fetch_bytes + replay.stored_bytes,
+            "space_needed_bytes": space_needed_bytes(base.chain),
+            "space_there_bytes": free_bytes(self.into),
+            "estimate_s": estimate_s(measured, stored_bytes=fetch_bytes, segments=replay.segments),
+        }
+
+
+def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple[Stock, _Found]:
+    stock = take_stock(vault, None, target)
     try:
         return stock, _find(stock, target)
     except (TargetUnreachable, Damaged) as refused:
@@ -140,7 +141,7 @@ def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple
             raise
         alone = refused
     try:
-        both = _take_stock(vault, other, target)
+        both = take_stock(vault, other, target)
     except MunimentError as away:
         raise _unasked(alone, away) from away
     return both, _find(both, target)
@@ -154,33 +155,7 @@ def _unasked(refused: TargetUnreachable | Damaged, away: MunimentError) -> Munim
     return TargetUnreachable(**{**refused.facts, "reason": reason})
 
 
-def _take_stock(vault: Vault, other: Vault | None, target: RecoveryTarget) -> _Stock:
-    mark = prove_vault(vault)
-    home = WalArchive(vault, mark.system_identifier)
-    store = EitherArchive(home, WalArchive(other, mark.system_identifier) if other else None)
-    own, files = frozenset(home.files()), dict(store.files())
-    damaged: list[ObjectDamaged] = []
-    bases = _bases(vault, mark.system_identifier, damaged)
-    if not bases:
-        raise damaged[0] if damaged else NothingToRestore(bucket=vault.bucket, firm=vault.firm)
-    archive = store.archive(files, bases[0].backup.wal_segment_bytes)
-    timelines = timelines_of(store, archive, (base.backup for base in bases), rolled_back(vault))
-    restorable = Restorable(bases, archive, timelines, target.timeline)
-    return _Stock(vault, store, own, files, restorable, tuple(damaged))
-
-
-def _bases(vault: Vault, system_identifier: int, damaged: list[ObjectDamaged]) -> tuple[Base, ...]:
-    """Newest first. A point whose backups are not all registered here any more is none, and one that cannot be read
-    keeps nobody from the others."""
-    backups = {backup.id: backup for backup in catalog.registered_backups(vault, damaged=damaged.append)}
-    return tuple(
-        Base(point, tuple(backups[each] for each in point.chain))
-        for point in reversed(catalog.points(vault, damaged=damaged.append))
-        if point.system_identifier == system_identifier and all(each in backups for each in point.chain)
-    )
-
-
-def _find(stock: _Stock, target: RecoveryTarget) -> _Found:
+def _find(stock: Stock, target: RecoveryTarget) -> _Found:
     point = catalog.find_point(stock.vault, target.value) if target.kind == "point" else None
     known = KnownFacts(WalLedgers(stock.vault, stock.store.home.system_identifier))
     with open_reader(stock.store, stock.restorable.archive) as reader:
@@ -201,7 +176,7 @@ def _find(stock: _Stock, target: RecoveryTarget) -> _Found:
     return _Found(choice, last_end, at, point, told_tablespaces(known, choice.segments))
 
 
-def _instant(stock: _Stock, target: RecoveryTarget, choice: Choice, last_end: datetime | None) -> datetime:
+def _instant(stock: Stock, target: RecoveryTarget, choice: Choice, last_end: datetime | None) -> datetime:
     """Behind its last transaction a database stays what it is: until the target, or until the archive's end."""
     match target.kind:
         case "time":
@@ -215,7 +190,7 @@ def _instant(stock: _Stock, target: RecoveryTarget, choice: Choice, last_end: da
 
 
 def _unreachable(
-    stock: _Stock, target: RecoveryTarget, why: Unreachable, finder: StopFinder | None
+    stock: Stock, target: RecoveryTarget, why: Unreachable, finder: StopFinder | None
 ) -> TargetUnreachable:
     before = finder.last_instant(why.before) if finder and why.before else None
     after = Instant(why.after.backup.stop_lsn, why.after.backup.finished_at) if why.after else None
@@ -251,7 +226,7 @@ def _settings(choice: Choice) -> dict[str, str]:
     }
 
 
-def _replay(stock: _Stock, found: _Found) -> WalToReplay:
+def _replay(stock: Stock, found: _Found) -> WalToReplay:
     choice = found.choice
     first, last = choice.segments[0], choice.segments[-1]
     return WalToReplay(
@@ -263,13 +238,13 @@ def _replay(stock: _Stock, found: _Found) -> WalToReplay:
     )
 
 
-def _documents(stock: _Stock, found: _Found) -> FoundDocuments:
+def _documents(stock: Stock, found: _Found) -> FoundDocuments:
     if found.point is not None:
         return documents_of_point(stock.vault, found.point)
     return documents_by(stock.vault, found.at)
 
 
-def _left_out(stock: _Stock, found: _Found, documents: FoundDocuments) -> tuple[str, ...]:
+def _left_out(stock: Stock, found: _Found, documents: FoundDocuments) -> tuple[str, ...]:
     return (
         *left_out(found.choice, stock.restorable, found.last_end),
         *left_out_of_documents(documents.documents, found.at, uncertain=documents.uncertain),
