@@ -9,12 +9,10 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
-
-from muniment.errors import ControlFileDamaged
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from muniment.adapters.host.programs import PostgresPrograms  # which no `wal fetch` needs
+    from muniment.adapters.host.programs import PostgresPrograms  # as little as possible is imported: see above
 
 # The beginning of ControlFileData in src/include/catalog/pg_control.h, the same since PostgreSQL 9.4: the system
 # identifier, two version numbers, the state.
@@ -33,8 +31,7 @@ def path_of(data_dir: Path) -> Path:
     return data_dir / "global" / "pg_control"
 
 
-@dataclass(frozen=True, slots=True)
-class ControlHeader:
+class ControlHeader(NamedTuple):
     """``state``: DBState of pg_control.h."""
 
     system_identifier: int
@@ -63,6 +60,9 @@ def read_header(data_dir: Path) -> ControlHeader | None:
     except FileNotFoundError:
         return None
     if len(read) < _HEADER.size:
+        # Milliseconds, which each start of `wal fetch` would pay.
+        from muniment.errors import ControlFileDamaged  # noqa: PLC0415
+
         raise ControlFileDamaged(place=path_of(data_dir), found=len(read), needed=_HEADER.size)
     system_identifier, _, _, state = _HEADER.unpack(read)
     return ControlHeader(system_identifier, state)
