@@ -1,6 +1,7 @@
 """The restore kit's process: what it can import, what it is told, and how it ends."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from muniment.adapters.drill.kit_process import KitProcess, link_packages
 from muniment.adapters.host import processes
 from muniment.errors import ProgramFailed
+from muniment.runbooks.drill.by_kit import OURS
 
 TELLS = """
 import json, os, sys
@@ -34,7 +36,9 @@ def test_it_finds_the_packages_that_it_names_what_they_need_and_nothing_else(kit
     assert arguments == ["fetch", "into"]
     assert set(environment) - {"LC_CTYPE"} == {"ONLY"}
     assert six
-    wanted = ("dateutil", "six", "include", "muniment_airflow", "airflow", "boto3", "pip")
+    here = [name for name in OURS if (found := find_spec(name)) is not None and found.origin is not None]
+    assert here == list(OURS), "what is no package here could not be found anyway"
+    wanted = ("dateutil", "six", *OURS, "boto3", "pip")
     assert kit.importable(wanted) == ["dateutil", "six"]
 
 

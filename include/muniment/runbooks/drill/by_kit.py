@@ -23,7 +23,7 @@ from muniment.ports import Progress
 from muniment.runbooks.restore.publish_kit import KIT, PAGE, SCRIPT
 
 FINISH_TIMEOUT_S = 6 * 3600.0
-OURS = ("include", "muniment_airflow", "airflow")
+OURS = ("muniment", "muniment_airflow", "airflow")
 """What the script must not find."""
 _VERIFIED = "backup successfully verified"
 
