@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 # The beginning of ControlFileData in src/include/catalog/pg_control.h, the same since PostgreSQL 9.4: the system
 # identifier, two version numbers, the state.
 _HEADER = struct.Struct("=QIII")
-_SHUT_DOWN_IN_RECOVERY, _IN_CRASH_RECOVERY, _IN_ARCHIVE_RECOVERY, _IN_PRODUCTION = 2, 4, 5, 6
+_SHUT_DOWN, _SHUT_DOWN_IN_RECOVERY, _IN_CRASH_RECOVERY, _IN_ARCHIVE_RECOVERY, _IN_PRODUCTION = 1, 2, 4, 5, 6
 _LINE = re.compile(r"^(.+?):\s+(.*)$", re.MULTILINE)
-_CLEAN = "shut down"
 _SETTINGS = {
     "max_prepared_xacts setting": "max_prepared_transactions",
     "max_locks_per_xact setting": "max_locks_per_transaction",
@@ -51,6 +50,11 @@ class ControlHeader(NamedTuple):
     def is_in_production(self) -> bool:
         return self.state == _IN_PRODUCTION
 
+    @property
+    def is_shut_down(self) -> bool:
+        """Cleanly, and not while it replayed."""
+        return self.state == _SHUT_DOWN
+
 
 def read_header(data_dir: Path) -> ControlHeader | None:
     """``None`` where this is no data directory. Raises ``ControlFileDamaged``."""
@@ -72,8 +76,9 @@ def read_header(data_dir: Path) -> ControlHeader | None:
 class ControlFile:
     """Of a server that does not run."""
 
-    system_identifier: int
+    header: ControlHeader
     state: str
+    """In pg_controldata's words."""
     timeline: int
     segment: str
     """The one that is written next."""
@@ -88,9 +93,11 @@ class ControlFile:
     def read(cls, data_dir: Path, programs: "PostgresPrograms") -> Self:
         """Raises ``ProgramFailed`` with what pg_controldata says against it."""
         said = dict(_LINE.findall(programs.run("pg_controldata", data_dir).stdout))
+        header = read_header(data_dir)
+        assert header is not None, "pg_controldata has just read it"
         epoch, xid = said["Latest checkpoint's NextXID"].split(":")
         return cls(
-            system_identifier=int(said["Database system identifier"]),
+            header=header,
             state=said["Database cluster state"],
             timeline=int(said["Latest checkpoint's TimeLineID"]),
             segment=said["Latest checkpoint's REDO WAL file"],
@@ -101,5 +108,9 @@ class ControlFile:
         )
 
     @property
+    def system_identifier(self) -> int:
+        return self.header.system_identifier
+
+    @property
     def is_clean(self) -> bool:
-        return self.state == _CLEAN
+        return self.header.is_shut_down
