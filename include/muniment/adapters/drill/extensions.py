@@ -1,4 +1,4 @@
-"""The extensions of a database, and what those that hold a firm's own kind of rows answer."""
+"""The extensions of a restored cluster, and whether a search among its embeddings answers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
