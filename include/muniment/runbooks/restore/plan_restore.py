@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from muniment.adapters.drill.records import drills
+from muniment.adapters.host.file_systems import free_bytes
 from muniment.adapters.site.site import Side
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
