@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from muniment.adapters.documents.files import LinkSigner
+from muniment.adapters.documents.files import LinkSigner, write_file
 from muniment.adapters.documents.live import LiveBucket
 from muniment.adapters.documents.source_bucket import SourceBucket
 from muniment.adapters.host.local_cluster import LocalCluster
@@ -19,6 +19,7 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.logins import Login
 from muniment.adapters.site.site import Site, build_site
 from muniment.adapters.vault.vault import Vault
+from muniment.domain.documents.file_names import safe_paths
 from muniment.domain.documents.recovery import DocumentRestorePlan, Selection
 from muniment.errors import (
     AccessDenied,
@@ -356,6 +357,18 @@ def test_a_folder_that_was_begun_is_gone_on_with_and_another_is_refused(
     one = plan_document_restore(restoring.primary, selection=Selection(key="d/001"), at=night.taken_at)
     with pytest.raises(TargetNotEmpty):
         restore_into_folder(restoring.primary, one, into=into)
+
+
+def test_no_document_is_in_the_way_of_another_that_is_being_written(site: Site, desk: Desk, tmp_path: Path) -> None:
+    """Whatever the first is called while it is not whole, no document of that name is lost."""
+    for key in ("brief.pdf", "brief.pdf.part", ".brief.pdf.unfinished"):
+        desk.put(key, key.encode())
+    found = plan(site, EVERYTHING, sync(site).taken_at)
+    paths = safe_paths((each.version.bucket, each.version.key) for each in found.documents)
+    for each in sorted(found.documents, key=lambda each: each.version.key == "brief.pdf"):
+        write_file(site.primary, each.version, tmp_path / paths[each.version.bucket, each.version.key])
+    written = sorted(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert written == [b".brief.pdf.unfinished", b"brief.pdf", b"brief.pdf.part"]
 
 
 def test_damaged_bytes_get_no_name(site: Site, desk: Desk, tmp_path: Path) -> None:

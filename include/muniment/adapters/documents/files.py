@@ -11,6 +11,7 @@ from urllib.parse import quote
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from muniment.adapters.aws.errors import store_errors
+from muniment.adapters.host.durable_files import whole_file
 from muniment.adapters.site.logins import Login
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault.registers import DocumentVersion
@@ -37,22 +38,20 @@ def write_file(vault: Vault, version: DocumentVersion, path: Path) -> None:
     Raises ``ObjectMissing`` or ``ObjectDamaged``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.part")
     digest, size_bytes = hashlib.sha256(), 0
-    with store_errors("GetObject", vault.bucket, version.object):
-        body = vault.s3.get_object(Bucket=vault.bucket, Key=version.object)["Body"]
-        with unfinished.open("wb") as out:
+    with whole_file(path, durable=False) as out:
+        with store_errors("GetObject", vault.bucket, version.object):
+            body = vault.s3.get_object(Bucket=vault.bucket, Key=version.object)["Body"]
             for piece in body.iter_chunks(PIECE_BYTES):
                 digest.update(piece)
                 size_bytes += len(piece)
                 out.write(piece)
-    if size_bytes != version.size_bytes or version.sha256 not in {None, digest.hexdigest()}:
-        unfinished.unlink()
-        reason = f"its bytes are not those of version {version.version_id} of {version.bucket}/{version.key}"
-        raise ObjectDamaged(key=version.object, bucket=vault.bucket, firm=vault.firm, reason=reason)
-    stamp = version.modified_at.timestamp()
-    os.utime(unfinished, (stamp, stamp))
-    unfinished.replace(path)
+        if size_bytes != version.size_bytes or version.sha256 not in {None, digest.hexdigest()}:
+            reason = f"its bytes are not those of version {version.version_id} of {version.bucket}/{version.key}"
+            raise ObjectDamaged(key=version.object, bucket=vault.bucket, firm=vault.firm, reason=reason)
+        out.flush()
+        stamp = version.modified_at.timestamp()
+        os.utime(out.fileno(), (stamp, stamp))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ DOCUMENTS = "documents"
 RENAMED = "_renamed"
 MANIFEST = "manifest.json"
 
+# What a document is written under until it is whole (adapters/host/durable_files.py): none may bear such a name.
+_UNFINISHED = re.compile(r"\..*\.unfinished", re.IGNORECASE)
 _PART_BYTES = 200  # file systems take 255; what is written first has a suffix
 _PATH_BYTES = 900
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f\x7f]')
@@ -47,7 +49,9 @@ def _is_safe_part(part: str) -> bool:
         return False
     if not part.isprintable() or unicodedata.normalize("NFC", part) != part:
         return False
-    return len(part.encode()) <= _PART_BYTES and not _FORBIDDEN.search(part) and not _DEVICES.fullmatch(part)
+    if _DEVICES.fullmatch(part) or _UNFINISHED.fullmatch(part):
+        return False
+    return len(part.encode()) <= _PART_BYTES and not _FORBIDDEN.search(part)
 
 
 def _folded(bucket: str, key: str) -> str:
