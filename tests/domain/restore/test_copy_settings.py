@@ -7,10 +7,11 @@ from typing import get_args
 import psycopg
 import pytest
 
+from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.domain.restore.copy_settings import COPY_SETTINGS, GIVEN, Value, isolated, recovering, restored
 from muniment.domain.restore.isolation import isolated_settings, recovery_settings, role_settings
-from muniment.domain.restore.settings import settings_file
+from muniment.domain.restore.settings import HEADING, settings_file, without_restore
 from tests.fixtures.clusters import ClusterFactory
 
 # What archives, follows, calls, runs a program, loads code, lets somebody in, or names a file.
@@ -61,8 +62,12 @@ LEFT = {
 
 
 @pytest.fixture(scope="module")
-def known(module_cluster_factory: ClusterFactory, programs: PostgresPrograms) -> set[str]:
-    cluster = module_cluster_factory(programs)
+def cluster(module_cluster_factory: ClusterFactory, programs: PostgresPrograms) -> LocalCluster:
+    return module_cluster_factory(programs)
+
+
+@pytest.fixture(scope="module")
+def known(cluster: LocalCluster) -> set[str]:
     with psycopg.connect(cluster.conninfo()) as session:
         return {name for (name,) in session.execute("SELECT lower(name) FROM pg_settings")}
 
@@ -77,6 +82,20 @@ def test_a_setting_that_could_hurt_has_an_answer(known: set[str]) -> None:
 def test_a_server_knows_each_setting_that_it_is_told(known: set[str], programs: PostgresPrograms) -> None:
     """It does not start with one that it does not know; nor does the list hold what no PostgreSQL has."""
     assert {each.name for each in COPY_SETTINGS if each.since <= programs.major} <= known
+
+
+def test_what_alter_system_wrote_anew_is_known_again(cluster: LocalCluster) -> None:
+    """In a copy, before it goes live: PostgreSQL drops the heading, and archive_mode would be off in production."""
+    auto = cluster.data_dir / "postgresql.auto.conf"
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as session:
+        session.execute("ALTER SYSTEM SET archive_mode = 'always'")
+        own = auto.read_text()
+        with auto.open("a") as file:
+            file.write(settings_file({"recovery_target_lsn": "0/3"}, "cp '/a b/%f' %p"))
+        session.execute("ALTER SYSTEM SET work_mem = '64MB'")
+        assert HEADING not in auto.read_text()
+        assert without_restore(auto.read_text()) == own + "work_mem = '64MB'\n"
+        session.execute("ALTER SYSTEM RESET ALL")
 
 
 @pytest.mark.parametrize("major", [15, 16, 17, 18])
