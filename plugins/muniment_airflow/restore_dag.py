@@ -5,7 +5,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param, chain
 
 from muniment.domain import chain_steps as named
-from muniment.domain.firm.firm import Firm
+from muniment.domain.firm.firm import LONGEST_STAGING, SHORTEST_STAGING, Firm
 from muniment.domain.units import format_duration
 from muniment_airflow import restore_operators as steps
 from muniment_airflow.approval import ApproveRestore
@@ -16,6 +16,7 @@ from muniment_airflow.restore_record import KeepRecord, OnCallOfRecord, TellCont
 # Before drills, which share the pool.
 _FIRST = 100
 _AT_ONCE = 4
+_SHORTEST, _LONGEST = format_duration(SHORTEST_STAGING), format_duration(LONGEST_STAGING)
 
 
 def restore_dag(firm: Firm) -> DAG:
@@ -89,7 +90,7 @@ def _form(firm: Firm) -> dict[str, Param]:
             format_duration(firm.policy.staging.ttl),
             type="string",
             title="Staging stands for",
-            description="10 minutes to 30 days, such as 24 hours; then it is destroyed.",
+            description=f"{_SHORTEST} to {_LONGEST}, such as 24 hours; then it is destroyed.",
         ),
         "documents": Param(True, type="boolean", title="Documents", description="Those of the same instant, as well."),
         "waive_safety_backup": Param(

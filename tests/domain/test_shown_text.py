@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.domain.evidence import Check
-from muniment.domain.shown_text import shown, storable
+from muniment.domain.shown_text import first_lines, shown, storable
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -38,3 +38,13 @@ def test_evidence_can_be_stored_and_shown_whatever_was_said(text: str) -> None:
     assert check.found == storable(text)
     assert shown(shown(text)) == shown(text)
     assert shown(text).encode() is not None
+
+
+@pytest.mark.parametrize(
+    ("count", "last"), [(0, []), (1, ["line 0"]), (3, ["line 2"]), (4, ["  and 1 more"]), (9, ["  and 6 more"])]
+)
+def test_the_first_lines_say_how_many_there_are_beside(count: int, last: list[str]) -> None:
+    lines = [f"line {number}" for number in range(count)]
+    told = first_lines(lines, 3)
+    assert told[-1:] == last
+    assert told[:3] == lines[:3]

@@ -6,6 +6,7 @@ them may end a page, or make it say something else than the evidence.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _KEPT = "\n\t"
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
@@ -30,6 +31,12 @@ def shown(text: str) -> str:
 def storable(text: str) -> str:
     """What UTF-8, and so JSON, can hold: half of a surrogate pair, as a file's undecodable name has it, is spelled."""
     return "".join(code_points(each) if unicodedata.category(each) == "Cs" else each for each in text)
+
+
+def first_lines(lines: Sequence[str], at_most: int) -> list[str]:
+    """``lines``, or the first of them and how many there are beside."""
+    beside = len(lines) - at_most
+    return [*lines[:at_most], f"  and {beside} more"] if beside > 0 else list(lines)
 
 
 def _is_shown(before: str, character: str, after: str) -> bool:

@@ -171,8 +171,11 @@ class MattersPolicy(Setting):
     """Tables whose rows belong to no matter, even where they name one."""
 
 
+SHORTEST_STAGING, LONGEST_STAGING = timedelta(minutes=10), timedelta(days=30)
+
+
 class StagingPolicy(Setting):
-    ttl: Annotated[Duration, Field(ge=timedelta(minutes=10), le=timedelta(days=30))] = timedelta(hours=24)
+    ttl: Annotated[Duration, Field(ge=SHORTEST_STAGING, le=LONGEST_STAGING)] = timedelta(hours=24)
     """How long a restored cluster stands beside the live one before it is destroyed."""
 
 

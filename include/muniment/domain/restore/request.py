@@ -7,11 +7,11 @@ from typing import Any, Literal, cast
 
 from muniment.domain.approval import Request, Waiver
 from muniment.domain.evidence import DrillSide
-from muniment.domain.firm.firm import Firm
+from muniment.domain.firm.firm import LONGEST_STAGING, SHORTEST_STAGING, Firm
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.units import format_duration, parse_duration
 
-SHORTEST, LONGEST = timedelta(minutes=10), timedelta(days=30)
+_SHORTEST, _LONGEST = format_duration(SHORTEST_STAGING), format_duration(LONGEST_STAGING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ def _faults(form: Mapping[str, Any], firm: Firm, asked_by: str | None) -> Iterat
     except ValueError as error:
         yield "to", str(error)
     try:
-        if not SHORTEST <= parse_duration(form["ttl"]) <= LONGEST:
-            yield "ttl", f"{form['ttl']!r} is not between 10 minutes and 30 days"
+        if not SHORTEST_STAGING <= parse_duration(form["ttl"]) <= LONGEST_STAGING:
+            yield "ttl", f"{form['ttl']!r} is not between {_SHORTEST} and {_LONGEST}"
     except ValueError as error:
         yield "ttl", str(error)
     yield from _about_live(form, firm, asked_by)
@@ -61,7 +61,7 @@ def _lasting(text: str) -> timedelta:
     try:
         return cast("timedelta", parse_duration(text))
     except ValueError:
-        return LONGEST
+        return LONGEST_STAGING
 
 
 def _about_live(form: Mapping[str, Any], firm: Firm, asked_by: str | None) -> Iterator[tuple[str, str]]:

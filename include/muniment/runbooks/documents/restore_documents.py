@@ -6,7 +6,7 @@ seen or not at all; into a folder; or as links that expire. One vault is enough 
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -31,6 +31,7 @@ from muniment.domain.documents.recovery import (
 )
 from muniment.domain.documents.sync import DocumentName, SourceVersion
 from muniment.domain.leases.lease import Needs
+from muniment.domain.shown_text import first_lines
 from muniment.errors import (
     InvalidConfiguration,
     LiveDocumentsChanged,
@@ -176,13 +177,10 @@ def _require_known(unknown: set[str]) -> None:
         raise InvalidConfiguration(count=len(unknown), faults=faults)
 
 
-def _named(refused: list[PlannedDocument]) -> Iterator[str]:
+def _named(refused: list[PlannedDocument]) -> list[str]:
     """One a line; spelled as Python does, for a key may hold a line's end."""
     names = sorted(f"{planned.version.bucket}/{planned.version.key}" for planned in refused)
-    for name in names[:NAMED_AT_MOST]:
-        yield "  " + name.encode("unicode_escape").decode()
-    if len(names) > NAMED_AT_MOST:
-        yield f"  and {len(names) - NAMED_AT_MOST} more"
+    return first_lines(["  " + name.encode("unicode_escape").decode() for name in names], NAMED_AT_MOST)
 
 
 def restore_into_folder(

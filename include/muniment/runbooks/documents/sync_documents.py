@@ -29,6 +29,7 @@ from muniment.domain.documents.sync import (
     suspicious,
 )
 from muniment.domain.retention.rules import chain_locked_until
+from muniment.domain.shown_text import first_lines
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion
 from muniment.errors import DocumentsArchived, ObjectArchived, SourceShrank
@@ -139,12 +140,10 @@ def _each[T](
                 yield entry
 
 
-def _named(versions: list[SourceVersion]) -> Iterator[str]:
+def _named(versions: list[SourceVersion]) -> list[str]:
     """One a line; spelled as Python does, for a key may hold a line's end."""
-    for version in versions[:NAMED_AT_MOST]:
-        yield f"  {version.bucket}/{version.key} (version {version.version_id})".encode("unicode_escape").decode()
-    if len(versions) > NAMED_AT_MOST:
-        yield f"  and {len(versions) - NAMED_AT_MOST} more"
+    names = (f"  {version.bucket}/{version.key} (version {version.version_id})" for version in versions)
+    return first_lines([name.encode("unicode_escape").decode() for name in names], NAMED_AT_MOST)
 
 
 def _refuse_shrunken(site: Site, state: SourceState, previous: DocumentSnapshot | None) -> None:

@@ -16,6 +16,7 @@ from muniment.domain.rows.foreign_keys import Catalogue, RowId, Rows, digest
 from muniment.domain.rows.matter_plan import BeforeImages, MatterPlan, key_text, parse_key
 from muniment.domain.rows.matter_tables import MatterTables
 from muniment.domain.rows.writes import RowWrites
+from muniment.domain.shown_text import first_lines
 from muniment.errors import LiveRowsChanged, NotApproved
 from muniment.runbooks.rows.plan_matter import live_digests
 from muniment.runbooks.rows.staged_copy import prove_copy, prove_live
@@ -110,8 +111,7 @@ def _require_same(
                 what = "came" if key not in was else "went" if key not in now else "was changed"
                 lines.append(f"  {name} {key.encode('unicode_escape').decode()} {what}")
     if lines:
-        more = [f"  and {len(lines) - NAMED_AT_MOST} more"] if len(lines) > NAMED_AT_MOST else []
-        rows = "\n".join(lines[:NAMED_AT_MOST] + more)
+        rows = "\n".join(first_lines(lines, NAMED_AT_MOST))
         raise LiveRowsChanged(count=len(lines), matter=matter, where=where, rows=rows)
 
 
