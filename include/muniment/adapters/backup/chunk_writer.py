@@ -20,7 +20,6 @@ from threading import Condition, local
 
 import zstandard
 
-from muniment.adapters.host.allocator import give_back_large_blocks
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.backup.tar_index import TarIndex
 from muniment.domain.vault import keys
@@ -123,7 +122,6 @@ class ChunkWriter:
         locked_until: datetime,
         step: Step,
     ) -> None:
-        give_back_large_blocks()
         self._vault = vault
         self._backup_id = backup_id
         self._slice_bytes = slice_bytes

@@ -4,11 +4,8 @@ The minute comes from the firm's id, so that a thousand firms spread over their 
 """
 
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from itertools import count
-from zoneinfo import ZoneInfo
+from datetime import time, timedelta
 
 from muniment.domain.firm.firm import Firm, NightlyWindow
 
@@ -28,22 +25,6 @@ class NightlySchedule:
     @property
     def cron(self) -> str:
         return f"{self.at.minute} {self.at.hour} * * *"
-
-    def runs_after(self, instant: datetime) -> Iterator[datetime]:
-        """In UTC, without end. A time that the spring change skips comes an hour later by the new clock; one that the
-        autumn change repeats is taken once, the second time round: every local day has exactly one run."""
-        zone = ZoneInfo(self.time_zone)
-        first = instant.astimezone(zone).date() - timedelta(days=1)
-        for day in count():
-            run = _in_utc(datetime.combine(first + timedelta(days=day), self.at), zone)
-            if run > instant:
-                yield run
-
-
-def _in_utc(wall: datetime, zone: ZoneInfo) -> datetime:
-    # PEP 495: in a gap fold=0 reads the clock from before the change, in a fold fold=1 means the second time round.
-    earlier, later = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    return max(earlier, later)
 
 
 def nightly_schedule(firm: Firm) -> NightlySchedule:

@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import takewhile
 
 from muniment.adapters.backup.chunk_writer import ChunkWriter, writing
+from muniment.adapters.host.allocator import give_back_large_blocks
 from muniment.adapters.postgres.base_backup import (
     BackupEnd,
     BackupStart,
@@ -66,6 +67,7 @@ def back_up_cluster(
     """
     progress = progress or Silent()
     prove_primary(site)
+    give_back_large_blocks()
     with site.postgres.exclusively():
         done = _registered_for(site.primary, point_id, clock())
         if done is not None and (instead_of is None or done.id != instead_of.id):
