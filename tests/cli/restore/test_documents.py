@@ -108,6 +108,13 @@ def test_an_instant_that_nothing_covers_ends_with_4(run: Run, site: Site, night:
         (("--key", "a", "--at", "latest", "--link", "soon"), "is not a time such as 15m"),
         (("--key", "a", "--at", "latest", "--in-place", "--into", "x"), "at a time"),
         (("--key", "a", "--at", "latest", "--in-place", "--without-live"), "has to look at the live buckets"),
+        (
+            ("--in-place", "--link", "1h", "--without-live"),
+            "Error: one of --in-place, --into and --link at a time\n"
+            "which documents? Say --key, --prefix or --deleted-since\n"
+            "as they were when? Say --at, a time with its zone, a point's id, or latest\n"
+            "--in-place has to look at the live buckets\n",
+        ),
         (("--deleted-since", "latest", "--at", "20261120T000000001Z"), "--at can only say the same"),
     ],
 )

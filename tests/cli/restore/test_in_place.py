@@ -122,7 +122,10 @@ def test_values_are_shown_to_whoever_asks_and_are_in_no_plan(office: Office, tmp
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--apply", "p", "--plan", "q"), "one at a time: --plan, --apply"),
+        (
+            ("--apply", "p", "--plan", "q"),
+            "Error: one at a time: --plan, --apply\nwho approves it? Say --approved-by NAME\n",
+        ),
         (("--apply", "p"), "who approves it? Say --approved-by NAME"),
         (("--apply", "none.json", "--approved-by", LEAD), "none.json is no such plan"),
     ],
@@ -131,6 +134,16 @@ def test_wrong_usage_is_told_before_anything_is_done(office: Office, arguments: 
     ended = office("matter", "M-1", *arguments)
     assert ended.code == 2
     assert said in ended.err
+
+
+def test_everything_that_is_wrong_about_a_swap_is_told_at_once(office: Office) -> None:
+    ended = office("database", DATABASE, "--plan", "p", "--apply", "q")
+    assert ended.code == 2
+    assert ended.err.endswith(
+        "Error: one at a time: --plan, --apply\n"
+        "who approves it? Say --approved-by NAME\n"
+        "--plan and --restored go together: which restored database takes its place?\n"
+    )
 
 
 def test_a_staged_cluster_is_named_by_its_id_or_a_connection_string_without_a_password(office: Office) -> None:

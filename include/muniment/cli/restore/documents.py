@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muniment.cli.output import say_json, say_table, size, when
+from muniment.cli.restore.in_place import require_sense
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
 from muniment.ports import utc_now
 
@@ -79,7 +80,7 @@ def documents(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **
     The region is lost:       muniment documents hudson --prefix '' --at latest --into DIR --from replica --without-live
     For one reader:           muniment documents hudson --key will.pdf --at latest --link 1h
     """
-    _require_sense(asked)
+    require_sense(_misuses(asked))
     vault = session.vault(firm_id, side)
     plan = _plan(session, vault, asked)
     answer: dict[str, Any] = {"firm": firm_id, "plan": json.loads(plan.to_json()), "counts": plan.counts()}
@@ -91,11 +92,6 @@ def documents(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **
         say_json(answer)
     else:
         _tell(answer)
-
-
-def _require_sense(asked: dict[str, Any]) -> None:
-    for message in _misuses(asked):
-        raise click.UsageError(message)
 
 
 def _misuses(asked: dict[str, Any]) -> Iterator[str]:

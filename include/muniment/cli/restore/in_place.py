@@ -3,7 +3,7 @@
 import getpass
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -154,16 +154,23 @@ def asked_by(by: str | None) -> str:
     return by or getpass.getuser()
 
 
-def require_one_way(asked: Mapping[str, Any], *ways: str) -> None:
-    """Of a command's ways to do something at most one; what carries out needs an approver."""
+def require_one_way(asked: Mapping[str, Any], *ways: str, misuses: Iterable[str] = ()) -> None:
+    """Of a command's ways to do something at most one; what carries out needs an approver. ``misuses``: its own."""
+    require_sense([*_misuses(asked, ways), *misuses])
+
+
+def _misuses(asked: Mapping[str, Any], ways: Sequence[str]) -> Iterator[str]:
     chosen = [way for way in ways if asked.get(way)]
     if len(chosen) > 1:
-        names = ", ".join("--" + way.removesuffix("_path").replace("_", "-") for way in chosen)
-        message = f"one at a time: {names}"
-        raise click.UsageError(message)
+        yield f"one at a time: {', '.join('--' + way.removesuffix('_path') for way in chosen)}"
     if any(asked.get(way) for way in ("apply_path", "undo_path")) and not asked["approved_by"]:
-        message = "who approves it? Say --approved-by NAME"
-        raise click.UsageError(message)
+        yield "who approves it? Say --approved-by NAME"
+
+
+def require_sense(misuses: Iterable[str]) -> None:
+    """Raises ``click.UsageError`` with all of them, one a line."""
+    if found := list(misuses):
+        raise click.UsageError("\n".join(found))
 
 
 def approval_of(plan_sha256: str, approved_by: str) -> "Approval":

@@ -24,6 +24,8 @@ from muniment.ports import utc_now
 if TYPE_CHECKING:
     from muniment.domain.rows.table_plan import DatabasePlan, TablesPlan
 
+_LACKING = "--plan and --restored go together: which restored database takes its place?"
+
 
 @in_place_command(
     "Tables or schemas as they were, beside the live ones or in their place.",
@@ -116,10 +118,8 @@ def database(session: Session, /, firm_id: str, database_name: str, side: Any, *
     In place:   … --restored practice_restored_20261121t093000000z --plan plan.json
                 … --apply plan.json --approved-by lead
     """
-    require_one_way(asked, "plan_path", "apply_path")
-    if bool(asked["plan_path"]) != bool(asked["restored"]):
-        message = "--plan and --restored go together: which restored database takes its place?"
-        raise click.UsageError(message)
+    lacking = bool(asked["plan_path"]) != bool(asked["restored"])
+    require_one_way(asked, "plan_path", "apply_path", misuses=[_LACKING] if lacking else [])
     servers = open_servers(session, firm_id, side, asked["staged"])
     ways: Ways = {
         "apply_path": lambda: _swap(servers, asked),
