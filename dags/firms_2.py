@@ -1,5 +1,8 @@
-"""The Airflow DAGs of the firms in shard 2: ``<firm>__backup`` and ``<firm>__wal``, one of each a firm."""
+"""The Airflow DAGs of some firms, as many as there are files of this kind: which ones, its name says.
 
-from muniment_airflow.firm_dags import firm_dags
+Airflow parses files beside each other, so there are several; they differ in their names alone.
+"""
 
-globals().update({dag.dag_id: dag for dag in firm_dags(shard=2)})
+from muniment_airflow.firm_dags import dags_of_file
+
+globals().update({dag.dag_id: dag for dag in dags_of_file(__file__)})

@@ -1,6 +1,5 @@
 """The generated DAGs: nothing touched while they are parsed, one shape a firm, and a broken firm stops nobody else."""
 
-import inspect
 import json
 import os
 import subprocess
@@ -17,10 +16,12 @@ from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 
-from muniment.domain.firm.schedule import nightly_schedule
-from muniment_airflow import firm_dags, operators
+from muniment.domain.chain_steps import NIGHT
+from muniment.domain.firm.schedule import nightly_schedule, shard_of
+from muniment_airflow import firm_dags
 from tests.fixtures.clusters import ROOT
 from tests.registry.conftest import Files, firm_values
+from tests.support.dags import taken_from
 from tests.support.firms import paper_firm
 from tests.support.schedules import runs_after
 
@@ -38,7 +39,6 @@ STEPS = [
     "expire",
 ]
 OF_EVERY_FIRM = firm_dags.BUILDERS.keys() - {"drill_sign_off"}
-DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
 
 
 @pytest.fixture
@@ -68,8 +68,15 @@ def test_each_firm_has_its_dags(files: Files) -> None:
 
 def test_the_steps_are_a_line_in_the_runbooks_order() -> None:
     dag = backup_dag()
-    assert [task.task_id for task in dag.topological_sort()] == STEPS
+    assert [task.task_id for task in dag.topological_sort()] == STEPS == list(NIGHT)
     assert [sorted(task.downstream_task_ids) for task in dag.topological_sort()] == [*([s] for s in STEPS[1:]), []]
+
+
+def test_what_a_step_takes_from_another_is_there_by_then() -> None:
+    dag = backup_dag()
+    assert ("register_recovery_point", "copy_to_replica") in taken_from(dag)
+    for task, source in taken_from(dag):
+        assert source in dag.get_task(task).get_flat_relative_ids(upstream=True), (task, source)
 
 
 def test_a_run_is_alone_never_caught_up_and_ends_before_the_next() -> None:
@@ -171,6 +178,7 @@ SERIALIZE = """
 import json
 from airflow.serialization.serialized_objects import DagSerialization
 from muniment_airflow.firm_dags import backup_dag
+from tests.support.dags import taken_from
 from tests.support.firms import paper_firm
 from tests.support.schedules import runs_after
 print("DAG", json.dumps(DagSerialization.to_dict(backup_dag(paper_firm())), sort_keys=True))
@@ -248,22 +256,15 @@ def test_a_new_firm_needs_no_new_file(files: Files) -> None:
     assert "dogwood__backup" in parsed().dags
 
 
-@pytest.mark.parametrize("file", DAG_FILES, ids=lambda file: file.name)
-def test_a_dag_file_is_wiring(file: Path) -> None:
-    assert len(file.read_text().splitlines()) <= 80
-
-
 def test_there_is_one_file_a_shard() -> None:
-    shards = [file.name for file in DAG_FILES if file.name.startswith("firms_")]
-    assert shards == [f"firms_{shard}.py" for shard in range(firm_dags.SHARDS)]
+    files = sorted((ROOT / "dags").glob("firms_*.py"))
+    assert [file.name for file in files] == [f"firms_{shard}.py" for shard in range(firm_dags.SHARDS)]
+    assert len({file.read_text() for file in files}) == 1
 
 
-def test_operators_are_thin() -> None:
-    kinds = [kind for kind in vars(operators).values() if inspect.isclass(kind)]
-    ours = [kind for kind in kinds if kind.__module__ == operators.__name__]
-    assert len(ours) >= 10
-    for kind in ours:
-        assert len(inspect.getsource(kind).splitlines()) <= 60, kind
+def test_a_firm_is_in_the_file_of_its_shard_alone(files: Files) -> None:
+    found = {Path(dag.fileloc).name for dag in parsed().dags.values() if dag.dag_id.startswith("acme__")}
+    assert found == {f"firms_{shard_of('acme', firm_dags.SHARDS)}.py"}
 
 
 def test_making_the_operators_of_a_firm_takes_milliseconds() -> None:
