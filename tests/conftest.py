@@ -1,9 +1,11 @@
-"""Lists the fixtures, each of which lives in the file that its name says; and the order that the files run in."""
+"""Lists the fixtures, each of which lives in the file that its name says; in which order the files run, and where."""
 
 import signal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 # How long an example takes is the machine's affair, and it may have other things to do.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,7 +27,7 @@ pytest_plugins = [
 # Several workers take a file each, the next one that nobody has: what takes minutes first, or all wait for it at last.
 _LONGEST_FIRST = (
     "demo/test_commands",
-    "dags/test_restore_dag",
+    "dags/running/",
     "runbooks/drill/test_run_drill.",
     "runbooks/restore/test_long_chain",
     "faults/test_killed_",
@@ -35,6 +37,22 @@ _LONGEST_FIRST = (
     "runbooks/",
     "restore_kit/",
 )
+
+
+# Its files share one Airflow, so one worker takes them all.
+_ONE_AIRFLOW = "tests/dags/running/"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    if config.getvalue("dist") != "loadfile":
+        return None
+    return FilesAndOneFolder(config, log)
+
+
+class FilesAndOneFolder(LoadFileScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return _ONE_AIRFLOW if nodeid.startswith(_ONE_AIRFLOW) else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(trylast=True)

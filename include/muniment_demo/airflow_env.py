@@ -1,12 +1,11 @@
 """How a local Airflow is told where everything is: environment variables only, so nothing is written into the tree."""
 
-import json
 from pathlib import Path
-
-from muniment.domain.secret import Secret
 
 USERS = {"admin": "admin", "lead": "op", "engineer": "user", "viewer": "viewer"}
 """SimpleAuthManager's users and their roles."""
+
+PASSWORDS = "passwords.json"
 
 # `airflow standalone` would start the same four, and serve the logs folder on every address of the machine besides:
 # with LocalExecutor the API server reads the log files itself.
@@ -32,7 +31,7 @@ def airflow_env(
 
     ``keeps_schedules=False``: nothing runs but what is triggered.
 
-    ``airflow db migrate`` runs first and alone: it writes airflow.cfg with the keys that the others share.
+    ``airflow_home.write_home`` comes first: a part that finds no airflow.cfg writes one with keys of its own.
     """
     url = f"http://127.0.0.1:{port}"
     return {
@@ -48,7 +47,7 @@ def airflow_env(
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in USERS.items()),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / PASSWORDS),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 
@@ -69,17 +68,12 @@ def _pace(parallelism: int) -> dict[str, str]:
     return {
         "AIRFLOW__CORE__PARALLELISM": str(parallelism),
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-        # On a busy machine the API server takes longer than the 5 seconds after which a task loses its try.
+        # On a busy machine the API server takes longer than the 5 seconds after which a task loses its try, and a file
+        # is not read in the 30 or 50 after which it has no DAGs.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
+        "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "600",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "2",
     }
-
-
-def write_passwords(home: Path, passwords: dict[str, Secret]) -> None:
-    """Fixed passwords instead of generated ones; readable by their owner only."""
-    home.mkdir(parents=True, exist_ok=True)
-    file = home / "passwords.json"
-    file.touch(mode=0o600)
-    file.write_text(json.dumps({user: password.reveal() for user, password in passwords.items()}))

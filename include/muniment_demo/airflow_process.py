@@ -1,4 +1,4 @@
-"""A whole Airflow on this machine: its metadata in a PostgreSQL of its own, its parts as processes of ours."""
+"""A whole Airflow on this machine: its parts as processes of ours."""
 
 import os
 import subprocess
@@ -6,24 +6,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
-from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.errors import ProgramFailed
 from muniment_demo.airflow_env import COMPONENTS
 from muniment_demo.sessions import end_sessions
 
 _MIGRATE_TIMEOUT_S = 600
 _LOG_TAIL_CHARS = 3000
-
-
-def create_metadata(cluster: LocalCluster) -> str:
-    """An empty database `airflow` on a running cluster; returns SQLAlchemy's URL, password included."""
-    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier("airflow")))
-    password = cluster.passfile.read_text().strip().rpartition(":")[2]
-    return f"postgresql+psycopg2://postgres:{password}@127.0.0.1:{cluster.port}/airflow"
 
 
 class LocalAirflow:
@@ -39,8 +27,7 @@ class LocalAirflow:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def migrate(self) -> None:
-        """Makes the tables, and airflow.cfg with the keys that the parts share; before `start`, and alone."""
-        self.home.mkdir(parents=True, exist_ok=True)
+        """Makes the tables; before `start`."""
         migration = self._spawn("db", "migrate")
         try:
             status = migration.wait(_MIGRATE_TIMEOUT_S)
@@ -50,9 +37,10 @@ class LocalAirflow:
         if status != 0:
             raise ProgramFailed(program="airflow db migrate", status=f"status {status}", stderr=self.tail("db"))
 
-    def start(self) -> None:
+    def start(self, *, without: str | None = None) -> None:
         for component in COMPONENTS:
-            self.processes[component[0]] = self._spawn(*component)
+            if component[0] != without:
+                self.processes[component[0]] = self._spawn(*component)
 
     def require_running(self) -> None:
         """Raises `ProgramFailed` with the end of its log when a part has ended by itself."""

@@ -23,7 +23,7 @@ from muniment_demo.writer import start_writer, stop_writer
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _READY_TIMEOUT_S = 600
 _NIGHT_TIMEOUT_S = 3600
-_POLL_S = 0.7
+_POLL_S = 1.0
 # Left alone for a day, `make up` should not fill the disk.
 _SLOW_S = 5
 _LOG_TAIL_LINES = 40
@@ -113,7 +113,7 @@ def _wait(stack: Stack, ready: Callable[[], bool], otherwise: str) -> None:
         stack.airflow.require_running()
         if time.monotonic() > deadline:
             raise DemonstrationFailed(what=f"{otherwise} after {_READY_TIMEOUT_S} s", place=stack.world.root)
-        time.sleep(0.3)
+        time.sleep(1)
 
 
 def _write_env(world: World) -> None:

@@ -18,8 +18,10 @@ from muniment.domain.firm.firm import Firm
 from muniment.domain.secret import Secret
 from muniment.registry import load_registry
 from muniment_demo import documents, firms
-from muniment_demo.airflow_env import USERS, airflow_env, write_passwords
-from muniment_demo.airflow_process import LocalAirflow, create_metadata
+from muniment_demo.airflow_env import USERS, airflow_env
+from muniment_demo.airflow_home import write_home
+from muniment_demo.airflow_metadata import create_metadata, make_tables
+from muniment_demo.airflow_process import LocalAirflow
 from muniment_demo.cloud import Cloud
 from muniment_demo.practice import DATABASE, Practice, create_database, fill
 from muniment_demo.server import ROLE, archive_through, create_role, firm_settings
@@ -84,14 +86,14 @@ class Stack:
                 keeps_schedules=self.keeps_schedules,
             )
             self.passwords = {user: Secret(secrets.token_urlsafe(9)) for user in USERS}
-            write_passwords(self.world.airflow, self.passwords)
+            write_home(self.world.airflow, self.passwords)
             own = {
                 "HOME": str(self.world.airflow),
                 "MUNIMENT_SETTINGS": str(self.world.settings),
                 "MUNIMENT_SCRATCH": str(self.world.scratch),
             }
             self.airflow = LocalAirflow(self.world.airflow, {**environment, **own}, self.world.remember_session)
-            self.airflow.migrate()
+            make_tables(self.airflow, metadata)
 
     def _make_cloud(self, files: list[firms.FirmFile]) -> None:
         with self.phase("S3, KMS, Secrets Manager and IAM in two regions"):

@@ -4,18 +4,16 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
 from email import message_from_string
 from pathlib import Path
 
 import pytest
 import yaml
 
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment_demo.settings import load_settings
 from tests.fixtures.on_call import SMTP
-from tests.registry.conftest import Files, firm_values
-from tests.support.real_airflow import RealAirflow, real_airflow
+from tests.registry.conftest import firm_values
+from tests.support.real_airflow import RealAirflow
 
 # A step that never ends, built as the firm's own steps are. (Airflow looks for the words dag and airflow.)
 DAG_FILE = """
@@ -41,24 +39,8 @@ with DAG("acme__backup", schedule=None, **common) as dag:
 """
 
 
-@pytest.fixture(scope="module")
-def running(run_dir: Path, programs17: PostgresPrograms) -> Iterator[RealAirflow]:
-    folder = run_dir / "real-airflow"
-    dags, registry = folder / "dags", folder / "registry"
-    _write_registry(registry)
-    dags.mkdir()
-    (dags / "acme.py").write_text(DAG_FILE.format(pid_file=str(_pid_file(folder))))
-    with real_airflow(folder, programs=programs17, dags=dags, registry=registry) as running:
-        yield running
-
-
-def _pid_file(folder: Path) -> Path:
-    return folder / "pid"
-
-
-def _write_registry(root: Path) -> None:
-    mail = {"notifier": SMTP, "arguments": {"to": ["oncall@example.com"]}}
-    Files(root).write("firms/acme.yaml", {**firm_values(), "on_call": [mail]})
+def pid_file(running: RealAirflow) -> Path:
+    return running.folder / "pid"
 
 
 @pytest.fixture
@@ -102,12 +84,15 @@ def test_settings_stand_in_the_lists_and_loading_them_again_overwrites(running: 
 @pytest.mark.timeout(1800)
 def test_when_a_worker_is_killed_the_run_tells_on_call(running: RealAirflow, settings: Path, mails: list[str]) -> None:
     load_settings(settings, running.api.patch)
-    pid_file = _pid_file(running.folder)
+    mail = {"notifier": SMTP, "arguments": {"to": ["oncall@example.com"]}}
+    (running.registry / "firms" / "acme.yaml").write_text(yaml.safe_dump({**firm_values(), "on_call": [mail]}))
+    told = pid_file(running)
+    running.add_dags("acme.py", DAG_FILE.format(pid_file=str(told)))
     running.await_dag("acme__backup")
     run_id = running.api.trigger("acme__backup")
-    running.eventually("the task's start", lambda: pid_file.exists() and pid_file.read_text())
+    running.eventually("the task's start", lambda: told.exists() and told.read_text())
 
-    os.kill(int(pid_file.read_text()), signal.SIGKILL)
+    os.kill(int(told.read_text()), signal.SIGKILL)
 
     running.eventually("the run's failure", lambda: running.api.run_state("acme__backup", run_id) == "failed")
     running.eventually("the mail", lambda: mails)

@@ -29,7 +29,7 @@ from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.on_call import SMTP, _MailSession
 from tests.fixtures.sites import SiteFactory, site_env, with_firm
 from tests.support.cut_overs import AFTER, BEFORE, own_port, with_live, write
-from tests.support.real_airflow import RealAirflow, real_airflow
+from tests.support.real_airflow import RealAirflow
 from tests.support.wal import archive_with, muniment_script
 
 pytestmark = pytest.mark.timeout(1800)
@@ -150,23 +150,15 @@ def site(live: LocalCluster, site_factory: SiteFactory, run_dir: Path) -> Site:
 
 
 @pytest.fixture(scope="module")
-def world(site: Site, live: LocalCluster, run_dir: Path, programs17: PostgresPrograms) -> Iterator[World]:
-    folder, scratch = run_dir / "restore-airflow", run_dir / "restore-staging"
-    dags, registry = folder / "dags", folder / "registry"
-    for made in (dags, registry / "firms", registry / "policies", scratch):
-        made.mkdir(parents=True)
-    scratch.chmod(0o755)
-    (dags / "restore.py").write_text(DAG_FILE.format(firm=site.firm.id))
-    rules = {"approvers": ["lead", "engineer"], "answer_within": "1 minute"}
-    register(registry, site.firm, restore=rules, policy={"control_totals": {"tables": ["public.matters"]}})
+def world(site: Site, live: LocalCluster, running: RealAirflow) -> Iterator[World]:
+    rules = {"approvers": ["lead", "engineer"], "answer_within": "2 minutes"}
+    register(running.registry, site.firm, restore=rules, policy={"control_totals": {"tables": ["public.matters"]}})
     with mail_server() as (mails, smtp):
-        env = {**site_env(site), "AIRFLOW_CONN_SMTP_DEFAULT": smtp, "MUNIMENT_SCRATCH": str(scratch)}
-        with real_airflow(folder, programs=programs17, dags=dags, registry=registry, environment=env) as running:
-            for pool in ("muniment_light", "muniment_restore"):
-                running.api._post("/api/v2/pools", {"name": pool, "slots": 8})
-            running.await_dag(f"{site.firm.id}__restore")
-            yield World(running, site, live, mails, _file_after(live))
-    for staging in staging_folders(scratch):
+        running.connect({**site_env(site), "AIRFLOW_CONN_SMTP_DEFAULT": smtp})
+        running.add_dags("restore.py", DAG_FILE.format(firm=site.firm.id))
+        running.await_dag(f"{site.firm.id}__restore")
+        yield World(running, site, live, mails, _file_after(live))
+    for staging in staging_folders(running.scratch):
         staging.remove()
 
 

@@ -1,21 +1,18 @@
 """`<firm>__drill_sign_off` on a real Airflow: only a reviewer's answer counts, and it ends up in both vaults."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from muniment.adapters.drill.records import prove_sign_off, sign_offs
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment_demo.cloud import Cloud
 from tests.fixtures.airflow import register
 from tests.fixtures.sites import site_env, with_firm
 from tests.support.drills import drilled
-from tests.support.real_airflow import RealAirflow, real_airflow
+from tests.support.real_airflow import RealAirflow
 from tests.support.signing import with_signing_key
 
 pytestmark = pytest.mark.timeout(1800)
@@ -35,33 +32,28 @@ def firm(site17: Site, cloud: Cloud) -> Site:
 
 
 @pytest.fixture
-def running(firm: Site, run_dir: Path, programs17: PostgresPrograms) -> Iterator[RealAirflow]:
-    folder = run_dir / "sign-off-airflow"
-    dags, registry = folder / "dags", folder / "registry"
-    for made in (dags, registry / "firms", registry / "policies"):
-        made.mkdir(parents=True)
-    (dags / "sign_off.py").write_text(DAG_FILE.format(firm=firm.firm.id))
-    register(registry, firm.firm)
-    with real_airflow(folder, programs=programs17, dags=dags, registry=registry, environment=site_env(firm)) as running:
-        running.api._post("/api/v2/pools", {"name": "muniment_light", "slots": 8})
-        running.await_dag(f"{firm.firm.id}__drill_sign_off")
-        yield running
+def asking(firm: Site, running: RealAirflow) -> RealAirflow:
+    register(running.registry, firm.firm)
+    running.connect(site_env(firm))
+    running.add_dags("sign_off.py", DAG_FILE.format(firm=firm.firm.id))
+    running.await_dag(f"{firm.firm.id}__drill_sign_off")
+    return running
 
 
-def test_the_reviewers_word_goes_on_the_record_and_nobody_elses(firm: Site, running: RealAirflow) -> None:
+def test_the_reviewers_word_goes_on_the_record_and_nobody_elses(firm: Site, asking: RealAirflow) -> None:
     waiting = drilled(firm, finished_at=datetime(2026, 6, 20, tzinfo=UTC))
     dag = f"/api/v2/dags/{firm.firm.id}__drill_sign_off/dagRuns"
 
     def begin() -> str:
-        return str(running.signed_in("engineer")._post(dag, {"logical_date": None, "conf": {}})["dag_run_id"])
+        return str(asking.signed_in("engineer")._post(dag, {"logical_date": None, "conf": {}})["dag_run_id"])
 
     def task(run: str, name: str) -> dict[str, Any]:
-        return dict(running.api._get(f"{dag}/{run}/taskInstances/{name}"))
+        return dict(asking.api._get(f"{dag}/{run}/taskInstances/{name}"))
 
     def answer(run: str, user: str) -> int:
         body = {"chosen_options": ["Sign off"], "params_input": {"note": NOTE}}
         try:
-            running.signed_in(user).patch(f"{dag}/{run}/taskInstances/ask_reviewer/-1/hitlDetails", body)
+            asking.signed_in(user).patch(f"{dag}/{run}/taskInstances/ask_reviewer/-1/hitlDetails", body)
         except httpx.HTTPStatusError as refused:
             return refused.response.status_code
         return 200
@@ -70,17 +62,17 @@ def test_the_reviewers_word_goes_on_the_record_and_nobody_elses(firm: Site, runn
         """An answer in the first moments can get lost in Airflow; then it is asked again."""
         if task(run, "ask_reviewer")["state"] == "awaiting_input":
             assert answer(run, "lead") in {200, 409}
-        return running.api._get(f"{dag}/{run}")["state"] in {"success", "failed"}
+        return asking.api._get(f"{dag}/{run}")["state"] in {"success", "failed"}
 
     run = begin()
-    running.eventually("the question", lambda: task(run, "ask_reviewer")["state"] == "awaiting_input")
-    asked = running.api._get(f"{dag}/{run}/taskInstances/ask_reviewer/-1/hitlDetails")
+    asking.eventually("the question", lambda: task(run, "ask_reviewer")["state"] == "awaiting_input")
+    asked = asking.api._get(f"{dag}/{run}/taskInstances/ask_reviewer/-1/hitlDetails")
     assert "of 2026-Q2" in asked["subject"]
     assert f"drills/{waiting.id}.pdf" in asked["body"]
     assert answer(run, "engineer") == answer(run, "admin") == 403
     assert not sign_offs(firm.primary)
-    running.eventually("the sign-off", lambda: recorded(run))
-    assert running.api._get(f"{dag}/{run}")["state"] == "success"
+    asking.eventually("the sign-off", lambda: recorded(run))
+    assert asking.api._get(f"{dag}/{run}")["state"] == "success"
     record = sign_offs(firm.replica)[waiting.id]
     assert (record.by, record.note, record.quarter) == ("lead", NOTE, "2026-Q2")
     assert record.through == f"Airflow, {firm.firm.id}__drill_sign_off/{run}"
@@ -88,5 +80,5 @@ def test_the_reviewers_word_goes_on_the_record_and_nobody_elses(firm: Site, runn
         prove_sign_off(vault, waiting.id)
 
     again = begin()
-    running.eventually("the second run's end", lambda: running.api._get(f"{dag}/{again}")["state"] == "success")
+    asking.eventually("the second run's end", lambda: asking.api._get(f"{dag}/{again}")["state"] == "success")
     assert [task(again, name)["state"] for name in ("find_drill", "ask_reviewer", "record_sign_off")] == ["skipped"] * 3
