@@ -29,7 +29,7 @@ from muniment.errors import ProgramFailed
 
 SERVICES = ("s3", "kms", "secretsmanager", "sns", "sqs", "iam", "sts")
 DEFAULT_REGION = "us-east-1"
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 600
 _STOP_TIMEOUT_S = 20
 # A session reads each service's description once (60 ms a client), and makes its clients one at a time.
 _SESSION = boto3.session.Session()
@@ -178,11 +178,11 @@ class Cloud:
                 self.kill()
                 said = (self.work_dir / "ministack.log").read_text(errors="replace")[-2000:].strip()
                 raise ProgramFailed(program="ministack", status="no answer", stderr=said)
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     def _answers(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.endpoint_url}/_ministack/ready", timeout=5) as reply:
+            with urllib.request.urlopen(f"{self.endpoint_url}/_ministack/ready", timeout=60) as reply:
                 return bool(reply.status == 200)
         except OSError:
             return False

