@@ -84,7 +84,7 @@ def run(console: Console) -> None:
     folder.mkdir(parents=True)
     with bench_cluster(MAJOR) as cluster, bench_cloud() as cloud:
         site = patient(bench_site(cloud, cluster))
-        archive_with(cluster, f"{muniment_script(site, folder)} wal push %p")
+        archive_with(cluster, f"{muniment_script(site, folder, warm=False)} wal push %p")
         fill_documents(cloud, site)
         run_chain(site, point_id=new_id(utc_now()), run="bench", clock=utc_now)
         work(cluster)

@@ -90,7 +90,7 @@ def _measure(cluster: LocalCluster, command: str) -> tuple[float, int]:
 def _ours(cloud: Cloud, cluster: LocalCluster, folder: Path) -> Contender:
     scripts = folder / "ours"
     scripts.mkdir()
-    script = muniment_script(bench_site(cloud, cluster), scripts)
+    script = muniment_script(bench_site(cloud, cluster), scripts, warm=False)
     return Contender("muniment wal push", f"{script} wal push %p", "zstd-3, AWS Encryption SDK, KMS, SSE-KMS, S3")
 
 

@@ -2,9 +2,11 @@
 
 pytest's own fixtures end what they have started, Ctrl-C included. SIGTERM, SIGKILL and a full memory leave them no
 time. So a process of its own, which a signal to pytest's group does not reach, waits until nobody is at the other end
-of its input any more; then it ends whatever works below the folders.
+of its input any more; then it ends whatever works below the folders. Should it be killed as well, the next run does it:
+each run's folders say whose they are.
 """
 
+import fcntl
 import shutil
 import signal
 import subprocess
@@ -17,10 +19,17 @@ from muniment.adapters.host import processes
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 
+# In each of a run's folders: the identity of its process. In its own one, the other folders as well.
+_OWNER = ".owner"
+
 
 @contextmanager
 def reaped(own: Path, *others: Path) -> Iterator[None]:
     """``own`` is removed as well should this process vanish."""
+    identity = processes.own_identity()
+    for folder in others:
+        (folder / _OWNER).write_text(identity)
+    (own / _OWNER).write_text("\n".join((identity, *map(str, others))))
     argv = [sys.executable, "-m", "tests.support.reaper", *map(str, (own, *others))]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, cwd=root, start_new_session=True) as reaper:
@@ -35,6 +44,27 @@ def reap(folders: list[Path]) -> None:
     for _ in range(10):  # one that is ending may have started another
         processes.send([pid for pid, _ in _working_below(folders)], signal.SIGKILL)
     shutil.rmtree(folders[0], ignore_errors=True)
+
+
+def reap_earlier_runs(folder: Path) -> None:
+    """Ends what is left of each run below ``folder`` whose process has vanished, and removes its own folder."""
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return  # another worker of this run is at it
+        for told in folder.glob(f"*/{_OWNER}"):
+            owner, *others = told.read_text().splitlines() or [""]
+            if owner and processes.still_runs(owner) is False:
+                # pytest numbers its folders: by now, one of this name may be another run's.
+                reap([told.parent, *(Path(other) for other in others if _owner_of(Path(other)) == owner)])
+
+
+def _owner_of(folder: Path) -> str:
+    try:
+        return (folder / _OWNER).read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def _working_below(folders: list[Path]) -> list[tuple[int, Path]]:

@@ -89,7 +89,7 @@ def copied(
     cluster = cluster_factory(programs17, archive_command="/bin/false", wal_segment_size_mb=1)
     site = site_factory(cluster)
     folder = cluster.data_dir.with_name("copy")
-    script = muniment_script(site, tmp_path)
+    script = muniment_script(site, tmp_path, warm=False)
     archive_with(cluster, f"{script} wal push %p")
     programs17.run("pg_basebackup", "-d", cluster.conninfo(), "-D", folder, "-X", "none", "-c", "fast", "--no-sync")
     (folder / "postgresql.auto.conf").write_text("")

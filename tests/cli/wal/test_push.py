@@ -55,7 +55,7 @@ def make_firm(site_factory: SiteFactory, cluster: LocalCluster, folder: Path, en
         logins["aws"] = replace(
             logins["aws"], extra={**logins["aws"].extra, "service_config": {"s3": {"endpoint_url": endpoint}}}
         )
-    return Firm(site, cluster, muniment_script(site, folder))
+    return Firm(site, cluster, muniment_script(site, folder, warm=False))
 
 
 @pytest.fixture
