@@ -12,10 +12,10 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.restore.journal import held
 from muniment.domain.restore.plan import RestorePlan
 from muniment.errors import TargetInUse, TargetNotEmpty
-from tests.fixtures.clusters import ROOT, ClusterFactory
+from tests.fixtures.clusters import ROOT
 from tests.fixtures.faults import FaultProxy
-from tests.fixtures.sites import LOGINS, SiteFactory
-from tests.support.restores import ROWS, Stored, chunks_asked_for, prove_whole, serving, stored_firm
+from tests.fixtures.sites import LOGINS
+from tests.support.restores import ROWS, Stored, chunks_asked_for, prove_whole, serving
 from tests.support.stored import restore_from, rows
 
 pytestmark = pytest.mark.timeout(540)
@@ -41,13 +41,6 @@ OF_A_CHAIN = {
     "before it is put together": (COMBINE, "_empty", 1),
     "behind pg_combinebackup": (COMBINE, "_hand_over", 1),
 }
-
-
-@pytest.fixture(scope="module")
-def stored(
-    module_cluster_factory: ClusterFactory, site_factory: SiteFactory, programs17: PostgresPrograms, run_dir: Path
-) -> Stored:
-    return stored_firm(module_cluster_factory, site_factory, programs17, run_dir)
 
 
 def killed_at(step: tuple[str, str, int], stored: Stored, plan: RestorePlan, folder: Path, delta: bool = False) -> None:

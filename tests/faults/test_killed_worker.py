@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.domain.record import new_id
@@ -20,7 +19,7 @@ from muniment.ports import utc_now
 from muniment.runbooks.vault.verify_firm import verify_vaults
 from muniment_demo.cloud import Cloud
 from tests.faults.worker import Night, through
-from tests.fixtures.clusters import ROOT, ClusterFactory
+from tests.fixtures.clusters import ROOT
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory
 from tests.support.wal import archive_with, eventually, muniment_script
@@ -47,11 +46,6 @@ MIDDLES = {
     "register_recovery_point": Middle("PUT", "{primary}/points/"),
     "expire": Middle("DELETE", "{primary}/base/"),
 }
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> LocalCluster:
-    return module_cluster_factory(programs17)
 
 
 @pytest.fixture

@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.domain.vault import keys
 from muniment.errors import StoreUnavailable
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ROOT, ClusterFactory
+from tests.fixtures.clusters import ROOT
 from tests.fixtures.faults import Fault, FaultProxy
 from tests.fixtures.sites import SiteFactory, site_env
 from tests.support.sources import Desk, asked, contents, copies_in, new_snapshot_id, sync, through, with_endpoint
@@ -35,11 +34,6 @@ from muniment.runbooks.documents.sync_documents import sync_documents
 firm = pickle.load(open(sys.argv[1], "rb"))
 sync_documents(open_site(firm), snapshot_id=sys.argv[2], clock=lambda: datetime.now(UTC))
 """
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> LocalCluster:
-    return module_cluster_factory(programs17)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site, build_site
 from muniment.domain.firm.firm import Notifier
 from muniment.domain.vault.registers import WalHole
@@ -20,7 +19,6 @@ from muniment.runbooks.incidents.alerts import (
 from muniment_airflow.notifiers import NobodyToldError
 from muniment_airflow.on_call_once import tell_once, try_to_tell
 from tests.faults.worker import through
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import REPLICA_REGION, SiteFactory, with_firm
 from tests.support.nights import Nights, wal_proof
@@ -36,11 +34,6 @@ class Task:
 
 
 CONTEXT: dict[str, Any] = {"ti": Task()}
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Any:
-    return module_cluster_factory(programs17)
 
 
 @pytest.fixture

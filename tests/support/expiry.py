@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.retention.plan import ExpiryPlan
@@ -12,11 +13,16 @@ from muniment.ports import utc_now
 from muniment.runbooks.backup.register_recovery_point import register_recovery_point
 from muniment.runbooks.retention.expire import expire
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
+from tests.fixtures.sites import SiteFactory
 from tests.support.nights import Nights, copy_proof, wal_proof
 
 KINDS = (keys.POINTS, keys.BASE, keys.WAL, keys.DOCUMENT_OBJECTS, keys.DOCUMENT_SNAPSHOTS, keys.CONFIGS)
 # The policy keeps ten days; nights lie further back than the grace, so that only reasons decide.
 RETENTION = timedelta(days=10)
+
+
+def expiring_site(site_factory: SiteFactory, cluster: LocalCluster) -> Site:
+    return site_factory(cluster, lock="none", retention=RETENTION, point_in_time_window=timedelta(0))
 
 
 def night(nights: Nights, days_ago: int, *, parent: Backup | None = None, documents: tuple[str, ...] = ()) -> Backup:

@@ -6,16 +6,9 @@ import psycopg
 import pytest
 
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.secret import Secret
 from muniment.errors import AnotherRunIsActive, ServerUnavailable
-from tests.fixtures.clusters import ClusterFactory
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> LocalCluster:
-    return module_cluster_factory(programs17)
 
 
 @pytest.fixture

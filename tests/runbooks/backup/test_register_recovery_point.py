@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.authenticity import mac_key
@@ -15,7 +14,6 @@ from muniment.errors import AccessDenied, NotVerified
 from muniment.ports import utc_now
 from muniment.runbooks.backup.register_recovery_point import complete_half_registered, register_recovery_point
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.support.denials import denied_from
 from tests.support.nights import Nights, copy_proof, wal_proof
@@ -24,20 +22,9 @@ pytestmark = pytest.mark.timeout(360)
 NIGHT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Any:
-    return module_cluster_factory(programs17)
-
-
 @pytest.fixture
 def site(site_factory: SiteFactory, cluster: Any) -> Site:
     return site_factory(cluster)
-
-
-@pytest.fixture
-def nights(site: Site) -> Nights:
-    # Far ahead of the live server's WAL: the proof made by hand then covers the control totals.
-    return Nights(site, site.postgres.system_identifier(), next_segment=5000)
 
 
 def copied(site: Site, nights: Nights, at: datetime = NIGHT, parent: Backup | None = None) -> Backup:

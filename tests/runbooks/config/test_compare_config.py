@@ -8,7 +8,6 @@ import psycopg
 import pytest
 
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.domain.firm.firm import Configuration
 from muniment.errors import ObjectMissing, WrongVault
@@ -16,16 +15,10 @@ from muniment.ports import utc_now
 from muniment.runbooks.config.back_up_config import back_up_config
 from muniment.runbooks.config.compare_config import compare_config
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, with_firm
 
 CANARY = "hunter2-canary"
 NIGHT = "20261120T000000001Z"
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> LocalCluster:
-    return module_cluster_factory(programs17)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from muniment.adapters.documents.files import LinkSigner, write_file
 from muniment.adapters.documents.live import LiveBucket
 from muniment.adapters.documents.source_bucket import SourceBucket
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.logins import Login
 from muniment.adapters.site.site import Site, build_site
 from muniment.adapters.vault.vault import Vault
@@ -41,17 +40,11 @@ from muniment.runbooks.documents.restore_documents import (
 )
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, as_root, iam_policy
 from tests.support.nights import Nights
 from tests.support.sources import AWKWARD_KEYS, Desk, sync
 
 EVERYTHING = Selection()
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> LocalCluster:
-    return module_cluster_factory(programs17)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import pytest
 from muniment.adapters.documents.copies import DocumentCopies
 from muniment.adapters.documents.source_bucket import SourceBucket
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.domain.documents.sync import SourceVersion
@@ -31,17 +30,11 @@ from muniment.ports import utc_now
 from muniment.runbooks.documents.sync_documents import sync_documents
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory, as_root, with_firm
 from tests.support.nights import Nights
 from tests.support.progress import Told
 from tests.support.sources import AWKWARD_KEYS, Desk, asked, contents, copies_in, sync, through, with_limit
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> LocalCluster:
-    return module_cluster_factory(programs17)
 
 
 @pytest.fixture

@@ -53,11 +53,6 @@ def check_firm(site: Site, **how: Any) -> tuple[Finding, ...]:
     return tuple(finding for finding in check_all(site, **how) if not is_of_the_release(finding))
 
 
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> LocalCluster:
-    return module_cluster_factory(programs17)
-
-
 @pytest.fixture
 def one(site_factory: SiteFactory, cluster: LocalCluster) -> Site:
     """A new firm in order; its cluster is shared and stays as it is."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.leases.leases import KeptUp, standing_leases, standing_mark, write
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
@@ -23,11 +23,10 @@ from muniment.errors import AccessDenied, BeingExpired, ObjectDamaged
 from muniment.ports import utc_now
 from muniment.runbooks.leases.lease_point import leased
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import LOGINS, SiteFactory, iam_policy
 from tests.support.denials import denied_from
-from tests.support.expiry import RETENTION, held, night, run
+from tests.support.expiry import expiring_site, held, night, run
 from tests.support.interleavings import meanwhile
 from tests.support.nights import SEGMENT_BYTES, Nights
 from tests.support.progress import Told
@@ -35,19 +34,9 @@ from tests.support.progress import Told
 pytestmark = pytest.mark.timeout(540)
 
 
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Any:
-    return module_cluster_factory(programs17)
-
-
 @pytest.fixture
-def site(site_factory: SiteFactory, cluster: Any) -> Site:
-    return site_factory(cluster, lock="none", retention=RETENTION, point_in_time_window=timedelta(0))
-
-
-@pytest.fixture
-def nights(site: Site) -> Nights:
-    return Nights(site, site.postgres.system_identifier(), next_segment=5000)
+def site(site_factory: SiteFactory, cluster: LocalCluster) -> Site:
+    return expiring_site(site_factory, cluster)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """A restore says in both vaults what it reads, and looks whether all of it is there before it overwrites anything."""
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,42 +15,21 @@ from muniment.errors import BeingExpired, PlanOutdated, RestoreHalfDone
 from muniment.ports import utc_now
 from muniment.runbooks.leases.lease_point import lease_plan, release_plan
 from muniment.runbooks.restore.restore_cluster import restore_cluster
-from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
-from tests.fixtures.sites import SiteFactory
 from tests.support.interleavings import meanwhile
-from tests.support.restores import ROWS, Intruder, Stored, prove_whole, serving, stored_firm
+from tests.support.restores import ROWS, Intruder, Stored, prove_whole, serving
 from tests.support.stored import rows
 
 pytestmark = pytest.mark.timeout(540)
 
 
-@pytest.fixture(scope="module")
-def stored(
-    module_cluster_factory: ClusterFactory, site_factory: SiteFactory, programs17: PostgresPrograms, run_dir: Path
-) -> Stored:
-    found = stored_firm(module_cluster_factory, site_factory, programs17, run_dir)
-    found.source.stop()
-    return found
-
-
 @pytest.fixture
-def old(stored: Stored, run_dir: Path, tmp_path: Path) -> Path:
-    """A copy of the firm's stopped cluster, some of whose files are not as they were."""
-    place = run_dir / f"leased-{tmp_path.name}" / "data"
-    shutil.copytree(stored.source.data_dir, place, symlinks=True)
-    for path in (place / "base" / "5").iterdir():
+def old(old: Path) -> Path:
+    """Some of its files are not as they were."""
+    for path in (old / "base" / "5").iterdir():
         if path.is_file() and path.stat().st_size > 8192:
             path.write_bytes(b"\1" * path.stat().st_size)
-    return place
-
-
-@pytest.fixture
-def intruder(cloud: Cloud) -> Iterator[Intruder]:
-    found = Intruder(cloud)
-    yield found
-    found.make_good()
+    return old
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.repair.marks import Unsound, look
 from muniment.adapters.site.site import Side, Site
 from muniment.adapters.vault.authenticity import mac_key, new_mac_key, read_mark, wrapped, written
@@ -22,7 +21,6 @@ from muniment.runbooks.repair.repair_mark import find_mark_repair
 from muniment.runbooks.repair.repair_vaults import Failure, find_repair, repair
 from muniment.runbooks.vault.create_vaults import SIDES
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, as_root
 
 pytestmark = pytest.mark.timeout(360)
@@ -96,11 +94,6 @@ WHYS = {
 @pytest.fixture
 def intruder(cloud: Cloud) -> Intruder:
     return Intruder(cloud)
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> LocalCluster:
-    return module_cluster_factory(programs17)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """An object that one vault lacks or has damaged comes out of the other, and is named."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,30 +15,13 @@ from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault import keys
 from muniment.errors import ObjectArchived, ObjectDamaged, ObjectMissing
 from muniment.ports import Silent
-from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
-from tests.fixtures.sites import SiteFactory
-from tests.support.restores import Intruder, Stored, prove_whole, stored_firm, substitution
+from tests.support.restores import Intruder, Stored, prove_whole, substitution
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 pytestmark = pytest.mark.timeout(360)
-
-
-@pytest.fixture(scope="module")
-def stored(
-    module_cluster_factory: ClusterFactory, site_factory: SiteFactory, programs17: PostgresPrograms, run_dir: Path
-) -> Stored:
-    return stored_firm(module_cluster_factory, site_factory, programs17, run_dir)
-
-
-@pytest.fixture
-def intruder(cloud: Cloud) -> Iterator[Intruder]:
-    intruder = Intruder(cloud)
-    yield intruder
-    intruder.make_good()
 
 
 def chunk(stored: Stored, number: int) -> str:

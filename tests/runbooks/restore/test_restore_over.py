@@ -13,31 +13,13 @@ from muniment.adapters.wal.spool import spool_beside
 from muniment.errors import ClusterRuns, TargetNotEmpty, WrongCluster
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
-from tests.fixtures.sites import SiteFactory
 from tests.support.cut_overs import own
 from tests.support.living import folder_of_the_firm
-from tests.support.restores import ROWS, Stored, chunks_asked_for, has_recovered, prove_whole, serving, stored_firm
+from tests.support.restores import ROWS, Stored, chunks_asked_for, has_recovered, prove_whole, serving
 from tests.support.stored import rows
 from tests.support.wal import eventually
 
 pytestmark = pytest.mark.timeout(540)
-
-
-@pytest.fixture(scope="module")
-def stored(
-    module_cluster_factory: ClusterFactory, site_factory: SiteFactory, programs17: PostgresPrograms, run_dir: Path
-) -> Stored:
-    found = stored_firm(module_cluster_factory, site_factory, programs17, run_dir)
-    found.source.stop()
-    return found
-
-
-@pytest.fixture
-def old(stored: Stored, run_dir: Path, tmp_path: Path) -> Path:
-    """A copy of the firm's stopped cluster, which has gone on since its backups."""
-    place = run_dir / f"old-{tmp_path.name}" / "data"
-    shutil.copytree(stored.source.data_dir, place, symlinks=True)
-    return place
 
 
 def test_only_what_differs_is_fetched_and_what_does_not_belong_goes(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
@@ -18,29 +18,18 @@ from muniment.domain.vault.registers import Backup, DocumentSnapshot
 from muniment.errors import AccessDenied, NotVerified, RegisterHidden
 from muniment.ports import utc_now
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.support.denials import denied_from
-from tests.support.expiry import RETENTION, held, night, run
+from tests.support.expiry import RETENTION, expiring_site, held, night, run
 from tests.support.nights import Nights
 
 pytestmark = pytest.mark.timeout(540)
 CHANGES = frozenset({"PutObject", "DeleteObject"})
 
 
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Any:
-    return module_cluster_factory(programs17)
-
-
 @pytest.fixture
-def site(site_factory: SiteFactory, cluster: Any) -> Site:
-    return site_factory(cluster, lock="none", retention=RETENTION, point_in_time_window=timedelta(0))
-
-
-@pytest.fixture
-def nights(site: Site) -> Nights:
-    return Nights(site, site.postgres.system_identifier(), next_segment=5000)
+def site(site_factory: SiteFactory, cluster: LocalCluster) -> Site:
+    return expiring_site(site_factory, cluster)
 
 
 def test_an_old_point_goes_with_all_that_only_it_needed(site: Site, nights: Nights) -> None:

@@ -1,11 +1,9 @@
 """The second copy of a point that is registered already: a replica that lost it has it again, register and all."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.domain.vault import keys
@@ -16,22 +14,10 @@ from muniment.runbooks.backup.register_recovery_point import register_recovery_p
 from muniment.runbooks.vault.copy_point import copy_point
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory
 from tests.support.nights import Nights, copy_proof, wal_proof
 
 pytestmark = pytest.mark.timeout(360)
 NIGHT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Any:
-    return module_cluster_factory(programs17)
-
-
-@pytest.fixture
-def site(site_factory: SiteFactory, cluster: Any) -> Site:
-    return site_factory(cluster, lock="none")
 
 
 def registered(site: Site) -> Point:

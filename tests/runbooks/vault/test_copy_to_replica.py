@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
 from muniment.domain.backup.proofs import CopyProof
@@ -17,7 +16,6 @@ from muniment.errors import AccessDenied, AnotherRunIsActive, ObjectDamaged, Obj
 from muniment.ports import utc_now
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.support.denials import denied_from
 from tests.support.nights import Nights
@@ -26,19 +24,9 @@ pytestmark = pytest.mark.timeout(360)
 NIGHT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Any:
-    return module_cluster_factory(programs17)
-
-
 @pytest.fixture
 def site(site_factory: SiteFactory, cluster: Any) -> Site:
     return site_factory(cluster)
-
-
-@pytest.fixture
-def nights(site: Site) -> Nights:
-    return Nights(site, site.postgres.system_identifier())
 
 
 def copy(site: Site, backup: Backup) -> CopyProof:

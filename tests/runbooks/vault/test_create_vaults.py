@@ -27,11 +27,6 @@ from tests.fixtures.sites import SiteFactory, as_root
 CHANGES = 4
 
 
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> LocalCluster:
-    return module_cluster_factory(programs17)
-
-
 @pytest.fixture
 def new_site(site_factory: SiteFactory, cluster: LocalCluster) -> Site:
     """A firm before its first run."""

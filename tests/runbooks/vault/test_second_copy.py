@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from muniment.adapters.documents.cover import find_cover
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
@@ -16,7 +15,6 @@ from muniment.ports import utc_now
 from muniment.runbooks.retention.expire import expire
 from muniment.runbooks.vault.second_copy import awaits_second_copy
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.support.nights import Nights
 from tests.support.progress import Told
@@ -24,21 +22,6 @@ from tests.support.second_copies import DAY, copy, register
 
 pytestmark = pytest.mark.timeout(360)
 NIGHT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Any:
-    return module_cluster_factory(programs17)
-
-
-@pytest.fixture
-def site(site_factory: SiteFactory, cluster: Any) -> Site:
-    return site_factory(cluster, lock="none")
-
-
-@pytest.fixture
-def nights(site: Site) -> Nights:
-    return Nights(site, site.postgres.system_identifier(), next_segment=5000)
 
 
 def names(vault: Vault) -> set[str]:

@@ -1,11 +1,9 @@
 """Verify runs by the hour, beside nights: what they store and let go meanwhile is no damage."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site, build_site
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Backup, Point
@@ -13,29 +11,13 @@ from muniment.ports import utc_now
 from muniment.runbooks.retention.expire import expire
 from muniment.runbooks.vault.verify_firm import Verification, verify_vaults
 from muniment_demo.cloud import Cloud
-from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import LOGINS, SiteFactory
+from tests.fixtures.sites import LOGINS
 from tests.support.interleavings import meanwhile
 from tests.support.nights import Nights
 from tests.support.second_copies import DAY, copy, register
 
 pytestmark = pytest.mark.timeout(360)
 NIGHT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def cluster(module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Any:
-    return module_cluster_factory(programs17)
-
-
-@pytest.fixture
-def site(site_factory: SiteFactory, cluster: Any) -> Site:
-    return site_factory(cluster, lock="none")
-
-
-@pytest.fixture
-def nights(site: Site) -> Nights:
-    return Nights(site, site.postgres.system_identifier(), next_segment=11_000)
 
 
 def night(site: Site, backup: Backup) -> Point:
