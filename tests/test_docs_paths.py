@@ -12,7 +12,7 @@ from tests.fixtures.clusters import ROOT
 ROOMS = "adapters|cli|domain|registry|runbooks"
 # In backticks, from the top of the tree or from the package; what follows a space or a colon is about the file.
 TICKED = re.compile(rf"`((?:dags|docs|include|plugins|tests|\.ci|{ROOMS})/[^`\s:*<…]*)(?=[`\s:])")
-MODULE = re.compile(rf"(?<![\w/.-])(?:include/muniment/)?((?:{ROOMS})/[a-z_/]+\.py)\b")
+MODULE = re.compile(rf"(?<![\w/.-])(?:include/muniment/)?((?:{ROOMS})/(?:[a-z_]+/)*(?!test_)[a-z_]+\.py)\b")
 TEST_FILE = re.compile(r"`(test_\w+\.py)`")
 PAGE = re.compile(r"\b[A-Z]{3,}\.md\b")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
