@@ -22,7 +22,8 @@ from muniment.errors import ProgramFailed
 from tests.fixtures.clusters import ClusterFactory
 from tests.support.isolated_copies import BANNER, ask, copy_of, one
 
-CALL = "COPY (SELECT 1) TO PROGRAM 'bash -c \"exec 3<>/dev/{protocol}/127.0.0.1/{port}\"'"
+# It reads what it is given, or PostgreSQL may find the pipe closed before it has written.
+CALL = "COPY (SELECT 1) TO PROGRAM 'bash -c \"read -r; exec 3<>/dev/{protocol}/127.0.0.1/{port}\"'"
 # What a server of this kind runs beside the sessions, and nothing else.
 OWN_WORKERS = {"client backend", "checkpointer", "background writer", "walwriter", "startup"}
 
