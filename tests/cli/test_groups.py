@@ -254,7 +254,7 @@ def test_ctrl_c_ends_clean_with_130(files: Files) -> None:
         with connection:
             time.sleep(0.3)
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=360)
     assert process.returncode == 130
     assert said.strip() == (
         "interrupted\n"

@@ -92,5 +92,5 @@ def test_wal_is_archived_without_room_for_a_single_note(
     fill(small_disk)
     archive_with(cluster, f"{muniment_script(site, tmp_path, MUNIMENT_SPOOL=str(small_disk / 'spool'))} wal push %p")
     names = switch_wal(cluster, 3)
-    eventually(lambda: set(names) <= set(status_files(cluster, "done")), timeout_s=180)
+    eventually(lambda: set(names) <= set(status_files(cluster, "done")))
     assert sql(cluster, "SELECT last_archived_wal FROM pg_stat_archiver") == names[-1]

@@ -26,9 +26,9 @@ def test_an_interrupted_test_run_leaves_nothing_running(how: signal.Signals, tmp
         assert segments
         assert processes.working_in(data_dir)
         run.send_signal(how)
-    eventually(lambda: not processes.working_in(data_dir), timeout_s=120)
-    eventually(lambda: left_of(segments) == NOTHING, timeout_s=60)
-    eventually(lambda: not data_dir.parent.parent.exists(), timeout_s=60)
+    eventually(lambda: not processes.working_in(data_dir))
+    eventually(lambda: left_of(segments) == NOTHING)
+    eventually(lambda: not data_dir.parent.parent.exists())
 
 
 def test_what_a_run_leaves_that_vanished_with_its_reaper_is_ended_by_the_next(tmp_path: Path) -> None:
@@ -56,5 +56,5 @@ def waiting_run(told: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/faults/interrupted.py"]
     environment = {**os.environ, "MUNIMENT_TELL": str(told)}
     with subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as run:
-        eventually(lambda: told.exists() and bool(told.read_text()), timeout_s=400)
+        eventually(lambda: told.exists() and bool(told.read_text()))
         yield run, Path(told.read_text())

@@ -94,7 +94,7 @@ def killed_at(middle: Middle, site: Site, plan: RestorePlan, store: FaultProxy, 
     store.fail("timeout", method="GET", path=middle.path)
     argv = [sys.executable, "-m", "tests.faults.stager", str(told), str(asked)]
     with subprocess.Popen(argv, cwd=ROOT) as stager:
-        eventually(lambda: store.spoiled or stager.poll() is not None, timeout_s=270)
+        eventually(lambda: store.spoiled or stager.poll() is not None)
         assert stager.poll() is None, "it ended before it could be killed"
         assert bool(processes.working_in(Path(plan.into))) == middle.server_runs
         stager.kill()
@@ -106,7 +106,7 @@ def test_the_same_plan_goes_on(moment: str, firm: Site, root: Path, faulty_store
     into = staging_place(root, firm.firm.id, utc_now())
     plan = plan_restore(firm.primary, firm.firm, RecoveryTarget("latest"), side="primary", into=into, clock=utc_now)
     killed_at(MIDDLES[moment], firm, plan, faulty_store, tmp_path)
-    eventually(lambda: not processes.working_in(into), timeout_s=180)
+    eventually(lambda: not processes.working_in(into))
     assert stagings(root) == []
     staging = stage_restore(firm.primary, firm.firm, plan, clock=utc_now)
     assert stagings(root) == [staging]

@@ -87,7 +87,7 @@ def test_database_and_documents_come_back_from_the_other_region_alone(
     access.write_text("host all all 127.0.0.1/32 trust\n")
     access.chmod(0o644)
     started.start(enforced={"hba_file": str(access)}, timeout_s=360)
-    eventually(lambda: _rows(started) == 1001, timeout_s=180)
+    eventually(lambda: _rows(started) == 1001)
 
     documents = tmp_path / "documents"
     how = ("--from", "replica", "--without-live", "--prefix", "", "--at", "latest", "--into", documents)

@@ -104,7 +104,7 @@ def started(
 
 @contextmanager
 def killed_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> Iterator[None]:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600
     while not reached():
         assert process.poll() is None, "it ended before it was killed"
         assert time.monotonic() < deadline, "it never got there"

@@ -20,7 +20,7 @@ def test_a_process_is_known_by_its_folder(tmp_path: Path) -> None:
         assert processes.working_in(tmp_path) == [child.pid]
         assert not processes.has_gone(child.pid, tmp_path, timeout_s=0.05)
         processes.send([child.pid], signal.SIGKILL)
-        assert processes.has_gone(child.pid, tmp_path, timeout_s=30)
+        assert processes.has_gone(child.pid, tmp_path, timeout_s=360)
     processes.send([child.pid], signal.SIGKILL)
 
 

@@ -51,7 +51,7 @@ def test_a_program_that_hangs_is_ended() -> None:
 
 
 def test_input_and_environment_reach_the_program() -> None:
-    done = run_program(["sh", "-c", "cat; echo $WHO"], timeout_s=30, env={"WHO": "clerk"}, stdin="from the ")
+    done = run_program(["sh", "-c", "cat; echo $WHO"], timeout_s=360, env={"WHO": "clerk"}, stdin="from the ")
     assert done.stdout == "from the clerk\n"
 
 

@@ -40,12 +40,12 @@ def test_the_lock_of_a_worker_that_was_killed_is_free_again(server: PostgresServ
     def work() -> None:
         with pytest.raises(ServerUnavailable), server.exclusively(), server.connect() as mine:
             entered.set()
-            leave.wait(10)
+            leave.wait()
             mine.execute("SELECT 1")
 
     worker = threading.Thread(target=work)
     worker.start()
-    entered.wait(10)
+    entered.wait()
     with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'muniment'")
     leave.set()

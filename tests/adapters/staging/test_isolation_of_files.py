@@ -165,7 +165,7 @@ def test_a_link_into_the_living_is_not_followed(
         for link in (copied / "pg_tblspc").iterdir():
             link.unlink()
         shutil.move(copied / place, live / place)
-        run_program(["chown", "-R", f"--reference={live}", str(live / place)], timeout_s=60)
+        run_program(["chown", "-R", f"--reference={live}", str(live / place)], timeout_s=360)
         (copied / place).symlink_to(live / place)
     (copied / "recovery.signal").touch()
     before = digests(live)

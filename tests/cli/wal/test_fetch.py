@@ -99,7 +99,7 @@ def copied(
     yield Copied(site, cluster, copy, script, store, cloud)
     copy.kill()
     spool = folder.with_name("copy.muniment-wal")
-    eventually(lambda: not list(spool.glob("*/fetched/*")), timeout_s=30)
+    eventually(lambda: not list(spool.glob("*/fetched/*")))
 
 
 def test_a_copy_is_recovered_to_the_end_of_the_archive(copied: Copied) -> None:

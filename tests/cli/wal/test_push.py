@@ -216,7 +216,7 @@ def test_sigterm_ends_it_while_s3_is_silent_and_promises_nothing(firm17: Firm, f
     )
     eventually(lambda: faulty_store.spoiled)
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=90)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 75
     assert said == (
         f"muniment wal push {name}: wal file {name} of firm {firm17.site.firm.id} is not known to be in the vault: "

@@ -45,7 +45,7 @@ class Holed:
 
     def with_policy(self, hole: str) -> Site:
         return with_firm(
-            self.site, policy=make_policy(wal_archive=WalArchivePolicy(wait=timedelta(seconds=20), hole=hole))
+            self.site, policy=make_policy(wal_archive=WalArchivePolicy(wait=timedelta(minutes=5), hole=hole))
         )
 
 

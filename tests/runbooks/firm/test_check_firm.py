@@ -413,7 +413,7 @@ def archiver(connection: psycopg.Connection[Any]) -> dict[str, Any]:
     return cursor.execute("SELECT * FROM pg_stat_archiver").fetchone() or {}
 
 
-def wait_until(holds: Callable[[], bool], timeout_s: float = 90) -> None:
+def wait_until(holds: Callable[[], bool], timeout_s: float = 600) -> None:
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline

@@ -71,7 +71,7 @@ def start() -> Iterator[Start]:
 
 
 def wait_for_the_end_of_recovery(cluster: LocalCluster) -> None:
-    for _ in range(300):
+    for _ in range(3000):
         with contextlib.suppress(psycopg.OperationalError):
             if rows(cluster, "SELECT pg_is_in_recovery()") == [(False,)]:
                 return
@@ -207,7 +207,7 @@ def test_the_firms_own_settings_do_not_lead_its_copy_back_to_it(
         command = f"{fenced_start_command(into, spool_beside(into), copy.port)} -w"
     try:
         run_program(
-            as_unprivileged(["sh", "-c", command]), timeout_s=120, env={"PATH": f"{programs.bin_dir}:{os.defpath}"}
+            as_unprivileged(["sh", "-c", command]), timeout_s=360, env={"PATH": f"{programs.bin_dir}:{os.defpath}"}
         )
         wait_for_the_end_of_recovery(copy)
         assert rows(copy, "SHOW data_directory") == [(str(into),)]

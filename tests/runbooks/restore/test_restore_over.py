@@ -121,7 +121,7 @@ def test_behind_the_fence_its_server_writes_where_the_clusters_own_links_lead(
     command = f"umask 077; {fenced_start_command(old, spool_beside(old), copy.port)} -w"
     try:
         run_program(
-            as_unprivileged(["sh", "-c", command]), timeout_s=120, env={"PATH": f"{programs17.bin_dir}:{os.defpath}"}
+            as_unprivileged(["sh", "-c", command]), timeout_s=360, env={"PATH": f"{programs17.bin_dir}:{os.defpath}"}
         )
         eventually(lambda: has_recovered(copy))
         assert rows(copy, "SELECT count(*) FROM matter") == [(ROWS + 10,)]

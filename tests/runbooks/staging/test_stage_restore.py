@@ -205,7 +205,7 @@ def test_it_is_extended_and_destroys_itself_when_its_time_is_over(site17: Site, 
     assert postmaster
     assert memory
     extend(folder, utc_now())
-    eventually(lambda: not folder.path.exists(), timeout_s=180)
+    eventually(lambda: not folder.path.exists())
     assert not processes.runs_in(postmaster, folder.data_dir)
     assert left_of(memory) == NOTHING
 
