@@ -149,7 +149,7 @@ def test_an_archiver_that_fails_is_waited_for_and_then_named(firm: Archiving) ->
     archive_with(firm.cluster, "/bin/false")
     switch_wal(firm.cluster)
     eventually(lambda: sql(firm.cluster, "SELECT failed_count FROM pg_stat_archiver"))
-    impatient = with_firm(firm.site, policy=make_policy(wal_archive=WalArchivePolicy(wait=timedelta(seconds=1))))
+    impatient = with_firm(firm.site, policy=make_policy(wal_archive=WalArchivePolicy(wait=timedelta(seconds=5))))
     with pytest.raises(WalNotYetArchived, match=r"was not in the vault after [0-9]+ seconds") as caught:
         verify_wal_checkpoint(impatient, backup_id=backup.id, clock=utc_now)
     assert "UTC" in caught.value.facts["last_failure"]
