@@ -25,6 +25,7 @@ from muniment.runbooks.identity import prove_vault
 from muniment_demo.cloud import Cloud, Credentials
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import ACCOUNT, IAM, SiteFactory, iam_policy
+from tests.support.s3 import s3_of, store_of
 
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
 SECRET = "cloud-of-firm-b/database"
@@ -103,7 +104,9 @@ def on_secret(operation: str, **arguments: Any) -> Callable[[TwoFirms], Any]:
 def copy_into_own_vault(source: Callable[[TwoFirms], dict[str, str]]) -> Callable[[TwoFirms], Any]:
     def attempt(firms: TwoFirms) -> Any:
         own = firms.asking.primary
-        return own.s3.copy_object(Bucket=own.bucket, Key="stolen", CopySource=source(firms), **own.at_rest())
+        return s3_of(own).copy_object(
+            Bucket=own.bucket, Key="stolen", CopySource=source(firms), **store_of(own).at_rest()
+        )
 
     return attempt
 
@@ -315,7 +318,7 @@ def test_the_database_host_may_do_nothing_else(name: str, pushing: Site) -> None
 @pytest.mark.parametrize("version", [{}, {"VersionId": "null"}], ids=["hide", "remove"])
 def test_the_database_host_may_not_delete(version: dict[str, str], pushing: Site) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        pushing.primary.s3.delete_object(Bucket=pushing.primary.bucket, Key=WAL, **version)
+        s3_of(pushing.primary).delete_object(Bucket=pushing.primary.bucket, Key=WAL, **version)
 
 
 def test_a_restore_reads_both_vaults(restoring: Site) -> None:
@@ -340,7 +343,7 @@ def test_a_restore_may_not_write(name: str, restoring: Site) -> None:
 
 
 def test_a_restore_may_not_delete_nor_read_documents(restoring: Site, firms: TwoFirms) -> None:
-    s3 = restoring.primary.s3
+    s3 = s3_of(restoring.primary)
     with pytest.raises(ClientError, match="AccessDenied"):
         s3.delete_object(Bucket=firms.vault.bucket, Key="config/one", VersionId=firms.object_version)
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -354,7 +357,7 @@ def test_who_puts_documents_back_does_not_write_a_vault(name: str, putting_back:
 
 
 def test_who_puts_documents_back_deletes_none_and_reaches_no_other_firms(putting_back: Site, firms: TwoFirms) -> None:
-    s3 = putting_back.primary.s3
+    s3 = s3_of(putting_back.primary)
     assert s3.put_object(Bucket=firms.documents, Key="back.pdf", Body=b"%PDF")["VersionId"]
     for version in ({}, {"VersionId": firms.document_version}):
         with pytest.raises(ClientError, match="AccessDenied"):
@@ -372,7 +375,7 @@ def findings(site: Site) -> list[Finding]:
 
 def test_the_first_runs_rights_are_gone_and_nothing_of_the_chain_misses_them(firms: TwoFirms) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        firms.asking.primary.s3.create_bucket(Bucket="law-a-third-vault")
+        s3_of(firms.asking.primary).create_bucket(Bucket="law-a-third-vault")
     assert findings(firms.asking) == []
 
 
@@ -431,7 +434,7 @@ def test_a_vault_refuses_plain_and_s3_sealed_writes_over_the_wire(firms: TwoFirm
     own = firms.asking.primary
     for headers in ({}, {"ServerSideEncryption": "AES256"}):
         with pytest.raises(ClientError, match="AccessDenied"):
-            own.s3.put_object(Bucket=own.bucket, Key="plain", Body=b"x", **headers)
+            s3_of(own).put_object(Bucket=own.bucket, Key="plain", Body=b"x", **headers)
 
 
 def test_even_an_administrator_does_not_go_around_the_lock(cloud: Cloud, firms: TwoFirms) -> None:
@@ -491,8 +494,9 @@ def test_a_role_is_assumed_again_before_it_expires(role: tuple[Credentials, str]
     keys = set()
     for _ in range(2):
         sts.get_caller_identity()
-        keys.add(sts._get_credentials().access_key)
+        keys.add(became.credentials().access_key)
     assert len(keys) == 2
+    assert became.credentials().token
 
 
 @pytest.mark.parametrize("wrong", [{}, {"ExternalId": "law-a"}], ids=["none", "another firm's"])

@@ -9,6 +9,7 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
 
 from muniment.adapters.site.logins import HASTY_CONFIG, STORE_CONFIG, Login
 from muniment.adapters.site.site import Clients, Site, build_site
@@ -52,12 +53,25 @@ def aws_clients(connection_id: str, more: Config | None = None) -> Clients:
     """Sessions are the Amazon provider's: a role that the connection names is assumed, and again before it expires."""
 
     connection(connection_id)
-    config = STORE_CONFIG.merge(more) if more else STORE_CONFIG
+    return _ProviderClients(connection_id, STORE_CONFIG.merge(more) if more else STORE_CONFIG)
 
-    def client(service: str, region: str) -> Any:
+
+class _ProviderClients:
+    def __init__(self, connection_id: str, config: Config) -> None:
+        self._connection_id = connection_id
+        self._config = config
+        self._client = functools.cache(self._make)
+
+    def __call__(self, service: str, region: str) -> Any:
+        return self._client(service, region)
+
+    def credentials(self) -> ReadOnlyCredentials:
+        hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=self._connection_id, client_type="sts")
+        found: ReadOnlyCredentials = hook.get_credentials()
+        return found
+
+    def _make(self, service: str, region: str) -> Any:
         hook: AwsGenericHook[Any] = AwsGenericHook(
-            aws_conn_id=connection_id, client_type=service, region_name=region, config=config
+            aws_conn_id=self._connection_id, client_type=service, region_name=region, config=self._config
         )
         return hook.get_client_type(region_name=region)
-
-    return functools.cache(client)

@@ -81,9 +81,7 @@ class Plan(RestoreStep):
         from muniment.runbooks.staging.stage_restore import staging_place
 
         request = request_in(night)
-        vault, other = site.primary, site.replica
-        if request.side == "replica":
-            vault, other = other, vault
+        vault, other = site.vault(request.side), site.other(request.side)
         plan = plan_restore(
             vault,
             site.firm,
@@ -105,7 +103,7 @@ class Stage(RestoreStep):
     """Executes the plan beside the live cluster, on this worker, and proves what came back."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        from muniment.adapters.documents.source_bucket import SourceBucket
+        from muniment.adapters.documents.source_bucket import source_buckets
         from muniment.runbooks.staging.stage_restore import Beside, stage_restore
 
         request, plan = request_in(night), plan_in(night)
@@ -114,13 +112,7 @@ class Stage(RestoreStep):
             site.vault(request.side),
             site.firm,
             plan,
-            beside=Beside(
-                other=site.replica if request.side == "primary" else site.primary,
-                live={
-                    place.bucket: SourceBucket(place.bucket, site.clients("s3", place.region))
-                    for place in site.firm.documents
-                },
-            ),
+            beside=Beside(other=site.other(request.side), live=source_buckets(site.firm, site.clients)),
             ttl=request.ttl,
             documents=request.with_documents,
             clock=utc_now,

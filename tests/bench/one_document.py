@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.site.site import Site
 from muniment.domain.documents.recovery import Selection
 from muniment.domain.record import new_id
@@ -38,7 +38,7 @@ def run(console: Console) -> None:
         site = bench_site(cloud, cluster)
         base = _fill(cloud, site)
         between = base.taken_at + timedelta(hours=1)
-        live = {b: SourceBucket(b, cloud.client("s3", site.primary.region)) for b in (site.firm.documents[0].bucket,)}
+        live = source_buckets(site.firm, site.clients)
         table = Table("", "at a night", "between two", title=f"{DOCUMENTS:,} documents")
         for name, selection in (
             ("one document, plan", Selection(key="matters/000000/000.pdf")),

@@ -8,6 +8,7 @@ import pytest
 
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.store.s3 import S3Store
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.envelope import local_envelope
 from muniment.adapters.vault.vault import Vault
@@ -42,7 +43,7 @@ def restored(programs17: PostgresPrograms, run_dir: Path, bucket: str) -> Iterat
 
 def vault_in(bucket: str, cloud: Cloud) -> Vault:
     firm = json.loads(cloud.client("s3", REGION).get_object(Bucket=bucket, Key=keys.FIRM)["Body"].read())["firm"]
-    return Vault(firm, bucket, REGION, "", "none", cloud.client("s3", REGION), local_envelope(KEY_NAME, KEY))
+    return Vault(firm, S3Store(bucket, REGION, cloud.client("s3", REGION)), local_envelope(KEY_NAME, KEY))
 
 
 def prove(restored: LocalCluster, point: Point) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.awsrequest import AWSResponse
 
 from muniment.adapters.site.site import Site
+from tests.support.s3 import s3_of
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def denied_from(site: Site, position: int, *, only: frozenset[str] | None = None
         answer = {"Error": {"Code": "AccessDenied", "Message": "sweep"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
         return AWSResponse("", 403, {}, None), answer
 
-    clients = {id(vault.s3): vault.s3 for vault in site.vaults}.values()
+    clients = {id(s3_of(vault)): s3_of(vault) for vault in site.vaults}.values()
     for client in clients:
         client.meta.events.register("before-call.s3", before_call, unique_id="sweep")
     try:

@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Any
 
 from muniment.adapters.vault.vault import Vault
+from tests.support.s3 import s3_of
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def meanwhile(operation: str, key: str, action: Callable[[], object], *vaults: V
                     done.append(params["url_path"])
                     action()
 
-    clients = {id(vault.s3): vault.s3 for vault in vaults}.values()
+    clients = {id(s3_of(vault)): s3_of(vault) for vault in vaults}.values()
     for client in clients:
         client.meta.events.register("before-call.s3", before_call, unique_id=f"meanwhile {id(done)}")
     try:

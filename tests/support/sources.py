@@ -6,7 +6,9 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
+from muniment.adapters.documents.source_bucket import SourceBucket
 from muniment.adapters.site.site import Site, build_site
+from muniment.adapters.store.s3 import PAGE_SIZE, S3Store
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import DocumentSnapshot
 from muniment.ports import utc_now
@@ -33,7 +35,12 @@ class Desk:
 
     def __init__(self, cloud: Cloud, site: Site) -> None:
         self.buckets = [place.bucket for place in site.firm.documents]
-        self.s3 = cloud.client("s3", site.firm.documents[0].region)
+        self.region = site.firm.documents[0].region
+        self.s3 = cloud.client("s3", self.region)
+
+    def source(self, page_size: int = PAGE_SIZE) -> SourceBucket:
+        """The first bucket as a sync reads it."""
+        return SourceBucket(S3Store(self.buckets[0], self.region, self.s3, page_size=page_size))
 
     def put(self, key: str, body: bytes = b"", *, bucket: int = 0, **more: Any) -> str:
         """The version's id, empty in a bucket that has none."""

@@ -10,8 +10,9 @@ from muniment.domain.leases.lease import Standing
 from muniment.domain.record import new_id
 from muniment.domain.retention.plan import VaultPlan
 from muniment.domain.retention.rules import plan_expiry
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
-from muniment.domain.vault.inventory import BackupFacts, Inventory, ObjectVersion
+from muniment.domain.vault.inventory import BackupFacts, Inventory
 from muniment.domain.vault.named_documents import NamedDocuments, SnapshotIndex
 from muniment.domain.vault.registers import ControlTotals, Point, WalRange
 from muniment.domain.wal.names import Lsn, WalSegment
@@ -55,7 +56,7 @@ class World:
     next_segment: int = 1
 
     def put(self, key: str, size_bytes: int = 1000) -> str:
-        self.objects[key] = ObjectVersion(key, f"v-{key}", size_bytes, self.now)
+        self.objects[key] = ObjectVersion(key, size_bytes, self.now, f"v-{key}")
         return key
 
     def push_wal(self, count: int = 1) -> None:

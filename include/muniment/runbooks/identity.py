@@ -1,6 +1,6 @@
 """Right firm first: every runbook proves whose cluster and whose vaults it talks to before it does anything else."""
 
-from muniment.adapters.aws.errors import store_errors
+from muniment.adapters.aws.key_probe import describe_key
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault.authenticity import read_mark
 from muniment.adapters.vault.vault import Vault
@@ -56,12 +56,9 @@ def replica_away(site: Site) -> StoreUnavailable | None:
     Asked with little patience: a region that is gone must not cost each step of a night the minutes of all retries.
     A vault that refuses, or is another firm's, is not away: whoever works with it finds that out and stops.
     """
-    bucket, region, key = site.replica.bucket, site.replica.region, site.replica.kms_key
     try:
-        with store_errors("HeadObject", bucket, keys.FIRM):
-            site.hasty("s3", region).head_object(Bucket=bucket, Key=keys.FIRM)
-        with store_errors("DescribeKey", key, service="KMS"):
-            site.hasty("kms", region).describe_key(KeyId=key)
+        site.hasty_store("replica").head(keys.FIRM)
+        describe_key(site.hasty("kms", site.replica.region), site.replica.kms_key)
     except StoreUnavailable as away:
         return away
     except MunimentError:

@@ -7,13 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from muniment.adapters.store.s3 import S3Store
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.envelope import kms_envelope
-from muniment.adapters.vault.vault import START_BYTES, StoredObject, Vault
+from muniment.adapters.vault.vault import START_BYTES, Vault
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import CLOCKS_DIFFER, DocumentSnapshot, DocumentVersion, SnapshotHead
 from muniment.errors import ObjectDamaged
 from muniment_demo.cloud import Cloud
+from tests.support.s3 import s3_of
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -24,7 +27,7 @@ def vault(cloud: Cloud) -> Vault:
     region, bucket = "us-east-1", f"catalog-{uuid4().hex[:8]}"
     s3, key = cloud.client("s3", region), cloud.create_key(region, uuid4().hex)
     s3.create_bucket(Bucket=bucket)
-    return Vault("acme", bucket, region, key, "none", s3, kms_envelope([(key, cloud.client("kms", region))]))
+    return Vault("acme", S3Store(bucket, region, s3, key), kms_envelope([(key, cloud.client("kms", region))]))
 
 
 def head(name: str, minute: int) -> SnapshotHead:
@@ -41,7 +44,7 @@ def test_newest_first_whatever_was_stored_when(times: list[tuple[int, int]], cha
     chance.shuffle(names)  # type: ignore[attr-defined]
     heads = {name: head(name, taken) for name, (taken, _) in zip(names, times, strict=True)}
     listed = [
-        StoredObject(name, 1, NOON + (taken + later) * MINUTE)
+        ObjectVersion(name, 1, NOON + (taken + later) * MINUTE)
         for name, (taken, later) in zip(names, times, strict=True)
     ]
     found = list(catalog.newest_first(listed, heads.get))
@@ -50,7 +53,7 @@ def test_newest_first_whatever_was_stored_when(times: list[tuple[int, int]], cha
 
 def test_a_vault_filled_night_after_night_is_read_no_further_than_it_is_asked_for() -> None:
     heads = {f"{night:03d}": head(f"{night:03d}", night * 1440) for night in range(90)}
-    listed = [StoredObject(name, 1, each.taken_at + 20 * MINUTE) for name, each in heads.items()]
+    listed = [ObjectVersion(name, 1, each.taken_at + 20 * MINUTE) for name, each in heads.items()]
     read: list[str] = []
 
     def reading(name: str) -> SnapshotHead:
@@ -63,7 +66,7 @@ def test_a_vault_filled_night_after_night_is_read_no_further_than_it_is_asked_fo
 
 
 def test_what_is_gone_when_it_is_read_is_left_out() -> None:
-    listed = [StoredObject(str(number), 1, NOON + 5 * number * CLOCKS_DIFFER) for number in range(3)]
+    listed = [ObjectVersion(str(number), 1, NOON + 5 * number * CLOCKS_DIFFER) for number in range(3)]
     heads = {"0": head("0", 0), "1": head("1", 1)}
     assert [each.id for each in catalog.newest_first(listed, heads.get)] == ["1", "0"]
 
@@ -104,7 +107,7 @@ def test_a_head_is_proven_by_its_own_frame(vault: Vault) -> None:
     for place, is_seen in ((2000, True), (len(whole) // 2, False)):
         body = bytearray(whole)
         body[place] ^= 1
-        vault.s3.put_object(Bucket=vault.bucket, Key=key, Body=bytes(body))
+        s3_of(vault).put_object(Bucket=vault.bucket, Key=key, Body=bytes(body))
         if is_seen:
             with pytest.raises(ObjectDamaged, match="a frame's authentication tag does not match"):
                 catalog.snapshot_head(vault, made.id)

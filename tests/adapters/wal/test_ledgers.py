@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from muniment.adapters.site.site import Site
-from muniment.adapters.vault.vault import StoredObject
 from muniment.adapters.wal import ledgers as wal_ledgers
 from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
 from muniment.domain.record import new_id
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.wal.facts import SegmentFacts, VerifiedObject, VerifiedWal
 from muniment.domain.wal.names import WalSegment
@@ -19,7 +19,7 @@ SYSTEM, SIZE = 7555555555555555555, 2**24
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 NIGHTS, SEGMENTS = 20, 10
 
-type Files = dict[str, StoredObject]
+type Files = dict[str, ObjectVersion]
 
 
 def names_of(night: int) -> list[str]:
@@ -47,7 +47,7 @@ def site(site17: Site) -> Site:
 
 
 def listed(nights: range) -> Files:
-    return {name: StoredObject(name, 7, START) for night in nights for name in names_of(night)}
+    return {name: ObjectVersion(name, 7, START) for night in nights for name in names_of(night)}
 
 
 def test_a_plan_reads_the_ledgers_of_the_segments_that_it_looks_into(site: Site) -> None:
@@ -83,7 +83,7 @@ def test_a_night_reads_no_ledger_of_wal_that_is_gone(site: Site) -> None:
     files = listed(range(15, NIGHTS))
     new = WalSegment(1, NIGHTS * SEGMENTS, SIZE).name
     changed = names_of(16)[2]
-    files |= {new: StoredObject(new, 7, START), changed: StoredObject(changed, 7, START + timedelta(days=1))}
+    files |= {new: ObjectVersion(new, 7, START), changed: ObjectVersion(changed, 7, START + timedelta(days=1))}
     with denied_from(site, 10_000, only=frozenset({"GetObject"})) as seen:
         assert unverified(site.primary, SYSTEM, files).keys() == {new, changed}
     assert len(seen) == 5

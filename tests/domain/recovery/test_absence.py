@@ -7,6 +7,7 @@ import pytest
 from muniment.domain.recovery.absence import Listing, absent, absent_wal
 from muniment.domain.recovery.wal_coverage import Archive, TimelineHistory
 from muniment.domain.vault import keys
+from muniment.domain.vault.inventory import is_register
 from muniment.domain.vault.registers import ControlTotals, Point, WalRange
 from muniment.domain.wal.names import Lsn, WalSegment, is_segment
 from tests.support.worlds import SEGMENT_BYTES, SYSTEM, World
@@ -32,7 +33,7 @@ def listed(world: World, *, without: str = "") -> tuple[Listing, Archive]:
 def stored(world: World) -> dict[str, int]:
     """As points tell it: all of a backup but its register."""
     return {
-        backup.id: sum(v.size_bytes for v in world.objects.values() if v.key in backup.keys and not v.is_register)
+        backup.id: sum(v.size_bytes for v in world.objects.values() if v.key in backup.keys and not is_register(v))
         for backup in world.backups.values()
     }
 

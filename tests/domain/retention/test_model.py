@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from muniment.domain.firm.firm import Policy
 from muniment.domain.holds.hold import Hold
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.vault.dependencies import missing_here, wal_of_point
-from muniment.domain.vault.inventory import ObjectVersion, WalFile
+from muniment.domain.vault.inventory import WalFile
 from muniment.domain.vault.registers import Point
 from tests.support.worlds import DAY, World, make_policy
 

@@ -15,8 +15,9 @@ from muniment.domain.retention.rules import (
     documents_locked_until,
     point_locked_until,
 )
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
-from muniment.domain.vault.inventory import ObjectVersion, group_versions
+from muniment.domain.vault.inventory import group_versions, is_register
 from muniment.domain.wal.names import WalSegment
 from tests.support.worlds import DAY, SEGMENT_BYTES, START, SYSTEM, World, make_policy
 
@@ -146,16 +147,16 @@ def test_a_label_stays_as_long_as_its_segment() -> None:
 def test_registers_go_newest_first_and_before_what_they_name() -> None:
     world = nights(World(policy=make_policy(retention=DAY, point_in_time_window=0 * DAY, minimum_verified_points=1)), 6)
     plan = world.plan()
-    registers = [version.key for version in plan.registers_going() if version.is_register]
+    registers = [version.key for version in plan.registers_going() if is_register(version)]
     assert registers == sorted(registers, reverse=True)
-    assert not [version for version in plan.contents_going() if version.is_register]
+    assert not [version for version in plan.contents_going() if is_register(version)]
     everything = {*plan.points_going(), *plan.registers_going(), *plan.contents_going()}
     assert everything == {version for verdict in plan.going for version in verdict.group.versions}
 
 
 def test_only_what_retention_owns_is_looked_at() -> None:
     others = ("firm.json", "restore-kit/README.md", "holds/h.json", "drills/1.json", "audit/verified/1")
-    assert group_versions(ObjectVersion(key, "v", 1, START) for key in others) == ()
+    assert group_versions(ObjectVersion(key, 1, START, "v") for key in others) == ()
 
 
 @pytest.mark.parametrize(("days", "kept"), [(1, True), (2.5, False)])

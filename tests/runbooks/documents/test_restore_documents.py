@@ -13,7 +13,7 @@ import pytest
 
 from muniment.adapters.documents.files import LinkSigner, write_file
 from muniment.adapters.documents.live import LiveBucket
-from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.documents.source_bucket import SourceBucket, source_buckets
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.site.logins import Login
 from muniment.adapters.site.site import Site, build_site
@@ -42,6 +42,7 @@ from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import SiteFactory, as_root, iam_policy
 from tests.support.nights import Nights
+from tests.support.s3 import s3_of, store_of
 from tests.support.sources import AWKWARD_KEYS, Desk, sync
 
 EVERYTHING = Selection()
@@ -74,7 +75,7 @@ def login_of(cloud: Cloud, site: Site, name: str) -> Login:
 
 
 def live_of(site: Site) -> dict[str, SourceBucket]:
-    return {place.bucket: SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents}
+    return source_buckets(site.firm, site.clients)
 
 
 def plan(site: Site, selection: Selection, at: datetime | None) -> DocumentRestorePlan:
@@ -239,7 +240,7 @@ def test_a_night_that_is_gone_leaves_a_hole(site_factory: SiteFactory, cluster: 
     key = f"documents/snapshots/{nights[1].id}"
     found = root.primary.head(key)
     assert found is not None
-    root.primary.s3.delete_object(Bucket=root.primary.bucket, Key=key, VersionId=found.version_id)
+    s3_of(root.primary).delete_object(Bucket=root.primary.bucket, Key=key, VersionId=found.version_id)
     with pytest.raises(NoSnapshotCovers, match=f"before it {nights[0].id} .*, after it {nights[2].id} "):
         plan(site, EVERYTHING, nights[1].taken_at)
     assert plan(site, EVERYTHING, nights[0].taken_at).snapshot == nights[0].id
@@ -279,7 +280,7 @@ def test_s3_itself_is_told_what_may_be_superseded(engineer: Site, site: Site, de
     desk.delete("gone")
     found = plan(engineer, EVERYTHING, night.taken_at)
     sources, asked = live_of(engineer), {}
-    s3 = sources[desk.buckets[0]].s3
+    s3 = s3_of(sources[desk.buckets[0]])
     s3.meta.events.register("before-call.s3.CopyObject", lambda params, **_: asked.update(conditions(params)))
     restore_in_place(engineer.primary, found, live=sources)
     etags = {each.version.key: each.live.etag if each.live else None for each in found.documents}
@@ -308,7 +309,8 @@ def test_a_large_document_comes_back_in_parts(engineer: Site, site: Site, desk: 
     desk.delete("scan.tif")
     (planned,) = plan(engineer, EVERYTHING, night.taken_at).documents
     source = live_of(engineer)[desk.buckets[0]]
-    LiveBucket(source.name, source.s3, engineer.primary, one_copy_limit=2**20, part_bytes=5 * 2**20).put_back(planned)
+    store = replace(store_of(source), one_copy_limit=2**20, part_bytes=5 * 2**20)
+    LiveBucket(store, engineer.primary).put_back(planned)
     there = desk.s3.get_object(Bucket=desk.buckets[0], Key="scan.tif")
     assert (there["Body"].read(), there["ContentType"]) == (body, "image/tiff")
 
@@ -373,7 +375,7 @@ def test_damaged_bytes_get_no_name(site: Site, desk: Desk, tmp_path: Path) -> No
         restore_into_folder(site.primary, found.model_copy(update={"documents": (wrong,)}), into=tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == ["manifest.json"]
     with pytest.raises(ObjectDamaged, match="its sha256 is not the registered one"):
-        live = LiveBucket(desk.buckets[0], desk.s3, site.primary)
+        live = LiveBucket(live_of(site)[desk.buckets[0]].store, site.primary)
         live.put_back(replace(wrong, live=None))
 
 

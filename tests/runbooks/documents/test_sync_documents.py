@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from muniment.adapters.documents.copies import DocumentCopies
-from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
@@ -34,6 +34,7 @@ from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory, as_root, with_firm
 from tests.support.nights import Nights
 from tests.support.progress import Told
+from tests.support.s3 import s3_of, with_store
 from tests.support.sources import AWKWARD_KEYS, Desk, asked, contents, copies_in, sync, through, with_limit
 
 
@@ -62,7 +63,7 @@ def test_every_current_document_is_copied_and_named(site: Site, desk: Desk) -> N
     assert catalog.find_snapshot(site.primary, snapshot.id) == snapshot
     assert catalog.latest_snapshot(site.primary) == snapshot
     brief = next(version for version in snapshot.documents if version.size_bytes)
-    there = site.primary.s3.head_object(Bucket=site.primary.bucket, Key=brief.object)
+    there = s3_of(site.primary).head_object(Bucket=site.primary.bucket, Key=brief.object)
     assert (brief.version_id, there["ContentType"], there["Metadata"]) == (version_id, "application/pdf", {"by": "jd"})
     assert there["SSEKMSKeyId"] == site.primary.kms_key
     assert brief.sha256 == hashlib.sha256(b"as filed").hexdigest()
@@ -345,7 +346,7 @@ def test_an_unversioned_document_that_changes_meanwhile_is_not_taken_for_what_wa
     (listed,) = _listed(desk)
     desk.put("a", b"two")
     with pytest.raises(SourceChanged):
-        _copies(site, desk).copy(listed)
+        _copies(site).copy(listed)
 
 
 def test_a_version_that_is_removed_meanwhile_asks_for_a_new_listing(site: Site, desk: Desk) -> None:
@@ -353,7 +354,7 @@ def test_a_version_that_is_removed_meanwhile_asks_for_a_new_listing(site: Site, 
     (listed,) = _listed(desk)
     desk.remove_for_good("a", version_id)
     with pytest.raises(SourceChanged) as caught:
-        _copies(site, desk).copy(listed)
+        _copies(site).copy(listed)
     assert caught.value.what == (
         f"document a of bucket {desk.buckets[0]} was removed for good, or overwritten without a version, "
         "while it was being copied"
@@ -365,7 +366,7 @@ def test_documents_under_another_kms_key(site: Site, desk: Desk, cloud: Cloud) -
     desk.put("a", b"encrypted at rest", ServerSideEncryption="aws:kms", SSEKMSKeyId=own_key)
     snapshot = sync(site)
     assert contents(site, snapshot) == {"a": b"encrypted at rest"}
-    there = site.primary.s3.head_object(Bucket=site.primary.bucket, Key=snapshot.documents[0].object)
+    there = s3_of(site.primary).head_object(Bucket=site.primary.bucket, Key=snapshot.documents[0].object)
     assert there["SSEKMSKeyId"] == site.primary.kms_key
 
 
@@ -383,7 +384,7 @@ def test_archived_documents_are_named_and_the_others_copied(site: Site, desk: De
     assert catalog.latest_snapshot(site.primary) is None
     assert copies_in(site) == 4
     with pytest.raises(ObjectArchived) as alone:
-        _copies(through(site, faulty_store), desk).copy(archived)
+        _copies(through(site, faulty_store)).copy(archived)
     assert alone.value.what == (
         f"object old matter in {desk.buckets[0]} is archived and cannot be read: "
         "The operation is not valid for the object's storage class"
@@ -396,19 +397,19 @@ def test_archived_documents_are_named_and_the_others_copied(site: Site, desk: De
 
 
 def _listed(desk: Desk) -> list[SourceVersion]:
-    return [history[0] for history in SourceBucket(desk.buckets[0], desk.s3).histories()]
+    return [history[0] for history in desk.source().histories()]
 
 
-def _copies(site: Site, desk: Desk, **sizes: int) -> DocumentCopies:
-    s3 = site.clients("s3", site.firm.documents[0].region)
-    sources = {bucket: SourceBucket(bucket, s3) for bucket in desk.buckets}
-    return DocumentCopies(sources, site.primary, site.policy, utc_now().replace(microsecond=0), **sizes)
+def _copies(site: Site, **sizes: int) -> DocumentCopies:
+    vault = with_store(site.primary, **sizes)
+    sources = source_buckets(site.firm, site.clients)
+    return DocumentCopies(sources, vault, site.policy, utc_now().replace(microsecond=0))
 
 
 def test_what_is_larger_than_one_copy_request_goes_in_parts(site: Site, desk: Desk) -> None:
     body = bytes(range(256)) * 100
     desk.put("scan.tif", body, ContentType="image/tiff")
-    entry = _copies(site, desk, one_copy_limit=20_000, part_bytes=7_000).copy(_listed(desk)[0])
+    entry = _copies(site, one_copy_limit=20_000, part_bytes=7_000).copy(_listed(desk)[0])
     assert site.primary.get(entry.object) == body
     found = site.primary.head(entry.object)
     assert found is not None
@@ -436,7 +437,7 @@ def test_a_copy_of_another_content_is_damaged(site: Site, desk: Desk) -> None:
     site.primary.put(listed.object, b"abcde", locked_until=None)
     with_checksum = _with_sha256(listed)
     with pytest.raises(ObjectDamaged, match="its sha256 is not that of its document"):
-        _copies(site, desk).recognise(with_checksum)
+        _copies(site).recognise(with_checksum)
 
 
 def _with_sha256(version: SourceVersion) -> SourceVersion:
@@ -469,7 +470,7 @@ def test_another_firms_vault_is_refused_before_anything_is_copied(
 ) -> None:
     other = site_factory(cluster)
     desk.put("a", b"of the first firm")
-    theirs = replace(other.primary, firm=site.firm.id, s3=cloud.client("s3"))
+    theirs = replace(with_store(other.primary, s3=cloud.client("s3")), firm=site.firm.id)
     with pytest.raises(WrongVault):
         sync(replace(site, primary=theirs))
     assert copies_in(other) == 0
@@ -481,8 +482,8 @@ def test_a_page_ends_in_the_middle_of_a_documents_versions(site: Site, desk: Des
         desk.put("d/001", f"edition {edition}".encode())
         desk.delete("d/001")
     desk.put("d/001", b"last")
-    whole = list(SourceBucket(desk.buckets[0], desk.s3).histories())
-    small = SourceBucket(desk.buckets[0], desk.s3, page_size=2)
+    whole = list(desk.source().histories())
+    small = desk.source(page_size=2)
     assert list(small.histories()) == whole
     assert [len(history) for history in whole] == [1, 12, 1]
 

@@ -25,6 +25,7 @@ from muniment.runbooks.firm.check_firm import require_ready
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.sites import SiteFactory, as_root, make_policy, with_firm
+from tests.support.s3 import with_store
 
 
 def test_a_firm_in_order_has_no_findings(site: Site) -> None:
@@ -184,7 +185,7 @@ def test_a_vault_without_object_lock_is_found_unless_the_policy_wants_none(one: 
     s3, bucket = cloud.client("s3"), f"{one.firm.id}-unlocked"
     s3.create_bucket(Bucket=bucket)
     site = as_root(cloud, one)
-    unlocked = replace(site, primary=replace(site.primary, bucket=bucket))
+    unlocked = replace(site, primary=with_store(site.primary, bucket=bucket))
     s3.put_object(Bucket=bucket, Key="firm.json", Body=site.primary.get("firm.json"))
     remedy = (
         f"`aws s3api put-object-lock-configuration --bucket {bucket} --region us-east-1 "
@@ -192,7 +193,7 @@ def test_a_vault_without_object_lock_is_found_unless_the_policy_wants_none(one: 
     )
     finding = Finding(f"vault {bucket}: Object Lock is off", remedy)
     assert finding in check_firm(unlocked, clock=utc_now)
-    loose = replace(unlocked, primary=replace(unlocked.primary, lock_mode="none"))
+    loose = replace(unlocked, primary=with_store(unlocked.primary, lock_mode="none"))
     assert finding not in check_firm(loose, clock=utc_now)
 
 
@@ -277,7 +278,7 @@ def test_a_key_that_is_not_there_is_found(one: Site) -> None:
     missing = one.primary.kms_key[:-4] + "0000"
     (finding,) = [
         each
-        for each in check_firm(replace(one, primary=replace(one.primary, kms_key=missing)), clock=utc_now)
+        for each in check_firm(replace(one, primary=with_store(one.primary, kms_key=missing)), clock=utc_now)
         if each.what.startswith("key ")
     ]
     assert finding.what.startswith(f"key {missing} cannot be used: ")

@@ -29,6 +29,7 @@ from tests.support.expiry import expiring_site, held, night, run
 from tests.support.interleavings import meanwhile
 from tests.support.nights import SEGMENT_BYTES, Nights
 from tests.support.progress import Told
+from tests.support.s3 import s3_of, with_store
 from tests.support.wal import eventually
 
 pytestmark = pytest.mark.timeout(540)
@@ -307,7 +308,7 @@ def test_the_other_region_away_keeps_nobody_waiting(site: Site, old: Backup, fau
     faulty_store.fail("timeout")
     login = LOGINS[site.firm.id]["aws"]
     away = replace(login, extra={**login.extra, "endpoint_url": faulty_store.endpoint_url}).clients()
-    silent = replace(site.replica, s3=away("s3", site.replica.region))
+    silent = with_store(site.replica, s3=away("s3", site.replica.region))
     told = Told()
     with leased([site.primary, silent], needs(old), "a restore", progress=told):
         assert len(leases(site.primary)) == 1
@@ -320,7 +321,7 @@ def test_whoever_restores_may_write_leases_and_nothing_else(site: Site, old: Bac
     user = cloud.create_user(f"{site.firm.id}-reader", iam_policy("restore", site.firm))
     login = replace(LOGINS[site.firm.id]["aws"], user=user.access_key_id, password=user.secret_access_key)
     clients = login.clients()
-    mine = [replace(vault, s3=clients("s3", vault.region)) for vault in site.vaults]
+    mine = [with_store(vault, s3=clients("s3", vault.region)) for vault in site.vaults]
     told = Told()
     with leased(mine, needs(old), "a restore", progress=told):
         assert [len(leases(vault)) for vault in site.vaults] == [1, 1]
@@ -332,6 +333,6 @@ def test_whoever_restores_may_write_leases_and_nothing_else(site: Site, old: Bac
     (register,) = [each for each in site.primary.list_versions(keys.backup_register(old.id))]
     for how in ({}, {"VersionId": register.version_id}):
         with pytest.raises(Exception, match="AccessDenied"):
-            mine[0].s3.delete_object(Bucket=mine[0].bucket, Key=register.key, **how)
+            s3_of(mine[0]).delete_object(Bucket=mine[0].bucket, Key=register.key, **how)
     with pytest.raises(Exception, match="AccessDenied"):
-        mine[0].s3.delete_object(Bucket=mine[0].bucket, Key=keys.lease("x"))
+        s3_of(mine[0]).delete_object(Bucket=mine[0].bucket, Key=keys.lease("x"))

@@ -18,6 +18,7 @@ from muniment.runbooks.restore.restore_cluster import restore_cluster
 from tests.fixtures.faults import FaultProxy
 from tests.support.interleavings import meanwhile
 from tests.support.restores import ROWS, Intruder, Stored, prove_whole, serving
+from tests.support.s3 import s3_of, with_store
 from tests.support.stored import rows
 
 pytestmark = pytest.mark.timeout(540)
@@ -184,7 +185,7 @@ def test_with_the_other_region_away_it_is_leased_where_it_is_read(
     stored: Stored, faulty_store: FaultProxy, tmp_path: Path, programs17: PostgresPrograms
 ) -> None:
     faulty_store.fail("reset")
-    away = replace(stored.site.replica, s3=stored.through(faulty_store).s3)
+    away = with_store(stored.site.replica, s3=s3_of(stored.through(faulty_store)))
     plan = lease_plan((stored.site.primary, away), stored.plan(stored.full, tmp_path / "data"))
     assert plan.held_until is not None
     restored = stored.restore(plan, other=away, programs=programs17)

@@ -22,6 +22,7 @@ from muniment.runbooks.repair.repair_vaults import Failure, find_repair, repair
 from muniment.runbooks.vault.create_vaults import SIDES
 from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import SiteFactory, as_root
+from tests.support.s3 import with_store
 
 pytestmark = pytest.mark.timeout(360)
 
@@ -208,7 +209,7 @@ def test_a_strangers_bucket_gets_no_mark(
         why = "it is missing"
     before = [(found.key, found.version_id) for found in theirs.primary.list_versions("")]
     with pytest.raises(WrongVault) as refused:
-        find_repair((replace(ours.primary, bucket=theirs.primary.bucket), replace(ours.replica)))
+        find_repair((with_store(ours.primary, bucket=theirs.primary.bucket), replace(ours.replica)))
     assert refused.value.what == (
         f"bucket {theirs.primary.bucket} is the vault of somebody else, for all that it shows (firm.json: {why}), "
         f"not of {site.firm.id}"

@@ -1,13 +1,9 @@
 """An object that one vault lacks or has damaged comes out of the other, and is named."""
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.vault.authenticity import code_of
@@ -17,9 +13,7 @@ from muniment.errors import ObjectArchived, ObjectDamaged, ObjectMissing
 from muniment.ports import Silent
 from tests.fixtures.faults import FaultProxy
 from tests.support.restores import Intruder, Stored, prove_whole, substitution
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from tests.support.s3 import impatient, with_store
 
 pytestmark = pytest.mark.timeout(360)
 
@@ -74,7 +68,7 @@ def test_with_the_other_region_away_a_whole_vault_is_enough(
 ) -> None:
     """And a damaged one says what is damaged in it, not what is silent."""
     faulty_store.fail("reset")
-    away = replace(stored.site.replica, s3=impatient(faulty_store))
+    away = with_store(stored.site.replica, s3=impatient(faulty_store.endpoint_url, stored.site.replica.region))
     plan = stored.plan(stored.full, tmp_path / "data")
     restored = stored.restore(plan, other=away)
     prove_whole(restored, programs17)
@@ -117,18 +111,6 @@ def test_bytes_that_the_register_knows_and_the_manifest_does_not_are_damage(
         stored.restore(stored.plan(stored.full, tmp_path / "data"), other=stored.site.replica)
     assert damaged.value.facts["key"].startswith(f"base/{backup.id}/base/"), "a large file lies in several"
     assert damaged.value.what.endswith(", which it holds a part of, is not what PostgreSQL's manifest says")
-
-
-def impatient(store: FaultProxy) -> "S3Client":
-    """botocore's own retries would take most of a minute."""
-    return boto3.client(
-        "s3",
-        endpoint_url=store.endpoint_url,
-        region_name="us-west-2",
-        aws_access_key_id="nobody",
-        aws_secret_access_key="nobody",
-        config=Config(retries={"total_max_attempts": 1}),
-    )
 
 
 class Notes:

@@ -22,6 +22,7 @@ from tests.fixtures.sites import SiteFactory
 from tests.support.denials import denied_from
 from tests.support.expiry import RETENTION, expiring_site, held, night, run
 from tests.support.nights import Nights
+from tests.support.s3 import s3_of, with_store
 
 pytestmark = pytest.mark.timeout(540)
 CHANGES = frozenset({"PutObject", "DeleteObject"})
@@ -77,7 +78,7 @@ def test_what_is_locked_stays_and_the_plan_says_until_when(site: Site, nights: N
     key = keys.backup_register(old.id)
     retention = {"Mode": "GOVERNANCE", "RetainUntilDate": until}
     root.put_object_retention(Bucket=site.primary.bucket, Key=key, Retention=retention)  # type: ignore[arg-type]
-    governed = with_lock(site, "governance")
+    governed = locking(site, "governance")
     plan = run(governed, tonight)
     (verdict,) = [v for v in plan.primary.kept if v.group.id == old.id]
     assert verdict.why == f"locked until {until:%Y-%m-%d %H:%M}"
@@ -85,8 +86,10 @@ def test_what_is_locked_stays_and_the_plan_says_until_when(site: Site, nights: N
     assert not set(old.keys()) & held(site.replica)
 
 
-def with_lock(site: Site, mode: Any) -> Site:
-    return replace(site, primary=replace(site.primary, lock_mode=mode), replica=replace(site.replica, lock_mode=mode))
+def locking(site: Site, mode: Any) -> Site:
+    return replace(
+        site, primary=with_store(site.primary, lock_mode=mode), replica=with_store(site.replica, lock_mode=mode)
+    )
 
 
 def test_a_lock_that_the_plan_did_not_know_is_reported(site: Site, nights: Nights, cloud: Cloud) -> None:
@@ -239,8 +242,8 @@ def test_thousands_of_chunks_need_no_thousands_of_requests(site: Site, nights: N
     for number in range(300):
         site.primary.put(keys.chunk("20260101T000000000Z", "base", number), b"c", locked_until=None)
     tonight = night(nights, 1)
-    with denied_from(with_lock(site, "governance"), 10_000) as seen:
-        plan = run(with_lock(site, "governance"), tonight)
+    with denied_from(locking(site, "governance"), 10_000) as seen:
+        plan = run(locking(site, "governance"), tonight)
     assert len(plan.primary.contents_going()) > 300
     assert seen.count("HeadObject") < 20
     assert len([name for name in seen if name != "DeleteObject"]) < 60
@@ -258,7 +261,7 @@ def test_one_document_snapshot_is_in_memory_at_a_time(site: Site, nights: Nights
             alive.append(sum(isinstance(each, catalog._Names | DocumentSnapshot) for each in gc.get_objects()))
 
     for vault in site.vaults:
-        vault.s3.meta.events.register("before-call.s3", count)
+        s3_of(vault).meta.events.register("before-call.s3", count)
     plan = run(site, tonight, dry_run=True)
     assert alive == [0] * 6
     assert plan.primary.going == ()

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.host import processes
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
@@ -153,7 +153,7 @@ def ask(staging: Staging, statement: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_staging_answers_holds_the_documents_of_its_instant_and_says_what_it_is(site: Site, root: Path) -> None:
-    live = {place.bucket: SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents}
+    live = source_buckets(site.firm, site.clients)
     staging = stage(site, root, beside=Beside(live=live))
     folder = find_staging(root, staging.id)
     assert ask(staging, f"SELECT count(*) FROM filed WHERE storage_key = '{TONIGHT}'") == [(1,)]

@@ -19,6 +19,7 @@ from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import SiteFactory
 from tests.support.denials import denied_from
 from tests.support.nights import Nights
+from tests.support.s3 import s3_of
 
 pytestmark = pytest.mark.timeout(360)
 NIGHT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -103,7 +104,7 @@ def test_new_wal_goes_too_and_a_failed_night_leaves_no_hole(site: Site, nights: 
 def test_a_register_never_arrives_before_what_it_names(site: Site, nights: Nights) -> None:
     backup = nights.take(NIGHT, documents=("a.pdf",))
     order: list[str] = []
-    site.replica.s3.meta.events.register(
+    s3_of(site.replica).meta.events.register(
         "before-parameter-build.s3.CopyObject", lambda params, **_: order.append(params["Key"])
     )
     copy(site, backup)

@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Side, Site
-from muniment.adapters.vault.bucket import bucket_region, create_bucket, missing_protections
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.finding import Finding
 from muniment.domain.firm.firm import Cluster, Firm
@@ -22,6 +21,7 @@ from muniment.runbooks.vault.create_vaults import SIDES, create_vaults
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, as_root
+from tests.support.s3 import s3_of, with_store
 
 # What the first run does to one new bucket before its mark: Object Lock brings versioning, S3 itself blocks the public.
 CHANGES = 4
@@ -35,8 +35,8 @@ def new_site(site_factory: SiteFactory, cluster: LocalCluster) -> Site:
 
 def assert_complete(site: Site) -> None:
     for vault in site.vaults:
-        assert missing_protections(vault) == ()
-        assert vault.s3.get_object_lock_configuration(Bucket=vault.bucket)["ObjectLockConfiguration"] == {
+        assert vault.store.missing_protections() == ()
+        assert s3_of(vault).get_object_lock_configuration(Bucket=vault.bucket)["ObjectLockConfiguration"] == {
             "ObjectLockEnabled": "Enabled"
         }
     assert prove_identity(site).system_identifier == site.postgres.system_identifier()
@@ -45,7 +45,7 @@ def assert_complete(site: Site) -> None:
 
 def assert_untouched(site: Site, *sides: Side) -> None:
     for side in sides or SIDES:
-        assert bucket_region(site.vault(side)) is None
+        assert site.vault(side).store.bucket_region() is None
 
 
 def with_place(firm: Firm, side: Side, **changes: Any) -> Firm:
@@ -96,7 +96,7 @@ class DyingClient:
 @pytest.mark.parametrize("side", SIDES)
 def test_runs_that_are_killed_after_each_step_are_completed_by_the_next(side: Side, new_site: Site) -> None:
     """Each run makes one change and dies, so the next one begins in every state that a crash can leave."""
-    dying: dict[str, Any] = {side: replace(new_site.vault(side), s3=DyingClient(new_site.vault(side).s3))}
+    dying: dict[str, Any] = {side: with_store(new_site.vault(side), s3=DyingClient(s3_of(new_site.vault(side))))}
     for _ in range(CHANGES):
         with pytest.raises(Killed):
             create_vaults(replace(new_site, **dying), clock=utc_now)
@@ -116,8 +116,8 @@ def test_two_first_runs_at_once_make_one_pair(new_site: Site) -> None:
 def test_a_bucket_that_was_made_a_moment_ago_is_no_error(new_site: Site) -> None:
     """Between the question and the answer of a second run; us-east-1 and the other regions say it differently."""
     for vault in new_site.vaults:
-        create_bucket(vault)
-        create_bucket(vault)
+        vault.store.create_bucket()
+        vault.store.create_bucket()
 
 
 def test_an_empty_bucket_that_somebody_made_for_us_becomes_a_vault(new_site: Site, cloud: Cloud) -> None:
@@ -187,7 +187,7 @@ def test_another_firms_vault_is_closed_to_our_own_credentials(
     site_factory: SiteFactory, cluster: LocalCluster, new_site: Site
 ) -> None:
     theirs = site_factory(cluster)
-    ours = replace(new_site, replica=replace(new_site.replica, bucket=theirs.replica.bucket))
+    ours = replace(new_site, replica=with_store(new_site.replica, bucket=theirs.replica.bucket))
     with pytest.raises(AccessDenied):
         create_vaults(ours, clock=utc_now)
     assert_untouched(new_site, "primary")
@@ -237,8 +237,10 @@ def test_a_vault_that_is_gone_is_not_quietly_made_anew(
 ) -> None:
     site = as_root(cloud, site_factory(cluster))
     site.primary.put("points/20261120T083000123Z.json", b"{}", locked_until=None)
-    site.replica.s3.delete_object(Bucket=site.replica.bucket, Key="firm.json", VersionId=versions(site.replica)[0][1])
-    site.replica.s3.delete_bucket(Bucket=site.replica.bucket)
+    s3_of(site.replica).delete_object(
+        Bucket=site.replica.bucket, Key="firm.json", VersionId=versions(site.replica)[0][1]
+    )
+    s3_of(site.replica).delete_bucket(Bucket=site.replica.bucket)
     with pytest.raises(VaultNotSafe) as refused:
         create_vaults(site, clock=utc_now)
     assert str(refused.value) == (

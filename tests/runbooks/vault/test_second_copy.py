@@ -18,6 +18,7 @@ from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import SiteFactory
 from tests.support.nights import Nights
 from tests.support.progress import Told
+from tests.support.s3 import s3_of
 from tests.support.second_copies import DAY, copy, register
 
 pytestmark = pytest.mark.timeout(360)
@@ -101,7 +102,7 @@ def test_a_list_of_long_ago_that_a_hold_keeps_comes_over_without_the_locks_that_
             asked.append(until)
 
     for operation in ("CopyObject", "PutObject"):
-        site.replica.s3.meta.events.register(f"before-parameter-build.s3.{operation}", look)
+        s3_of(site.replica).meta.events.register(f"before-parameter-build.s3.{operation}", look)
     began = utc_now()
     register(site, tonight, copy(site, tonight))
     assert catalog.find_point(site.replica, old.id) == old

@@ -14,6 +14,7 @@ from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import LOGINS
 from tests.support.interleavings import meanwhile
 from tests.support.nights import Nights
+from tests.support.s3 import s3_of
 from tests.support.second_copies import DAY, copy, register
 
 pytestmark = pytest.mark.timeout(360)
@@ -68,7 +69,7 @@ def test_what_a_night_stores_behind_the_listing_is_not_missing(site: Site, night
     document = keys.document_object("matters", "deed.pdf", "1")
     body = vault.get(document)
     (version,) = [each.version_id for each in vault.list_versions(document)]
-    vault.s3.delete_object(Bucket=vault.bucket, Key=document, VersionId=version)
+    s3_of(vault).delete_object(Bucket=vault.bucket, Key=document, VersionId=version)
 
     def store() -> None:
         vault.put(document, body, locked_until=None)

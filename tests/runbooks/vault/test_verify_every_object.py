@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from muniment.adapters.documents.copies import DocumentCopies
-from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.restore.records import write_approval, write_record
 from muniment.adapters.site.site import Site
@@ -28,6 +28,7 @@ from muniment_demo.documents import Paper
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, with_firm
 from tests.support.restore_records import record_of
+from tests.support.s3 import with_store
 from tests.support.signing import with_signing_key
 from tests.support.sources import Desk
 from tests.support.wal import archive_with, muniment_script, sql
@@ -81,10 +82,9 @@ def file_documents(cloud: Cloud, site: Site) -> None:
         paper = Paper("alder", number)
         desk.put(paper.key, paper.body())
     desk.put("scan.tif", bytes(range(256)) * 100)
-    source = SourceBucket(desk.buckets[0], site.clients("s3", site.firm.documents[0].region))
-    copies = DocumentCopies(
-        {desk.buckets[0]: source}, site.primary, site.policy, utc_now(), one_copy_limit=20_000, part_bytes=7_000
-    )
+    source = source_buckets(site.firm, site.clients)[desk.buckets[0]]
+    vault = with_store(site.primary, one_copy_limit=20_000, part_bytes=7_000)
+    copies = DocumentCopies({desk.buckets[0]: source}, vault, site.policy, utc_now())
     copies.copy(next(history[0] for history in source.histories() if history[0].key == "scan.tif"))
 
 

@@ -24,6 +24,7 @@ from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, make_policy, with_firm
 from tests.support.progress import Told
+from tests.support.s3 import store_of
 from tests.support.wal import (
     archive_with,
     eventually,
@@ -86,7 +87,7 @@ class Archiving:
             Body=bytes(body),
             Metadata=there["Metadata"],
             ChecksumAlgorithm="SHA256",
-            **self.site.primary.at_rest(),
+            **store_of(self.site.primary).at_rest(),
         )
 
 

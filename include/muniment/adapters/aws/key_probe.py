@@ -56,7 +56,12 @@ def _reason(kms: Any, key: str, refused: KeyUnusable | AccessDenied | ObjectMiss
 def _state(kms: Any, key: str) -> str | None:
     """``None`` where we may not even ask."""
     try:
-        with store_errors("DescribeKey", key, service="KMS"):
-            return str(kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"])
+        return describe_key(kms, key)
     except (KeyUnusable, AccessDenied, ObjectMissing):
         return None
+
+
+def describe_key(kms: Any, key: str) -> str:
+    """Its state. Raises ``ObjectMissing`` where there is no such key."""
+    with store_errors("DescribeKey", key, service="KMS"):
+        return str(kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"])

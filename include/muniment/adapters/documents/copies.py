@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from muniment.adapters.documents.source_bucket import SourceBucket
-from muniment.adapters.vault.replication import read_sha256
-from muniment.adapters.vault.server_side_copy import ONE_COPY_LIMIT, PART_BYTES, CopySource, copy_object
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.store.port import CopySource
+from muniment.adapters.vault.replication import copy_object
+from muniment.adapters.vault.vault import Vault
 from muniment.domain.documents.sync import UNVERSIONED, SourceVersion, ends_too_soon
 from muniment.domain.firm.firm import Policy
 from muniment.domain.retention.rules import documents_locked_until
+from muniment.domain.stored_object import StoredObject
 from muniment.domain.vault.registers import DocumentVersion
 from muniment.errors import ObjectDamaged, ObjectMissing, SourceChanged
 
@@ -24,8 +25,6 @@ class DocumentCopies:
     vault: Vault
     policy: Policy
     now: datetime
-    one_copy_limit: int = ONE_COPY_LIMIT
-    part_bytes: int = PART_BYTES
     read_back: list[int] = field(default_factory=list)
     """The sizes of the copies that had to be read, because S3 keeps no SHA-256 of the whole."""
 
@@ -37,14 +36,7 @@ class DocumentCopies:
         """Raises ``SourceChanged`` where the version is gone, ``ObjectArchived`` where S3 cannot read it."""
         source = self._source_of(version)
         try:
-            copied = copy_object(
-                source,
-                target=self.vault,
-                key=version.object,
-                locked_until=self.locked_until,
-                one_copy_limit=self.one_copy_limit,
-                part_bytes=self.part_bytes,
-            )
+            copied = copy_object(source, target=self.vault, key=version.object, locked_until=self.locked_until)
             sha256 = self._compared(version, source, copied)
         except ObjectMissing as error:
             raise SourceChanged(key=version.key, bucket=version.bucket) from error
@@ -65,11 +57,11 @@ class DocumentCopies:
         return replace(entry, locked_until=until)
 
     def _source_of(self, version: SourceVersion) -> CopySource:
-        bucket = self.sources[version.bucket]
+        store = self.sources[version.bucket].store
         if version.version_id == UNVERSIONED and version.is_latest:
             # Whoever overwrites it leaves no version behind: only the ETag tells that these are the bytes we listed.
-            return CopySource(bucket.name, version.key, version.size_bytes, bucket.s3, etag=version.etag)
-        return CopySource(bucket.name, version.key, version.size_bytes, bucket.s3, version.version_id)
+            return CopySource(store, version.key, version.size_bytes, etag=version.etag)
+        return CopySource(store, version.key, version.size_bytes, version.version_id)
 
     def _compared(self, version: SourceVersion, source: CopySource, copied: StoredObject) -> str:
         """The copy's sha256, compared with the source's where S3 keeps that. An ETag proves nothing here: under
@@ -77,7 +69,7 @@ class DocumentCopies:
         if copied.size_bytes != version.size_bytes:
             raise self._damaged(version, f"it has {copied.size_bytes} bytes and not {version.size_bytes} as")
         sha256 = copied.sha256 or self._read(version)
-        expected = source.sha256() if version.has_sha256 else None
+        expected = source.head().sha256 if version.has_sha256 else None
         if expected and expected != sha256:
             raise self._damaged(version, "its sha256 is not that of")
         return sha256
@@ -85,7 +77,7 @@ class DocumentCopies:
     def _read(self, version: SourceVersion) -> str:
         """Once, when it is new: without a digest nobody could tell later whether a byte of it has changed."""
         self.read_back.append(version.size_bytes)
-        return read_sha256(self.vault, version.object)
+        return self.vault.read_sha256(version.object)
 
     def _damaged(self, version: SourceVersion, what: str) -> ObjectDamaged:
         reason = f"{what} its document {version.bucket}/{version.key}, version {version.version_id}"

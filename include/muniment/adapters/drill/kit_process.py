@@ -12,14 +12,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
 
+from muniment.adapters.site.site import Clients
 from muniment.errors import ProgramFailed
-
-if TYPE_CHECKING:
-    from muniment.adapters.vault.vault import Vault
 
 # -I: no environment variables of Python's, no user's packages, nothing of the working folder. -S: no site-packages.
 _ISOLATED = ("-I", "-S", "-B")
@@ -119,16 +116,16 @@ def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def kit_environment(vault: "Vault", kms: Any, home: Path) -> dict[str, str]:
-    """What the script is given: this vault's credentials and addresses, and how this machine reaches the network."""
-    # botocore tells a client's credentials to nobody but its signer.
-    credentials = vault.s3._request_signer._credentials.get_frozen_credentials()  # type: ignore[attr-defined]
+def kit_environment(clients: Clients, region: str, home: Path) -> dict[str, str]:
+    """What the script is given: the firm's credentials, the region's addresses, and how this machine reaches the
+    network."""
+    credentials = clients.credentials()
     own = {
         "AWS_ACCESS_KEY_ID": credentials.access_key,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
         "AWS_SESSION_TOKEN": credentials.token,
-        "AWS_ENDPOINT_URL_S3": vault.s3.meta.endpoint_url,
-        "AWS_ENDPOINT_URL_KMS": kms.meta.endpoint_url,
+        "AWS_ENDPOINT_URL_S3": clients("s3", region).meta.endpoint_url,
+        "AWS_ENDPOINT_URL_KMS": clients("kms", region).meta.endpoint_url,
     }
     machine = {name: os.environ.get(name) for name in _OF_THE_NETWORK}
     return {

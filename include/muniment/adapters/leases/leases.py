@@ -9,16 +9,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from threading import Event, Thread
 
-from muniment.adapters.aws.errors import store_errors
 from muniment.adapters.vault.authenticity import code_of, read_register
-from muniment.adapters.vault.bucket import store_time
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
 from muniment.domain.leases.lease import DELETES_FOR, LASTS, Expiring, Lease, Standing, stands
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
-from muniment.domain.vault.inventory import ObjectVersion
 from muniment.errors import MunimentError, ObjectDamaged, ObjectMissing
 
 _TAKING_AWAY_S, _TRIED_AGAIN_S = 30.0, 60.0
@@ -35,17 +32,13 @@ class Written:
 
     def take_away(self) -> None:
         """This version and no other: nobody has the right to lay a delete marker."""
-        with store_errors("DeleteObjectVersion", self.vault.bucket, self.key):
-            self.vault.s3.delete_object(Bucket=self.vault.bucket, Key=self.key, VersionId=self.version_id)
+        self.vault.store.delete_version(self.key, self.version_id)
 
 
 def write(vault: Vault, key: str, document: Lease | Expiring) -> Written:
     body = document.to_json()
-    code = code_of(vault, key, body)
-    with store_errors("PutObject", vault.bucket, key):
-        answer = vault.s3.put_object(Bucket=vault.bucket, Key=key, Body=body, Metadata=code, **vault.at_rest())
-    told = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
-    return Written(vault, key, answer.get("VersionId", "null"), parsedate_to_datetime(told))
+    written = vault.store.put(key, body, metadata=code_of(vault, key, body))
+    return Written(vault, key, written.version_id, written.at)
 
 
 class KeptUp:
@@ -116,11 +109,11 @@ class KeptUp:
 def standing_leases(vault: Vault) -> tuple[Standing, ...]:
     """Those that have not ended by this store's clock."""
     found = [lease for item in vault.list(keys.LEASES) if (lease := _read_lease(vault, item)) is not None]
-    now = store_time(vault) if found else None
+    now = vault.store.clock() if found else None
     return tuple(lease for lease in found if now and stands(lease.until, now))
 
 
-def _read_lease(vault: Vault, item: StoredObject) -> Standing | None:
+def _read_lease(vault: Vault, item: ObjectVersion) -> Standing | None:
     """``None`` where it was taken away since it was listed."""
     lease_id = item.key.removeprefix(keys.LEASES).removesuffix(".json")
     try:
@@ -146,11 +139,11 @@ def standing_mark(vault: Vault) -> tuple[Expiring, datetime] | None:
     except ObjectMissing:
         return None
     except ObjectDamaged:
-        if not stands(found.modified_at + DELETES_FOR, store_time(vault)):
+        if not stands(found.modified_at + DELETES_FOR, vault.store.clock()):
             return None
         raise
     until = mark.ends_at(found.modified_at)
-    return (mark, until) if stands(until, store_time(vault)) else None
+    return (mark, until) if stands(until, vault.store.clock()) else None
 
 
 def swept(vault: Vault) -> tuple[ObjectVersion, ...]:
@@ -158,11 +151,7 @@ def swept(vault: Vault) -> tuple[ObjectVersion, ...]:
     found = [*vault.list_versions(keys.LEASES), *vault.list_versions(keys.EXPIRING)]
     standing = {keys.lease(lease.id) for lease in standing_leases(vault)}  # after: a new one is not in ``found``
     return tuple(
-        ObjectVersion(
-            each.key, each.version_id, each.size_bytes, each.modified_at, is_delete_marker=each.is_delete_marker
-        )
-        for each in found
-        if not each.is_latest or (each.key.startswith(keys.LEASES) and each.key not in standing)
+        each for each in found if not each.is_latest or (each.key.startswith(keys.LEASES) and each.key not in standing)
     )
 
 

@@ -10,8 +10,9 @@ from itertools import chain, islice
 
 from muniment.adapters.site.site import Side
 from muniment.adapters.vault.authenticity import parsed, prove_mark, wrapped, written
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
 from muniment.domain.repair.plan import MarkMending
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys, mac
 from muniment.domain.vault.registers import FirmMark
 from muniment.errors import Damaged, ObjectDamaged
@@ -55,14 +56,14 @@ def _has_versions(vault: Vault) -> bool:
     return next(_versions(vault), None) is not None
 
 
-def _versions(vault: Vault) -> Iterator[StoredObject]:
+def _versions(vault: Vault) -> Iterator[ObjectVersion]:
     """Newest first, delete markers left out."""
     there = [found for found in vault.list_versions(keys.FIRM) if found.key == keys.FIRM]
     yield from sorted((v for v in there if not v.is_delete_marker), key=lambda v: v.modified_at, reverse=True)
 
 
-def _version(vault: Vault, version: StoredObject, role: Side) -> Sound:
-    stored = vault.read(keys.FIRM, VersionId=version.version_id)
+def _version(vault: Vault, version: ObjectVersion, role: Side) -> Sound:
+    stored = vault.read(keys.FIRM, version_id=version.version_id)
     mark = parsed(vault, FirmMark, keys.FIRM, stored[0])
     if mark.firm != vault.firm:
         raise vault.damaged(keys.FIRM, f"it names {mark.firm!r}, not {vault.firm}")
@@ -79,7 +80,7 @@ def own_version(vault: Vault, role: Side, why: Unsound, other: Sound) -> MarkMen
         except Damaged:
             continue
         if found.agrees_with(other):
-            body, metadata = vault.read(keys.FIRM, VersionId=version.version_id)
+            body, metadata = vault.read(keys.FIRM, version_id=version.version_id)
             how = f"its own version {version.version_id} of {version.modified_at:%Y-%m-%d %H:%M:%S} UTC is right"
             return MarkMending(vault.bucket, vault.bucket, how, why.why, body, metadata, why.etag)
     return None

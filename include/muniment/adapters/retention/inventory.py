@@ -15,8 +15,9 @@ from muniment.adapters.vault.authenticity import read_register
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.holds.hold import Hold
 from muniment.domain.leases.lease import Standing
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
-from muniment.domain.vault.inventory import PREFIXES, BackupFacts, Inventory, ObjectVersion
+from muniment.domain.vault.inventory import PREFIXES, BackupFacts, Inventory
 from muniment.domain.vault.named_documents import NamedDocuments, SnapshotIndex
 from muniment.errors import RegisterHidden
 
@@ -61,17 +62,7 @@ def standing_in(vaults: Iterable[Vault]) -> tuple[Standing, ...]:
 
 def _list(vault: Vault) -> tuple[ObjectVersion, ...]:
     def under(prefix: str) -> list[ObjectVersion]:
-        return [
-            ObjectVersion(
-                key=found.key,
-                version_id=found.version_id,
-                size_bytes=found.size_bytes,
-                modified_at=found.modified_at,
-                is_delete_marker=found.is_delete_marker,
-                is_latest=found.is_latest,
-            )
-            for found in vault.list_versions(prefix)
-        ]
+        return list(vault.list_versions(prefix))
 
     found = [version for part in at_once(under, (*PREFIXES, keys.HOLDS), _AT_ONCE) for version in part]
     _prove_visible(vault, found)

@@ -3,7 +3,6 @@
 Airflow's own connections become the same values in ``plugins/muniment_airflow/hooks.py``.
 """
 
-import functools
 import json
 import os
 import threading
@@ -16,14 +15,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import botocore.session
 import yaml
 from botocore.config import Config
-from botocore.credentials import (
-    AssumeRoleCredentialFetcher,
-    CredentialProvider,
-    CredentialResolver,
-    DeferredRefreshableCredentials,
-)
+from botocore.credentials import Credentials, ReadOnlyCredentials
 from psycopg.conninfo import make_conninfo
 
+from muniment.adapters.aws.sessions import new_session, session_as
 from muniment.adapters.host.project import project_folders
 from muniment.adapters.site.site import Clients, Site, build_site
 from muniment.domain.firm.firm import Firm
@@ -70,17 +65,7 @@ class Login:
 
     def clients(self, *, hasty: bool = False) -> Clients:
         """boto3 clients with this login's key, or with the role that ``extra.role_arn`` names."""
-        session, config = _session(self), _config(self, hasty=hasty)
-
-        @functools.cache
-        def client(service: str, region: str) -> Any:
-            # A session is not thread-safe as its clients are.
-            with _ONE_AT_A_TIME:
-                return session.create_client(
-                    service, region_name=region, endpoint_url=_endpoint(self, service), config=config
-                )
-
-        return client
+        return _LoginClients(self, _session(self), _config(self, hasty=hasty))
 
     @classmethod
     def from_fields(cls, connection_id: str, fields: Mapping[str, Any]) -> "Login":
@@ -112,6 +97,34 @@ class Login:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _LoginClients:
+    login: Login
+    session: botocore.session.Session
+    config: Config
+    made: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def __call__(self, service: str, region: str) -> Any:
+        with _ONE_AT_A_TIME:  # a session is not thread-safe as its clients are
+            if (service, region) not in self.made:
+                self.made[service, region] = self.session.create_client(
+                    service, region_name=region, endpoint_url=_endpoint(self.login, service), config=self.config
+                )
+            return self.made[service, region]
+
+    def credentials(self) -> ReadOnlyCredentials:
+        return _credentials(self.session, "AWS", "signing", self.login.id).get_frozen_credentials()
+
+
+def _credentials(
+    session: botocore.session.Session, place: str, service: str = "S3", operation: str = "signing"
+) -> Credentials:
+    found = session.get_credentials()
+    if found is None:
+        raise AccessDenied(service=service, operation=operation, place=place, reason="there are no credentials")
+    return found
+
+
 def _config(login: Login, *, hasty: bool) -> Config:
     """``extra.config_kwargs``, as Airflow's AWS connections have it, over our own."""
     own = STORE_CONFIG.merge(HASTY_CONFIG) if hasty else STORE_CONFIG
@@ -124,50 +137,18 @@ def _endpoint(login: Login, service: str) -> str | None:
 
 
 def _session(login: Login) -> botocore.session.Session:
-    own = _new_session()
+    own = new_session()
     key = (login.user, login.password.reveal(), login.extra.get("aws_session_token"))
     if any(key):
         own.set_credentials(*key)
     return _assuming(login, own) if login.extra.get("role_arn") else own
 
 
-def _new_session() -> botocore.session.Session:
-    session = botocore.session.get_session()
-    session.register_component("data_loader", _descriptions())
-    return session
-
-
-@functools.cache
-def _descriptions() -> Any:
-    """Reads each service's description once for all sessions: it takes ten times as long as all else of a client."""
-    return botocore.session.get_session().get_component("data_loader")
-
-
-class _AssumedRole(CredentialProvider):
-    METHOD = "assume-role"
-
-    def __init__(self, fetcher: AssumeRoleCredentialFetcher) -> None:
-        super().__init__()
-        self._fetcher = fetcher
-
-    def load(self) -> DeferredRefreshableCredentials:
-        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)
-
-
 def _assuming(login: Login, own: botocore.session.Session) -> botocore.session.Session:
-    """Assumes the role when it is first needed and again before it expires: it lasts an hour, a backup may not."""
-    source, role = own.get_credentials(), login.extra["role_arn"]
-    if source is None:
-        raise AccessDenied(service="STS", operation="AssumeRole", place=role, reason="there are no credentials")
-    core = _new_session()
-    region = login.extra.get("region_name") or "us-east-1"
-    create_client = functools.partial(
-        core.create_client, region_name=region, endpoint_url=_endpoint(login, "sts"), config=STORE_CONFIG
-    )
+    role, region = login.extra["role_arn"], login.extra.get("region_name") or "us-east-1"
     arguments = {"RoleSessionName": "muniment", **login.extra.get("assume_role_kwargs", {})}
-    fetcher = AssumeRoleCredentialFetcher(create_client, source, role, extra_args=arguments)
-    core.register_component("credential_provider", CredentialResolver([_AssumedRole(fetcher)]))
-    return core
+    sts = {"region_name": region, "endpoint_url": _endpoint(login, "sts"), "config": STORE_CONFIG}
+    return session_as(role, _credentials(own, "STS", "AssumeRole", role), arguments, sts)
 
 
 def find_login(connection_id: str, settings: Path | None = None) -> Login:

@@ -1,18 +1,29 @@
 """Everything that a runbook may touch for one firm, and nothing of any other firm."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.store.s3 import S3Store
 from muniment.adapters.vault.envelope import kms_envelope, kms_keyring
 from muniment.adapters.vault.stand_in import VaultStandIn
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.firm.firm import Firm, Policy, VaultPlace
 from muniment.domain.secret import Secret
 
-type Clients = Callable[[str, str], Any]
-"""(service, region) → a boto3 client with the firm's own credentials."""
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
+
+
+class Clients(Protocol):
+    """A firm's own credentials, and boto3's clients with them."""
+
+    def __call__(self, service: str, region: str) -> Any:
+        """A client; the same one for the same question. Thread-safe."""
+
+    def credentials(self) -> "ReadOnlyCredentials":
+        """As they are now: an assumed role's end within the hour."""
+
 
 type Side = Literal["primary", "replica"]
 
@@ -40,6 +51,17 @@ class Site:
     def vault(self, side: Side) -> Vault:
         return self.primary if side == "primary" else self.replica
 
+    def other(self, side: Side) -> Vault:
+        return self.vault(opposite(side))
+
+    def hasty_store(self, side: Side) -> S3Store:
+        """A vault's store, asked with little patience."""
+        return _store(self.firm, side, self.hasty)
+
+
+def opposite(side: Side) -> Side:
+    return "replica" if side == "primary" else "primary"
+
 
 def build_site(firm: Firm, conninfo: Secret, clients: Clients, hasty: Clients | None = None) -> Site:
     """Puts the adapters together. No connection is opened and nothing is read yet."""
@@ -60,21 +82,20 @@ def build_vault(firm: Firm, side: Side, clients: Clients, hasty: Clients | None 
     Both keys, the own region's first: a dead region's key is then asked last, and for new objects both wrap. The other
     region's is asked by ``hasty``: the stand-in is there for it.
     """
-    place, other = firm.vaults.primary, firm.vaults.replica
-    if side == "replica":
-        place, other = other, place
-    kms = [_key(place, clients), _key(other, hasty or clients)]
-    vault = Vault(
-        firm=firm.id,
-        bucket=place.bucket,
-        region=place.region,
-        kms_key=place.kms_key,
-        lock_mode=firm.policy.object_lock.mode,
-        s3=clients("s3", place.region),
-        envelope=kms_envelope(kms),
-    )
+    kms = [_key(_place(firm, side), clients), _key(_place(firm, opposite(side)), hasty or clients)]
+    vault = Vault(firm.id, _store(firm, side, clients), kms_envelope(kms))
     stand_in = VaultStandIn(vault, *(kms_keyring(*key) for key in kms))
     return replace(vault, envelope=kms_envelope(kms, stand_in))
+
+
+def _store(firm: Firm, side: Side, clients: Clients) -> S3Store:
+    place = _place(firm, side)
+    s3, lock_mode = clients("s3", place.region), firm.policy.object_lock.mode
+    return S3Store(place.bucket, place.region, s3, place.kms_key, lock_mode)
+
+
+def _place(firm: Firm, side: Side) -> VaultPlace:
+    return firm.vaults.primary if side == "primary" else firm.vaults.replica
 
 
 def _key(place: VaultPlace, clients: Clients) -> tuple[str, Any]:

@@ -14,7 +14,8 @@ from pydantic import AwareDatetime, BaseModel
 from pydantic_core import from_json
 
 from muniment.adapters.vault.authenticity import Damaged, going_past, read_register
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.vault.named_documents import SnapshotIndex
 from muniment.domain.vault.registers import (
@@ -178,7 +179,7 @@ def _oldest_first[T: _Ordered](items: Iterable[T]) -> tuple[T, ...]:
     return tuple(sorted(items, key=lambda each: each.measured))
 
 
-def newest_first[T: _Ordered](listed: Iterable[StoredObject], read: Callable[[str], T | None]) -> Iterator[T]:
+def newest_first[T: _Ordered](listed: Iterable[ObjectVersion], read: Callable[[str], T | None]) -> Iterator[T]:
     """Nothing is measured after S3 has stored it: what was stored before the newest one known was taken is older.
 
     So a vault that was filled night after night is read no further back than it is asked for, and one that was filled

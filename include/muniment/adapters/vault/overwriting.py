@@ -3,13 +3,10 @@
 Each on condition that nobody else wrote since it was looked at. What lies below stays, as long as Object Lock holds it.
 """
 
-import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from muniment.adapters.aws.errors import store_errors
 from muniment.adapters.vault.authenticity import code_of
 from muniment.adapters.vault.vault import Vault
 
@@ -40,15 +37,7 @@ def mend(
 
     Raises ``AlreadyRegistered`` where somebody else wrote since ``over`` was looked at.
     """
-    unchanged: dict[str, Any] = {"IfMatch": over} if over else {"IfNoneMatch": "*"}
-    with store_errors("PutObject", vault.bucket, key):
-        vault.s3.put_object(
-            Bucket=vault.bucket,
-            Key=key,
-            Body=body,
-            ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
-            Metadata=dict(metadata or {}),
-            **unchanged,
-            **vault.at_rest(),
-            **vault.lock(locked_until),
-        )
+    if over:
+        vault.store.put_over(key, body, etag=over, metadata=metadata or {}, locked_until=locked_until)
+    else:
+        vault.store.put_if_absent(key, body, metadata=metadata or {}, locked_until=locked_until)

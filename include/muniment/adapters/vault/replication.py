@@ -1,18 +1,43 @@
 """Brings objects from one vault into the other and reads back what arrived."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from muniment.adapters.aws.errors import store_errors
 from muniment.adapters.concurrency import at_once
-from muniment.adapters.vault.server_side_copy import CopySource, copy_object
-from muniment.adapters.vault.vault import StoredObject, Vault, read_again
-from muniment.errors import ObjectDamaged, ObjectMissing
+from muniment.adapters.store.port import CopySource
+from muniment.adapters.store.retry import retry_store
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.stored_object import StoredObject
+from muniment.errors import AlreadyRegistered, ObjectDamaged, ObjectMissing
 from muniment.ports import Step
 
-_READ_BYTES = 2**20
+
+@retry_store
+def copy_object(source: CopySource, *, target: Vault, key: str, locked_until: datetime | None) -> StoredObject:
+    """Copies bytes, headers and metadata and returns what HEAD then tells of the copy, whose size is the source's.
+
+    The write is conditional. Where the key already holds an object of the same size, that one is returned: it may be
+    this call's own first try; the caller compares checksums. Raises ``ObjectMissing`` for the source,
+    ``ObjectDamaged`` for a copy of another size.
+    """
+    with suppress(AlreadyRegistered):  # then the copy's size is compared below, as a fresh one's is
+        target.store.copy(source, key, locked_until=locked_until)
+    return _copied(source, target, key, locked_until)
+
+
+def _copied(source: CopySource, target: Vault, key: str, locked_until: datetime | None) -> StoredObject:
+    """Reads the copy back. A lock that the server did not take from the upload's headers is set now."""
+    found = target.head(key)
+    if found is None:
+        raise ObjectMissing(key=key, bucket=target.bucket)
+    if found.size_bytes != source.size_bytes:
+        place = f"{source.store.bucket}/{source.key}"
+        raise target.damaged(key, f"it has {found.size_bytes} bytes, its source {place} has {source.size_bytes}")
+    if locked_until and target.lock_mode != "none" and found.locked_until is None:
+        target.extend_lock(key, locked_until)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +102,7 @@ class VaultCopy:
 
     def _bring(self, item: Wanted, there_bytes: int | None) -> Arrival:
         if there_bytes is None:
-            source = CopySource(self.source.bucket, item.key, item.size_bytes, self.source.s3)
+            source = CopySource(self.source.store, item.key, item.size_bytes)
             copied = copy_object(source, target=self.target, key=item.key, locked_until=item.locked_until)
             self._compare(item, copied)
             return Arrival(item.key, item.size_bytes)
@@ -96,7 +121,7 @@ class VaultCopy:
     def _compare(self, item: Wanted, found: StoredObject) -> None:
         """By the checksums that S3 keeps; where it has none of the whole object, by reading."""
         expected = item.sha256 or sha256_of(self.source, item.key)
-        if (found.sha256 or read_sha256(self.target, item.key)) != expected:
+        if (found.sha256 or self.target.read_sha256(item.key)) != expected:
             raise self._damaged(item.key, "its sha256 is not that of the primary's")
 
     def _damaged(self, key: str, reason: str) -> ObjectDamaged:
@@ -108,18 +133,7 @@ def sha256_of(vault: Vault, key: str) -> str:
     found = vault.head(key)
     if found is None:
         raise ObjectMissing(key=key, bucket=vault.bucket)
-    return found.sha256 or read_sha256(vault, key)
-
-
-@read_again
-def read_sha256(vault: Vault, key: str) -> str:
-    """In pieces: the objects that have no checksum of the whole are the largest ones."""
-    digest = hashlib.sha256()
-    with store_errors("GetObject", vault.bucket, key):
-        body = vault.s3.get_object(Bucket=vault.bucket, Key=key)["Body"]
-        for piece in body.iter_chunks(_READ_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
+    return found.sha256 or vault.read_sha256(key)
 
 
 def sizes_under(vault: Vault, *prefixes: str, keep: Callable[[str], bool] = lambda _: True) -> dict[str, int]:

@@ -1,58 +1,30 @@
-"""One firm's vault in one region: a versioned bucket with Object Lock and SSE-KMS.
+"""One firm's vault in one region: a store of versions and locks, and what of it is the firm's alone to read and write.
 
 Every object is written once (the restore kit's excepted): a key is never reused for other bytes, so each write is
 conditional, a copy has the same key in the other vault, and a register needs no version ids.
 """
 
-import base64
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import IO, Protocol, cast
 
 import zstandard
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
-from muniment.adapters.aws.errors import store_errors
+from muniment.adapters.store.port import LockMode, VaultStore
+from muniment.adapters.store.retry import retry_store
 from muniment.adapters.vault.authenticity import KeptKey, code_of
 from muniment.adapters.vault.envelope import FRAME_BYTES, Envelope, MessageDamaged
 from muniment.domain.record import Record
+from muniment.domain.stored_object import ObjectVersion, StoredObject
 from muniment.domain.vault.registers import StoredFile
-from muniment.errors import AlreadyRegistered, ObjectDamaged, ObjectMissing, StoreUnavailable
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-type LockMode = Literal["governance", "compliance", "none"]
+from muniment.errors import AlreadyRegistered, ObjectDamaged
 
 ZSTD_LEVEL = 3
-DELETE_AT_ONCE = 1000  # DeleteObjects' limit
+PIECE_BYTES = 2**20
 START_BYTES = 2 * FRAME_BYTES  # a message's header, with its wrapped keys, and its first frame
-
-read_again = retry(
-    retry=retry_if_exception_type(StoreUnavailable),
-    stop=stop_after_attempt(4),
-    wait=wait_exponential_jitter(multiplier=0.2, max=5),
-    reraise=True,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """What HEAD and LIST tell of an object; ``sha256`` (hex, stored bytes) and ``metadata`` only after HEAD."""
-
-    key: str
-    size_bytes: int
-    modified_at: datetime
-    version_id: str = ""
-    sha256: str | None = None
-    metadata: Mapping[str, str] | None = None
-    locked_until: datetime | None = None
-    is_delete_marker: bool = False
-    is_latest: bool = True
-    etag: str = ""
 
 
 class Plain(Protocol):
@@ -65,13 +37,25 @@ class Vault:
     """Thread-safe. Methods raise ``StoreUnavailable``, ``AccessDenied`` or ``KeyUnusable`` as the store answers."""
 
     firm: str
-    bucket: str
-    region: str
-    kms_key: str
-    lock_mode: LockMode
-    s3: "S3Client"
+    store: VaultStore
     envelope: Envelope
     kept: KeptKey = field(init=False, repr=False, compare=False, default_factory=KeptKey)
+
+    @property
+    def bucket(self) -> str:
+        return self.store.bucket
+
+    @property
+    def region(self) -> str:
+        return self.store.region
+
+    @property
+    def kms_key(self) -> str:
+        return self.store.kms_key
+
+    @property
+    def lock_mode(self) -> LockMode:
+        return self.store.lock_mode
 
     def put(
         self,
@@ -94,39 +78,19 @@ class Vault:
         locked_until: datetime | None,
         metadata: Mapping[str, str] | None = None,
     ) -> str:
-        """Stores what proves itself, under a key that holds nothing yet; returns its sha256 (hex), as S3 checked it.
+        """Stores what proves itself, under a key that holds nothing yet; returns its sha256 (hex), as the store has it.
 
         Raises ``AlreadyRegistered`` where the key holds other bytes; the same bytes are accepted, because a retried
         request may find its own first try.
         """
-        digest = hashlib.sha256(body)
         try:
-            with store_errors("PutObject", self.bucket, key):
-                self.s3.put_object(
-                    Bucket=self.bucket,
-                    Key=key,
-                    Body=body,  # type: ignore[arg-type]  # botocore takes a bytearray as well
-                    ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
-                    IfNoneMatch="*",
-                    Metadata=dict(metadata or {}),
-                    **self.at_rest(),
-                    **self.lock(locked_until),
-                )
+            written = self.store.put_if_absent(key, body, metadata=metadata or {}, locked_until=locked_until)
         except AlreadyRegistered:
             there = self.head(key)
-            if there is None or there.sha256 != digest.hexdigest():
+            if there is None or there.sha256 != hashlib.sha256(body).hexdigest():
                 raise
-        return digest.hexdigest()
-
-    def at_rest(self) -> dict[str, Any]:
-        """SSE-KMS arguments of every write; the key id is always named, never left to the bucket's default."""
-        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key, "BucketKeyEnabled": True}
-
-    def lock(self, until: datetime | None) -> dict[str, Any]:
-        """Object Lock arguments of a write."""
-        if until is None or self.lock_mode == "none":
-            return {}
-        return {"ObjectLockMode": self.lock_mode.upper(), "ObjectLockRetainUntilDate": until}
+            return there.sha256
+        return written.sha256
 
     def put_register(self, key: str, document: Record, *, locked_until: datetime | None) -> None:
         """Makes ``document`` exist. Raises ``AlreadyRegistered`` when something else was first."""
@@ -162,12 +126,18 @@ class Vault:
     def damaged(self, key: str, reason: object) -> ObjectDamaged:
         return ObjectDamaged(key=key, bucket=self.bucket, firm=self.firm, reason=reason)
 
-    @read_again
-    def read(self, key: str, **part: Any) -> tuple[bytes, Mapping[str, str]]:
+    @retry_store
+    def read(self, key: str, *, version_id: str = "", part: range | None = None) -> tuple[bytes, Mapping[str, str]]:
         """Bytes and metadata."""
-        with store_errors("GetObject", self.bucket, key):
-            found = self.s3.get_object(Bucket=self.bucket, Key=key, **part)
-            return found["Body"].read(), found["Metadata"]
+        return self.store.get(key, version_id=version_id, part=part)
+
+    @retry_store
+    def read_sha256(self, key: str) -> str:
+        """Of the stored bytes, in pieces: the objects that have no checksum of the whole are the largest ones."""
+        digest = hashlib.sha256()
+        for piece in self.store.pieces(key, PIECE_BYTES):
+            digest.update(piece)
+        return digest.hexdigest()
 
     def get_sealed(self, key: str, *, sha256: str | None = None) -> bytes:
         return self.unseal(key, self.get(key, sha256=sha256))
@@ -180,7 +150,7 @@ class Vault:
 
     def get_sealed_start(self, key: str) -> bytes:
         """The first thousands of bytes of what was sealed, proven by their frame's tag, in one short request."""
-        start, _ = self.read(key, Range=f"bytes=0-{START_BYTES - 1}")
+        start, _ = self.read(key, part=range(START_BYTES))
         try:
             frame = self.envelope.decrypting(start, self.context(key)).read(FRAME_BYTES)
             return zstandard.ZstdDecompressor().decompressobj().decompress(frame)
@@ -202,79 +172,30 @@ class Vault:
 
     def head(self, key: str) -> StoredObject | None:
         """``None`` where there is no such object."""
-        try:
-            with store_errors("HeadObject", self.bucket, key):
-                found = self.s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
-        except ObjectMissing:
-            return None
-        return StoredObject(
-            key=key,
-            size_bytes=found["ContentLength"],
-            modified_at=found["LastModified"],
-            version_id=found.get("VersionId", ""),
-            etag=found.get("ETag", ""),
-            sha256=full_sha256(found.get("ChecksumSHA256")),
-            metadata=found.get("Metadata", {}),
-            locked_until=found.get("ObjectLockRetainUntilDate"),
-        )
+        return self.store.head(key)
 
-    def list(self, prefix: str, *, after: str = "") -> Iterator[StoredObject]:
+    def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """Current objects in key order; ``after`` starts behind that key."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, StartAfter=after)
-        with store_errors("ListObjectsV2", self.bucket, prefix):
-            for page in pages:
-                for item in page.get("Contents", ()):
-                    yield StoredObject(item["Key"], item["Size"], item["LastModified"])
+        return self.store.list(prefix, after=after)
 
     def list_folders(self, prefix: str) -> Iterator[str]:
         """The names between ``prefix`` and the next ``/``, in order: ``base/`` → each backup's id."""
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/")
-        with store_errors("ListObjectsV2", self.bucket, prefix):
-            for page in pages:
-                for item in page.get("CommonPrefixes", ()):
-                    yield item["Prefix"].removeprefix(prefix).rstrip("/")
+        return self.store.list_folders(prefix)
 
-    def list_versions(self, prefix: str) -> Iterator[StoredObject]:
+    def list_versions(self, prefix: str) -> Iterator[ObjectVersion]:
         """Every version and delete marker in key order."""
-        pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
-        with store_errors("ListObjectVersions", self.bucket, prefix):
-            for page in pages:
-                for item in page.get("Versions", ()):
-                    yield StoredObject(
-                        item["Key"],
-                        item["Size"],
-                        item["LastModified"],
-                        item["VersionId"],
-                        is_latest=item["IsLatest"],
-                    )
-                for mark in page.get("DeleteMarkers", ()):
-                    yield StoredObject(
-                        mark["Key"],
-                        0,
-                        mark["LastModified"],
-                        mark["VersionId"],
-                        is_delete_marker=True,
-                        is_latest=mark["IsLatest"],
-                    )
+        return self.store.list_versions(prefix)
 
     def extend_lock(self, key: str, until: datetime) -> None:
-        """Moves the lock of the current version to a later instant; S3 refuses an earlier one."""
-        if self.lock_mode == "none":
-            return
-        mode: Literal["GOVERNANCE", "COMPLIANCE"] = "COMPLIANCE" if self.lock_mode == "compliance" else "GOVERNANCE"
-        with store_errors("PutObjectRetention", self.bucket, key):
-            self.s3.put_object_retention(
-                Bucket=self.bucket, Key=key, Retention={"Mode": mode, "RetainUntilDate": until}
-            )
-
-
-def full_sha256(checksum: str | None) -> str | None:
-    """In hex; ``None`` for a multipart upload's, which covers its parts' checksums and ends in their number."""
-    return base64.b64decode(checksum).hex() if checksum and "-" not in checksum else None
+        """Moves the lock of the current version to a later instant; an earlier one is refused."""
+        self.store.lock(key, until)
 
 
 def _decompressed(frames: bytes) -> bytes:
-    """A chunk is several zstd frames, one after the other."""
+    """A chunk is several zstd frames, one after the other.
+
+    By hand: zstandard's ``stream_reader(read_across_frames=True)`` takes a last frame that was cut off for its end.
+    """
     content: list[bytes] = []
     while frames:
         decompressor = zstandard.ZstdDecompressor().decompressobj()

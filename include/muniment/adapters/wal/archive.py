@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
 from muniment.domain.recovery.wal_coverage import Archive, TimelineHistory
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.wal.names import SegmentHeader, SystemIdentifier, WalSegment, is_history, is_label
 from muniment.errors import ObjectDamaged, ObjectMissing, WalSegmentInvalid
@@ -26,7 +27,7 @@ class WalArchive:
     def key(self, name: str) -> str:
         return keys.wal(self.system_identifier, name)
 
-    def files(self) -> Mapping[str, StoredObject]:
+    def files(self) -> Mapping[str, ObjectVersion]:
         """Every file by its name, in order."""
         found = self.vault.list(keys.wal_prefix(self.system_identifier))
         return {item.key.rsplit("/", 1)[1]: item for item in found}
@@ -37,7 +38,7 @@ class WalArchive:
         if there is None:
             raise ObjectMissing(key=self.key(name), bucket=self.vault.bucket)
         content = self.vault.get_sealed(self.key(name), sha256=there.sha256)
-        if (there.metadata or {}).get(SHA256) != hashlib.sha256(content).hexdigest():
+        if there.metadata.get(SHA256) != hashlib.sha256(content).hexdigest():
             reason = "its contents are not those that were pushed"
             raise ObjectDamaged(key=self.key(name), bucket=self.vault.bucket, firm=self.vault.firm, reason=reason)
         prove_segment(name, content, self.system_identifier)
@@ -54,7 +55,7 @@ class WalArchive:
         there = self.vault.head(self.key(segment.name))
         if there is None:
             raise ObjectMissing(key=self.key(segment.name), bucket=self.vault.bucket)
-        told = (there.metadata or {}).get(WRITTEN_AT)
+        told = there.metadata.get(WRITTEN_AT)
         return datetime.fromisoformat(told) if told else there.modified_at
 
     def history(self, name: str) -> TimelineHistory:

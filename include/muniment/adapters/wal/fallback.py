@@ -5,9 +5,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from muniment.adapters.vault.vault import StoredObject
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.recovery.wal_coverage import Archive, TimelineHistory
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.wal.names import WalSegment, is_history
 from muniment.errors import MunimentError
 
@@ -19,7 +19,7 @@ class EitherArchive:
     home: WalArchive
     other: WalArchive | None = None
 
-    def files(self) -> Mapping[str, StoredObject]:
+    def files(self) -> Mapping[str, ObjectVersion]:
         """Every file of either by its name; home's word where both have one.
 
         An ``other`` that does not answer raises: a listing without it would look like a hole in the archive.

@@ -135,12 +135,11 @@ def _instant(vault: "Vault", at: "datetime | str") -> datetime | None:
 
 def live_buckets(session: Session, firm_id: str) -> "dict[str, SourceBucket]":
     """The firm's document buckets by name. Nothing is connected yet."""
-    from muniment.adapters.documents.source_bucket import SourceBucket
+    from muniment.adapters.documents.source_bucket import source_buckets
     from muniment.adapters.site.logins import find_login
 
     firm = session.firm(firm_id)
-    clients = find_login(firm.aws_connection, session.settings).clients()
-    return {place.bucket: SourceBucket(place.bucket, clients("s3", place.region)) for place in firm.documents}
+    return source_buckets(firm, find_login(firm.aws_connection, session.settings).clients())
 
 
 def _carry_out(session: Session, vault: "Vault", plan: "DocumentRestorePlan", asked: dict[str, Any]) -> dict[str, Any]:

@@ -150,10 +150,10 @@ def _plan_documents(
 
 
 def _live_buckets(session: Session, firm_id: str) -> "dict[str, SourceBucket]":
-    from muniment.adapters.documents.source_bucket import SourceBucket
+    from muniment.adapters.documents.source_bucket import source_buckets
 
     site = session.site(firm_id)
-    return {place.bucket: SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents}
+    return source_buckets(site.firm, site.clients)
 
 
 def _apply(session: Session, servers: Servers, side: Any, matter_id: str, asked: dict[str, Any]) -> Answer:

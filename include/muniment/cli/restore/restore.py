@@ -93,7 +93,9 @@ def restore(
 
     A restore that was killed goes on when the same command is given again.
     """
-    vault, other = session.vault(firm_id, side), session.vault(firm_id, "replica" if side == "primary" else "primary")
+    from muniment.adapters.site.site import opposite
+
+    vault, other = session.vault(firm_id, side), session.vault(firm_id, opposite(side))
     with shown_progress() as progress:
         if how["stage"]:
             plan = _staging_plan(session, vault, other, side, target, progress, only=how["only_plan"])

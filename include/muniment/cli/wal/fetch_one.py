@@ -6,7 +6,7 @@ from pathlib import Path
 from muniment.adapters.host.data_directory import system_identifier_of
 from muniment.adapters.host.durable_files import replace_file
 from muniment.adapters.site.logins import find_login
-from muniment.adapters.site.site import Side, build_vault
+from muniment.adapters.site.site import Side, build_vault, opposite
 from muniment.cli.wal.fetch import NOT_IN_THE_ARCHIVE, STOP_RECOVERY
 from muniment.errors import MunimentError
 from muniment.registry import load_firm
@@ -32,10 +32,9 @@ def fetch_one(firm_id: str, side: str, name: str, target: Path) -> int:
 def fetcher_of(firm_id: str, side: str) -> WalFetcher:
     firm = load_firm(None, firm_id)
     login = find_login(firm.aws_connection)
-    home: Side = "replica" if side == "replica" else "primary"
-    other: Side = "primary" if side == "replica" else "replica"
+    preferred: Side = "replica" if side == "replica" else "primary"
     return open_fetcher(
-        build_vault(firm, home, login.clients(), login.clients(hasty=True)),
-        build_vault(firm, other, login.clients(hasty=True)),
+        build_vault(firm, preferred, login.clients(), login.clients(hasty=True)),
+        build_vault(firm, opposite(preferred), login.clients(hasty=True)),
         data_directory_belongs_to=system_identifier_of(Path.cwd()),
     )

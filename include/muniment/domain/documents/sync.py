@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import Self
 
 from muniment.domain.firm.firm import Policy
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import DeletedDocument, DocumentSnapshot, DocumentVersion
 
@@ -33,6 +35,20 @@ class SourceVersion:
     is_latest: bool = False
     is_delete_marker: bool = False
     has_sha256: bool = False
+
+    @classmethod
+    def listed(cls, bucket: str, found: ObjectVersion) -> Self:
+        return cls(
+            bucket=bucket,
+            key=found.key,
+            version_id=found.version_id,
+            size_bytes=found.size_bytes,
+            etag=found.etag,
+            modified_at=found.modified_at,
+            is_latest=found.is_latest,
+            is_delete_marker=found.is_delete_marker,
+            has_sha256=found.has_sha256,
+        )
 
     @property
     def name(self) -> DocumentName:

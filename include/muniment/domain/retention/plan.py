@@ -7,8 +7,9 @@ from itertools import groupby
 from typing import Any, Self
 
 from muniment.domain.leases.lease import LeasedWal, Needs
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.units import human_size
-from muniment.domain.vault.inventory import KINDS, Group, Kind, ObjectVersion, WalFile
+from muniment.domain.vault.inventory import KINDS, Group, Kind, WalFile, is_register
 from muniment.domain.wal.names import SystemIdentifier, WalSegment
 
 
@@ -62,12 +63,12 @@ class VaultPlan:
         """Last stored first, so that an incremental's register never outlives its parent's, which was there before."""
         backups = [verdict.group for verdict in self.going if verdict.group.kind == "backup"]
         backups.sort(key=lambda group: (group.last_at, group.id), reverse=True)
-        registers = (version for group in backups for version in group.versions if version.is_register)
+        registers = (version for group in backups for version in group.versions if is_register(version))
         return (*self._versions("snapshot"), *registers)
 
     def contents_going(self) -> tuple[ObjectVersion, ...]:
         """What nothing names any more by then."""
-        chunks = (version for version in self._versions("backup") if not version.is_register)
+        chunks = (version for version in self._versions("backup") if not is_register(version))
         rest: tuple[Kind, ...] = ("wal", "document", "ledger")
         return (*self._versions("config"), *chunks, *(version for kind in rest for version in self._versions(kind)))
 

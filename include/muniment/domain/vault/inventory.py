@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from muniment.domain.holds.hold import Hold
 from muniment.domain.leases.lease import Standing
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.vault.named_documents import NamedDocuments
 from muniment.domain.vault.registers import Backup, Point
@@ -28,28 +29,6 @@ _PREFIXES: dict[Kind, str] = {
 PREFIXES = tuple(_PREFIXES.values())
 """All that retention ever looks at: firm.json, restore-kit/, holds/, drills/, restores/ and the rest of audit/ are not
 its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectVersion:
-    """One version of one key, or a delete marker over it."""
-
-    key: str
-    version_id: str
-    size_bytes: int
-    modified_at: datetime
-    is_delete_marker: bool = False
-    is_latest: bool = True
-
-    @property
-    def is_current(self) -> bool:
-        """Whether this is what GET answers with."""
-        return self.is_latest and not self.is_delete_marker
-
-    @property
-    def is_register(self) -> bool:
-        """Of a base backup."""
-        return self.key.startswith(keys.BASE) and self.key.endswith("/backup.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +54,12 @@ class Group:
     @property
     def last_key(self) -> str:
         """The object that was written last, whose lock ends last: a backup's is its register. Times have seconds."""
-        return max(self.versions, key=lambda version: (version.is_register, version.modified_at, version.key)).key
+        return max(self.versions, key=lambda version: (is_register(version), version.modified_at, version.key)).key
+
+
+def is_register(version: ObjectVersion) -> bool:
+    """Of a base backup."""
+    return version.key.startswith(keys.BASE) and version.key.endswith("/backup.json")
 
 
 def group_versions(versions: Iterable[ObjectVersion]) -> tuple[Group, ...]:

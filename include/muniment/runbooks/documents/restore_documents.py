@@ -131,7 +131,7 @@ def restore_in_place(
     made; ``InvalidConfiguration`` before anything, where a bucket of the plan is not the firm's any more.
     """
     _require_same_vault(vault, plan)
-    buckets = {name: LiveBucket(name, source.s3, vault) for name, source in live.items()}
+    buckets = {name: LiveBucket(source.store, vault) for name, source in live.items()}
     wanted = [planned for planned in plan.documents if planned.change != "unchanged"]
     _require_known({planned.version.bucket for planned in wanted} - buckets.keys())
     refused: list[PlannedDocument] = []

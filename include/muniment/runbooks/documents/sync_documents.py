@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from muniment.adapters.concurrency import at_once
 from muniment.adapters.documents.copies import DocumentCopies
-from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.documents.source_bucket import SourceBucket, source_buckets, wait_until
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
@@ -63,9 +63,7 @@ def sync_documents(
 
 
 def _sync(site: Site, snapshot_id: str, accept_shrink: bool, progress: Progress) -> DocumentSnapshot:
-    sources = {
-        place.bucket: SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents
-    }
+    sources = source_buckets(site.firm, site.clients)
     previous = catalog.latest_snapshot(site.primary)
     state, there = _look(site.primary, sources, previous)
     plan = plan_sync(state, previous, there, site.policy)
@@ -96,10 +94,10 @@ def _look(vault: Vault, sources: Sources, previous: DocumentSnapshot | None) -> 
 def next_instant(vault: Vault, sources: Iterable[SourceBucket]) -> datetime:
     """A whole second that has just begun by the clock of every bucket's region. Whatever was stored before this was
     called is dated before it; nothing that is stored from now on is, and no snapshot of it in the vault either."""
-    buckets = [*sources, SourceBucket(vault.bucket, vault.s3)]
-    instant = max(bucket.clock() for bucket in buckets) + timedelta(seconds=1)
-    for bucket in buckets:
-        bucket.wait_until(instant)
+    stores = [*(source.store for source in sources), vault.store]
+    instant = max(store.clock() for store in stores) + timedelta(seconds=1)
+    for store in stores:
+        wait_until(store, instant)
     return instant
 
 

@@ -115,5 +115,5 @@ def take_kit(site: Site, side: Side, folder: Path) -> Kit:
     script.write_bytes(content)
     (folder / PAGE).write_bytes(page)
     versions = link_packages(packages_of(content.decode()), folder / "packages")
-    environment = kit_environment(vault, site.clients("kms", vault.region), folder)
+    environment = kit_environment(site.clients, vault.region, folder)
     return Kit(site, side, folder, KitProcess(script, folder / "packages", environment), versions)

@@ -5,7 +5,7 @@ snapshot; behind the newest one only the live buckets know what is younger than 
 """
 
 from muniment.adapters.documents.cover import neighbours
-from muniment.adapters.documents.source_bucket import SourceBucket
+from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
@@ -28,8 +28,8 @@ def reference_checks(site: Site, vault: Vault, server: PostgresServer, snapshot:
     if following is not None or all(check.passed for check in checks):
         return checks
     try:
-        live = [SourceBucket(place.bucket, site.clients("s3", place.region)) for place in site.firm.documents]
-        younger = set(younger_documents(live, snapshot.taken_at))
+        live = source_buckets(site.firm, site.clients)
+        younger = set(younger_documents(live.values(), snapshot.taken_at))
     except MunimentError:
         return checks  # a drill does not need the live buckets: then what is not known is not there
     return check_references(server, references, names | younger).checks

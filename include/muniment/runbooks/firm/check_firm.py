@@ -8,10 +8,10 @@ from pathlib import Path
 
 from muniment.adapters.aws.errors import store_errors
 from muniment.adapters.aws.key_probe import key_fault
+from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.host.file_systems import free_bytes
 from muniment.adapters.postgres.server_facts import read_server_facts, replication_fault
 from muniment.adapters.site.site import Side, Site
-from muniment.adapters.vault.bucket import missing_protections, store_time
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.finding import Finding
 from muniment.domain.firm.firm import DocumentBucket
@@ -75,7 +75,7 @@ def _found(check: Check) -> list[Finding]:
 
 
 def _clocks(site: Site, worker: datetime) -> Iterator[Finding]:
-    server, store = site.postgres.now(), store_time(site.primary)
+    server, store = site.postgres.now(), site.primary.store.clock()
     yield from clock_findings({"this worker": worker, "PostgreSQL": server, "S3": store})
 
 
@@ -107,9 +107,8 @@ def _vault(site: Site, side: Side, marks: Marks) -> Iterator[Finding]:
             f"nothing to do: the firm's first `muniment backup {site.firm.id}` makes it.",
         )
         return
-    for protection, fault in missing_protections(vault):
-        place = {"bucket": vault.bucket, "region": vault.region, "key": vault.kms_key}
-        yield Finding(f"vault {vault.bucket}: {fault}", protection.remedy.format(**place))
+    for protection, fault in vault.store.missing_protections():
+        yield Finding(f"vault {vault.bucket}: {fault}", protection.remedy)
 
 
 def _away(site: Site) -> Iterator[Finding]:
@@ -137,19 +136,17 @@ def _key(site: Site, vault: Vault) -> Iterator[Finding]:
 
 
 def _documents(site: Site, place: DocumentBucket) -> Iterator[Finding]:
-    s3 = site.clients("s3", place.region)
+    store = source_buckets(site.firm, site.clients)[place.bucket].store
     try:
-        with store_errors("GetBucketVersioning", place.bucket):
-            status = s3.get_bucket_versioning(Bucket=place.bucket).get("Status")
-        with store_errors("ListObjectVersions", place.bucket):
-            s3.list_object_versions(Bucket=place.bucket, MaxKeys=1)
+        is_versioned = store.is_versioned()
+        store.holds_anything()  # asked only to see whether the sync may list it
     except ObjectMissing:
         yield Finding(
             f"document bucket {place.bucket} is not there",
             "correct documents in the firm's file, or find out who deleted it.",
         )
         return
-    if status != "Enabled":
+    if not is_versioned:
         yield Finding(
             f"document bucket {place.bucket} is not versioned",
             f"`aws s3api put-bucket-versioning --bucket {place.bucket} --region {place.region} "

@@ -7,7 +7,6 @@ of its own, and without an object that the firm's key proves, may be a stranger'
 
 from muniment.adapters.repair.marks import Sound, Unsound, is_of, look, made_anew, own_version
 from muniment.adapters.site.site import Side
-from muniment.adapters.vault import bucket as vault_bucket
 from muniment.adapters.vault.authenticity import prove_mark
 from muniment.adapters.vault.overwriting import mend
 from muniment.adapters.vault.vault import Vault
@@ -59,7 +58,7 @@ def _with_the_same_key(one: Sound | Unsound, other: Sound | Unsound) -> tuple[So
 
 
 def _mending(vault: Vault, side: Side, why: Unsound, sound: Sound, other: Vault) -> MarkMending:
-    if vault_bucket.bucket_region(vault) is None or not vault_bucket.holds_anything(vault):
+    if vault.store.bucket_region() is None or not vault.store.holds_anything():
         raise VaultNotSafe(bucket=vault.bucket, firm=vault.firm, findings=LOST)
     if sound.mac_key is None:
         reason = f"{vault.bucket}: {why.why}; the firm has no MAC key, so that nothing proves another version"

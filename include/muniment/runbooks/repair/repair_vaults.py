@@ -18,9 +18,9 @@ from muniment.adapters.concurrency import at_once
 from muniment.adapters.repair.registers import ReadRegisters, read_registers
 from muniment.adapters.vault.authenticity import get_authentic, mac_key
 from muniment.adapters.vault.overwriting import mend
-from muniment.adapters.vault.replication import VaultCopy, read_sha256
+from muniment.adapters.vault.replication import VaultCopy
 from muniment.adapters.vault.replication import Wanted as ToCopy
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import SHA256, prove_segment
 from muniment.domain.repair.plan import (
     Held,
@@ -32,6 +32,7 @@ from muniment.domain.repair.plan import (
     wanted_objects,
 )
 from muniment.domain.retention.rules import lock_ahead
+from muniment.domain.stored_object import StoredObject
 from muniment.domain.vault import keys
 from muniment.errors import Damaged, MunimentError, ObjectMissing
 from muniment.ports import Clock, Progress, Silent
@@ -160,13 +161,13 @@ def _prove_document(vault: Vault, wanted: Wanted) -> bytes:
     """A list from before every document had a sha256 leaves its size, and S3's checksums of the parts."""
     if (wanted.size_bytes or 0) <= _IN_MEMORY_BYTES:
         return vault.get(wanted.key, sha256=wanted.sha256)
-    if wanted.sha256 not in (None, read_sha256(vault, wanted.key)):
+    if wanted.sha256 not in (None, vault.read_sha256(wanted.key)):
         raise vault.damaged(wanted.key, "its sha256 is not the registered one")
     return b""
 
 
 def _prove_wal(vault: Vault, key: str, content: bytes) -> None:
-    if (_head(vault, key).metadata or {}).get(SHA256) != hashlib.sha256(content).hexdigest():
+    if _head(vault, key).metadata.get(SHA256) != hashlib.sha256(content).hexdigest():
         raise vault.damaged(key, "its contents are not those that were pushed")
     _, system_identifier, _, name = key.split("/")
     prove_segment(name, content, int(system_identifier))

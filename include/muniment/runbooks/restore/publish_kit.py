@@ -15,7 +15,6 @@ from muniment.adapters.vault.overwriting import replace
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.restore.kit_page import ClusterNeeds, KitPage, kit_key
 from muniment.domain.vault import keys
-from muniment.domain.vault.inventory import ObjectVersion
 from muniment.domain.vault.registers import Point
 from muniment.errors import NothingToRestore
 from muniment.ports import Clock
@@ -67,9 +66,5 @@ def _newest_points(vault: Vault) -> list[Point]:
 def _forget_old(vault: Vault, site: Site, clock: Clock) -> None:
     """Kept for a while, because whoever may write here could write a script that does something else."""
     before = clock() - site.policy.retention
-    old = [
-        ObjectVersion(found.key, found.version_id, found.size_bytes, found.modified_at, found.is_delete_marker)
-        for found in vault.list_versions(keys.RESTORE_KIT)
-        if not found.is_latest and found.modified_at < before
-    ]
-    delete_versions(vault, old)
+    found = vault.list_versions(keys.RESTORE_KIT)
+    delete_versions(vault, [each for each in found if not each.is_latest and each.modified_at < before])

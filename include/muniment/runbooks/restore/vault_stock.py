@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from muniment.adapters.restore.records import rolled_back
 from muniment.adapters.vault import catalog
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import WalArchive
 from muniment.adapters.wal.fallback import EitherArchive
 from muniment.domain.recovery.backup_choice import Base, Restorable
 from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.stored_object import ObjectVersion
 from muniment.errors import NothingToRestore, ObjectDamaged
 from muniment.runbooks.identity import prove_vault
 from muniment.runbooks.wal.windows import timelines_of
@@ -22,7 +23,7 @@ class Stock:
     store: EitherArchive
     own: frozenset[str]
     """Names of files that no other vault has to lend."""
-    files: dict[str, StoredObject]
+    files: dict[str, ObjectVersion]
     restorable: Restorable
     damaged: tuple[ObjectDamaged, ...]
     """Registers that cannot be read here: what they name is not chosen, and the plan says so."""

@@ -24,9 +24,10 @@ from muniment.domain.leases.lease import DELETES_FOR, Expiring
 from muniment.domain.record import new_id
 from muniment.domain.retention.plan import ExpiryPlan, VaultPlan
 from muniment.domain.retention.rules import plan_expiry
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.vault.dependencies import missing_here
-from muniment.domain.vault.inventory import Inventory, ObjectVersion
+from muniment.domain.vault.inventory import Inventory
 from muniment.errors import NotVerified, StoreUnavailable
 from muniment.ports import Clock, Progress, Silent, Step
 from muniment.runbooks.backup.register_recovery_point import complete_half_registered

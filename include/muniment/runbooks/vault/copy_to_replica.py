@@ -12,9 +12,10 @@ from muniment.adapters.concurrency import at_once
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.replication import VaultCopy, Wanted, sizes_under
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
 from muniment.domain.backup.proofs import CopyProof
 from muniment.domain.retention.rules import chain_locked_until, lock_ahead
+from muniment.domain.stored_object import StoredObject
 from muniment.domain.vault import keys
 from muniment.domain.vault.dependencies import WalNeed, segment_number
 from muniment.domain.vault.inventory import BackupFacts, WalFile

@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from muniment.adapters.site.site import Side, Site
-from muniment.adapters.vault import bucket as vault_bucket
 from muniment.adapters.vault.authenticity import mac_key, new_mac_key, put_mark, wrapped
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault import keys
@@ -58,7 +57,7 @@ def prove_marks(site: Site) -> Marks:
 
 def _find_mark(site: Site, side: Side, system_identifier: int) -> FirmMark | None:
     vault = site.vault(side)
-    region = vault_bucket.bucket_region(vault)
+    region = vault.store.bucket_region()
     if region is None:
         return None
     if region != vault.region:
@@ -67,7 +66,7 @@ def _find_mark(site: Site, side: Side, system_identifier: int) -> FirmMark | Non
         )
     if vault.head(keys.FIRM) is not None:
         return _prove_mark(site, side, system_identifier)
-    if vault_bucket.holds_anything(vault):
+    if vault.store.holds_anything():
         raise UnmarkedVault(bucket=vault.bucket, firm=vault.firm)
     return None
 
@@ -93,18 +92,18 @@ def lost_vault(site: Site, marks: Marks) -> Vault | None:
         return None
     if len(present) != 1 or next(site.vault(present[0]).list(keys.POINTS), None) is None:
         return None
-    return site.vault("replica" if present[0] == "primary" else "primary")
+    return site.other(present[0])
 
 
 def _lock_down(vault: Vault) -> list[str]:
     done = []
-    if vault_bucket.bucket_region(vault) is None:
-        vault_bucket.create_bucket(vault)
+    if vault.store.bucket_region() is None:
+        vault.store.create_bucket()
         done.append(f"{vault.bucket}: bucket")
-    for protection, _ in vault_bucket.missing_protections(vault):
-        protection.apply(vault)
+    for protection, _ in vault.store.missing_protections():
+        protection.apply()
         done.append(f"{vault.bucket}: {protection.name}")
-    still = vault_bucket.missing_protections(vault)
+    still = vault.store.missing_protections()
     if still:
         raise VaultNotSafe(bucket=vault.bucket, firm=vault.firm, findings="; ".join(fault for _, fault in still))
     return done
@@ -115,7 +114,7 @@ def _mark(site: Site, side: Side, system_identifier: int, now: datetime) -> None
 
     Both vaults have one MAC key, so that what is copied from one to the other is authentic there too.
     """
-    vault, other = site.vault(side), site.vault("replica" if side == "primary" else "primary")
+    vault, other = site.vault(side), site.other(side)
     found = mac_key(other) if other.head(keys.FIRM) else new_mac_key()
     mark = FirmMark(
         firm=vault.firm,

@@ -11,7 +11,6 @@ from functools import partial
 
 from muniment.adapters.drill.records import prove_evidence, prove_sign_off
 from muniment.adapters.vault.authenticity import get_authentic, mac_key
-from muniment.adapters.vault.replication import read_sha256
 from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.vault import keys
@@ -81,7 +80,7 @@ def _read_chunk(vault: Vault, *, chunk: Chunk) -> None:
 
 def _read_document(vault: Vault, *, version: DocumentVersion) -> None:
     """In pieces: it may be larger than the memory."""
-    if read_sha256(vault, version.object) != version.sha256:
+    if vault.read_sha256(version.object) != version.sha256:
         raise vault.damaged(version.object, "its sha256 is not the registered one")
 
 

@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event
 
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import WalArchive
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.wal.names import SystemIdentifier, is_segment
 from muniment.errors import Damaged, MunimentError, ObjectMissing, Transient, WalGap, WrongCluster, WrongVault
 from muniment.runbooks.identity import prove_vault
@@ -83,7 +84,7 @@ class WalFetcher:
         if later:
             raise WalGap(firm=self.home.vault.firm, count=1, first=name, last=later, missing=name)
 
-    def _behind(self, name: str) -> Iterator[StoredObject]:
+    def _behind(self, name: str) -> Iterator[ObjectVersion]:
         folder = self.home.key(name).rsplit("/", 1)[0] + "/"
         return self.home.vault.list(folder, after=self.home.key(name))
 

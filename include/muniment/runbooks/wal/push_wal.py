@@ -87,7 +87,7 @@ class WalPusher:
             raise StoreUnavailable(
                 service="S3", operation="PutObject", place=f"{self.vault.bucket}/{key}", reason=reason
             )
-        if (there.metadata or {}).get(SHA256) != digest:
+        if there.metadata.get(SHA256) != digest:
             raise WalConflict(segment=name, bucket=self.vault.bucket)
 
 

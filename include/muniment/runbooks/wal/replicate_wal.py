@@ -5,10 +5,11 @@ from datetime import datetime
 from functools import partial
 
 from muniment.adapters.site.site import Site
-from muniment.adapters.vault.server_side_copy import CopySource, copy_object
-from muniment.adapters.vault.vault import StoredObject
+from muniment.adapters.store.port import CopySource
+from muniment.adapters.vault.replication import copy_object
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.retention.rules import chain_locked_until
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.wal.names import is_history
 from muniment.errors import ObjectDamaged
 from muniment.ports import Clock, Progress, Silent, Step
@@ -39,8 +40,8 @@ def replicate_wal(site: Site, *, clock: Clock, progress: Progress | None = None)
     return len(lacking)
 
 
-def _copy(site: Site, locked_until: datetime, step: Step, found: StoredObject) -> None:
-    source = CopySource(site.primary.bucket, found.key, found.size_bytes, site.primary.s3)
+def _copy(site: Site, locked_until: datetime, step: Step, found: ObjectVersion) -> None:
+    source = CopySource(site.primary.store, found.key, found.size_bytes)
     copied = copy_object(source, target=site.replica, key=found.key, locked_until=locked_until)
     original = site.primary.head(found.key)
     if original is None or copied.sha256 is None or copied.sha256 != original.sha256:

@@ -8,10 +8,11 @@ from pydantic import AwareDatetime
 from muniment.adapters.postgres.archiver import ArchiverState, read_archiver, waiting_files
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.record import Record
 from muniment.domain.recovery.wal_coverage import effective_rpo_s, holes_between
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault.registers import RecoveryWindow, WalHole
 from muniment.domain.wal.lsn_text import LsnText
 from muniment.domain.wal.names import Lsn
@@ -77,7 +78,7 @@ def wal_status(site: Site, *, clock: Clock) -> WalStatus:
     )
 
 
-def _missing_in_replica(site: Site, files: Mapping[str, StoredObject]) -> int | None:
+def _missing_in_replica(site: Site, files: Mapping[str, ObjectVersion]) -> int | None:
     if replica_away(site) is not None:
         return None
     return len(files.keys() - WalArchive(site.replica, prove_vaults(site).system_identifier).files().keys())

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from muniment.adapters.postgres.archiver import checkpoint_and_switch, read_archiver, waiting_files
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.backup.proofs import WalProof
 from muniment.domain.recovery.wal_coverage import Archive, effective_rpo_s, holes_between, new_holes
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault.registers import Backup, WalHole, WalRange
 from muniment.domain.wal.names import WalSegment, history_name
 from muniment.errors import NothingToRestore, WalGap, WalNotYetArchived
@@ -60,7 +61,7 @@ class _Arrival:
     backup: Backup
     through: WalSegment
 
-    def await_all(self) -> tuple[Mapping[str, StoredObject], Archive]:
+    def await_all(self) -> tuple[Mapping[str, ObjectVersion], Archive]:
         """The listing in which nothing was missing."""
         began, pause_s = time.monotonic(), _FIRST_WAIT_S
         while True:

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from muniment.adapters.site.site import Site
-from muniment.adapters.vault.vault import StoredObject, Vault
+from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import WalArchive
 from muniment.adapters.wal.ledgers import WalLedgers
 from muniment.domain.record import new_id
 from muniment.domain.recovery.wal_coverage import Archive
 from muniment.domain.retention.rules import chain_locked_until
+from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.wal.facts import LedgerSpan, SegmentFacts, VerifiedObject, VerifiedWal, runs
 from muniment.domain.wal.names import SystemIdentifier, WalSegment, is_segment
@@ -20,7 +21,7 @@ from muniment.runbooks.wal.read_wal import WalReader, open_reader
 def verify_new_files(
     site: Site,
     store: WalArchive,
-    files: Mapping[str, StoredObject],
+    files: Mapping[str, ObjectVersion],
     archive: Archive,
     *,
     clock: Clock,
@@ -51,7 +52,7 @@ def verify_new_files(
 
 
 def unverified(
-    vault: Vault, system_identifier: SystemIdentifier, files: Mapping[str, StoredObject]
+    vault: Vault, system_identifier: SystemIdentifier, files: Mapping[str, ObjectVersion]
 ) -> dict[str, VerifiedObject]:
     """Of ``files``, those that no run has checked as they are now, and what there will be to say of each."""
     new = {

@@ -1,4 +1,4 @@
-"""The copy primitive against a real S3 over HTTP: one request, many parts, and what it must refuse."""
+"""Copies on a real S3 over HTTP: one request, many parts, and what they must refuse."""
 
 import hashlib
 from dataclasses import replace
@@ -7,16 +7,18 @@ from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from botocore.config import Config
 
+from muniment.adapters.store.port import CopySource
+from muniment.adapters.store.s3 import S3Store
+from muniment.adapters.store.s3_copy import PARTS_LIMIT, part_ranges
 from muniment.adapters.vault.envelope import local_envelope
-from muniment.adapters.vault.server_side_copy import PARTS_LIMIT, CopySource, copy_object, part_ranges
+from muniment.adapters.vault.replication import copy_object
 from muniment.adapters.vault.vault import Vault
 from muniment.errors import ObjectDamaged, ObjectMissing, StoreUnavailable
 from muniment_demo.cloud import Cloud
 from tests.fixtures.faults import FaultProxy
+from tests.support.s3 import impatient, s3_of, with_store
 
 MIB = 2**20
 UNTIL = datetime(2031, 1, 1, tzinfo=UTC)
@@ -32,7 +34,14 @@ def target(cloud: Cloud) -> Vault:
     region = "eu-west-1"
     key = cloud.create_key(region, f"copy-{uuid4().hex[:8]}")
     bucket = _bucket(cloud, region)
-    return Vault("alder", bucket, region, key, "governance", cloud.client("s3", region), local_envelope("t", b"k" * 32))
+    return Vault(
+        "alder", S3Store(bucket, region, cloud.client("s3", region), key, "governance"), local_envelope("t", b"k" * 32)
+    )
+
+
+def in_parts(target: Vault, limit: int, part_bytes: int) -> Vault:
+    """What is larger than ``limit`` is copied part by part."""
+    return with_store(target, one_copy_limit=limit, part_bytes=part_bytes)
 
 
 def _bucket(cloud: Cloud, region: str) -> str:
@@ -52,7 +61,21 @@ def _store(cloud: Cloud, bucket: str, key: str, body: bytes) -> CopySource:
         Metadata={"matter": "4711"},
         ContentType="text/x-brief",
     )
-    return CopySource(bucket, key, len(body), s3, put["VersionId"])
+    return CopySource(S3Store(bucket, "us-east-1", s3), key, len(body), put["VersionId"])
+
+
+def test_s3_is_told_to_overwrite_nothing_and_to_lock(cloud: Cloud, source_bucket: str, target: Vault) -> None:
+    """The test server looks at neither; S3 does."""
+    source, asked = _store(cloud, source_bucket, "told", b"brief"), list[Any]()
+    s3 = s3_of(target)
+    s3.meta.events.register("before-call.s3.CopyObject", lambda params, **_: asked.append(params["headers"]))
+    target.store.copy(source, "told", locked_until=UNTIL)
+    target.store.copy(source, "told", over="0123")
+    told, over = asked
+    assert told["If-None-Match"] == "*"
+    assert told["x-amz-object-lock-mode"] == "GOVERNANCE"
+    assert told["x-amz-object-lock-retain-until-date"] == "2031-01-01T00:00:00Z"
+    assert (over["If-Match"], "If-None-Match" in over) == ('"0123"', False)
 
 
 @pytest.mark.parametrize("limit", [5 * MIB, 100], ids=["one request", "parts"])
@@ -61,9 +84,9 @@ def test_bytes_metadata_key_and_lock_arrive(cloud: Cloud, source_bucket: str, ta
     source = _store(cloud, source_bucket, "Brief — Müller & Søn?versionId=1.txt", body)
     key = f"documents/objects/{limit}"
 
-    copied = copy_object(source, target=target, key=key, locked_until=UNTIL, one_copy_limit=limit, part_bytes=3000)
+    copied = copy_object(source, target=in_parts(target, limit, 3000), key=key, locked_until=UNTIL)
 
-    there = target.s3.head_object(Bucket=target.bucket, Key=key)
+    there = s3_of(target).head_object(Bucket=target.bucket, Key=key)
     assert target.get(key) == body
     assert there["SSEKMSKeyId"] == target.kms_key
     assert there["Metadata"] == {"matter": "4711"}
@@ -80,7 +103,7 @@ def test_one_request_copies_the_checksum_too(cloud: Cloud, source_bucket: str, t
 
 def test_a_multipart_copy_claims_no_checksum_of_the_whole(cloud: Cloud, source_bucket: str, target: Vault) -> None:
     source = _store(cloud, source_bucket, "parts", b"x" * 5000)
-    copied = copy_object(source, target=target, key="parts", locked_until=None, one_copy_limit=10, part_bytes=2000)
+    copied = copy_object(source, target=in_parts(target, 10, 2000), key="parts", locked_until=None)
     assert copied.sha256 is None
 
 
@@ -92,24 +115,24 @@ def test_the_named_version_is_copied_not_the_newest(cloud: Cloud, source_bucket:
 
 
 def test_a_version_that_is_gone_is_named(cloud: Cloud, source_bucket: str, target: Vault) -> None:
-    source = CopySource(source_bucket, "never-there", 3, cloud.client("s3"))
+    source = CopySource(S3Store(source_bucket, "us-east-1", cloud.client("s3")), "never-there", 3)
     with pytest.raises(ObjectMissing, match=f"object never-there is missing from {source_bucket}"):
         copy_object(source, target=target, key="gone", locked_until=None)
 
 
 def test_a_copy_of_another_size_is_damaged(cloud: Cloud, source_bucket: str, target: Vault) -> None:
     source = _store(cloud, source_bucket, "sized", b"12345")
-    wrong = CopySource(source.bucket, source.key, 4, source.s3, source.version_id)
+    wrong = replace(source, size_bytes=4)
     with pytest.raises(ObjectDamaged, match=f"it has 5 bytes, its source {source_bucket}/sized has 4"):
         copy_object(wrong, target=target, key="sized", locked_until=None)
 
 
 def test_a_failed_part_leaves_no_upload_behind(cloud: Cloud, source_bucket: str, target: Vault) -> None:
     source = _store(cloud, source_bucket, "short", b"y" * 100)
-    longer = CopySource(source.bucket, source.key, 300, source.s3, source.version_id)
+    longer = replace(source, size_bytes=300)
     with pytest.raises(Exception, match="Range specified"):
-        copy_object(longer, target=target, key="short", locked_until=None, one_copy_limit=10, part_bytes=80)
-    assert not target.s3.list_multipart_uploads(Bucket=target.bucket).get("Uploads")
+        copy_object(longer, target=in_parts(target, 10, 80), key="short", locked_until=None)
+    assert not s3_of(target).list_multipart_uploads(Bucket=target.bucket).get("Uploads")
     assert target.head("short") is None
 
 
@@ -124,7 +147,7 @@ def test_parts_cover_every_byte_and_stay_within_the_limit() -> None:
 def test_throttling_is_waited_out(cloud: Cloud, source_bucket: str, target: Vault, faulty_store: FaultProxy) -> None:
     """More 503s than boto3's own attempts: the copy tries again, and the object arrives once."""
     source = _store(cloud, source_bucket, "throttled", b"brief")
-    throttled = replace(target, s3=_through(faulty_store, target.region))
+    throttled = with_store(target, s3=impatient(faulty_store.endpoint_url, target.region))
     faulty_store.fail("503", times=3, method="PUT")
     copied = copy_object(source, target=throttled, key="throttled", locked_until=None)
     assert copied.size_bytes == 5
@@ -137,18 +160,6 @@ def test_a_store_that_stays_away_is_named(
 ) -> None:
     source = _store(cloud, source_bucket, "away", b"brief")
     faulty_store.fail("503")
+    through = with_store(target, s3=impatient(faulty_store.endpoint_url, target.region))
     with pytest.raises(StoreUnavailable, match=f"S3 CopyObject to {target.bucket} on {source_bucket}/away did not"):
-        copy_object(
-            source, target=replace(target, s3=_through(faulty_store, target.region)), key="a", locked_until=None
-        )
-
-
-def _through(store: FaultProxy, region: str) -> Any:
-    return boto3.client(
-        "s3",
-        region_name=region,
-        endpoint_url=store.endpoint_url,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "total_max_attempts": 1}),
-    )
+        copy_object(source, target=through, key="a", locked_until=None)
