@@ -68,7 +68,7 @@ def test_a_partial_segment_is_archived_and_a_swapped_one_is_not(
     pushed: tuple[WalFetcher, list[str], LocalCluster], tmp_path: Path
 ) -> None:
     fetcher, names, cluster = pushed
-    vault = fetcher.home.vault
+    vault = fetcher.archive.preferred.vault
     pusher = open_pusher(vault, make_policy(), WalSpool(tmp_path, "x"), clock=utc_now)
     sql(cluster, "CREATE TABLE unfinished AS SELECT 1 AS entry")
     live = Path(str(sql(cluster, "SELECT pg_walfile_name(pg_current_wal_lsn())")))

@@ -15,7 +15,7 @@ from threading import Lock
 
 from crc32c import crc32c
 
-from muniment.adapters.vault.fallback import EitherVault
+from muniment.adapters.vault.fallback import FallbackVault
 from muniment.adapters.vault.vault import Plain
 from muniment.domain.backup.crc32c import joined
 from muniment.domain.backup.layout import Layout
@@ -31,7 +31,7 @@ FILE_MODE = 0o600  # what PostgreSQL gives its files, where the group may not re
 
 
 def extract_backup(
-    source: EitherVault,
+    source: FallbackVault,
     backup: Backup,
     layout: Layout,
     wanted: Mapping[str, ManifestFile],
@@ -91,7 +91,7 @@ class Extraction:
     """Takes chunks in any order, from any thread."""
 
     def __init__(
-        self, source: EitherVault, backup: Backup, layout: Layout, wanted: Mapping[str, ManifestFile], step: Step
+        self, source: FallbackVault, backup: Backup, layout: Layout, wanted: Mapping[str, ManifestFile], step: Step
     ) -> None:
         self._source = source
         self._backup = backup
@@ -147,7 +147,7 @@ class Extraction:
             raise self._damaged(self._backup.manifest.key, f"no chunk holds all of {min(missing)}, which it names")
 
     def _damaged(self, key: str, reason: str) -> ObjectDamaged:
-        home = self._source.home
+        home = self._source.preferred
         return ObjectDamaged(key=key, bucket=home.bucket, firm=home.firm, reason=reason)
 
 

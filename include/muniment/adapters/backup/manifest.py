@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crc32c import crc32c
 
-from muniment.adapters.vault.fallback import EitherVault
+from muniment.adapters.vault.fallback import FallbackVault
 from muniment.domain.backup.layout import Layout
 from muniment.domain.backup.manifest import Manifest, ManifestFile
 from muniment.domain.vault.registers import Backup
@@ -17,7 +17,7 @@ from muniment.ports import Step
 _BLOCK_BYTES = 1 << 20
 
 
-def read_manifest(source: EitherVault, backup: Backup) -> tuple[Manifest, bytes]:
+def read_manifest(source: FallbackVault, backup: Backup) -> tuple[Manifest, bytes]:
     """Raises ``ObjectDamaged`` where it does not have its own checksum, or differs from the register."""
     content = source.get_sealed(backup.manifest.key, sha256=backup.manifest.sha256)
     try:
@@ -31,8 +31,8 @@ def read_manifest(source: EitherVault, backup: Backup) -> tuple[Manifest, bytes]
     return manifest, content
 
 
-def _damaged(source: EitherVault, backup: Backup, reason: str) -> ObjectDamaged:
-    home = source.home
+def _damaged(source: FallbackVault, backup: Backup, reason: str) -> ObjectDamaged:
+    home = source.preferred
     return ObjectDamaged(key=backup.manifest.key, bucket=home.bucket, firm=home.firm, reason=reason)
 
 

@@ -25,7 +25,11 @@ class ReadRegisters:
 
 
 def read_registers(vaults: Sequence[Vault], sizes: Sequence[Mapping[str, int]]) -> ReadRegisters:
-    """``sizes``: what LIST says of each vault."""
+    """``sizes``: what LIST says of each vault.
+
+    Not by the rule of ``FallbackVault``: the second one is read where the first is sound as well, for repair has to
+    know what is wrong with either; and whatever is not damage is raised, for what cannot be read now is not lost.
+    """
     reader = _Reader(vaults, sizes, {vault.bucket: {} for vault in vaults})
     points = dict(reader.read(keys.POINTS, ".json", catalog.find_point))
     backups = dict(reader.read(keys.BASE, "/backup.json", catalog.find_backup))

@@ -34,15 +34,20 @@ class WalArchive:
 
     def read(self, name: str) -> bytes:
         """The plain file. Raises ``ObjectMissing``, ``ObjectDamaged`` or ``WalSegmentInvalid``."""
+        return self.proven(name)[1]
+
+    def proven(self, name: str) -> tuple[bytes, bytes]:
+        """As it is stored, and the plain file. Raises what ``read`` raises."""
         there = self.vault.head(self.key(name))
         if there is None:
             raise ObjectMissing(key=self.key(name), bucket=self.vault.bucket)
-        content = self.vault.get_sealed(self.key(name), sha256=there.sha256)
+        stored = self.vault.get(self.key(name), sha256=there.sha256)
+        content = self.vault.unseal(self.key(name), stored)
         if there.metadata.get(SHA256) != hashlib.sha256(content).hexdigest():
             reason = "its contents are not those that were pushed"
             raise ObjectDamaged(key=self.key(name), bucket=self.vault.bucket, firm=self.vault.firm, reason=reason)
         prove_segment(name, content, self.system_identifier)
-        return content
+        return stored, content
 
     def archive(self, names: Iterable[str], segment_bytes: int) -> Archive:
         """``names`` as values; the history files among them are read."""

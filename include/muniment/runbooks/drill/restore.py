@@ -18,6 +18,7 @@ from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.site.site import Side, Site
 from muniment.adapters.staging.isolated_cluster import IsolatedCluster
 from muniment.adapters.vault import catalog
+from muniment.adapters.vault.fallback import FallbackVault
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.drill.evidence import DrillTarget
 from muniment.domain.recovery.target import RecoveryTarget
@@ -83,7 +84,7 @@ def lay_out(
 def fetch_wal(vault: Vault, point: Point, target: DrillTarget, scratch: Scratch, progress: Progress) -> int:
     """Everything between the base backup and the target, and each timeline's history. Returns the number of files."""
     span = WalSpan.from_backup(catalog.find_backup(vault, point.backup), target.lsn, point.wal.timeline)
-    return fetch_wal_beside([vault], point.system_identifier, span, scratch.wal, progress)
+    return fetch_wal_beside(FallbackVault(vault, None), point.system_identifier, span, scratch.wal, progress)
 
 
 @contextmanager

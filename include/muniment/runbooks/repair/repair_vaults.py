@@ -9,7 +9,6 @@ Both vaults' ``firm.json`` come before all that: it holds the key of every code,
 bring that one, and nothing else is judged by it.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +20,7 @@ from muniment.adapters.vault.overwriting import mend
 from muniment.adapters.vault.replication import VaultCopy
 from muniment.adapters.vault.replication import Wanted as ToCopy
 from muniment.adapters.vault.vault import Vault
-from muniment.adapters.wal.archive import SHA256, prove_segment
+from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.repair.plan import (
     Held,
     MarkMending,
@@ -150,10 +149,11 @@ def _prove(vault: Vault, wanted: Wanted) -> bytes:
         return _prove_document(vault, wanted)
     if wanted.is_plain:
         return get_authentic(vault, key)
-    body = vault.get(key, sha256=wanted.sha256)
-    content = vault.unseal(key, body)
     if key.startswith(keys.WAL):
-        _prove_wal(vault, key, content)
+        _, system_identifier, _, name = key.split("/")
+        return WalArchive(vault, int(system_identifier)).proven(name)[0]
+    body = vault.get(key, sha256=wanted.sha256)
+    vault.unseal(key, body)
     return body
 
 
@@ -164,13 +164,6 @@ def _prove_document(vault: Vault, wanted: Wanted) -> bytes:
     if wanted.sha256 not in (None, vault.read_sha256(wanted.key)):
         raise vault.damaged(wanted.key, "its sha256 is not the registered one")
     return b""
-
-
-def _prove_wal(vault: Vault, key: str, content: bytes) -> None:
-    if _head(vault, key).metadata.get(SHA256) != hashlib.sha256(content).hexdigest():
-        raise vault.damaged(key, "its contents are not those that were pushed")
-    _, system_identifier, _, name = key.split("/")
-    prove_segment(name, content, int(system_identifier))
 
 
 def _head(vault: Vault, key: str) -> StoredObject:

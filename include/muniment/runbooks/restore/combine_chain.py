@@ -8,7 +8,7 @@ from crc32c import crc32c
 from muniment.adapters.host import file_systems
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.restore.journal import FOLDER
-from muniment.adapters.vault.fallback import EitherVault
+from muniment.adapters.vault.fallback import FallbackVault
 from muniment.domain.backup.combined_maps import PAGE_HEADER_BYTES, blank_map, files_of_maps, untrusted_maps
 from muniment.domain.backup.layout import CONTROL, UNFINISHED_CONTROL, Layout
 from muniment.domain.backup.manifest import Manifest, ManifestFile, amended
@@ -20,7 +20,7 @@ COMBINE_TIMEOUT_S = 6 * 3600.0
 
 
 def combine(
-    source: EitherVault,
+    source: FallbackVault,
     chain: tuple[Backup, ...],
     layout: Layout,
     programs: PostgresPrograms,

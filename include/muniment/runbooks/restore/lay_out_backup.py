@@ -11,7 +11,7 @@ from pathlib import Path
 from muniment.adapters.backup.extraction import extract_backup
 from muniment.adapters.backup.manifest import read_manifest, whole_files
 from muniment.adapters.restore.journal import FOLDER
-from muniment.adapters.vault.fallback import EitherVault
+from muniment.adapters.vault.fallback import FallbackVault
 from muniment.domain.backup.layout import CONTROL, UNFINISHED_CONTROL, Layout
 from muniment.domain.backup.manifest import TABLESPACE_MAP, ManifestFile
 from muniment.domain.vault.registers import Backup
@@ -22,7 +22,7 @@ MANIFEST = "backup_manifest"
 
 
 def lay_out(
-    source: EitherVault,
+    source: FallbackVault,
     backup: Backup,
     layout: Layout,
     *,

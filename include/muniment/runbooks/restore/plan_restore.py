@@ -158,7 +158,7 @@ def _unasked(refused: TargetUnreachable | Damaged, away: MunimentError) -> Munim
 
 def _find(stock: Stock, target: RecoveryTarget) -> _Found:
     point = catalog.find_point(stock.vault, target.value) if target.kind == "point" else None
-    known = KnownFacts(WalLedgers(stock.vault, stock.store.home.system_identifier))
+    known = KnownFacts(WalLedgers(stock.vault, stock.store.system_identifier))
     with open_reader(stock.store, stock.restorable.archive) as reader:
         finder = StopFinder(stock.restorable, WalSearch(reader, known), point)
         try:

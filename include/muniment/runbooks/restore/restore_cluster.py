@@ -22,7 +22,7 @@ from muniment.adapters.restore.journal import (
     write_journal,
 )
 from muniment.adapters.site.site import Side
-from muniment.adapters.vault.fallback import EitherVault, Substitution
+from muniment.adapters.vault.fallback import FallbackVault, Substitution
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.backup.layout import CONTROL, UNFINISHED_CONTROL, Layout
 from muniment.domain.restore.estimate import space_needed_bytes
@@ -75,7 +75,7 @@ def restore_cluster(
     progress = progress or Silent()
     into = Path(plan.into)
     _prove_plan(vault, plan)
-    source = EitherVault(vault, other, progress.note)
+    source = FallbackVault(vault, other, lambda found: progress.note(str(found)))
     chain = tuple(source.backup(backup_id) for backup_id in plan.chain)
     programs = _programs(plan, programs)
     journal = examine(plan, chain[-1], delta=delta)
@@ -95,7 +95,7 @@ def restore_cluster(
 
 
 def _write(
-    source: EitherVault,
+    source: FallbackVault,
     chain: tuple[Backup, ...],
     journal: RestoreJournal,
     layout: Layout,
@@ -177,7 +177,7 @@ def _set_aside_control(layout: Layout) -> None:
 
 
 def _put_together(
-    source: EitherVault,
+    source: FallbackVault,
     chain: tuple[Backup, ...],
     layout: Layout,
     programs: PostgresPrograms,

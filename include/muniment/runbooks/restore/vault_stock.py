@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from muniment.adapters.restore.records import rolled_back
 from muniment.adapters.vault import catalog
+from muniment.adapters.vault.fallback import FallbackVault
 from muniment.adapters.vault.vault import Vault
-from muniment.adapters.wal.archive import WalArchive
-from muniment.adapters.wal.fallback import EitherArchive
+from muniment.adapters.wal.fallback import FallbackArchive
 from muniment.domain.recovery.backup_choice import Base, Restorable
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.stored_object import ObjectVersion
@@ -20,7 +20,7 @@ class Stock:
     """What one vault holds of one firm."""
 
     vault: Vault
-    store: EitherArchive
+    store: FallbackArchive
     own: frozenset[str]
     """Names of files that no other vault has to lend."""
     files: dict[str, ObjectVersion]
@@ -32,9 +32,8 @@ class Stock:
 def take_stock(vault: Vault, other: Vault | None, target: RecoveryTarget) -> Stock:
     """With the WAL that ``other`` has to lend. Raises ``WrongVault``, ``NothingToRestore``, ``ObjectDamaged``."""
     mark = prove_vault(vault)
-    home = WalArchive(vault, mark.system_identifier)
-    store = EitherArchive(home, WalArchive(other, mark.system_identifier) if other else None)
-    own, files = frozenset(home.files()), dict(store.files())
+    store = FallbackArchive(FallbackVault(vault, other), mark.system_identifier)
+    own, files = frozenset(store.preferred.files()), dict(store.files())
     damaged: list[ObjectDamaged] = []
     bases = _bases(vault, mark.system_identifier, damaged)
     if not bases:

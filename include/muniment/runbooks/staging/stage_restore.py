@@ -22,6 +22,7 @@ from muniment.adapters.restore.tablespaces_in_place import has_changes, move_out
 from muniment.adapters.staging.isolated_cluster import START_TIMEOUT_S, IsolatedCluster
 from muniment.adapters.staging.records import StagingFolder
 from muniment.adapters.vault import catalog
+from muniment.adapters.vault.fallback import FallbackVault
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.documents.recovery import DocumentRestorePlan
 from muniment.domain.evidence import Check, TimedStep
@@ -179,8 +180,9 @@ class _Stager:
             )
         with self.steps.step("fetch WAL"):
             backup = self.backup()
-            vaults = [self.vault, *([self.beside.other] if self.beside.other else [])]
-            fetch_wal_beside(vaults, backup.system_identifier, self._span(backup), self.folder.wal, self.steps.progress)
+            progress = self.steps.progress
+            vaults = FallbackVault(self.vault, self.beside.other, lambda found: progress.note(str(found)))
+            fetch_wal_beside(vaults, backup.system_identifier, self._span(backup), self.folder.wal, progress)
         return self.folder.server(programs, self.plan)
 
     def _move_tablespaces_out(self, cluster: IsolatedCluster) -> None:

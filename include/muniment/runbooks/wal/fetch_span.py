@@ -1,7 +1,7 @@
 """The WAL that a recovery replays, fetched before its server starts: what the server then runs needs no credentials."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,8 @@ from pathlib import Path
 from muniment.adapters.concurrency import at_once
 from muniment.adapters.host.durable_files import replace_file
 from muniment.adapters.restore.tablespaces_in_place import note_changes
-from muniment.adapters.vault.vault import Vault
-from muniment.adapters.wal.archive import WalArchive
+from muniment.adapters.vault.fallback import FallbackVault
+from muniment.adapters.wal.fallback import FallbackArchive
 from muniment.domain.vault.registers import Backup
 from muniment.domain.wal.names import Lsn, SystemIdentifier, TimelineId, WalSegment, is_history
 from muniment.errors import Damaged, MunimentError
@@ -38,6 +38,13 @@ class WalSpan:
         last = WalSegment.holding(through, timeline, size).number + _SEGMENTS_BEHIND
         return cls(first, last, range(backup.timeline, timeline + 1), size)
 
+    def lacks_any(self, names: Collection[str]) -> bool:
+        """Whether a segment is in ``names`` on none of the timelines."""
+        return not all(
+            any(WalSegment(line, number, self.segment_bytes).name in names for line in self.timelines)
+            for number in range(self.first, self.last + 1)
+        )
+
     def names(self) -> Iterator[str]:
         for number in range(self.first, self.last + 1):
             for line in self.timelines:
@@ -45,7 +52,7 @@ class WalSpan:
 
 
 def fetch_wal_beside(
-    vaults: Sequence[Vault],
+    vaults: FallbackVault,
     system_identifier: SystemIdentifier,
     span: WalSpan,
     into: Path,
@@ -54,28 +61,25 @@ def fetch_wal_beside(
     """What the archives have of ``span``, and each timeline's history. Returns the number of files in ``into``.
 
     A segment that makes a tablespace is changed so that it makes it inside of the data directory; progress names it.
-    The first vault is asked first; another helps out where a file is missing or damaged there, and progress says so.
-    What is in ``into`` already is not fetched again. Raises what the first vault says against a file that no vault has
-    whole; a segment that none of them names shows when the server asks for it.
+    What is in ``into`` already is not fetched again. Raises what ``FallbackVault`` raises for a file that neither vault
+    has whole, and where its fallback does not tell what it has and the preferred vault has not all; a segment that
+    neither of them names shows when the server asks for it.
     """
     into.mkdir(mode=0o755, exist_ok=True)
     progress = progress or Silent()
-    archives = [WalArchive(vault, system_identifier) for vault in vaults]
-    names = set(archives[0].files())
-    for other in archives[1:]:
-        with suppress(MunimentError):  # its region may be what was lost
-            names |= set(other.files())
+    archive = FallbackArchive(vaults, system_identifier)
+    names = _names(archive, span)
     wanted = [*filter(is_history, names), *(name for name in span.names() if name in names)]
 
     def whole(name: str) -> bytes | None:
         with suppress(Damaged):
-            return _read(archives, name, Silent())
+            return archive.read(name)
         return None
 
     archived = Archived(whole, lambda: sorted(names))
 
     def fetch(name: str) -> None:
-        replayable = archived.replayable(name, _read(archives, name, progress))
+        replayable = archived.replayable(name, archive.read(name))
         note_changes(into, name, replayable)
         replace_file(into / name, replayable.content, durable=False)
         for made in replayable.creations:
@@ -88,17 +92,15 @@ def fetch_wal_beside(
     return len(wanted)
 
 
-def _read(archives: Sequence[WalArchive], name: str, progress: Progress) -> bytes:
-    first, *others = archives
+def _names(archive: FallbackArchive, span: WalSpan) -> Set[str]:
+    """Of every file. The fallback's region may be what was lost: that hurts only where something is lacking here."""
     try:
-        return first.read(name)
-    except Damaged as damage:
-        for other in others:
-            with suppress(MunimentError):
-                content = other.read(name)
-                progress.note(f"{name} was taken from {other.vault.bucket}: {damage.what}")
-                return content
-        raise
+        return archive.files().keys()
+    except MunimentError:
+        own = archive.preferred.files().keys()
+        if span.lacks_any(own):
+            raise
+        return own
 
 
 def copy_from(folder: Path) -> str:
