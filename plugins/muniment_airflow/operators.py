@@ -86,6 +86,14 @@ class FirmOperator(BaseOperator):
         return firm_site(registered_firm(self.firm_id), application=f"muniment {self.task_id}"[:63])
 
 
+def refuse_unknown_parameters(night: Night) -> None:
+    """Raises ``UnknownParameter``."""
+    known = set(night.context["dag"].params)
+    if unknown := set(night.context["dag_run"].conf or {}) - known:
+        names = (", ".join(sorted(some)) for some in (unknown, known))
+        raise UnknownParameter(run=night.run, **dict(zip(("unknown", "known"), names, strict=True)))
+
+
 class CheckFirm(FirmOperator):
     """Refuses a run that was triggered with unknown parameters, makes a new firm's vaults, then checks everything."""
 
@@ -94,19 +102,12 @@ class CheckFirm(FirmOperator):
         from muniment.runbooks.vault.create_vaults import create_vaults
         from muniment.runbooks.vault.ensure_stand_in import ensure_stand_in
 
-        self._refuse_unknown_parameters(night)
+        refuse_unknown_parameters(night)
         for done in (*create_vaults(site, clock=utc_now), *ensure_stand_in(site)):
             night.progress.note(f"made: {done}")
         for warning in require_ready(site, clock=utc_now):
             night.progress.note(str(warning))
         return {"point_id": night.point}
-
-    @staticmethod
-    def _refuse_unknown_parameters(night: Night) -> None:
-        known = set(night.context["dag"].params)
-        if unknown := set(night.context["dag_run"].conf or {}) - known:
-            names = (", ".join(sorted(some)) for some in (unknown, known))
-            raise UnknownParameter(run=night.run, **dict(zip(("unknown", "known"), names, strict=True)))
 
 
 class BaseBackup(FirmOperator):
@@ -239,7 +240,7 @@ class RestoreTest(FirmOperator):
         from muniment.runbooks.drill.restore import scratch_root
         from muniment.runbooks.drill.run_drill import run_drill
 
-        CheckFirm._refuse_unknown_parameters(night)
+        refuse_unknown_parameters(night)
         params = night.context["params"]
         drill = run_drill(
             site,

@@ -17,7 +17,7 @@ from muniment.errors import InvalidConfiguration, NotApproved
 from muniment.ports import utc_now
 from muniment_airflow.approval import request_of
 from muniment_airflow.notifiers import Letter, NobodyToldError, tell_one_of
-from muniment_airflow.operators import CheckFirm, FirmOperator, Night, Result
+from muniment_airflow.operators import FirmOperator, Night, Result, refuse_unknown_parameters
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -65,7 +65,7 @@ class Validate(RestoreStep):
     """Refuses what nobody defined, and every contradiction of the form at once."""
 
     def work(self, site: "Site", night: Night) -> Result:
-        CheckFirm._refuse_unknown_parameters(night)
+        refuse_unknown_parameters(night)
         if found := faults(night.context["params"], site.firm, asked_by(night)):
             raise InvalidConfiguration(count=len(found), faults="\n".join(found))
         return {"restore_id": night.point, "asked_by": asked_by(night)}
