@@ -67,7 +67,7 @@ class _ProviderClients:
 
     def credentials(self) -> ReadOnlyCredentials:
         hook: AwsGenericHook[Any] = AwsGenericHook(aws_conn_id=self._connection_id, client_type="sts")
-        found: ReadOnlyCredentials = hook.get_credentials()
+        found: ReadOnlyCredentials = hook.get_credentials(hook.region_name or "us-east-1")
         return found
 
     def _make(self, service: str, region: str) -> Any:

@@ -107,3 +107,10 @@ def test_a_role_that_the_connection_names_is_assumed(cloud: Cloud, define: Defin
     assert clients("sts", "us-west-2") is clients("sts", "us-west-2")
     assert clients("s3", "us-west-2").meta.region_name == "us-west-2"
     assert clients("s3", "us-west-2").meta.config.retries["mode"] == "standard"
+    assert clients.credentials().token, "what an assumed role signs with"
+
+
+def test_the_credentials_are_the_connections_own(define: Define) -> None:
+    """Whoever defines no region does not need one for this."""
+    told = aws_clients(define("aws", login="AKIA", password="s3cret")).credentials()
+    assert (told.access_key, told.secret_key, told.token) == ("AKIA", "s3cret", None)
