@@ -23,7 +23,8 @@ type LockMode = Literal["governance", "compliance", "none"]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """``sha256`` (hex): as the store checked it. ``at``: what its clock said when it answered."""
+    """``version_id``: as a listing of versions tells it. ``sha256`` (hex): as the store checked it. ``at``: what its
+    clock said when it answered."""
 
     version_id: str
     sha256: str
@@ -31,7 +32,7 @@ class Written:
 
 
 class ObjectStore(Protocol):
-    """One bucket. Thread-safe. ``version_id`` is empty for the current version, and in a bucket without versions."""
+    """One bucket. Thread-safe. An empty ``version_id`` asks for the current version."""
 
     @property
     def bucket(self) -> str: ...
@@ -79,7 +80,7 @@ class ObjectStore(Protocol):
         self, source: "CopySource", key: str, *, locked_until: datetime | None = None, over: str | None = None
     ) -> str:
         """Copies bytes, headers and metadata out of another store of this kind, not through us; returns the new
-        version's id. Nothing is read back.
+        version's id, empty in a bucket that has none. Nothing is read back.
 
         Raises ``AlreadyRegistered`` where the key holds anything, or another version than the one with the ETag
         ``over``; ``ObjectMissing`` for the source, or for an ``over`` that is not there.
