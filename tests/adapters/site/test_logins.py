@@ -1,6 +1,8 @@
 """What a login makes of its fields: clients, and the credentials that a program of its own is given."""
 
+import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -8,6 +10,8 @@ from muniment.adapters.drill.kit_process import kit_environment
 from muniment.adapters.site.logins import Login
 from muniment.domain.secret import Secret
 from muniment.errors import AccessDenied
+from muniment_demo.cloud import ROOT, Cloud
+from tests.fixtures.faults import FaultProxy
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -30,11 +34,47 @@ def test_the_kit_is_given_the_logins_credentials_and_addresses(tmp_path: Path) -
     assert told["AWS_ENDPOINT_URL_S3"] == "https://s3.eu-west-1.amazonaws.com"
 
 
-def test_without_credentials_there_is_nothing_to_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.fixture
+def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does the machine name a region."""
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "PROFILE", "DEFAULT_REGION"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    with pytest.raises(AccessDenied, match="there are no credentials"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_without_credentials_there_is_nothing_to_give() -> None:
+    with pytest.raises(AccessDenied, match=r"^AWS denied signing on alder_aws: there are no cred"):
         Login("alder_aws").clients().credentials()
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_without_credentials_there_is_no_role_to_assume() -> None:
+    with pytest.raises(AccessDenied, match=r"^STS denied AssumeRole on arn:aws:iam::1:role/firm: there are"):
+        Login("alder_aws", extra={"role_arn": "arn:aws:iam::1:role/firm"}).clients()
+
+
+@pytest.mark.usefixtures("no_credentials")
+def test_a_profiles_role_is_assumed_in_the_logins_region(
+    cloud: Cloud, faulty_store: FaultProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a region STS is asked in another partition, or not at all."""
+    role, iam = uuid4().hex, cloud.client("iam")
+    arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=_policy(Principal="*"))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=role, PolicyName="itself", PolicyDocument=_policy(Resource="*"))
+    (tmp_path / "AWS_CONFIG_FILE").write_text(
+        f"[default]\nrole_arn = {arn}\nsource_profile = root\n[profile root]\n"
+        f"aws_access_key_id = {ROOT.access_key_id}\naws_secret_access_key = {ROOT.secret_access_key.reveal()}\n"
+    )
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", faulty_store.endpoint_url)
+    faulty_store.fail("503", times=1, region="eu-west-1")
+    extra = {"region_name": "eu-west-1", "role_arn": arn, "endpoint_url": cloud.endpoint_url}
+    assert Login("alder_aws", extra=extra).clients().credentials().token
+    assert (faulty_store.spoiled, faulty_store.seen) == (["POST /"], ["POST /", "POST /"])
+
+
+def _policy(**whom: str) -> str:
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", **whom}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

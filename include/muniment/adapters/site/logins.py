@@ -116,9 +116,7 @@ class _LoginClients:
         return _credentials(self.session, "AWS", "signing", self.login.id).get_frozen_credentials()
 
 
-def _credentials(
-    session: botocore.session.Session, place: str, service: str = "S3", operation: str = "signing"
-) -> Credentials:
+def _credentials(session: botocore.session.Session, service: str, operation: str, place: str) -> Credentials:
     found = session.get_credentials()
     if found is None:
         raise AccessDenied(service=service, operation=operation, place=place, reason="there are no credentials")
@@ -136,8 +134,14 @@ def _endpoint(login: Login, service: str) -> str | None:
     return own or login.extra.get("endpoint_url")
 
 
+def _region(login: Login) -> str:
+    return login.extra.get("region_name") or "us-east-1"
+
+
 def _session(login: Login) -> botocore.session.Session:
     own = new_session()
+    # A profile or a web identity is a role of its own, which STS gives in this region: another partition's elsewhere.
+    own.set_config_variable("region", _region(login))
     key = (login.user, login.password.reveal(), login.extra.get("aws_session_token"))
     if any(key):
         own.set_credentials(*key)
@@ -145,9 +149,9 @@ def _session(login: Login) -> botocore.session.Session:
 
 
 def _assuming(login: Login, own: botocore.session.Session) -> botocore.session.Session:
-    role, region = login.extra["role_arn"], login.extra.get("region_name") or "us-east-1"
+    role = login.extra["role_arn"]
     arguments = {"RoleSessionName": "muniment", **login.extra.get("assume_role_kwargs", {})}
-    sts = {"region_name": region, "endpoint_url": _endpoint(login, "sts"), "config": STORE_CONFIG}
+    sts = {"region_name": _region(login), "endpoint_url": _endpoint(login, "sts"), "config": STORE_CONFIG}
     return session_as(role, _credentials(own, "STS", "AssumeRole", role), arguments, sts)
 
 
