@@ -60,6 +60,7 @@ def test_nights_follow_nights(site: Site, cluster: LocalCluster) -> None:
     assert second.kind == ("incremental" if cluster.programs.major >= 17 else "full")
     assert [point.control_totals.sums["trust"] for point in (first, second)] == ["10.00", "10.01"]
     for inventory in read_inventories(site):
+        assert {version.etag for version in inventory.versions} == {""}, "what nobody reads costs memory"
         for point in (first, second):
             assert missing_here(point, inventory) == ()
             assert point.control_totals.lsn <= point.wal.through_lsn
