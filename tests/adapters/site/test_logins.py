@@ -34,6 +34,14 @@ def test_the_kit_is_given_the_logins_credentials_and_addresses(tmp_path: Path) -
     assert told["AWS_ENDPOINT_URL_S3"] == "https://s3.eu-west-1.amazonaws.com"
 
 
+def test_clients_tell_nobody_what_they_sign_with() -> None:
+    """Nor are two logins' the same because their fields are."""
+    login = Login("alder_aws", user="AKIA", password=Secret("s3cret"), extra={"aws_session_token": "t0ken"})
+    clients = login.clients()
+    assert "t0ken" not in repr(clients)
+    assert len({clients, login.clients()}) == 2
+
+
 @pytest.fixture
 def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does the machine name a region."""

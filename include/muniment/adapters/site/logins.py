@@ -97,7 +97,7 @@ class Login:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # a site is printed with what it has: no session token
 class _LoginClients:
     login: Login
     session: botocore.session.Session
