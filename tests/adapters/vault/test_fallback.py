@@ -81,7 +81,8 @@ def test_whatever_preferred_answers_fallback_helps_out_and_that_is_said_once(fir
         assert vaults.read("k", Asked(preferred=ERRORS[first], fallback=None)) == "of fallback"
     why = ERRORS[first]("preferred").what
     assert told == [Substitution(key="k", bucket="preferred", taken_from="fallback", reason=why)]
-    assert vaults.substitutions == tuple(told)
+    assert vaults.substitutions == tuple(told) == (vaults.substitution("k"),)
+    assert vaults.substitution("another") is None
 
 
 @pytest.mark.parametrize(("first", "second"), list(product(ERRORS, ERRORS)))

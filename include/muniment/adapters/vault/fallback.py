@@ -54,6 +54,9 @@ class FallbackVault:
     def substitutions(self) -> tuple[Substitution, ...]:
         return tuple(self._substitutions[key] for key in sorted(self._substitutions))
 
+    def substitution(self, name: str) -> Substitution | None:
+        return self._substitutions.get(name)
+
     def read[T](self, name: str, ask: Callable[[Vault], T]) -> T:
         """What ``ask`` answers for the first of the two that has it whole; ``name`` is what a person is told of."""
         try:

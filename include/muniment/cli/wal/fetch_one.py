@@ -24,8 +24,8 @@ def fetch_one(firm_id: str, side: str, name: str, target: Path) -> int:
     if content is None:
         return NOT_IN_THE_ARCHIVE
     replace_file(target, content, durable=False)
-    if name in fetcher.substituted:
-        print(f"muniment wal fetch {name}: {fetcher.substituted[name]}", file=sys.stderr)
+    if reason := fetcher.substituted(name):
+        print(f"muniment wal fetch {name}: {reason}", file=sys.stderr)
     return 0
 
 

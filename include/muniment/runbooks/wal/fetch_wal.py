@@ -24,11 +24,10 @@ class WalFetcher:
 
     archive: FallbackArchive
 
-    @property
-    def substituted(self) -> dict[str, str]:
-        """File → why it was taken from the other vault."""
-        found = self.archive.vaults.substitutions
-        return {each.key: f"taken from {each.taken_from}: {each.reason}" for each in found}
+    def substituted(self, name: str) -> str | None:
+        """Why the file was taken from the other vault; ``None`` where it was not."""
+        found = self.archive.vaults.substitution(name)
+        return f"taken from {found.taken_from}: {found.reason}" if found else None
 
     def read(self, name: str) -> bytes | None:
         """The plain file as a restored server may replay it, ``None`` where the archive ends before it.

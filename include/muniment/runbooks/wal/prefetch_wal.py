@@ -119,7 +119,7 @@ class Prefetcher:
             return "absent"
         if is_segment(name):
             self.segment_bytes = len(content)
-        reason = self.fetcher.substituted.get(name)
+        reason = self.fetcher.substituted(name)
         if reason:
             print(f"{name}: {reason}", flush=True)
         replace_file(self.spool.fetched / (f"{name}{SUBSTITUTED}" if reason else name), content, durable=False)
