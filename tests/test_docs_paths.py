@@ -41,6 +41,11 @@ def test_a_page_names_files_that_are_there(page: Path) -> None:
     assert [link for link in LINK.findall(text) if not (page.parent / link).exists()] == []
 
 
+def test_every_decision_is_listed() -> None:
+    folder = ROOT / "docs" / "adr"
+    assert LINK.findall((folder / "README.md").read_text()) == sorted(page.name for page in folder.glob("0*.md"))
+
+
 def test_docstrings_and_comments_name_files_that_are_there() -> None:
     named = [(file, path) for file in PYTHON for path in MODULE.findall(file.read_text())]
     assert len(named) > 5
