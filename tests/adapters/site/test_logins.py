@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from muniment.adapters.drill.kit_process import kit_environment
-from muniment.adapters.site.logins import Login
+from muniment.adapters.site.logins import Login, find_login
 from muniment.domain.secret import Secret
-from muniment.errors import AccessDenied
+from muniment.errors import AccessDenied, InvalidConfiguration
 from muniment_demo.cloud import ROOT, Cloud
 from tests.fixtures.faults import FaultProxy
 
@@ -86,3 +86,41 @@ def test_a_profiles_role_is_assumed_in_the_logins_region(
 def _policy(**whom: str) -> str:
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", **whom}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+SHAPE = "airflow.connections is to be a list, each with its conn_id and what else it has"
+FIELDS = "connection alder_aws: its port is no number, or its extra is no JSON object"
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    {
+        "a list": ("[1]", SHAPE),
+        "a list below airflow": ("airflow: [1]", SHAPE),
+        "a name for a connection": ("airflow: {connections: [foo]}", SHAPE),
+        "a name for all": ("airflow: {connections: foo}", SHAPE),
+        "extra is a list": ("airflow: {connections: [{conn_id: alder_aws, conn_extra: [a]}]}", FIELDS),
+        "extra is a word": ("airflow: {connections: [{conn_id: alder_aws, conn_extra: no json}]}", FIELDS),
+        "port is a word": ("airflow: {connections: [{conn_id: alder_aws, conn_port: abc}]}", FIELDS),
+        "not UTF-8": (
+            b"a: \xff",
+            "not YAML: 'utf-8' codec can't decode byte 0xff in position 3: invalid start byte",
+        ),
+    }.values(),
+)
+def test_settings_of_another_shape_are_a_fault_of_theirs(
+    content: str | bytes, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_ALDER_AWS", raising=False)
+    settings = tmp_path / "airflow_settings.yaml"
+    settings.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(InvalidConfiguration) as raised:
+        find_login("alder_aws", settings)
+    assert raised.value.facts["faults"] == f"{settings}: {fault}"
+
+
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_ALDER_AWS", raising=False)
+    with pytest.raises(InvalidConfiguration) as raised:
+        find_login("alder_aws", tmp_path)
+    assert raised.value.facts["faults"] == f"{tmp_path}: it cannot be read: Is a directory"

@@ -1,5 +1,6 @@
 """archive_command set to the real `muniment wal push`, on real servers, with a real store that fails on request."""
 
+import os
 import signal
 import subprocess
 from dataclasses import replace
@@ -14,7 +15,7 @@ from muniment.domain.vault import keys
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import LOGINS, SiteFactory
-from tests.support.wal import archive_with, eventually, muniment_script, sql, status_files, switch_wal
+from tests.support.wal import MUNIMENT, archive_with, eventually, muniment_script, sql, status_files, switch_wal
 
 
 class Firm:
@@ -117,6 +118,27 @@ def test_the_same_bytes_twice_are_fine_and_other_bytes_are_refused(firm: Firm) -
         "HINT: find the second server that archives here (a restored copy with archiving on?) and stop it.\n"
     )
     assert firm.site.primary.get_sealed(firm.key(name)) == stored
+
+
+def test_what_nobody_foresaw_is_tried_again_and_ends_no_archiver(tmp_path: Path) -> None:
+    """Above 125 PostgreSQL's archiver ends. An installation that is broken stands for all of it."""
+    (tmp_path / "yaml.py").write_text("raise RuntimeError('half an update')")
+    done = subprocess.run(
+        [MUNIMENT, "wal", "push", "--firm", "acme", "pg_wal/000000010000000000000001"],
+        cwd=tmp_path,
+        env={"PATH": os.defpath, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 75
+    assert done.stderr == (
+        "muniment wal push 000000010000000000000001: wal file 000000010000000000000001 of firm acme is not known to be"
+        " in the vault: RuntimeError: half an update\n"
+        "KEPT: the file in pg_wal: postgresql removes none before archive_command has succeeded\n"
+        "HINT: postgresql tries again by itself; if it goes on, look at the health of S3 and KMS in the primary"
+        " region.\n"
+    )
 
 
 def test_another_clusters_files_are_refused(

@@ -71,6 +71,9 @@ class Login:
     def from_fields(cls, connection_id: str, fields: Mapping[str, Any]) -> "Login":
         """From the JSON form of ``AIRFLOW_CONN_…``: conn_type, host, login, password, schema, port, extra."""
         extra = fields.get("extra") or {}
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+        if not isinstance(extra, Mapping):
+            raise TypeError(type(extra))
         return cls(
             id=connection_id,
             host=fields.get("host") or "",
@@ -78,7 +81,7 @@ class Login:
             user=fields.get("login") or "",
             password=Secret(fields.get("password") or ""),
             schema=fields.get("schema") or "",
-            extra=json.loads(extra) if isinstance(extra, str) else extra,
+            extra=extra,
         )
 
     @classmethod
@@ -164,7 +167,7 @@ def find_login(connection_id: str, settings: Path | None = None) -> Login:
     files = [settings] if settings else _default_settings()
     for fields in _connections_of(files[0]):
         if fields.get("conn_id") == connection_id:
-            return Login.from_fields(connection_id, {key.removeprefix("conn_"): value for key, value in fields.items()})
+            return _of_settings(connection_id, fields, files[0])
     fault = f"connection {connection_id}: neither {name} nor {' nor '.join(map(str, files))} has it"
     raise InvalidConfiguration(count=1, faults=fault)
 
@@ -182,21 +185,34 @@ def _parsed(connection_id: str, text: str) -> Login:
         if text.startswith("{"):
             return Login.from_fields(connection_id, json.loads(text))
         return Login.from_uri(connection_id, text)
-    except ValueError:
+    except (TypeError, ValueError):
         # Without the cause: a traceback would show the text, and with it the password.
         fault = f"connection {connection_id}: AIRFLOW_CONN_{connection_id.upper()} is neither a URI nor JSON"
         raise InvalidConfiguration(count=1, faults=fault) from None
 
 
-def _connections_of(settings: Path) -> list[dict[str, Any]]:
-    if not settings.exists():
-        return []
+def _of_settings(connection_id: str, fields: Mapping[str, Any], settings: Path) -> Login:
     try:
-        airflow = (yaml.safe_load(settings.read_text()) or {}).get("airflow") or {}
-    except yaml.YAMLError as error:
-        fault = f"{settings}: not YAML: {str(error).splitlines()[0]}"
-        raise InvalidConfiguration(count=1, faults=fault) from error
-    return airflow.get("connections") or []
+        return Login.from_fields(connection_id, {key.removeprefix("conn_"): value for key, value in fields.items()})
+    except (TypeError, ValueError):
+        # Without the cause, as above.
+        fault = f"{settings}: connection {connection_id}: its port is no number, or its extra is no JSON object"
+        raise InvalidConfiguration(count=1, faults=fault) from None
+
+
+def _connections_of(settings: Path) -> list[dict[str, Any]]:
+    try:
+        if not settings.exists():
+            return []
+        airflow = (yaml.safe_load(settings.read_text("utf-8")) or {}).get("airflow") or {}
+        return [dict(fields) for fields in airflow.get("connections") or []]
+    except OSError as error:
+        why = f"it cannot be read: {error.strerror}"
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        why = f"not YAML: {str(error).splitlines()[0]}"
+    except (AttributeError, TypeError, ValueError):
+        why = "airflow.connections is to be a list, each with its conn_id and what else it has"
+    raise InvalidConfiguration(count=1, faults=f"{settings}: {why}")
 
 
 def open_site(firm: Firm, settings: Path | None = None) -> Site:

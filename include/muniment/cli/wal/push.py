@@ -27,6 +27,9 @@ def main(arguments: list[str]) -> int:
 
     guard = PushGuard(spool, file)
     guard.start()
-    from muniment.cli.wal.push_many import push_many
+    try:
+        from muniment.cli.wal.push_many import push_many
 
-    return push_many(request.firm, file, spool, guard)
+        push_many(request.firm, file, spool, guard)
+    except Exception as error:  # an interpreter that ends by itself would meet the guard's alarm: a code above 126
+        guard.give_up(f"{type(error).__name__}: {error}")

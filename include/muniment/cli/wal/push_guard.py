@@ -31,11 +31,11 @@ class PushGuard:
         self._is_stopping = False
 
     def start(self) -> None:
-        signal.signal(signal.SIGTERM, lambda *_: self._give_up("it was told to end (SIGTERM)"))
+        signal.signal(signal.SIGTERM, lambda *_: self.give_up("it was told to end (SIGTERM)"))
         signal.signal(signal.SIGALRM, lambda *_: self._look())
         self._look()
         if self._is_stopping and self._spool.has_given_up(postmaster_run(self._data_dir)):
-            self._give_up("S3 did not answer since the server is stopping")
+            self.give_up("S3 did not answer since the server is stopping")
         signal.setitimer(signal.ITIMER_REAL, _LOOK_EVERY_S, _LOOK_EVERY_S)
 
     def stored(self) -> None:
@@ -64,9 +64,10 @@ class PushGuard:
             because = " while the server is stopping" if self._is_stopping else ""
             if self._is_stopping:
                 self._spool.give_up(postmaster_run(self._data_dir))
-            self._give_up(f"S3 did not acknowledge it within {self._limit_s:g} seconds{because}")
+            self.give_up(f"S3 did not acknowledge it within {self._limit_s:g} seconds{because}")
 
-    def _give_up(self, reason: str) -> NoReturn:
+    def give_up(self, reason: str) -> NoReturn:
+        """Ends the push, and says why where the file is not in the vault."""
         if self._is_stored:
             self.end(0)
         self.fail(WalNotPushed(segment=self._file.name, firm=self._spool.firm, reason=reason))
