@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -274,3 +275,9 @@ def test_a_reader_that_goes_away_is_no_error(files: Files) -> None:
     )
     assert done.stdout == "id: acme\n"
     assert done.stderr == ""
+
+
+def test_out_of_a_folder_it_says_so_instead_of_a_version(muniment: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project may carry the package without installing it."""
+    monkeypatch.setattr(metadata, "version", lambda _: metadata.distribution("no-such-distribution").version)
+    assert muniment("--version").out == f"muniment, not installed: out of {ROOT / 'include' / 'muniment'}\n"

@@ -49,6 +49,19 @@ class LazyGroup(click.Group):
         return command
 
 
+def _show_version(ctx: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:
+    """Also where a project carries the package in a folder: nothing is installed then that has a version."""
+    if not is_asked:
+        return
+    from importlib import metadata
+
+    try:
+        click.echo(f"muniment, version {metadata.version('muniment')}")
+    except metadata.PackageNotFoundError:
+        click.echo(f"muniment, not installed: out of {Path(__file__).parents[1]}")
+    ctx.exit()
+
+
 @click.group(
     cls=LazyGroup,
     lazy={
@@ -90,7 +103,14 @@ class LazyGroup(click.Group):
     help="File with the connections that the environment lacks. Default: airflow_settings.yaml of the project, or of"
     " $AIRFLOW_HOME, or here.",
 )
-@click.version_option(package_name="muniment")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def muniment(ctx: click.Context, registry: Path | None, settings: Path | None) -> None:
     """Backup and provable recovery for law firms: every procedure of the nightly DAGs, without Airflow.
