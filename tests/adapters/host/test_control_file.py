@@ -1,5 +1,7 @@
 """pg_control as it lies on the disk is what PostgreSQL's own program prints of it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -9,7 +11,7 @@ from muniment.adapters.host.control_file import ControlFile, path_of, read_heade
 from muniment.adapters.host.data_directory import has_recovered, is_in_production, is_in_recovery, system_identifier_of
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.errors import ControlFileDamaged, Damaged
-from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.clusters import ROOT, ClusterFactory
 
 SETTINGS = {"max_prepared_transactions": "7", "max_locks_per_transaction": "99", "track_commit_timestamp": "on"}
 
@@ -51,3 +53,9 @@ def test_one_that_was_cut_off_is_said_to_be_damaged(tmp_path: Path, length: int)
 def test_a_folder_without_one_is_no_data_directory(tmp_path: Path) -> None:
     assert read_header(tmp_path) is None
     assert not has_recovered(tmp_path)
+
+
+def test_whoever_is_started_once_a_segment_pays_for_no_class_whose_code_is_generated() -> None:
+    asked = "import sys, muniment.adapters.host.data_directory; print(sys.modules.keys() & {'dataclasses', 'inspect'})"
+    said = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert said == "set()\n"

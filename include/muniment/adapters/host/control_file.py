@@ -1,13 +1,13 @@
 """``global/pg_control``: which cluster this is and how its server left it, without asking the server.
 
-Its beginning is read as it lies on the disk, for whoever PostgreSQL starts once a segment. The rest is read as
-PostgreSQL's own pg_controldata prints it: where that lies changes with the version.
+Its beginning is read as it lies on the disk, for whoever PostgreSQL starts once a segment: nothing here costs them a
+dataclass or a compiled expression. The rest is read as PostgreSQL's own pg_controldata prints it: where that lies
+changes with the version.
 """
 
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # identifier, two version numbers, the state.
 _HEADER = struct.Struct("=QIII")
 _SHUT_DOWN, _SHUT_DOWN_IN_RECOVERY, _IN_CRASH_RECOVERY, _IN_ARCHIVE_RECOVERY, _IN_PRODUCTION = 1, 2, 4, 5, 6
-_LINE = re.compile(r"^(.+?):\s+(.*)$", re.MULTILINE)
+_LINE = r"(?m)^(.+?):\s+(.*)$"
 _SETTINGS = {
     "max_prepared_xacts setting": "max_prepared_transactions",
     "max_locks_per_xact setting": "max_locks_per_transaction",
@@ -72,8 +72,7 @@ def read_header(data_dir: Path) -> ControlHeader | None:
     return ControlHeader(system_identifier, state)
 
 
-@dataclass(frozen=True, slots=True)
-class ControlFile:
+class ControlFile(NamedTuple):
     """Of a server that does not run."""
 
     header: ControlHeader
@@ -92,7 +91,7 @@ class ControlFile:
     @classmethod
     def read(cls, data_dir: Path, programs: "PostgresPrograms") -> Self:
         """Raises ``ProgramFailed`` with what pg_controldata says against it."""
-        said = dict(_LINE.findall(programs.run("pg_controldata", data_dir).stdout))
+        said = dict(re.findall(_LINE, programs.run("pg_controldata", data_dir).stdout))
         header = read_header(data_dir)
         assert header is not None, "pg_controldata has just read it"
         epoch, xid = said["Latest checkpoint's NextXID"].split(":")
