@@ -65,3 +65,10 @@ def test_what_fails_while_it_is_held_is_not_taken_for_a_busy_lock(tmp_path: Path
 def test_a_folder_that_has_gone_is_no_busy_lock(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), locked(tmp_path / "gone" / "lock", Busy(), patience_s=600):
         pass
+
+
+def test_whoever_only_looks_makes_no_file(tmp_path: Path) -> None:
+    """Else a folder that its owner removes at that moment would not be empty."""
+    with pytest.raises(FileNotFoundError):
+        is_locked(tmp_path / "lock")
+    assert list(tmp_path.iterdir()) == []

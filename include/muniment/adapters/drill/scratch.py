@@ -56,8 +56,11 @@ class Scratch:
 
     @property
     def is_abandoned(self) -> bool:
-        """A folder without its lock file has just been made."""
-        return self._in_use.exists() and not is_locked(self._in_use)
+        """A folder without its lock file has just been made, or is about to go."""
+        try:
+            return not is_locked(self._in_use)
+        except FileNotFoundError:
+            return False
 
     @contextmanager
     def held(self) -> Iterator[None]:

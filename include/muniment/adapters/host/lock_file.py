@@ -18,7 +18,19 @@ def lock(path: Path) -> int | None:
 
     A file is made where there is none. Raises ``FileNotFoundError`` where its folder is not there.
     """
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o600)
+    return _lock(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether anybody holds it at this moment. Raises ``FileNotFoundError``: whoever only looks makes nothing."""
+    descriptor = _lock(path, os.O_RDONLY)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
+
+
+def _lock(path: Path, flags: int) -> int | None:
+    descriptor = os.open(path, flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException as refused:
@@ -27,14 +39,6 @@ def lock(path: Path) -> int | None:
             return None
         raise
     return descriptor
-
-
-def is_locked(path: Path) -> bool:
-    """Whether anybody holds it at this moment."""
-    descriptor = lock(path)
-    if descriptor is not None:
-        os.close(descriptor)
-    return descriptor is None
 
 
 @contextmanager
