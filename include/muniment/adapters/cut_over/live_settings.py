@@ -23,13 +23,17 @@ _TIMEOUT_S = 600.0
 def remove_staging_role(data_dir: Path, programs: PostgresPrograms, scratch: Path) -> None:
     """In single-user mode, where nobody can log in. A role that owns something stays, without any right.
 
-    The firm's own settings may name libraries and files that no maintenance needs: none of them is read.
+    The firm's own settings may name libraries and files that no maintenance needs: none of them is read. What the
+    staged server had of those that pg_control keeps it goes on with: without room for them, what is prepared could not
+    be kept, and times of commits would be thrown away.
     """
     nothing = scratch / "none.conf"
     scratch.mkdir(mode=0o755, exist_ok=True)
     nothing.write_text("")
     statements = f"ALTER ROLE {ROLE} NOLOGIN NOSUPERUSER PASSWORD NULL;\nDROP ROLE {ROLE};\n"
-    settings = {"config_file": nothing, **isolated(programs.major), "restore_command": "", "wal_keep_size": "1TB"}
+    kept = ControlFile.read(data_dir, programs).settings
+    ours = {**isolated(programs.major), **kept, "restore_command": "", "wal_keep_size": "1TB"}
+    settings = {"config_file": nothing, **ours}
     options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
     argv = programs.argv("postgres", "--single", "-D", data_dir, *options, "template1")
     # What it says of a role that is not there is of no interest; whether the role can log in is proven later.
