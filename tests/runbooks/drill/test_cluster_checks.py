@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from muniment.adapters.drill.relations import has_amcheck
 from muniment.adapters.host.local_cluster import LocalCluster
@@ -80,6 +81,17 @@ def test_a_damaged_index_is_found_where_amcheck_is(cluster: LocalCluster) -> Non
     broken = inspection(cluster, cluster.programs).relations()
     assert not broken.passed
     assert "ledger_n_idx" in broken.found
+
+
+@pytest.mark.parametrize("with_amcheck", [True, False])
+def test_a_database_is_read_whatever_its_name_is(cluster: LocalCluster, with_amcheck: bool, tmp_path: Path) -> None:
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        for name in ("Practice", "east.west", "north south", "it's"):
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    programs = cluster.programs if with_amcheck else without_amcheck(cluster.programs, tmp_path / "bin")
+    read = inspection(cluster, programs).relations()
+    assert read.found.startswith("5 databases read by ")
+    assert read.passed
 
 
 def totals(**counts: int) -> ControlTotals:

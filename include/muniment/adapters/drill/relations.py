@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.libpq_environment import libpq_environment
+from muniment.adapters.postgres.name_patterns import exactly
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.errors import ProgramFailed, ProgramMissing
 
@@ -42,7 +43,7 @@ def _unreadable(server: PostgresServer, programs: PostgresPrograms, database: st
             if by_amcheck:
                 _amcheck(programs, database, variables)
             else:
-                programs.run("pg_dump", "--file=/dev/null", f"dbname={database}", timeout_s=_TIMEOUT_S, env=variables)
+                programs.run("pg_dump", "--file=/dev/null", timeout_s=_TIMEOUT_S, env=variables)
     except (ProgramFailed, ProgramMissing) as failure:
         return f"{database}: {failure.what}"
     return None
@@ -50,7 +51,7 @@ def _unreadable(server: PostgresServer, programs: PostgresPrograms, database: st
 
 def _amcheck(programs: PostgresPrograms, database: str, variables: Mapping[str, str]) -> None:
     """What it finds it says on stdout, where other programs have their results."""
-    argv = programs.argv("pg_amcheck", "--install-missing", "--heapallindexed", "--database", database)
+    argv = programs.argv("pg_amcheck", "--install-missing", "--heapallindexed", "--database", exactly(database))
     done = subprocess.run(
         argv, env={**os.environ, **variables}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL, timeout=_TIMEOUT_S, check=False,
