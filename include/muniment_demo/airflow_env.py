@@ -58,7 +58,7 @@ def _places(home: Path, project_root: Path, registry_root: Path) -> dict[str, st
         "AIRFLOW__CORE__DAGS_FOLDER": str(project_root / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(project_root / "plugins"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-        "PYTHONPATH": str(project_root),
+        "PYTHONPATH": str(project_root / "include"),
         "MUNIMENT_REGISTRY": str(registry_root),
     }
 

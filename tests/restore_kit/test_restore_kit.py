@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -30,7 +31,7 @@ KEYS = ("Wills & Trusts/Müller.pdf", "../../etc/passwd", "a", "a/b", "A", "x" *
 
 @pytest.fixture
 def source(cluster_factory: ClusterFactory, programs: PostgresPrograms, tmp_path: Path) -> LocalCluster:
-    cluster = cluster_factory(programs, wal_segment_size_mb=1)
+    cluster = cluster_factory(programs, wal_segment_size_mb=1, max_prepared_transactions=5, track_commit_timestamp="on")
     write(cluster, "CREATE TABLE ledger (amount numeric(14,2))")
     write(cluster, "INSERT INTO ledger VALUES (12.34), (-2.34)")
     place = cluster.data_dir.with_name("fast disk")
@@ -64,6 +65,19 @@ def write(cluster: LocalCluster, statement: str) -> None:
         connection.execute(statement.encode())
 
 
+def ask(cluster: LocalCluster, query: str) -> Any:
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        return connection.execute(query.encode()).fetchone()
+
+
+def prepare(cluster: LocalCluster, statement: str, name: str) -> None:
+    """The first of two phases."""
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute("BEGIN")
+        connection.execute(statement.encode())
+        connection.execute(f"PREPARE TRANSACTION '{name}'".encode())
+
+
 def night(site: Site) -> Point:
     return run_chain(site, point_id=new_id(utc_now()), run="test", clock=utc_now)
 
@@ -77,6 +91,7 @@ def test_the_replica_alone_becomes_a_running_server_and_its_documents(
     night(site)
     write(source, "INSERT INTO ledger VALUES (0.01)")
     write(source, "DELETE FROM exhibits WHERE n <= 6")
+    prepare(source, "INSERT INTO ledger VALUES (1000)", "a transfer that two banks agree on")
     point = night(site)
     assert point.kind == ("incremental" if source.programs.major >= 17 else "full")
     cloud.client("kms", "us-east-1").disable_key(KeyId=site.firm.vaults.primary.kms_key)
@@ -91,6 +106,9 @@ def test_the_replica_alone_becomes_a_running_server_and_its_documents(
     asked = "SELECT pg_is_in_recovery(), sum(amount)::text, (SELECT count(*) FROM exhibits)"
     answer = start_and_ask(restored, f"{asked}, current_setting('archive_mode') FROM ledger")
     assert answer == (False, point.control_totals.sums["trust"], 994, "off")
+    waits = ask(restored, "SELECT gid, pg_xact_commit_timestamp(l.xmin) FROM pg_prepared_xacts, ledger l LIMIT 1")
+    assert waits[0] == "a transfer that two banks agree on"
+    assert waits[1] is not None
     assert (sequential_count(restored, "exhibits"), index_only_count(restored, "exhibits")) == (994, 994)
 
     told = json.loads((documents / "documents.json").read_text())["documents"]

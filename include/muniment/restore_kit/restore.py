@@ -852,6 +852,11 @@ echo 'local all all trust' >data/pg_hba.conf
 : >data/recovery.signal
 socket=$(mktemp -d "${{TMPDIR:-/tmp}}/restored-XXXXXX") # nobody else may enter it
 echo "unix_socket_directories = '$socket'" >>data/postgresql.conf
+# Transactions that wait for their second phase need their places, and the times of commits their files.
+setting() {{ LC_ALL=C "$bin/pg_controldata" data | sed -n "s/^$1 setting: *//p"; }}
+prepared=$(setting max_prepared_xacts)
+echo "max_prepared_transactions = $((prepared > 1000 ? prepared : 1000))" >>data/postgresql.conf
+echo "track_commit_timestamp = $(setting track_commit_timestamp)" >>data/postgresql.conf
 sync
 
 quoted() {{ printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\\\\\''/g")"; }}
