@@ -4,20 +4,18 @@ initdb costs three to eight times what a copy costs, and the suite makes hundred
 installation and segment size, lies under ``.muniment/templates/`` and serves every later run.
 """
 
-import fcntl
 import hashlib
 import secrets
 import shutil
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from crc32c import crc32c
 
 from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.lock_file import locked
 from muniment.adapters.host.programs import PostgresPrograms
 
 TEMPLATES = Path(__file__).resolve().parents[2] / ".muniment" / "templates"
@@ -28,6 +26,7 @@ _IDENTIFIER = struct.Struct("=Q")
 _CHECKSUM = struct.Struct("=I")
 # xlp_sysid of XLogLongPageHeaderData (src/include/access/xlog_internal.h), at the beginning of a segment.
 _IDENTIFIER_IN_SEGMENT = 24
+_PATIENCE_S = 600  # an initdb on a busy machine
 
 
 def create_from_template(cluster: LocalCluster, *, wal_segment_size_mb: int = 16) -> None:
@@ -82,7 +81,9 @@ def _template(programs: PostgresPrograms, wal_segment_size_mb: int) -> LocalClus
     folder = TEMPLATES / _name(programs, wal_segment_size_mb)
     cluster = LocalCluster(folder / "data", programs)
     if not folder.exists():
-        with _locked():
+        TEMPLATES.mkdir(parents=True, exist_ok=True)
+        # Several workers may want the same one first.
+        with locked(TEMPLATES / "lock", TimeoutError(str(folder)), patience_s=_PATIENCE_S):
             if not folder.exists():
                 _make(programs, wal_segment_size_mb).rename(folder)
     return cluster
@@ -113,12 +114,3 @@ def _make_sparse(path: Path) -> None:
     with path.open("r+b") as file:
         file.truncate(len(path.read_bytes().rstrip(b"\0")))
         file.truncate(size)
-
-
-@contextmanager
-def _locked() -> Iterator[None]:
-    """Several workers may want the same one first."""
-    TEMPLATES.mkdir(parents=True, exist_ok=True)
-    with (TEMPLATES / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -6,7 +6,7 @@ of its input any more; then it ends whatever works below the folders. Should it 
 each run's folders say whose they are.
 """
 
-import fcntl
+import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from muniment.adapters.host import processes
 from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.lock_file import lock
 from muniment.adapters.host.programs import PostgresPrograms
 
 # In each of a run's folders: the identity of its process. In its own one, the other folders as well.
@@ -48,16 +49,17 @@ def reap(folders: list[Path]) -> None:
 
 def reap_earlier_runs(folder: Path) -> None:
     """Ends what is left of each run below ``folder`` whose process has vanished, and removes its own folder."""
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return  # another worker of this run is at it
+    descriptor = lock(folder / ".lock")
+    if descriptor is None:
+        return  # another worker of this run is at it
+    try:
         for told in folder.glob(f"*/{_OWNER}"):
             owner, *others = told.read_text().splitlines() or [""]
             if owner and processes.still_runs(owner) is False:
                 # pytest numbers its folders: by now, one of this name may be another run's.
                 reap([told.parent, *(Path(other) for other in others if _owner_of(Path(other)) == owner)])
+    finally:
+        os.close(descriptor)
 
 
 def _owner_of(folder: Path) -> str:

@@ -107,9 +107,7 @@ def _warm_up() -> None:
     """Reads the services' descriptions, and does once what a keyring does first."""
     clients = Login("nobody", user="nobody", password=Secret("-")).clients()
     clients("s3", "us-east-1")
-    kms_keyring(
-        "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000", clients("kms", "us-east-1")
-    )
+    kms_keyring(_ARN, clients("kms", "us-east-1"))
     assert threading.active_count() == 1
     gc.freeze()
 

@@ -10,11 +10,11 @@ from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Point
 from muniment.errors import NothingToRestore
 from muniment.ports import utc_now
-from muniment.runbooks.backup.register_recovery_point import register_recovery_point
 from muniment.runbooks.vault.copy_point import copy_point
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
-from tests.support.nights import Nights, copy_proof, wal_proof
+from tests.support.nights import Nights, copy_proof
+from tests.support.second_copies import register
 
 pytestmark = pytest.mark.timeout(360)
 NIGHT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -24,15 +24,7 @@ def registered(site: Site) -> Point:
     nights = Nights(site, site.postgres.system_identifier(), next_segment=5000)
     backup = nights.take(NIGHT, documents=("a.pdf", "b.pdf"))
     copy_to_replica(site, backup_id=backup.id, snapshot_id=backup.point, config_id=backup.point, clock=utc_now)
-    return register_recovery_point(
-        site,
-        point_id=backup.point,
-        run="manual__1",
-        backup_id=backup.id,
-        wal=wal_proof(backup, NIGHT),
-        copy=copy_proof(NIGHT),
-        clock=utc_now,
-    )
+    return register(site, backup, copy_proof(NIGHT))
 
 
 def lose(cloud: Cloud, site: Site) -> int:

@@ -148,7 +148,7 @@ class Extraction:
 
     def _damaged(self, key: str, reason: str) -> ObjectDamaged:
         home = self._source.preferred
-        return ObjectDamaged(key=key, bucket=home.bucket, firm=home.firm, reason=reason)
+        return home.damaged(key, reason)
 
 
 class _WrongLength(Exception):

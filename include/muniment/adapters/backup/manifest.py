@@ -33,7 +33,7 @@ def read_manifest(source: FallbackVault, backup: Backup) -> tuple[Manifest, byte
 
 def _damaged(source: FallbackVault, backup: Backup, reason: str) -> ObjectDamaged:
     home = source.preferred
-    return ObjectDamaged(key=backup.manifest.key, bucket=home.bucket, firm=home.firm, reason=reason)
+    return home.damaged(backup.manifest.key, reason)
 
 
 def whole_files(layout: Layout, files: Iterable[ManifestFile], *, step: Step, workers: int) -> frozenset[str]:

@@ -44,9 +44,7 @@ class DocumentCopies:
 
     def recognise(self, version: SourceVersion) -> DocumentVersion:
         """The copy that a killed run left behind: as good as a new one, or damaged."""
-        found = self.vault.head(version.object)
-        if found is None:
-            raise ObjectMissing(key=version.object, bucket=self.vault.bucket)
+        found = self.vault.find(version.object)
         entry = version.copied(self._compared(version, self._source_of(version), found), found.locked_until)
         return self.lock(entry) if ends_too_soon(entry.locked_until, self.policy, self.now) else entry
 
@@ -81,4 +79,4 @@ class DocumentCopies:
 
     def _damaged(self, version: SourceVersion, what: str) -> ObjectDamaged:
         reason = f"{what} its document {version.bucket}/{version.key}, version {version.version_id}"
-        return ObjectDamaged(key=version.object, bucket=self.vault.bucket, firm=self.vault.firm, reason=reason)
+        return self.vault.damaged(version.object, reason)

@@ -14,7 +14,6 @@ from muniment.adapters.store.retry import retry_store
 from muniment.adapters.store.s3 import S3Store
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault.registers import DocumentVersion
-from muniment.errors import ObjectDamaged
 
 PIECE_BYTES = 2**20
 LONGEST_LINK = timedelta(days=7)  # Signature Version 4's limit, whatever the credentials last
@@ -35,7 +34,7 @@ def write_file(vault: Vault, version: DocumentVersion, path: Path) -> None:
             out.write(piece)
         if size_bytes != version.size_bytes or version.sha256 not in {None, digest.hexdigest()}:
             reason = f"its bytes are not those of version {version.version_id} of {version.bucket}/{version.key}"
-            raise ObjectDamaged(key=version.object, bucket=vault.bucket, firm=vault.firm, reason=reason)
+            raise vault.damaged(version.object, reason)
         out.flush()
         stamp = version.modified_at.timestamp()
         os.utime(out.fileno(), (stamp, stamp))

@@ -47,9 +47,7 @@ class LiveBucket:
 
     def _stored(self, version: DocumentVersion) -> str | None:
         """The vault's object, before anything live is touched: its sha256 as far as S3 keeps one."""
-        found = self.vault.head(version.object)
-        if found is None:
-            raise ObjectMissing(key=version.object, bucket=self.vault.bucket)
+        found = self.vault.find(version.object)
         if found.size_bytes != version.size_bytes:
             raise self._damaged(version, f"it has {found.size_bytes} bytes")
         if version.sha256 and found.sha256 and found.sha256 != version.sha256:
@@ -66,4 +64,4 @@ class LiveBucket:
 
     def _damaged(self, version: DocumentVersion, reason: str) -> ObjectDamaged:
         reason = f"{reason} and is not version {version.version_id} of {version.bucket}/{version.key}"
-        return ObjectDamaged(key=version.object, bucket=self.vault.bucket, firm=self.vault.firm, reason=reason)
+        return self.vault.damaged(version.object, reason)

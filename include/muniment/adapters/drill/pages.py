@@ -15,7 +15,7 @@ from muniment.adapters.vault.authenticity import parsed, read_register
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.drill.evidence import Drill, Pages
 from muniment.domain.drill.sign_off import SignOff
-from muniment.errors import AlreadyRegistered, ObjectDamaged, ObjectMissing
+from muniment.errors import AlreadyRegistered, ObjectMissing
 
 RECORD = "pages.json"
 _REASON_CHARS = 500
@@ -49,10 +49,10 @@ def prove_pages(vault: Vault, named: Named, *, of_sha256: str, public_key: bytes
     is_signed_one = pages.signing_key is not None
     proven = is_proven(vault, record, _proof(named), is_signed_one=is_signed_one, public_key=public_key)
     if not proven or pages.of_sha256 != of_sha256:
-        raise _changed(vault, named(RECORD), "it is not what was recorded when the pages were made")
+        raise vault.damaged(named(RECORD), "it is not what was recorded when the pages were made")
     for ending, sha256 in pages.pages.items():
         if hashlib.sha256(vault.get(named(ending))).hexdigest() != sha256:
-            raise _changed(vault, named(ending), "it is not the page that was made of the evidence")
+            raise vault.damaged(named(ending), "it is not the page that was made of the evidence")
 
 
 def _begun(site: Site, named: Named) -> Pages | None:
@@ -107,7 +107,3 @@ def _not_stored(site: Site, key: str, content: bytes, locked_until: datetime) ->
 
 def _proof(named: Named) -> Named:
     return lambda ending: named(f"pages.{ending}")
-
-
-def _changed(vault: Vault, key: str, reason: str) -> ObjectDamaged:
-    return ObjectDamaged(key=key, bucket=vault.bucket, firm=vault.firm, reason=reason)

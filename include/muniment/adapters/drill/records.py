@@ -164,7 +164,7 @@ def prove_evidence(vault: Vault, drill_id: str, *, public_key: bytes | None = No
     evidence, named = vault.get(keys.drill(drill_id)), _beside_evidence(drill_id)
     is_signed_one = parsed(vault, Drill, keys.drill(drill_id), evidence).signing_key is not None
     if not is_proven(vault, evidence, named, is_signed_one=is_signed_one, public_key=public_key):
-        raise _changed(vault, keys.drill(drill_id), "it is not what was signed when the drill ended")
+        raise vault.damaged(keys.drill(drill_id), "it is not what was signed when the drill ended")
     prove_pages(vault, named, of_sha256=hashlib.sha256(evidence).hexdigest(), public_key=public_key)
 
 
@@ -178,9 +178,9 @@ def prove_sign_off(vault: Vault, drill_id: str, *, public_key: bytes | None = No
     except ObjectMissing:  # a record that was changed leads to another name
         is_right = False
     if not is_right:
-        raise _changed(vault, keys.sign_off(drill_id), "it is not what was recorded when the drill was signed off")
+        raise vault.damaged(keys.sign_off(drill_id), "it is not what was recorded when the drill was signed off")
     if hashlib.sha256(vault.get(keys.drill(drill_id))).hexdigest() != sign_off.drill_sha256:
-        raise _changed(vault, keys.drill(drill_id), "it is not the evidence that was signed off")
+        raise vault.damaged(keys.drill(drill_id), "it is not the evidence that was signed off")
     prove_pages(vault, named, of_sha256=sign_off.sha256, public_key=public_key)
 
 
@@ -208,7 +208,3 @@ def _beside_evidence(drill_id: str) -> Named:
 
 def _beside_sign_off(sign_off: SignOff) -> Named:
     return lambda ending: keys.beside_sign_off(sign_off.drill, sign_off.sha256, ending)
-
-
-def _changed(vault: Vault, key: str, reason: str) -> ObjectDamaged:
-    return ObjectDamaged(key=key, bucket=vault.bucket, firm=vault.firm, reason=reason)

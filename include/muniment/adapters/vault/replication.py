@@ -10,7 +10,7 @@ from muniment.adapters.store.port import CopySource
 from muniment.adapters.store.retry import retry_store
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.stored_object import StoredObject
-from muniment.errors import AlreadyRegistered, ObjectDamaged, ObjectMissing
+from muniment.errors import AlreadyRegistered
 from muniment.ports import Step
 
 
@@ -29,9 +29,7 @@ def copy_object(source: CopySource, *, target: Vault, key: str, locked_until: da
 
 def _copied(source: CopySource, target: Vault, key: str, locked_until: datetime | None) -> StoredObject:
     """Reads the copy back. A lock that the server did not take from the upload's headers is set now."""
-    found = target.head(key)
-    if found is None:
-        raise ObjectMissing(key=key, bucket=target.bucket)
+    found = target.find(key)
     if found.size_bytes != source.size_bytes:
         place = f"{source.store.bucket}/{source.key}"
         raise target.damaged(key, f"it has {found.size_bytes} bytes, its source {place} has {source.size_bytes}")
@@ -107,33 +105,21 @@ class VaultCopy:
             self._compare(item, copied)
             return Arrival(item.key, item.size_bytes)
         if there_bytes != item.size_bytes:
-            raise self._damaged(item.key, f"it has {there_bytes} bytes, the primary's has {item.size_bytes}")
+            raise self.target.damaged(item.key, f"it has {there_bytes} bytes, the primary's has {item.size_bytes}")
         if not item.proven:
-            self._compare(item, self._found(item.key))
+            self._compare(item, self.target.find(item.key))
         return Arrival(item.key, None)
-
-    def _found(self, key: str) -> StoredObject:
-        found = self.target.head(key)
-        if found is None:
-            raise ObjectMissing(key=key, bucket=self.target.bucket)
-        return found
 
     def _compare(self, item: Wanted, found: StoredObject) -> None:
         """By the checksums that S3 keeps; where it has none of the whole object, by reading."""
         expected = item.sha256 or sha256_of(self.source, item.key)
         if (found.sha256 or self.target.read_sha256(item.key)) != expected:
-            raise self._damaged(item.key, "its sha256 is not that of the primary's")
-
-    def _damaged(self, key: str, reason: str) -> ObjectDamaged:
-        return ObjectDamaged(key=key, bucket=self.target.bucket, firm=self.target.firm, reason=reason)
+            raise self.target.damaged(item.key, "its sha256 is not that of the primary's")
 
 
 def sha256_of(vault: Vault, key: str) -> str:
     """Of the stored bytes, as S3 computed it when they arrived, or computed now."""
-    found = vault.head(key)
-    if found is None:
-        raise ObjectMissing(key=key, bucket=vault.bucket)
-    return found.sha256 or vault.read_sha256(key)
+    return vault.find(key).sha256 or vault.read_sha256(key)
 
 
 def sizes_under(vault: Vault, *prefixes: str, keep: Callable[[str], bool] = lambda _: True) -> dict[str, int]:

@@ -20,7 +20,7 @@ from muniment.adapters.vault.envelope import FRAME_BYTES, Envelope, MessageDamag
 from muniment.domain.record import Record
 from muniment.domain.stored_object import ObjectVersion, StoredObject
 from muniment.domain.vault.registers import StoredFile
-from muniment.errors import AlreadyRegistered, ObjectDamaged
+from muniment.errors import AlreadyRegistered, ObjectDamaged, ObjectMissing
 
 ZSTD_LEVEL = 3
 PIECE_BYTES = 2**20
@@ -173,6 +173,13 @@ class Vault:
     def head(self, key: str) -> StoredObject | None:
         """``None`` where there is no such object."""
         return self.store.head(key)
+
+    def find(self, key: str) -> StoredObject:
+        """What HEAD tells. Raises ``ObjectMissing``."""
+        found = self.head(key)
+        if found is None:
+            raise ObjectMissing(key=key, bucket=self.bucket)
+        return found
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectVersion]:
         """Current objects in key order; ``after`` starts behind that key."""

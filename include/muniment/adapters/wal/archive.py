@@ -10,7 +10,7 @@ from muniment.domain.recovery.wal_coverage import Archive, TimelineHistory
 from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.wal.names import SegmentHeader, SystemIdentifier, WalSegment, is_history, is_label
-from muniment.errors import ObjectDamaged, ObjectMissing, WalSegmentInvalid
+from muniment.errors import WalSegmentInvalid
 
 # Metadata of each WAL object: the plain file's sha256 (hex), and its mtime on the server (ISO 8601, UTC).
 SHA256 = "sha256"
@@ -38,14 +38,12 @@ class WalArchive:
 
     def proven(self, name: str) -> tuple[bytes, bytes]:
         """As it is stored, and the plain file. Raises what ``read`` raises."""
-        there = self.vault.head(self.key(name))
-        if there is None:
-            raise ObjectMissing(key=self.key(name), bucket=self.vault.bucket)
+        there = self.vault.find(self.key(name))
         stored = self.vault.get(self.key(name), sha256=there.sha256)
         content = self.vault.unseal(self.key(name), stored)
         if there.metadata.get(SHA256) != hashlib.sha256(content).hexdigest():
             reason = "its contents are not those that were pushed"
-            raise ObjectDamaged(key=self.key(name), bucket=self.vault.bucket, firm=self.vault.firm, reason=reason)
+            raise self.vault.damaged(self.key(name), reason)
         prove_segment(name, content, self.system_identifier)
         return stored, content
 
@@ -57,9 +55,7 @@ class WalArchive:
 
     def written_at(self, segment: WalSegment) -> datetime:
         """When the server wrote to this segment last: no commit in it is younger."""
-        there = self.vault.head(self.key(segment.name))
-        if there is None:
-            raise ObjectMissing(key=self.key(segment.name), bucket=self.vault.bucket)
+        there = self.vault.find(self.key(segment.name))
         told = there.metadata.get(WRITTEN_AT)
         return datetime.fromisoformat(told) if told else there.modified_at
 
@@ -69,9 +65,7 @@ class WalArchive:
         try:
             return TimelineHistory.parse(int(name[:8], 16), content.decode())
         except ValueError as error:
-            raise ObjectDamaged(
-                key=self.key(name), bucket=self.vault.bucket, firm=self.vault.firm, reason=error
-            ) from error
+            raise self.vault.damaged(self.key(name), error) from error
 
 
 def prove_segment(name: str, content: bytes, system_identifier: SystemIdentifier) -> None:

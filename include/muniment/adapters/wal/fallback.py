@@ -22,14 +22,14 @@ class FallbackArchive:
     def preferred(self) -> WalArchive:
         return WalArchive(self.vaults.preferred, self.system_identifier)
 
-    def files(self) -> Mapping[str, ObjectVersion]:
-        """Every file of either by its name; preferred's word where both have one.
+    def with_lent(self, own: Mapping[str, ObjectVersion]) -> Mapping[str, ObjectVersion]:
+        """Every file of either by its name: ``own``, as preferred has listed them, and what else fallback has.
 
         A fallback that does not answer raises: a listing without it would look like a hole in the archive.
         """
         fallback = self.vaults.fallback
         lent = WalArchive(fallback, self.system_identifier).files() if fallback is not None else {}
-        return {**lent, **self.preferred.files()}
+        return {**lent, **own}
 
     def archive(self, names: Iterable[str], segment_bytes: int) -> Archive:
         names = list(names)

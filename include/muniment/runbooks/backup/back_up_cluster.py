@@ -193,4 +193,4 @@ def _read_back(vault: Vault, backup: Backup) -> None:
             raise ObjectMissing(key=key, bucket=vault.bucket)
         if sizes[key] != size:
             reason = f"it has {sizes[key]} bytes in the vault, {size} were sent"
-            raise ObjectDamaged(key=key, bucket=vault.bucket, firm=vault.firm, reason=reason)
+            raise vault.damaged(key, reason)

@@ -18,7 +18,6 @@ from muniment.adapters.vault.authenticity import get_authentic
 from muniment.domain.evidence import Check
 from muniment.domain.restore.kit_page import kit_key, packages_of
 from muniment.domain.vault.registers import Point
-from muniment.errors import ObjectDamaged
 from muniment.ports import Progress
 from muniment.runbooks.restore.publish_kit import KIT, PAGE, SCRIPT
 
@@ -107,10 +106,10 @@ def take_kit(site: Site, side: Side, folder: Path) -> Kit:
     content, page = get_authentic(vault, kit_key(SCRIPT)), get_authentic(vault, kit_key(PAGE))
     if content != (KIT / SCRIPT).read_bytes():
         reason = "it is not this release's script, which the nightly chain puts there; it is not run"
-        raise ObjectDamaged(key=kit_key(SCRIPT), bucket=vault.bucket, firm=vault.firm, reason=reason)
+        raise vault.damaged(kit_key(SCRIPT), reason)
     if hashlib.sha256(content).hexdigest() not in page.decode():
         reason = "it does not tell the script's sha256, by which an engineer knows it"
-        raise ObjectDamaged(key=kit_key(PAGE), bucket=vault.bucket, firm=vault.firm, reason=reason)
+        raise vault.damaged(kit_key(PAGE), reason)
     script = folder / SCRIPT
     script.write_bytes(content)
     (folder / PAGE).write_bytes(page)

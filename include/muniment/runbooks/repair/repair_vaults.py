@@ -31,9 +31,8 @@ from muniment.domain.repair.plan import (
     wanted_objects,
 )
 from muniment.domain.retention.rules import lock_ahead
-from muniment.domain.stored_object import StoredObject
 from muniment.domain.vault import keys
-from muniment.errors import Damaged, MunimentError, ObjectMissing
+from muniment.errors import Damaged, MunimentError
 from muniment.ports import Clock, Progress, Silent
 from muniment.runbooks.repair.repair_mark import find_mark_repair, repair_mark
 
@@ -128,7 +127,7 @@ def _try(mending: Mending, vaults: Mapping[str, Vault], failed: Mapping[str, str
 
 def _mend(wanted: Wanted, source: Vault, target: Vault, now: datetime) -> None:
     """Locked as long as its source is. A damaged object stays below as an older version: Object Lock holds it."""
-    original, there = _head(source, wanted.key), target.head(wanted.key)
+    original, there = source.find(wanted.key), target.head(wanted.key)
     over = there.etag if there else None
     locked_until = lock_ahead(original.locked_until, now)
     if there is None and wanted.key.startswith(keys.DOCUMENT_OBJECTS):  # with its headers, however large it is
@@ -164,10 +163,3 @@ def _prove_document(vault: Vault, wanted: Wanted) -> bytes:
     if wanted.sha256 not in (None, vault.read_sha256(wanted.key)):
         raise vault.damaged(wanted.key, "its sha256 is not the registered one")
     return b""
-
-
-def _head(vault: Vault, key: str) -> StoredObject:
-    found = vault.head(key)
-    if found is None:
-        raise ObjectMissing(key=key, bucket=vault.bucket)
-    return found

@@ -1,5 +1,6 @@
 """What a vault has to restore from: base backups, the WAL that leads on from them, the timelines of the cluster."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from muniment.adapters.restore.records import rolled_back
@@ -23,7 +24,7 @@ class Stock:
     store: FallbackArchive
     own: frozenset[str]
     """Names of files that no other vault has to lend."""
-    files: dict[str, ObjectVersion]
+    files: Mapping[str, ObjectVersion]
     restorable: Restorable
     damaged: tuple[ObjectDamaged, ...]
     """Registers that cannot be read here: what they name is not chosen, and the plan says so."""
@@ -33,7 +34,8 @@ def take_stock(vault: Vault, other: Vault | None, target: RecoveryTarget) -> Sto
     """With the WAL that ``other`` has to lend. Raises ``WrongVault``, ``NothingToRestore``, ``ObjectDamaged``."""
     mark = prove_vault(vault)
     store = FallbackArchive(FallbackVault(vault, other), mark.system_identifier)
-    own, files = frozenset(store.preferred.files()), dict(store.files())
+    own = store.preferred.files()
+    files = store.with_lent(own)
     damaged: list[ObjectDamaged] = []
     bases = _bases(vault, mark.system_identifier, damaged)
     if not bases:
@@ -41,7 +43,7 @@ def take_stock(vault: Vault, other: Vault | None, target: RecoveryTarget) -> Sto
     archive = store.archive(files, bases[0].backup.wal_segment_bytes)
     timelines = timelines_of(store, archive, (base.backup for base in bases), rolled_back(vault))
     restorable = Restorable(bases, archive, timelines, target.timeline)
-    return Stock(vault, store, own, files, restorable, tuple(damaged))
+    return Stock(vault, store, frozenset(own), files, restorable, tuple(damaged))
 
 
 def _bases(vault: Vault, system_identifier: int, damaged: list[ObjectDamaged]) -> tuple[Base, ...]:

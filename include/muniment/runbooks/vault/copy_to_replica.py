@@ -15,12 +15,10 @@ from muniment.adapters.vault.replication import VaultCopy, Wanted, sizes_under
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.backup.proofs import CopyProof
 from muniment.domain.retention.rules import chain_locked_until, lock_ahead
-from muniment.domain.stored_object import StoredObject
 from muniment.domain.vault import keys
 from muniment.domain.vault.dependencies import WalNeed, segment_number
 from muniment.domain.vault.inventory import BackupFacts, WalFile
 from muniment.domain.vault.registers import Backup, Chunk, StoredFile
-from muniment.errors import ObjectMissing
 from muniment.ports import Clock, Progress, Silent
 from muniment.runbooks.identity import prove_identity
 
@@ -154,12 +152,5 @@ def _hold_longer(copy: VaultCopy, locks: Mapping[str, datetime]) -> None:
 
 
 def bring_one(copy: VaultCopy, key: str, locked_until: datetime) -> None:
-    found = _in_primary(copy.source, key)
+    found = copy.source.find(key)
     copy.bring([Wanted(key, found.size_bytes, locked_until)], sizes_under(copy.target, key), Silent())
-
-
-def _in_primary(primary: Vault, key: str) -> StoredObject:
-    found = primary.head(key)
-    if found is None:
-        raise ObjectMissing(key=key, bucket=primary.bucket)
-    return found

@@ -12,7 +12,7 @@ from muniment.adapters.vault.authenticity import get_authentic
 from muniment.adapters.vault.stand_in import new_private_key, public_key_of
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault import keys
-from muniment.errors import AlreadyRegistered, ObjectDamaged
+from muniment.errors import AlreadyRegistered
 from muniment.runbooks.identity import prove_identity, replica_away
 
 
@@ -32,7 +32,7 @@ def ensure_stand_in(site: Site) -> tuple[str, ...]:
         done.append(_put(vault, keys.STAND_IN_PUBLIC, public_key, vault.put))
         if get_authentic(vault, keys.STAND_IN_PUBLIC) != public_key:
             reason = f"it is not the public half of {keys.STAND_IN_PRIVATE}"
-            raise ObjectDamaged(key=keys.STAND_IN_PUBLIC, bucket=vault.bucket, firm=vault.firm, reason=reason)
+            raise vault.damaged(keys.STAND_IN_PUBLIC, reason)
     return tuple(filter(None, done))
 
 

@@ -94,13 +94,13 @@ def fetch_wal_beside(
 
 def _names(archive: FallbackArchive, span: WalSpan) -> Set[str]:
     """Of every file. The fallback's region may be what was lost: that hurts only where something is lacking here."""
+    own = archive.preferred.files()
     try:
-        return archive.files().keys()
+        return archive.with_lent(own).keys()
     except MunimentError:
-        own = archive.preferred.files().keys()
         if span.lacks_any(own):
             raise
-        return own
+        return own.keys()
 
 
 def copy_from(folder: Path) -> str:

@@ -11,7 +11,6 @@ from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.retention.rules import chain_locked_until
 from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.wal.names import is_history
-from muniment.errors import ObjectDamaged
 from muniment.ports import Clock, Progress, Silent, Step
 from muniment.runbooks.identity import prove_vaults, require_replica
 
@@ -46,5 +45,5 @@ def _copy(site: Site, locked_until: datetime, step: Step, found: ObjectVersion) 
     original = site.primary.head(found.key)
     if original is None or copied.sha256 is None or copied.sha256 != original.sha256:
         reason = f"its sha256 is not that of {site.primary.bucket}/{found.key}"
-        raise ObjectDamaged(key=found.key, bucket=site.replica.bucket, firm=site.firm.id, reason=reason)
+        raise site.replica.damaged(found.key, reason)
     step.advance(1)
