@@ -41,8 +41,9 @@ def _like(templates: list[FirmFile], number: int) -> FirmFile:
 
 
 def write_registry(world: World, cloud: Cloud, files: list[FirmFile]) -> None:
-    """Policies as they are, and each firm's file with the keys that this cloud has made and its own `.env`."""
-    shutil.copytree(PROJECT / "include" / "policies", world.registry / "policies")
+    """Tiers and application as they are; each firm with the keys that this cloud has made and its own `.env`."""
+    for folder in ("policies", "applications"):
+        shutil.copytree(PROJECT / "include" / folder, world.registry / folder)
     (world.registry / "firms").mkdir()
     for values in files:
         finished = _with_keys(copy.deepcopy(values), cloud)

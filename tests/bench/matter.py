@@ -33,7 +33,7 @@ MATTERS = int(os.environ.get("MUNIMENT_BENCH_MATTERS", "100000"))
 # Two of them are deleted; the second comes back without a reading of the ledgers.
 LOST = MATTERS // 2, MATTERS // 2 + 1
 _DEMO = Path(muniment_demo.__file__).parent
-_POLICY = _DEMO.parent / "policies" / "enterprise.yaml"
+_POLICY = _DEMO.parent / "applications" / "practice.yaml"
 # A client, 5 tasks, 10 notes, 3 events, a document with its embedding, an account and 4 transfers for each matter.
 _ROWS = """
 INSERT INTO practice.users (full_name, email, role, hourly_rate_cents)

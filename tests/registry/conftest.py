@@ -1,5 +1,6 @@
 """A registry on disk that a test may spoil."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,14 +52,13 @@ def key_arn(number: int, region: str = "us-east-1") -> str:
 
 
 class Files:
-    """``firms/`` and ``policies/`` in a folder, with the real tiers and one sound firm, acme."""
+    """A registry in a folder: the real tiers and application, and one sound firm, acme."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         (root / "firms").mkdir(parents=True)
-        (root / "policies").mkdir()
-        for policy in (ROOT / "include" / "policies").glob("*.yaml"):
-            (root / "policies" / policy.name).write_bytes(policy.read_bytes())
+        for folder in ("policies", "applications"):
+            shutil.copytree(ROOT / "include" / folder, root / folder)
         self.write("firms/acme.yaml", firm_values())
 
     def write(self, name: str, values: dict[str, Any] | str | bytes) -> None:

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from muniment.domain.firm.firm import Firm, Policy
+from muniment.domain.firm.firm import Application, Firm, Policy
 from muniment.registry import load_registry
 from muniment.registry.keys import Key, keys_of
 from tests.registry.conftest import ROOT, Files
@@ -34,14 +34,14 @@ def row(key: Key) -> str:
     return f"| `{key.path}` | {value} | {'' if key.path == 'policy' else default}"
 
 
-@pytest.mark.parametrize(("title", "model"), [("A firm", Firm), ("A tier", Policy)])
+@pytest.mark.parametrize(("title", "model"), [("A firm", Firm), ("A tier", Policy), ("An application", Application)])
 def test_the_tables_are_the_models(title: str, model: type[BaseModel]) -> None:
     assert rows(section(title)) == expected(model)
 
 
 def test_every_value_is_shown_as_the_registry_says_it() -> None:
     """Nothing of Python's own names shows through."""
-    for model in (Firm, Policy):
+    for model in (Firm, Policy, Application):
         for key in keys_of(model).values():
             assert "typing." not in key.kind
             assert "<class" not in key.kind

@@ -162,7 +162,10 @@ IN_A_FIRM: dict[str, tuple[Change, str]] = {
         lambda values: values.update(
             policy={
                 "matters": {
-                    "links": [{"table": "a.b", "columns": ["c"], "references": "d.e", "referenced_columns": ["f", "g"]}]
+                    "table": "a.b",
+                    "links": [
+                        {"table": "a.b", "columns": ["c"], "references": "d.e", "referenced_columns": ["f", "g"]}
+                    ],
                 }
             }
         ),

@@ -44,7 +44,8 @@ def test_an_override_changes_its_value_and_no_other(files: Files) -> None:
 
 
 def test_an_overridden_list_replaces_the_tiers(files: Files) -> None:
-    files.firm(put("policy.control_totals.tables", ["public.only"]))
+    change = put("policy.control_totals.tables", ["public.only"])
+    files.firm(lambda values: [values.update(application="practice"), change(values)])
     totals = files.load().firm("acme").policy.control_totals
     assert totals.tables == ("public.only",)
     assert "trust_ledger" in totals.sums
@@ -187,3 +188,47 @@ def test_a_thousand_firms_are_read(tmp_path: Path) -> None:
     for number in range(2, 1001):
         files.write(f"firms/firm-{number}.yaml", firm_values(f"firm-{number}", 1000 * number))
     assert len(files.load().firms) == 1000
+
+
+def test_a_firm_names_the_application_whose_schema_it_has(files: Files) -> None:
+    files.firm(lambda values: values.update(application="practice"))
+    files.write("applications/broken.yaml", {"matters": {"links": 3}})
+    registry = files.load()
+    assert registry.firms["acme"].policy.matters.table == "practice.matters"
+    assert load_firm(files.root, "acme") == registry.firms["acme"]
+    assert [str(fault) for fault in registry.faults] == ["applications/broken.yaml: matters.links: 3 is not a list"]
+
+
+def test_a_firm_overrides_what_its_application_says(files: Files) -> None:
+    files.firm(lambda values: values.update(application="practice", policy={"matters": {"table": "law.cases"}}))
+    found = files.load().firms["acme"].policy
+    assert (found.matters.table, found.matters.key) == ("law.cases", "number")
+    assert found.retention == timedelta(days=60)
+
+
+def test_the_least_that_a_firm_needs_names_no_table(files: Files) -> None:
+    """Tiers carry promises. What the demonstration's databases hold stopped the first night of everybody else."""
+    policy = files.load().firms["acme"].policy
+    assert (policy.control_totals.tables, policy.matters.table, policy.document_references) == ((), None, ())
+    assert (policy.drills.balances, policy.drills.smoke_queries) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("practise", "'practise' is not an application of applications/; did you mean 'practice'?"),
+        ("broken", "applications/broken.yaml has faults of its own"),
+    ],
+)
+def test_an_application_that_cannot_be_had(files: Files, named: str, said: str) -> None:
+    files.write("applications/broken.yaml", {"retention": "3 days"})
+    files.firm(lambda values: values.update(application=named))
+    faults = [
+        "applications/broken.yaml: retention: unknown key; "
+        "there are: control_totals, document_references, drills, matters",
+        f"firms/acme.yaml: application: {said}",
+    ]
+    assert files.faults() == faults
+    with pytest.raises(InvalidConfiguration) as refused:
+        load_firm(files.root, "acme")
+    assert faults[1] in str(refused.value)

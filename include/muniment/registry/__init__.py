@@ -1,4 +1,4 @@
-"""Every firm and tier, from ``firms/*.yaml`` and ``policies/*.yaml`` below one root, with every fault at once."""
+"""Every firm, from ``firms/``, ``policies/`` and ``applications/`` below one root, with every fault at once."""
 
 from muniment.registry.faults import Fault
 from muniment.registry.load import Registry, default_root, firm_ids, load_firm, load_registry

@@ -1,6 +1,7 @@
 """One file's values, checked against its model and its rules: what can be said of the file on its own."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,34 @@ from pydantic import BaseModel, ValidationError
 
 from muniment.domain.firm.contradictions import (
     Contradiction,
+    application_contradictions,
     bucket_contradictions,
     live_contradictions,
     policy_contradictions,
     vaults_contradictions,
 )
-from muniment.domain.firm.firm import DocumentBucket, Firm, Policy, VaultPlace, Vaults
+from muniment.domain.firm.firm import Application, DocumentBucket, Firm, Policy, VaultPlace, Vaults
 from muniment.domain.units import UNITS_REQUIRED
 from muniment.registry.faults import Fault, did_you_mean, faults_in
 
-type Tiers = Mapping[str, dict[str, Any] | None]
-"""Tier → the values of its file, ``None`` where that file has faults of its own."""
+type Sources = Mapping[str, dict[str, Any] | None]
+"""File's stem → the values of the file, ``None`` where that file has faults of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What many firms' files name."""
+
+    tiers: Sources
+    applications: Sources
+
+    def below(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The policy that a firm's own overrides are laid over: its tier's promises, its application's schema."""
+        return merge(_named(self.tiers, values.get("tier")), _named(self.applications, values.get("application")))
+
+
+def _named(sources: Sources, name: Any) -> dict[str, Any]:
+    return (sources.get(name) if isinstance(name, str) else None) or {}
 
 
 def check_policy_file(name: str, values: dict[str, Any]) -> list[Fault]:
@@ -31,13 +49,20 @@ def check_policy_file(name: str, values: dict[str, Any]) -> list[Fault]:
     return faults
 
 
-def check_firm_file(name: str, values: dict[str, Any], tiers: Tiers) -> tuple[Firm | None, list[Fault]]:
-    """The firm, with its tier's policy and its own overrides, or what is wrong."""
-    faults = [*_name_faults(name, values), *_tier_faults(name, values, tiers)]
-    merged = {**values, "policy": _merged_policy(values, tiers)}
+def check_application_file(name: str, values: dict[str, Any]) -> list[Fault]:
+    application, faults = _validated(Application, name, values)
+    if application:
+        faults += _contradictions(name, "", application_contradictions(application))
+    return faults
+
+
+def check_firm_file(name: str, values: dict[str, Any], shared: Shared) -> tuple[Firm | None, list[Fault]]:
+    """The firm, with its tier's policy, its application's schema and its own overrides, or what is wrong."""
+    faults = [*_name_faults(name, values), *_source_faults(name, values, shared)]
+    merged = {**values, "policy": _merged_policy(values, shared)}
     firm, found = _validated(Firm, name, merged)
-    faults += _of_the_firm(found, values, tiers)
-    faults += _rules(name, firm, {**values, "policy": _merged_policy(_without(found, values), tiers)})
+    faults += _of_the_firm(found, values, shared)
+    faults += _rules(name, firm, {**values, "policy": _merged_policy(_without(found, values), shared)})
     return (None if faults else firm), faults
 
 
@@ -57,21 +82,23 @@ def _name_faults(name: str, values: dict[str, Any]) -> Iterator[Fault]:
         yield Fault(name, "policy.tier", "a firm overrides values, not the tier's name: write `tier` at the top")
 
 
-def _tier_faults(name: str, values: dict[str, Any], tiers: Tiers) -> Iterator[Fault]:
-    tier = values.get("tier")
-    if not isinstance(tier, str):
-        return
-    if tier not in tiers:
-        yield Fault(name, "tier", f"{tier!r} is not a tier of policies/; {did_you_mean(tier, tiers)}")
-    elif tiers[tier] is None:
-        yield Fault(name, "tier", f"policies/{tier}.yaml has faults of its own")
+def _source_faults(name: str, values: dict[str, Any], shared: Shared) -> Iterator[Fault]:
+    for key, folder, word, sources in (
+        ("tier", "policies", "a tier", shared.tiers),
+        ("application", "applications", "an application", shared.applications),
+    ):
+        named = values.get(key)
+        if not isinstance(named, str):
+            continue
+        if named not in sources:
+            yield Fault(name, key, f"{named!r} is not {word} of {folder}/; {did_you_mean(named, sources)}")
+        elif sources[named] is None:
+            yield Fault(name, key, f"{folder}/{named}.yaml has faults of its own")
 
 
-def _merged_policy(values: dict[str, Any], tiers: Tiers) -> Any:
-    tier = values.get("tier")
-    base = tiers.get(tier) if isinstance(tier, str) else None
+def _merged_policy(values: dict[str, Any], shared: Shared) -> Any:
     overrides = values.get("policy", {})
-    return merge(base or {}, overrides) if isinstance(overrides, dict) else overrides
+    return merge(shared.below(values), overrides) if isinstance(overrides, dict) else overrides
 
 
 def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,10 +110,9 @@ def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-def _of_the_firm(faults: list[Fault], values: dict[str, Any], tiers: Tiers) -> list[Fault]:
+def _of_the_firm(faults: list[Fault], values: dict[str, Any], shared: Shared) -> list[Fault]:
     """Without a sound tier, what a policy lacks is the tier's fault: that one is reported already."""
-    tier = values.get("tier")
-    if isinstance(tier, str) and tiers.get(tier) is not None:
+    if _named(shared.tiers, values.get("tier")):
         return faults
     return [fault for fault in faults if not (fault.path.startswith("policy.") and fault.what.startswith("is missing"))]
 

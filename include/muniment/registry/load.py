@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from muniment.adapters.host.project import project_folders
 from muniment.domain.firm.firm import Firm
 from muniment.errors import InvalidConfiguration, NoRegistry
-from muniment.registry.check import check_firm_file, check_policy_file
+from muniment.registry.check import Shared, check_application_file, check_firm_file, check_policy_file
 from muniment.registry.clashes import clashes
 from muniment.registry.faults import Fault, did_you_mean
 from muniment.registry.yaml_files import read_yaml
@@ -66,13 +66,13 @@ class Registry:
 def load_registry(root: Path | None = None) -> Registry:
     """Reads and checks everything; one pass over 1,000 firms takes about a second."""
     root = root or default_root()
-    tiers, faults = _load_tiers(root)
+    shared, faults = _load_shared(root)
     files, unreadable = _read_folder(root, "firms")
     faults += unreadable
     faults += clashes(files)
     firms: dict[str, Firm] = {}
     for name, values in files.items():
-        firm, found = check_firm_file(name, values, tiers)
+        firm, found = check_firm_file(name, values, shared)
         faults += found
         if firm:
             firms[Path(name).stem] = firm
@@ -82,9 +82,10 @@ def load_registry(root: Path | None = None) -> Registry:
 
 
 def load_firm(root: Path | None, firm_id: str) -> Firm:
-    """One firm, from its own file and its tier's: what a task needs. Clashes with other firms are not looked for.
+    """One firm, from its own file, its tier's and its application's: what a task needs. Clashes with other firms are
+    not looked for.
 
-    Raises ``InvalidConfiguration`` with every fault of the two files.
+    Raises ``InvalidConfiguration`` with every fault of these files.
     """
     root = root or default_root()
     name = f"firms/{firm_id}.yaml"
@@ -94,11 +95,11 @@ def load_firm(root: Path | None, firm_id: str) -> Firm:
     faults = [Fault(name, path, what) for path, what in reading.faults]
     if faults and not reading.values:
         raise _invalid(faults)
-    tiers, of_the_tier = _load_tiers(root, only=reading.values.get("tier"))
-    firm, found = check_firm_file(name, reading.values, tiers)
+    shared, of_the_shared = _load_shared(root, only=reading.values)
+    firm, found = check_firm_file(name, reading.values, shared)
     if firm and not faults:
         return firm
-    raise _invalid(sorted({*faults, *found, *of_the_tier}))
+    raise _invalid(sorted({*faults, *found, *of_the_shared}))
 
 
 def firm_ids(root: Path | None = None) -> list[str]:
@@ -106,16 +107,30 @@ def firm_ids(root: Path | None = None) -> list[str]:
     return sorted(file.stem for file in _files((root or default_root()) / "firms") if file.suffix == ".yaml")
 
 
-def _load_tiers(root: Path, only: Any = None) -> tuple[dict[str, dict[str, Any] | None], list[Fault]]:
-    """Tier → its values, ``None`` where the file has faults. ``only``: leave the others' contents alone."""
-    names = {file.stem for file in _files(root / "policies") if file.suffix == ".yaml"}
-    files, faults = _read_folder(root, "policies", only=only if only in names else None)
+def _load_shared(root: Path, only: Mapping[str, Any] | None = None) -> tuple[Shared, list[Fault]]:
+    """``only``: the values of the one firm whose tier and application are wanted; the others' files stay unread."""
+    named = only or {}
+    tiers, faults = _load_sources(root, "policies", check_policy_file, named.get("tier"))
+    if not (root / "applications").is_dir():  # a registry may do without
+        return Shared(tiers, {}), faults
+    # A firm that names no application reads none.
+    wanted = named.get("application", "") if only is not None else None
+    applications, found = _load_sources(root, "applications", check_application_file, wanted)
+    return Shared(tiers, applications), faults + found
+
+
+def _load_sources(
+    root: Path, folder: str, check: Callable[[str, dict[str, Any]], list[Fault]], only: Any
+) -> tuple[dict[str, dict[str, Any] | None], list[Fault]]:
+    """File's stem → its values, ``None`` where the file has faults. ``only``: leave the others' contents alone."""
+    names = {file.stem for file in _files(root / folder) if file.suffix == ".yaml"}
+    files, faults = _read_folder(root, folder, only=only if only in names or only == "" else None)
     for name, values in files.items():
-        faults += check_policy_file(name, values)
+        faults += check(name, values)
     broken = {fault.file for fault in faults}
-    tiers: dict[str, dict[str, Any] | None] = dict.fromkeys(names)
-    tiers.update({Path(name).stem: values for name, values in files.items() if name not in broken})
-    return tiers, faults
+    sources: dict[str, dict[str, Any] | None] = dict.fromkeys(names)
+    sources.update({Path(name).stem: values for name, values in files.items() if name not in broken})
+    return sources, faults
 
 
 def _read_folder(root: Path, folder: str, only: Any = None) -> tuple[dict[str, dict[str, Any]], list[Fault]]:

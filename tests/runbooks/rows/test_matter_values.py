@@ -85,7 +85,7 @@ def test_a_ring_that_nothing_can_break_is_refused_by_the_plan(pair: Pair) -> Non
 
 def test_a_matter_of_the_demonstrations_firm_under_its_own_policy(pair: Pair) -> None:
     """Embeddings too: vector where the server has it. The links of the policy lead to both halves of a transfer."""
-    told = yaml.safe_load((ROOT / "include" / "policies" / "enterprise.yaml").read_text())
+    told = yaml.safe_load((ROOT / "include" / "applications" / "practice.yaml").read_text())
     policy = {name: told[name] for name in ("matters", "drills", "document_references")}
     policy["matters"]["shared"] = []
     for cluster in (pair.live, pair.staged):

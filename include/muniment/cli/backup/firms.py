@@ -11,7 +11,7 @@ CONFIGURATION_FAULT = InvalidConfiguration.exit_code
 
 @click.group(short_help="The registry of firms and tiers.")
 def firms() -> None:
-    """The registry: every firm and tier, from firms/*.yaml and policies/*.yaml."""
+    """The registry: every firm, tier and application, from firms/, policies/ and applications/."""
 
 
 @firms.command("check")
@@ -93,7 +93,7 @@ def list_firms(session: Session, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(session: Session, firm_id: str, *, as_json: bool) -> None:
-    """Show one firm as its runs see it: its file, its tier's policy, its overrides and every default.
+    """Show one firm as its runs see it: its file, its tier, its application, its overrides and every default.
 
     \b
     What is this firm promised?   muniment firms show okafor-steele

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from muniment.domain.firm.firm import (
+    Application,
     DocumentBucket,
     LiveHost,
     MattersPolicy,
@@ -35,6 +36,10 @@ def policy_contradictions(policy: Policy) -> Iterator[Contradiction]:
             "retention",
             f"{kept} is shorter than a chain of base_backups.chain_limit, which it must feed: {nights} days",
         )
+
+
+def application_contradictions(application: Application) -> Iterator[Contradiction]:
+    yield from _matters(application.matters)
 
 
 def _matters(matters: MattersPolicy) -> Iterator[Contradiction]:

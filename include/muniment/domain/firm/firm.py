@@ -1,4 +1,4 @@
-"""A firm and its policy: what one YAML file in ``include/firms/`` and one in ``include/policies/`` say.
+"""A firm, its policy and its application: what the YAML files of ``firms/``, ``policies/`` and ``applications/`` say.
 
 Durations are ``timedelta`` and sizes are bytes in here; the files carry units. ``registry.py`` reads the files and
 reports every fault at once.
@@ -201,6 +201,15 @@ class Policy(Setting):
     staging: StagingPolicy = StagingPolicy()
 
 
+class Application(Setting):
+    """What lies in the databases of all firms that run one product: a schema, where a tier is a promise."""
+
+    control_totals: ControlTotalsPolicy = ControlTotalsPolicy()
+    document_references: tuple[DocumentReference, ...] = ()
+    drills: DrillsPolicy = DrillsPolicy()
+    matters: MattersPolicy = MattersPolicy()
+
+
 AbsolutePath = Annotated[str, AfterValidator(Spelling(r"/.*[^/]", "an absolute path, without a slash at its end"))]
 
 
@@ -276,6 +285,8 @@ class Firm(Setting):
     id: FirmId
     name: str
     tier: str
+    application: str | None = None
+    """``None``: what its databases hold stands in its own policy, or nothing of it is counted."""
     time_zone: TimeZone = "America/Chicago"
     aws_connection: ConnectionId
     cluster: Cluster
@@ -290,4 +301,4 @@ class Firm(Setting):
     contact: Contact = Contact()
     restore: RestoreRules = RestoreRules()
     policy: Policy
-    """The tier's policy with the firm's overrides applied."""
+    """The tier's, with what the application holds and the firm's overrides applied."""
