@@ -41,12 +41,13 @@ def _like(templates: list[FirmFile], number: int) -> FirmFile:
 
 
 def write_registry(world: World, cloud: Cloud, files: list[FirmFile]) -> None:
-    """Tiers and application as they are; each firm with the keys that this cloud has made and its own `.env`."""
+    """Tiers and application as they are; each firm with its own keys of this cloud, `.env` and data directory."""
     for folder in ("policies", "applications"):
         shutil.copytree(PROJECT / "include" / folder, world.registry / folder)
     (world.registry / "firms").mkdir()
     for values in files:
         finished = _with_keys(copy.deepcopy(values), cloud)
+        finished["cluster"]["live"] = {"data_directory": str(world.data_directory(values["id"]))}
         finished.setdefault("configuration", {})["env_files"] = [str(env_file(world, values["id"]))]
         text = yaml.safe_dump(finished, allow_unicode=True, sort_keys=False)
         (world.registry / "firms" / f"{values['id']}.yaml").write_text(text)

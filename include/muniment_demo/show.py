@@ -102,7 +102,7 @@ class Show:
         for line in lines:
             self.console.print(Text(f"  {line}", "dim"))
 
-    def where(self, facts: Mapping[str, Any], env: Path) -> None:
+    def where(self, facts: Mapping[str, Any], env: Path, letters: Path) -> None:
         """What is up, and what to try."""
         firm_id = facts["firms"][0]["id"]
         self.title(f"Airflow is at {facts['airflow_url']}")
@@ -110,6 +110,8 @@ class Show:
             self.console.print(f"  {user:<9} {password}   [dim]{USERS[user]}[/dim]")
         self.title("Try")
         self.console.print(f"  in the UI: trigger {firm_id}__backup, and follow the log of its tasks")
+        self.console.print(f"  as engineer trigger {firm_id}__restore into live, and approve it as lead")
+        self.console.print(f"  what on-call and the firms' contacts are told: {letters}", soft_wrap=True)
         self.console.print("  in a shell:")
         for command in (f". {shlex.quote(str(env))}", *_commands(firm_id)):
             self.console.print(f"    {command}", soft_wrap=True)

@@ -23,6 +23,7 @@ from muniment_demo.airflow_home import write_home
 from muniment_demo.airflow_metadata import create_metadata, make_tables
 from muniment_demo.airflow_process import LocalAirflow
 from muniment_demo.cloud import Cloud
+from muniment_demo.mail import start_mail_server
 from muniment_demo.practice import DATABASE, Practice, create_database, fill
 from muniment_demo.server import ROLE, archive_through, create_role, firm_settings
 from muniment_demo.world import PROJECT, World, demo_programs
@@ -58,11 +59,12 @@ class Stack:
         files = firms.firm_files(count)
         with ThreadPoolExecutor(AT_ONCE + 2) as pool:
             metadata = pool.submit(self._prepare_airflow)
+            mail = pool.submit(self._start_mail)
             clusters = [pool.submit(self._make_cluster, values["id"], values["tier"]) for values in files]
             pool.submit(self._make_cloud, files).result()
             papers = [pool.submit(self._store_documents, firm) for firm in self.registry.values()]
             _all(clusters)
-            self._write_settings()
+            self._write_settings(mail.result())
             _all([metadata, *papers])
 
     def start_airflow(self) -> None:
@@ -70,6 +72,10 @@ class Stack:
 
     def site(self, firm_id: str) -> Site:
         return open_site(self.registry[firm_id], self.world.settings)
+
+    def _start_mail(self) -> Login:
+        with self.phase("a mail server for who is on call"):
+            return start_mail_server(self.world.mail, self.world.remember_session)
 
     def _prepare_airflow(self) -> None:
         with self.phase("Airflow's database"):
@@ -138,7 +144,7 @@ class Stack:
 
     def _make_cluster(self, firm_id: str, tier: str) -> None:
         with self.phase(f"{firm_id}: a PostgreSQL cluster and its rows"):
-            cluster = LocalCluster(self.world.firm(firm_id) / "data", demo_programs())
+            cluster = LocalCluster(self.world.data_directory(firm_id), demo_programs())
             cluster.create(sync=False)
             cluster.configure(firm_settings(cluster.programs.major))
             cluster.start()
@@ -152,9 +158,9 @@ class Stack:
             for place in firm.documents:
                 documents.store(self.cloud.client("s3", place.region), place.bucket, documents.first_day(firm.id))
 
-    def _write_settings(self) -> None:
-        """airflow_settings.yaml with every firm's two connections, and the project's own pools."""
-        connections: list[tuple[str, Login]] = []
+    def _write_settings(self, mail: Login) -> None:
+        """airflow_settings.yaml with every firm's two connections, the mail's, and the project's own pools."""
+        connections: list[tuple[str, Login]] = [("smtp", mail)]
         for firm in self.registry.values():
             postgres = _postgres_login(firm, self.clusters[firm.id].port, self.role_passwords[firm.id])
             connections += [("aws", self.aws_logins[firm.id]), ("postgres", postgres)]

@@ -65,6 +65,11 @@ class World:
         return self.root / "cloud"
 
     @property
+    def mail(self) -> Path:
+        """What on-call and the firms' contacts are told: files of ``letters/new``."""
+        return self.root / "mail"
+
+    @property
     def scratch(self) -> Path:
         """Where drills restore and stagings stand."""
         return self.root / "scratch"
@@ -75,6 +80,9 @@ class World:
 
     def firm(self, firm_id: str) -> Path:
         return self.root / "firms" / firm_id
+
+    def data_directory(self, firm_id: str) -> Path:
+        return self.firm(firm_id) / "data"
 
     def cluster_dirs(self) -> list[Path]:
         """Every data directory that was made here, the restored one too."""

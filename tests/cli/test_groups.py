@@ -60,9 +60,26 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+# What the least that a firm needs does without.
+WITHOUT = """\
+firms/acme.yaml: WARNING: nobody would be told of a failure: on_call names no notifier
+  REMEDY: name one in on_call.
+firms/acme.yaml: WARNING: nobody could approve a restore into live: restore.approvers is empty
+  REMEDY: name them in restore.approvers; whoever asks never approves, so name two who may be asked.
+firms/acme.yaml: WARNING: nobody would sign off a quarter's drill: drill_reviewers is empty
+  REMEDY: name them in drill_reviewers.
+firms/acme.yaml: WARNING: no row of the database would be counted: a restore is proven by its files alone
+  REMEDY: name the application whose schema it has (applications/), or control_totals in policy.
+"""
+
+
 def test_a_sound_registry(muniment: Command, files: Files) -> None:
     ended = muniment("--registry", files.root, "firms", "check")
-    assert (ended.code, ended.out, ended.err) == (0, f"1 sound firms, 0 faults in {files.root}\n", "")
+    assert (ended.code, ended.out, ended.err) == (
+        0,
+        f"{WITHOUT}1 sound firm, 0 faults, 4 warnings in {files.root}\n",
+        "",
+    )
 
 
 def test_every_fault_is_printed_and_the_exit_code_is_2(muniment: Command, files: Files) -> None:
@@ -73,7 +90,7 @@ def test_every_fault_is_printed_and_the_exit_code_is_2(muniment: Command, files:
     assert ended.out.splitlines() == [
         "firms/acme.yaml: policy.retention: 3 is not a duration with a unit, such as '7 days' or '15 minutes'",
         "firms/beta.yaml: not YAML: line 2, column 1: did not find expected node content",
-        f"0 sound firms, 2 faults in {files.root}",
+        f"0 sound firms, 2 faults, 0 warnings in {files.root}",
     ]
 
 
@@ -85,6 +102,7 @@ def test_faults_as_json(muniment: Command, files: Files) -> None:
         "registry": str(files.root),
         "sound": [],
         "faults": [{"file": "firms/acme.yaml", "path": "name", "what": "3 is not text"}],
+        "warnings": [],
     }
 
 
@@ -94,7 +112,7 @@ def test_the_firms_are_listed_with_their_promises(muniment: Command, files: File
     assert ended.code == 0
     acme, beta = (" ".join(line.split()) for line in ended.out.splitlines()[3:5])
     assert acme == "acme Acme & Sons professional 60 days 7 days 02:00–04:00 America/Chicago"
-    assert beta == "beta 1 faults: muniment firms check"
+    assert beta == "beta 1 fault: muniment firms check"
 
 
 def test_the_firms_as_json(muniment: Command, files: Files) -> None:

@@ -18,29 +18,45 @@ def firms() -> None:
 @json_option
 @click.pass_obj
 def check(session: Session, *, as_json: bool) -> int:
-    """Find every fault in the configuration.
+    """Find every fault in the configuration, and what a firm does without.
 
     Reads every file, says everything that is wrong at once, with file, place and how to correct it, and ends with 2
-    where there is a fault. Nothing is connected to: `muniment check FIRM` does that.
+    where there is a fault. A warning names what would not happen: a firm that nobody is told about, that nobody can
+    approve for. Nothing is connected to: `muniment check FIRM` does that.
 
     \b
     Before a commit:   muniment firms check
     Another registry:  muniment --registry /etc/muniment firms check
     """
+    from muniment.domain.firm.omissions import omissions
+
     registry = session.registry()
+    warnings = [(f"firms/{firm.id}.yaml", found) for firm in registry.firms.values() for found in omissions(firm)]
     if as_json:
         say_json(
             {
                 "registry": str(registry.root),
                 "sound": sorted(registry.firms),
                 "faults": [{"file": f.file, "path": f.path, "what": f.what} for f in registry.faults],
+                "warnings": [{"file": file, "what": one.what, "remedy": one.remedy} for file, one in warnings],
             }
         )
     else:
         for fault in registry.faults:
             click.echo(str(fault))
-        click.echo(f"{len(registry.firms)} sound firms, {len(registry.faults)} faults in {registry.root}")
+        for file, one in warnings:
+            click.echo(f"{file}: {one}")
+        counted = (
+            _counted(len(registry.firms), "sound firm"),
+            _counted(len(registry.faults), "fault"),
+            _counted(len(warnings), "warning"),
+        )
+        click.echo(f"{', '.join(counted)} in {registry.root}")
     return CONFIGURATION_FAULT if registry.faults else 0
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @firms.command("list")
@@ -84,7 +100,10 @@ def list_firms(session: Session, *, as_json: bool) -> None:
             )
             for firm in found
         ]
-        + [(firm_id, f"{count} faults: muniment firms check", "", "", "", "", "") for firm_id, count in broken.items()],
+        + [
+            (firm_id, f"{_counted(count, 'fault')}: muniment firms check", "", "", "", "", "")
+            for firm_id, count in broken.items()
+        ],
     )
 
 
@@ -99,7 +118,7 @@ def show(session: Session, firm_id: str, *, as_json: bool) -> None:
     What is this firm promised?   muniment firms show okafor-steele
     One value for a script:       muniment firms show okafor-steele --json | jq -r .policy.retention
     """
-    values = session.firm(firm_id).model_dump(mode="json")
+    values = session.registry().firm(firm_id).model_dump(mode="json")
     if as_json:
         say_json(values)
         return
