@@ -6,18 +6,21 @@ Runbooks, and with them boto3 and the drivers, are imported when a step runs: th
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from muniment.domain import chain_steps as named
 from muniment.domain.backup.proofs import CopyProof, WalProof
 from muniment.domain.record import new_id
 from muniment.errors import UnknownParameter
 from muniment.ports import utc_now
+from muniment_airflow.airflow_readiness import airflow_findings
 from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.firms import recovery_point_asset, registered_firm
 from muniment_airflow.on_call_once import tell_once
+from muniment_airflow.onboarding import skipped_while_onboarding
 from muniment_airflow.progress import TaskLogProgress
 
 if TYPE_CHECKING:
@@ -61,13 +64,15 @@ class FirmOperator(BaseOperator):
     """Connections become the firm's site, then one runbook runs on it, then its errors become Airflow's."""
 
     template_fields: Sequence[str] = ("firm_id",)
+    onboarding_ends_with: ClassVar[str] = named.CHECK_FIRM
+    """The task of the nightly chain whose first success this step waits for, where a schedule starts it."""
 
     def __init__(self, *, firm_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.firm_id = firm_id
 
     def execute(self, context: "Context") -> Result:
-        with errors_as_airflow():
+        with errors_as_airflow(), skipped_while_onboarding(self.firm_id, context, self.onboarding_ends_with):
             return self.work(self._site(), Night(context, TaskLogProgress(self.log)))
 
     @abstractmethod
@@ -105,7 +110,7 @@ class CheckFirm(FirmOperator):
         refuse_unknown_parameters(night)
         for done in (*create_vaults(site, clock=utc_now), *ensure_stand_in(site)):
             night.progress.note(f"made: {done}")
-        for warning in require_ready(site, clock=utc_now):
+        for warning in (*airflow_findings(), *require_ready(site, clock=utc_now)):
             night.progress.note(str(warning))
         return {"point_id": night.point}
 
@@ -236,11 +241,15 @@ class Expire(FirmOperator):
 class RestoreTest(FirmOperator):
     """A drill: restores the firm into scratch on this worker, proves it, destroys it, and leaves evidence."""
 
+    onboarding_ends_with = named.REGISTER_RECOVERY_POINT
+
     def work(self, site: "Site", night: Night) -> Result:
         from muniment.runbooks.drill.restore import scratch_root
         from muniment.runbooks.drill.run_drill import run_drill
+        from muniment.runbooks.drill.watch import require_point
 
         refuse_unknown_parameters(night)
+        require_point(site)
         params = night.context["params"]
         drill = run_drill(
             site,

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from muniment.adapters.site.site import Site
 from muniment.domain.vault import keys
 from muniment_airflow.hooks import firm_site
-from muniment_airflow.operators import BaseBackup, CheckFirm, point_id
+from muniment_airflow.operators import BaseBackup, CheckFirm, RestoreTest, point_id
 from muniment_airflow.wal_operators import ReplicateWal
 from tests.fixtures.airflow import register
 from tests.fixtures.sites import site_env
@@ -67,3 +67,40 @@ def test_a_stopped_step_ends_its_own_sessions_alone(known: Site) -> None:
 def test_a_firm_that_is_not_registered_fails_at_once(registry_folder: Path) -> None:
     with pytest.raises(AirflowFailException, match=r"firms/nobody\.yaml: there is no such file"):
         CheckFirm(task_id="check_firm", firm_id="nobody").execute(context())
+
+
+def scheduled(*succeeded: str) -> Any:
+    """A run of a schedule's, of a firm whose nightly chain has got that far in some earlier night."""
+    found = context(run_type="scheduled", run_after=datetime(2026, 11, 20, tzinfo=UTC))
+    ti = SimpleNamespace(get_ti_count=lambda dag_id, task_ids, states: len({*task_ids} & {*succeeded}))
+    return {**found, "ti": ti, "params": {"seed": None, "side": "", "by": "", **found["params"]}}
+
+
+@pytest.fixture
+def announced(site17: Site, registry_folder: Path) -> Site:
+    """A firm whose file is there, and none of its connections."""
+    register(registry_folder, site17.firm)
+    return site17
+
+
+def test_a_firm_whose_file_is_there_first_is_skipped_until_its_first_check(announced: Site) -> None:
+    """Airflow starts the night and the drill that it takes for missed the moment it sees the file."""
+    firm = announced.firm.id
+    for step in (CheckFirm(task_id="check_firm", firm_id=firm), RestoreTest(task_id="drill", firm_id=firm)):
+        with pytest.raises(AirflowSkipException, match=f"^firm {firm} is onboarding: no .* of {firm}__backup has"):
+            step.execute(scheduled())
+    with pytest.raises(AirflowFailException, match="Airflow has none of this id"):
+        CheckFirm(task_id="check_firm", firm_id=firm).execute(scheduled("check_firm"))
+
+
+def test_what_a_person_triggers_fails_as_ever(announced: Site) -> None:
+    with pytest.raises(AirflowFailException, match="Airflow has none of this id"):
+        CheckFirm(task_id="check_firm", firm_id=announced.firm.id).execute(context(run_type="manual"))
+
+
+def test_a_drill_before_the_first_night_is_skipped(known: Site) -> None:
+    drill = RestoreTest(task_id="drill", firm_id=known.firm.id)
+    with pytest.raises(AirflowSkipException, match="no register_recovery_point of"):
+        drill.execute(scheduled("check_firm"))
+    with pytest.raises(AirflowFailException, match="has no registered recovery point"):
+        drill.execute(scheduled("check_firm", "register_recovery_point"))

@@ -7,6 +7,7 @@ import yaml
 
 from muniment.adapters.site.logins import find_login
 from muniment.registry import load_registry
+from muniment_airflow.pools import POOLS
 from tests.registry.conftest import ROOT
 
 FILE = ROOT / "airflow_settings.yaml"
@@ -46,7 +47,9 @@ def test_it_has_each_connection_that_the_registry_names_and_no_other(airflow: di
 
 
 def test_it_has_the_pools_that_the_dags_name(airflow: dict[str, Any]) -> None:
-    assert {pool["pool_name"] for pool in airflow["pools"]} == {"muniment_heavy", "muniment_light", "muniment_restore"}
+    """And with the slots that the scheduler gives to those which are missing."""
+    told = {pool["pool_name"]: (pool["pool_slot"], pool["pool_description"]) for pool in airflow["pools"]}
+    assert told == POOLS
 
 
 def test_its_passwords_are_placeholders(airflow: dict[str, Any]) -> None:

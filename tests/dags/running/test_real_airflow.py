@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from muniment_airflow.pools import POOLS
 from muniment_demo.settings import load_settings
 from tests.fixtures.on_call import SMTP
 from tests.registry.conftest import firm_values
@@ -82,6 +83,11 @@ def test_settings_stand_in_the_lists_and_loading_them_again_overwrites(running: 
 
 
 @pytest.mark.timeout(1800)
+def test_the_pools_that_our_tasks_name_are_there(running: RealAirflow) -> None:
+    """Nobody has loaded any: the scheduler has made what was missing."""
+    assert set(POOLS) <= {pool["name"] for pool in running.api._get("/api/v2/pools")["pools"]}
+
+
 def test_when_a_worker_is_killed_the_run_tells_on_call(running: RealAirflow, settings: Path, mails: list[str]) -> None:
     load_settings(settings, running.api.patch)
     mail = {"notifier": SMTP, "arguments": {"to": ["oncall@example.com"]}}

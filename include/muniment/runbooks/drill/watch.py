@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 from muniment.adapters.drill.records import begun_drills, history_of
 from muniment.adapters.host import processes
+from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.drill.evidence import BegunDrill
 from muniment.domain.drill.rules import OVERDUE_AFTER, did_not_finish, overdue_since
 from muniment.domain.firm.firm import Firm
-from muniment.errors import DrillOverdue, DrillUnfinished
+from muniment.errors import DrillOverdue, DrillUnfinished, NothingToRestore
 from muniment.ports import Clock
 from muniment.runbooks.drill.sign_off import require_signed_off
 from muniment.runbooks.identity import prove_vault
@@ -29,6 +30,13 @@ def require_recent_drill(vault: Vault, *, clock: Clock) -> None:
     due = overdue_since(history_of(vault), first_point_at=first, now=clock())
     if due is not None:
         raise DrillOverdue(firm=vault.firm, since=f"{due - OVERDUE_AFTER:%Y-%m-%d}", due=f"{due:%Y-%m-%d}")
+
+
+def require_point(site: Site) -> None:
+    """Raises ``NothingToRestore`` where both vaults can be asked and neither has a recovery point."""
+    prove_vault(site.primary)
+    if not any(point_ids is None or point_ids for point_ids in map(catalog.point_ids, (site.primary, site.replica))):
+        raise NothingToRestore(bucket=site.primary.bucket, firm=site.firm.id)
 
 
 def require_finished(vault: Vault, *, clock: Clock) -> None:

@@ -1,0 +1,63 @@
+"""A firm's file may be there before its cluster, its connections and its vaults are.
+
+Airflow starts a new DAG's last missed run at once. Until the firm's first check has passed, what a schedule starts and
+what cannot be done yet is skipped, with the reason in its log; what a person triggers fails as it always does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from muniment.errors import (
+    AccessDenied,
+    CheckFailed,
+    InvalidConfiguration,
+    KeyUnusable,
+    NothingToRestore,
+    ObjectMissing,
+    ServerUnavailable,
+    StoreUnavailable,
+    UnmarkedVault,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# What is not there yet. Another firm's cluster or vault is no matter of waiting, and neither is what a drill has found.
+_NOT_YET = (
+    AccessDenied,
+    CheckFailed,
+    InvalidConfiguration,
+    KeyUnusable,
+    NothingToRestore,
+    ObjectMissing,
+    ServerUnavailable,
+    StoreUnavailable,
+    UnmarkedVault,
+)
+
+
+@contextmanager
+def skipped_while_onboarding(firm_id: str, context: "Context", ends_with: str) -> Iterator[None]:
+    """``ends_with``: the task of ``<firm>__backup`` whose first success ends it."""
+    try:
+        yield
+    except _NOT_YET as error:
+        if not _is_scheduled(context) or _has_succeeded(context, f"{firm_id}__backup", ends_with):
+            raise
+        message = (
+            f"firm {firm_id} is onboarding: no {ends_with} of {firm_id}__backup has succeeded yet, so this is skipped"
+            f" and nobody is told; trigger {firm_id}__backup, or run `muniment check {firm_id}`, once all is there."
+            f"\n{error}"
+        )
+        raise AirflowSkipException(message) from error
+
+
+def _is_scheduled(context: "Context") -> bool:
+    return getattr(context["dag_run"], "run_type", None) == "scheduled"
+
+
+def _has_succeeded(context: "Context", dag_id: str, task_id: str) -> bool:
+    return bool(context["ti"].get_ti_count(dag_id=dag_id, task_ids=[task_id], states=["success"]))

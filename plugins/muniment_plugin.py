@@ -1,0 +1,10 @@
+"""What Airflow loads of Muniment beside the DAGs. Every task's process imports this too: it stays light."""
+
+from airflow.plugins_manager import AirflowPlugin
+
+from muniment_airflow import pools
+
+
+class MunimentPlugin(AirflowPlugin):  # type: ignore[misc]  # Airflow is Any to mypy
+    name = "muniment"
+    listeners = (pools,)
