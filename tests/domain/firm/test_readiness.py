@@ -63,7 +63,10 @@ ONE_FAULT: list[tuple[dict[str, Any], Finding]] = [
     ),
     (
         {"archive_command": ""},
-        Finding("archive_command is not set", f"ALTER SYSTEM SET archive_command = 'muniment wal push %p'; {RELOAD}"),
+        Finding(
+            "archive_command is not set",
+            f"set it as docs/database-host/muniment.conf does: it names the registry, the login and the firm; {RELOAD}",
+        ),
     ),
     (
         {"max_wal_senders": 3, "wal_senders": 3},

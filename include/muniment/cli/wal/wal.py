@@ -38,7 +38,8 @@ def push(session: Session, path: Path, firm: str) -> int:
     \b
     postgresql.conf:
         archive_mode = on
-        archive_command = 'muniment wal push %p --firm quill-brandt'
+        archive_command = 'MUNIMENT_REGISTRY=/etc/muniment MUNIMENT_SETTINGS=/etc/muniment/airflow_settings.yaml
+            /opt/muniment/bin/muniment wal push --firm quill-brandt %p'     (docs/database-host/)
     """
     from muniment.cli.wal import push as wal_push
 

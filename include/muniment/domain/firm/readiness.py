@@ -84,7 +84,8 @@ def _wal_settings(facts: ServerFacts) -> Iterator[Finding]:
     elif not facts.archive_command and not facts.archive_library:
         yield Finding(
             "archive_command is not set",
-            "ALTER SYSTEM SET archive_command = 'muniment wal push %p'; then SELECT pg_reload_conf();",
+            "set it as docs/database-host/muniment.conf does: it names the registry, the login and the firm; then "
+            "SELECT pg_reload_conf();",
         )
     free = facts.max_wal_senders - facts.wal_senders
     if free < 1:
