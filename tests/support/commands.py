@@ -3,6 +3,7 @@
 NAMES = (
     "firms",
     "check",
+    "status",
     "backup",
     "points",
     "verify",

@@ -67,6 +67,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, is_asked: boo
     lazy={
         "firms": "backup.firms:firms",
         "check": "backup.check:check",
+        "status": "backup.status:status",
         "backup": "backup.backup:backup",
         "points": "backup.points:points",
         "verify": "backup.verify:verify",
@@ -120,6 +121,7 @@ def muniment(ctx: click.Context, registry: Path | None, settings: Path | None) -
     May tonight's backup run?            muniment check harbor-lane
     Take a recovery point now:           muniment backup harbor-lane
     What can be restored?                muniment points harbor-lane
+    Is every firm as promised?           muniment status --all
     Are the stored bytes right?          muniment verify harbor-lane --deep
     Restore, the region being lost:      muniment restore harbor-lane --into /srv/restored --from replica
 

@@ -25,7 +25,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 
 
 def assert_golden(name: str, plan: VaultPlan) -> None:
-    path, text = GOLDEN / f"expiry-{name}.txt", "\n".join(plan.lines()) + "\n"
+    path, text = GOLDEN / f"expiry-{name}.txt", "\n".join(plan.lines(with_kept=True)) + "\n"
     if os.environ.get("MUNIMENT_WRITE_GOLDEN"):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)

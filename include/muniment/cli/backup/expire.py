@@ -13,9 +13,10 @@ from muniment.ports import utc_now
 @firm_argument
 @click.option("--dry-run", is_flag=True, help="Print the plan and delete nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before deleting.")
+@click.option("--kept", "with_kept", is_flag=True, help="Also what stays, and why.")
 @json_option
 @click.pass_obj
-def expire(session: Session, firm_id: str, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+def expire(session: Session, firm_id: str, *, dry_run: bool, yes: bool, with_kept: bool, as_json: bool) -> None:
     """Which objects of FIRM may go, which stay, and why: the plan first, then the deletion.
 
     Kept are all that a kept recovery point needs, what a hold covers, what Object Lock holds, and the minimum number of
@@ -24,6 +25,7 @@ def expire(session: Session, firm_id: str, *, dry_run: bool, yes: bool, as_json:
 
     \b
     What would go tonight?   muniment expire quill-brandt --dry-run
+    Why is this still here?  muniment expire quill-brandt --dry-run --kept
     How much would that be?  muniment expire quill-brandt --dry-run --json | jq '[.vaults[].going_bytes] | add'
     """
     if not dry_run and not yes:
@@ -40,9 +42,10 @@ def expire(session: Session, firm_id: str, *, dry_run: bool, yes: bool, as_json:
     if as_json:
         say_json(plan.summary())
         return
-    for line in plan.lines():
+    for line in plan.lines(with_kept=with_kept):
         click.echo(line)
-    click.echo("deleted: what goes above" if plan.done else "dry run: nothing was deleted")
+    if any(vault.going for vault in plan.vaults):
+        click.echo("deleted: what goes above" if plan.done else "dry run: nothing was deleted")
 
 
 def _ask(firm_id: str) -> None:

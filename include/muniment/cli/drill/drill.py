@@ -87,7 +87,7 @@ def drills(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
     """
     from muniment.adapters.drill import records as drill_records
     from muniment.adapters.vault import catalog
-    from muniment.domain.drill.rules import overdue_since
+    from muniment.domain.drill.rules import overdue_since, owed_until
     from muniment.runbooks.drill.sign_off import awaited_sign_offs
     from muniment.runbooks.drill.watch import unfinished_drills
     from muniment.runbooks.identity import prove_vault
@@ -103,7 +103,9 @@ def drills(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
     ended = {each.id for each in unfinished_drills(vault, clock=utc_now)}
     waiting = awaited_sign_offs(vault, firm, clock=utc_now)
     first = min((point.registered_at for point in catalog.points(vault)), default=None)
-    due = overdue_since([each.as_past() for each in found], first_point_at=first, now=utc_now())
+    history = [each.as_past() for each in found]
+    owed = owed_until(history, first_point_at=first)
+    due = overdue_since(history, first_point_at=first, now=utc_now())
     if as_json:
         say_json(
             {
@@ -116,7 +118,7 @@ def drills(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
         return
     rows = [_row(each, signed) for each in found] + [_begun_row(each, each.id in ended) for each in begun]
     say_table(COLUMNS, sorted(rows))
-    click.echo(f"{len(rows)} drills in {vault.bucket}" + (f"; one is OVERDUE since {when(due)}" if due else ""))
+    click.echo(f"{len(rows)} drills in {vault.bucket}; {_owed(owed, utc_now())}")
     for drill_id in sorted(ended):
         click.echo(f"{drill_id} did not finish: it began and left no evidence")
     for each in found:
@@ -124,6 +126,12 @@ def drills(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
             click.echo(line)
     for one in waiting:
         click.echo(f"{one.quarter}: drill {one.drill} waits for its sign-off until {when(one.due)}")
+
+
+def _owed(until: "datetime | None", now: "datetime") -> str:
+    if until is None:
+        return "none is owed: there is no recovery point yet"
+    return f"one is OVERDUE since {when(until)}" if until < now else f"one has to pass until {when(until)}"
 
 
 def _begun(begun: "Sequence[BegunDrill]", ended: "Collection[str]") -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muniment.cli.output import say_json, when
+from muniment.cli.output import paper_width, say_json, when
 from muniment.cli.restore.documents import Lasting, live_buckets
 from muniment.cli.restore.staging import say_staging, staging_as_plain
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
@@ -171,10 +171,10 @@ def _leased(vault: "Vault", other: "Vault", plan: "RestorePlan", progress: "Prog
 
 
 def _say_plan(plan: "RestorePlan", *, only: bool, as_json: bool) -> None:
-    from muniment.domain.restore.plan_text import plan_lines
+    from muniment.domain.restore.plan_text import COLUMNS, plan_lines
 
     if not as_json:
-        click.echo("\n".join(plan_lines(plan)))
+        click.echo("\n".join(plan_lines(plan, min(paper_width(), COLUMNS))))
     elif only:
         say_json({"firm": plan.firm, "plan": plan.model_dump(mode="json")})
 

@@ -15,6 +15,8 @@ from muniment.cli.session import SIDES, Session, firm_argument, json_option, sho
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from muniment.runbooks.wal.status import WalStatus
 
 firm_option = click.option("--firm", envvar="MUNIMENT_FIRM", required=True, help="Whose WAL it is; MUNIMENT_FIRM.")
@@ -85,7 +87,8 @@ def status(session: Session, firm_id: str, *, as_json: bool) -> None:
     """How far is FIRM's archive behind, and what would be lost right now?
 
     Shows the recovery windows with the holes between them, the archiver's last success and failure, and the effective
-    RPO: how old the newest instant is that could be restored. Changes nothing.
+    RPO: how old the newest instant is that could be restored. Changes nothing. While the server is down it tells what
+    the vault knows.
     """
     from muniment.runbooks.wal.status import wal_status
 
@@ -102,17 +105,23 @@ def _show(found: "WalStatus") -> None:
         say_table(("from backup", "timeline>", "restorable from", "until", "as far as"), windows)
     for hole in found.holes:
         click.echo(f"HOLE  nothing can be restored between {when(hole.start_at)} and {when(hole.end_at)}")
-    failed = f"{found.last_failed} at {when(found.last_failed_at)} ({found.failed_count:,} in all)"
-    say_table(("", ""), [
-        ("live log", f"{found.live_lsn} on timeline {found.timeline}"),
-        ("restorable to", f"{found.archived_lsn or 'nothing can be restored: take a backup'}"),
-        ("behind", "—" if found.behind_bytes is None else size(found.behind_bytes)),
-        ("effective RPO", "—" if found.effective_rpo_s is None else lasting(found.effective_rpo_s)),
-        ("waiting for the archiver", f"{found.ready:,} files"),
-        ("not yet in the replica", _lag(found.missing_in_replica)),
-        ("last archived", f"{found.last_archived or 'nothing'} at {when(found.last_archived_at)}"),
-        ("last failure", failed if found.last_failed else "none"),
-    ])  # fmt: skip
+    say_table(("", ""), list(_rows(found)))
+    if found.unseen:
+        click.echo(f"from the vault alone: {found.unseen}")
+
+
+def _rows(found: "WalStatus") -> "Iterator[tuple[str, str]]":
+    if found.unseen is None:
+        yield "live log", f"{found.live_lsn} on timeline {found.timeline}"
+    yield "restorable to", f"{found.archived_lsn or 'nothing can be restored: take a backup'}"
+    yield "behind", "—" if found.behind_bytes is None else size(found.behind_bytes)
+    yield "effective RPO", "—" if found.effective_rpo_s is None else lasting(found.effective_rpo_s)
+    yield "not yet in the replica", _lag(found.missing_in_replica)
+    if found.unseen is None:
+        failed = f"{found.last_failed} at {when(found.last_failed_at)} ({found.failed_count:,} in all)"
+        yield "waiting for the archiver", f"{found.ready:,} files"
+        yield "last archived", f"{found.last_archived or 'nothing'} at {when(found.last_archived_at)}"
+        yield "last failure", failed if found.last_failed else "none"
 
 
 def _lag(missing: int | None) -> str:

@@ -175,14 +175,18 @@ def passed_last(history: Sequence[PastDrill]) -> datetime | None:
 
 
 def overdue_since(history: Sequence[PastDrill], *, first_point_at: datetime | None, now: datetime) -> datetime | None:
-    """When the next drill should have passed; ``None`` where none is overdue.
+    """When the next drill should have passed; ``None`` where none is overdue."""
+    due = owed_until(history, first_point_at=first_point_at)
+    return due if due is not None and due < now else None
+
+
+def owed_until(history: Sequence[PastDrill], *, first_point_at: datetime | None) -> datetime | None:
+    """Until when the next drill has to pass.
 
     A firm that never passed one counts from its first recovery point, and one that has none owes no drill.
     """
     begin = passed_last(history) or first_point_at
-    if begin is None or begin + OVERDUE_AFTER >= now:
-        return None
-    return begin + OVERDUE_AFTER
+    return begin + OVERDUE_AFTER if begin is not None else None
 
 
 def sampled[T](items: Sequence[T], *, size: int, seed: int, wanted: Callable[[T], bool]) -> tuple[T, ...]:

@@ -15,7 +15,11 @@ NEVER_IN_IT = (
 )
 
 
-def plan_lines(plan: RestorePlan, width: int = 110) -> tuple[str, ...]:
+# A line that the eye still finds the next one of; a narrower terminal has fewer.
+COLUMNS = 110
+
+
+def plan_lines(plan: RestorePlan, width: int = COLUMNS) -> tuple[str, ...]:
     """Label and value, aligned and folded; what is left out comes last, a sentence each."""
     rows = [*_rows(plan), ("not in it", plan.left_out[0] if plan.left_out else "nothing that is known")]
     rows += [("", sentence) for sentence in plan.left_out[1:]]

@@ -87,11 +87,18 @@ class VaultPlan:
         groups = (verdict.group for verdict in self.going if verdict.group.kind == kind)
         return tuple(version for group in groups for version in group.versions)
 
-    def lines(self) -> Iterator[str]:
-        """For people. Neighbours of a kind that share verdict and reasons take one line: there may be thousands."""
+    def lines(self, *, with_kept: bool = False) -> Iterator[str]:
+        """For people: what goes and why, and with ``with_kept`` what stays and why.
+
+        Neighbours of a kind that share verdict and reasons take one line: there may be thousands.
+        """
+        if not self.going and not self.refused and not with_kept:
+            yield f"vault {self.bucket}: nothing goes; kept: {_amount(self.kept)}"
+            return
         yield f"vault {self.bucket}"
+        shown = self.verdicts if with_kept else self.going
         for kind in KINDS:
-            yield from _lines_of(kind, [verdict for verdict in self.verdicts if verdict.group.kind == kind])
+            yield from _lines_of(kind, [verdict for verdict in shown if verdict.group.kind == kind])
         yield f"  goes: {_amount(self.going)}"
         yield f"  kept: {_amount(self.kept)}"
         if self.refused:
@@ -126,10 +133,10 @@ class ExpiryPlan:
     def vaults(self) -> tuple[VaultPlan, VaultPlan]:
         return self.primary, self.replica
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, *, with_kept: bool = False) -> Iterator[str]:
         yield f"firm {self.firm}, after recovery point {self.point}, {self.planned_at:%Y-%m-%d %H:%M} UTC"
         for vault in self.vaults:
-            yield from vault.lines()
+            yield from vault.lines(with_kept=with_kept)
 
     def summary(self) -> dict[str, Any]:
         return {

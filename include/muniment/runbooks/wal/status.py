@@ -1,38 +1,47 @@
 """How far the archive is behind the live log, what could be restored, and what would be lost right now."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import AwareDatetime
 
 from muniment.adapters.postgres.archiver import ArchiverState, read_archiver, waiting_files
+from muniment.adapters.restore.records import rolled_back
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.record import Record
-from muniment.domain.recovery.wal_coverage import effective_rpo_s, holes_between
+from muniment.domain.recovery.wal_coverage import Archive, effective_rpo_s, holes_between
 from muniment.domain.stored_object import ObjectVersion
-from muniment.domain.vault.registers import RecoveryWindow, WalHole
+from muniment.domain.vault.registers import Backup, FirmMark, RecoveryWindow, WalHole
 from muniment.domain.wal.lsn_text import LsnText
-from muniment.domain.wal.names import Lsn
+from muniment.domain.wal.names import Lsn, TimelineId
+from muniment.errors import ServerUnavailable
 from muniment.ports import Clock
-from muniment.runbooks.identity import prove_primary, prove_vault, prove_vaults, replica_away
-from muniment.runbooks.wal.windows import windows_on
+from muniment.runbooks.identity import prove_primary, prove_vault, replica_away
+from muniment.runbooks.wal.windows import timelines_of, windows_on
 
 # XLogLongPageHeaderData: where the first record of a fresh segment begins.
 _LONG_HEADER_BYTES = 40
+# Of an archive without a file.
+_ANY_SEGMENT_BYTES = 16 * 2**20
 
 
 class WalStatus(Record):
-    """``archived_lsn`` is how far a backup can be recovered on the live timeline; ``None`` where none can at all."""
+    """``archived_lsn`` is how far a backup can be recovered on the live timeline; ``None`` where none can at all.
+
+    Where the server is not available, ``unseen`` says why: what it alone knows is ``None``, and the effective
+    RPO is told as if something had been written up to this moment.
+    """
 
     firm: str
-    timeline: int
-    live_lsn: LsnText
+    unseen: str | None
+    timeline: int | None
+    live_lsn: LsnText | None
     archived_lsn: LsnText | None
     behind_bytes: int | None
-    ready: int
+    ready: int | None
     """Files that wait for the archiver."""
     missing_in_replica: int | None
     """``None`` where the second region does not answer."""
@@ -40,7 +49,7 @@ class WalStatus(Record):
     last_archived_at: AwareDatetime | None
     last_failed: str | None
     last_failed_at: AwareDatetime | None
-    failed_count: int
+    failed_count: int | None
     windows: tuple[RecoveryWindow, ...]
     holes: tuple[WalHole, ...]
     effective_rpo_s: float | None
@@ -49,28 +58,44 @@ class WalStatus(Record):
 
 
 def wal_status(site: Site, *, clock: Clock) -> WalStatus:
-    """Changes nothing, on the server or in the vaults."""
-    mark = prove_primary(site)
-    state = read_archiver(site.postgres)
+    """Changes nothing, on the server or in the vaults. From the vaults alone where the server is not available."""
+    try:
+        mark = prove_primary(site)
+        state, ready = read_archiver(site.postgres), len(waiting_files(site.postgres))
+    except ServerUnavailable as down:
+        return _status(site, prove_vault(site.primary), clock, unseen=down.what)
+    return _status(site, mark, clock, state=state, ready=ready)
+
+
+def _status(
+    site: Site,
+    mark: FirmMark,
+    clock: Clock,
+    *,
+    state: ArchiverState | None = None,
+    ready: int | None = None,
+    unseen: str | None = None,
+) -> WalStatus:
     store = WalArchive(site.primary, mark.system_identifier)
-    files = store.files()
-    archive = store.archive(files, state.segment_bytes)
-    windows = windows_on(store, archive, catalog.registered_backups(site.primary), state.timeline)
+    files, backups = store.files(), catalog.registered_backups(site.primary)
+    archive, timeline = _archive_of(store, files, backups, state)
+    windows = windows_on(store, archive, backups, timeline) if timeline else ()
     newest = _protected(windows)
     now = clock()
     return WalStatus(
         firm=site.firm.id,
-        timeline=state.timeline,
-        live_lsn=state.live_lsn,
+        unseen=unseen,
+        timeline=timeline,
+        live_lsn=state.live_lsn if state else None,
         archived_lsn=newest.end_lsn if newest else None,
-        behind_bytes=max(0, state.live_lsn.bytes_since(newest.end_lsn)) if newest else None,
-        ready=len(waiting_files(site.postgres)),
-        missing_in_replica=_missing_in_replica(site, files),
-        last_archived=state.last_archived,
-        last_archived_at=state.last_archived_at,
-        last_failed=state.last_failed,
-        last_failed_at=state.last_failed_at,
-        failed_count=state.failed_count,
+        behind_bytes=max(0, state.live_lsn.bytes_since(newest.end_lsn)) if state and newest else None,
+        ready=ready,
+        missing_in_replica=_missing_in_replica(site, mark, files),
+        last_archived=state.last_archived if state else None,
+        last_archived_at=state.last_archived_at if state else None,
+        last_failed=state.last_failed if state else None,
+        last_failed_at=state.last_failed_at if state else None,
+        failed_count=state.failed_count if state else None,
         windows=windows,
         holes=holes_between(windows),
         effective_rpo_s=effective_rpo_s(now, _protected_until(newest, state, now)) if newest else None,
@@ -78,20 +103,38 @@ def wal_status(site: Site, *, clock: Clock) -> WalStatus:
     )
 
 
-def _missing_in_replica(site: Site, files: Mapping[str, ObjectVersion]) -> int | None:
+def _archive_of(
+    store: WalArchive, files: Mapping[str, ObjectVersion], backups: Sequence[Backup], state: ArchiverState | None
+) -> tuple[Archive, TimelineId | None]:
+    """The archive, and the timeline that serves: by the server's word, else as far as the vault tells."""
+    if state is not None:
+        return store.archive(files, state.segment_bytes), state.timeline
+    if not backups:
+        return store.archive({}, _ANY_SEGMENT_BYTES), None
+    archive = store.archive(files, backups[-1].wal_segment_bytes)
+    return archive, timelines_of(store, archive, backups, rolled_back(store.vault)).serving
+
+
+def _missing_in_replica(site: Site, mark: FirmMark, files: Mapping[str, ObjectVersion]) -> int | None:
     if replica_away(site) is not None:
         return None
-    return len(files.keys() - WalArchive(site.replica, prove_vaults(site).system_identifier).files().keys())
+    prove_vault(site.replica)
+    return len(files.keys() - WalArchive(site.replica, mark.system_identifier).files().keys())
 
 
 def seconds_at_risk(site: Site, vault: Vault, *, clock: Clock) -> float | None:
     """What would be lost if the server vanished now and ``vault`` were all that is left; ``None``: everything."""
-    state = read_archiver(site.postgres)
-    store = WalArchive(vault, prove_vault(vault).system_identifier)
-    archive = store.archive(store.files(), state.segment_bytes)
-    newest = _protected(windows_on(store, archive, catalog.registered_backups(vault), state.timeline))
-    now = clock()
-    return effective_rpo_s(now, _protected_until(newest, state, now)) if newest else None
+    state, now = read_archiver(site.postgres), clock()
+    until = protected_until(vault, state, now)
+    return effective_rpo_s(now, until) if until else None
+
+
+def protected_until(vault: Vault, state: ArchiverState | None, now: datetime) -> datetime | None:
+    """The newest instant that ``vault`` alone can restore; ``None``: nothing. ``state``: what the server says."""
+    store, backups = WalArchive(vault, prove_vault(vault).system_identifier), catalog.registered_backups(vault)
+    archive, timeline = _archive_of(store, store.files(), backups, state)
+    newest = _protected(windows_on(store, archive, backups, timeline)) if timeline else None
+    return _protected_until(newest, state, now) if newest else None
 
 
 def _protected(windows: Iterable[RecoveryWindow]) -> RecoveryWindow | None:
@@ -99,13 +142,14 @@ def _protected(windows: Iterable[RecoveryWindow]) -> RecoveryWindow | None:
     return max(windows, key=lambda window: window.end_lsn, default=None)
 
 
-def _protected_until(window: RecoveryWindow, state: ArchiverState, now: datetime) -> datetime:
+def _protected_until(window: RecoveryWindow, state: ArchiverState | None, now: datetime) -> datetime:
     """Where nothing was written behind the newest archived segment, this very instant is safe.
 
     A server without work still writes a record now and then, so its own word counts: no transaction since a checkpoint
     that is archived.
     """
-    nothing_since = state.live_lsn <= Lsn(window.end_lsn.offset_bytes + _LONG_HEADER_BYTES)
-    if nothing_since or (state.is_quiet and state.checkpoint_lsn < window.end_lsn):
-        return now
+    if state is not None:
+        nothing_since = state.live_lsn <= Lsn(window.end_lsn.offset_bytes + _LONG_HEADER_BYTES)
+        if nothing_since or (state.is_quiet and state.checkpoint_lsn < window.end_lsn):
+            return now
     return window.end_at or window.start_at

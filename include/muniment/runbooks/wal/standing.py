@@ -1,0 +1,50 @@
+"""How far a firm could be brought back at this moment: from either vault alone, and with what its cluster says."""
+
+from muniment.adapters.postgres.archiver import ArchiverState, read_archiver
+from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
+from muniment.adapters.vault.vault import Vault
+from muniment.domain.recovery.standing import Standing, VaultStanding
+from muniment.errors import MunimentError
+from muniment.ports import Clock
+from muniment.runbooks.identity import prove_cluster, prove_vault
+from muniment.runbooks.wal.status import protected_until
+
+
+def standing(site: Site, *, clock: Clock) -> Standing:
+    """Changes nothing and raises nothing of ours: what could not be asked is said in the answer."""
+    state, unseen = _server(site)
+    vaults = tuple(_seen(vault, state, clock) for vault in (site.primary, site.replica))
+    points = _points(site)
+    return Standing(
+        firm=site.firm.id,
+        promised_s=site.policy.recovery_class.rpo.total_seconds(),
+        vaults=vaults,
+        points=len(points),
+        newest_point=points[-1] if points else None,
+        server_unseen=unseen,
+        read_at=clock(),
+    )
+
+
+def _server(site: Site) -> tuple[ArchiverState | None, str | None]:
+    try:
+        prove_cluster(site, prove_vault(site.primary).system_identifier)
+        return read_archiver(site.postgres), None
+    except MunimentError as error:
+        return None, error.what
+
+
+def _seen(vault: Vault, state: ArchiverState | None, clock: Clock) -> VaultStanding:
+    try:
+        return VaultStanding(
+            vault=vault.bucket, region=vault.region, recoverable_to=protected_until(vault, state, clock())
+        )
+    except MunimentError as error:
+        return VaultStanding(vault=vault.bucket, region=vault.region, unseen=error.what)
+
+
+def _points(site: Site) -> list[str]:
+    """Ids in either vault; they sort by time."""
+    seen = (catalog.point_ids(vault) or frozenset() for vault in (site.primary, site.replica))
+    return sorted(frozenset().union(*seen))
