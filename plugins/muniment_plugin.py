@@ -2,9 +2,9 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from muniment_airflow import pools
+from muniment_airflow import pools, run_notes
 
 
 class MunimentPlugin(AirflowPlugin):  # type: ignore[misc]  # Airflow is Any to mypy
     name = "muniment"
-    listeners = (pools,)
+    listeners = (pools, run_notes)

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from muniment.domain import chain_steps as named
 from muniment.domain.backup.proofs import CopyProof, WalProof
 from muniment.domain.record import new_id
+from muniment.domain.vault.point_text import point_lines
 from muniment.errors import UnknownParameter
 from muniment.ports import utc_now
 from muniment_airflow.airflow_readiness import airflow_findings
@@ -21,6 +22,7 @@ from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.firms import recovery_point_asset, registered_firm
 from muniment_airflow.on_call_once import tell_once
 from muniment_airflow.onboarding import skipped_while_onboarding
+from muniment_airflow.point_events import told_of
 from muniment_airflow.progress import TaskLogProgress
 
 if TYPE_CHECKING:
@@ -215,7 +217,9 @@ class RegisterRecoveryPoint(FirmOperator):
         )
         for written in refresh_restore_kit(site, clock=utc_now):
             night.progress.note(f"restore kit: wrote {written}")
-        night.context["outlet_events"][recovery_point_asset(self.firm_id)].extra = {"point_id": point.id}
+        night.context["outlet_events"][recovery_point_asset(self.firm_id)].extra = told_of(point)
+        for line in point_lines(point):
+            night.progress.note(line)
         for notice in (*registered_hole_alerts(site), second_region_alert(site, clock=utc_now)):
             tell_once(site, notice, night.context)
         return {"point_id": point.id, "size_bytes": point.size_bytes, "stored_bytes": point.stored_bytes}

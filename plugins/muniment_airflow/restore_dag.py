@@ -6,6 +6,7 @@ from airflow.sdk import DAG, Param, chain
 
 from muniment.domain import chain_steps as named
 from muniment.domain.firm.firm import LONGEST_STAGING, SHORTEST_STAGING, Firm
+from muniment.domain.restore.form_target import KINDS
 from muniment.domain.units import format_duration
 from muniment_airflow import restore_operators as steps
 from muniment_airflow.approval import ApproveRestore
@@ -44,7 +45,7 @@ def _chain(firm: Firm) -> None:
     stage = steps.Stage(task_id=named.STAGE, firm_id=firm.id, execution_timeout=BULK)
     approve = ApproveRestore(
         task_id=named.APPROVE,
-        target="{{ params.to }}",
+        target=of_step(named.VALIDATE, "target"),
         plan_sha256=of_step(named.PLAN, "sha256"),
         subject=SUBJECT.format(firm=firm.name),
         body=BODY,
@@ -76,7 +77,7 @@ def _form(firm: Firm) -> dict[str, Param]:
         "firm": Param(
             firm.id, type="string", const=firm.id, title="Firm", description=f"{firm.name}. Cannot be changed."
         ),
-        "to": Param("latest", type="string", minLength=1, title="To", description=_TO),
+        **_target_fields(firm),
         "side": Param(
             "primary",
             type="string",
@@ -105,12 +106,42 @@ def _form(firm: Firm) -> dict[str, Param]:
     }
 
 
+def _target_fields(firm: Firm) -> dict[str, Param]:
+    return {
+        "target": Param(
+            "latest",
+            type="string",
+            enum=list(KINDS),
+            values_display=dict(KINDS),
+            title="To",
+            description="Which instant. Latest and immediate need nothing more.",
+        ),
+        "time": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Time",
+            description="For a time. Picked in the zone of Airflow's own clock, at the top of its page; written"
+            f" without an offset it is the wall clock of {firm.name}, {firm.time_zone}.",
+        ),
+        "position": Param(
+            None,
+            type=["null", "string"],
+            title="Which one",
+            description=f"For the others: the id of a recovery point, as `muniment points {firm.id}` and the assets'"
+            " events list them; an LSN such as 16/B374D848; a transaction's number; the name of a restore point.",
+        ),
+        "timeline": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Timeline",
+            description="Empty: the one that serves. Otherwise the target is looked for in that one's history.",
+        ),
+    }
+
+
 # No Markdown: the form sets code and bold over the lines above and below.
-_TO = (
-    "latest, immediate (the end of the newest base backup), a recovery point 20261120T083000123Z, a time with its zone"
-    " 2026-11-20T18:00-05:00, an LSN 16/B374D848, a transaction xid:731, or a restore point name:before-import;"
-    " timeline:2: before it for another timeline than the one that serves"
-)
 _WHERE = (
     "Staging stands beside the live cluster and hurts nobody. Live: after staging, another person is asked, a safety"
     " backup is taken, and the live cluster is replaced."

@@ -4,7 +4,7 @@ from muniment.domain import chain_steps as named
 from muniment.domain.firm.firm import Firm
 from muniment.domain.units import format_duration
 
-SUBJECT = "Replace the live cluster of {firm} by its restore to {{{{ params.to }}}}?"
+SUBJECT = "Replace the live cluster of {firm} by its restore to {{{{ ti.xcom_pull(task_ids='validate')['target'] }}}}?"
 
 # Markdown; the plan's own lines are the ones in its log and on the record.
 BODY = """\

@@ -18,6 +18,7 @@ from muniment.ports import utc_now
 from muniment_airflow.approval import request_of
 from muniment_airflow.notifiers import Letter, NobodyToldError, tell_one_of
 from muniment_airflow.operators import FirmOperator, Night, Result, refuse_unknown_parameters
+from muniment_airflow.run_notes import CONNECTION_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,8 +45,8 @@ class RestoreStep(FirmOperator):
             raise
 
 
-def request_in(night: Night) -> RestoreRequest:
-    return RestoreRequest.of(night.context["params"], asked_by(night))
+def request_in(night: Night, firm: "Firm") -> RestoreRequest:
+    return RestoreRequest.of(night.context["params"], firm, asked_by(night))
 
 
 def asked_by(night: Night) -> str | None:
@@ -68,7 +69,8 @@ class Validate(RestoreStep):
         refuse_unknown_parameters(night)
         if found := faults(night.context["params"], site.firm, asked_by(night)):
             raise InvalidConfiguration(count=len(found), faults="\n".join(found))
-        return {"restore_id": night.point, "asked_by": asked_by(night)}
+        target = request_in(night, site.firm).target
+        return {"restore_id": night.point, "asked_by": asked_by(night), "target": str(target)}
 
 
 class Plan(RestoreStep):
@@ -80,7 +82,7 @@ class Plan(RestoreStep):
         from muniment.runbooks.restore.plan_restore import plan_restore
         from muniment.runbooks.staging.stage_restore import staging_place
 
-        request = request_in(night)
+        request = request_in(night, site.firm)
         vault, other = site.vault(request.side), site.other(request.side)
         plan = plan_restore(
             vault,
@@ -106,7 +108,7 @@ class Stage(RestoreStep):
         from muniment.adapters.documents.source_bucket import source_buckets
         from muniment.runbooks.staging.stage_restore import Beside, stage_restore
 
-        request, plan = request_in(night), plan_in(night)
+        request, plan = request_in(night, site.firm), plan_in(night)
         self._same_machine(site, night)
         staging = stage_restore(
             site.vault(request.side),
@@ -120,7 +122,9 @@ class Stage(RestoreStep):
         )
         for check in staging.checks:
             night.progress.note(f"{check.name}: {'passed' if check.passed else 'FAILED'}: {check.found}")
-        night.progress.note(f"connection: {staging.connection.conninfo}, until {staging.expires_at:%Y-%m-%d %H:%M} UTC")
+        connection = staging.connection.conninfo
+        night.progress.note(f"connection: {connection}, until {staging.expires_at:%Y-%m-%d %H:%M} UTC")
+        night.context["ti"].xcom_push(key=CONNECTION_KEY, value=f'{socket.gethostname()}: psql "{connection}"')
         return {"staging": staging.to_json().decode(), "host": socket.gethostname(), "passed": staging.passed}
 
     def _same_machine(self, site: "Site", night: Night) -> None:
@@ -138,7 +142,7 @@ class SafetyBackup(RestoreStep):
     def work(self, site: "Site", night: Night) -> Result:
         from muniment.runbooks.nightly.safety_backup import back_up_around
 
-        waiver = request_in(night).waiver
+        waiver = request_in(night, site.firm).waiver
         if waiver is not None:
             night.progress.note(f"waived by {waiver.by}: {waiver.reason}")
             return {"safety": Safety(waiver=waiver).model_dump_json()}

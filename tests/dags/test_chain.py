@@ -6,12 +6,18 @@ from uuid import uuid4
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models.asset import AssetEvent, AssetModel
+from airflow.utils.session import create_session
+from sqlalchemy import select
 
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.domain.chain_steps import NIGHT
+from muniment.domain.record import new_id
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Point
+from muniment.ports import utc_now
+from muniment.runbooks.nightly.chain import run_chain
 from muniment_demo.cloud import Cloud
 from tests.fixtures.airflow import register
 from tests.fixtures.clusters import ROOT, ClusterFactory
@@ -86,7 +92,33 @@ def test_one_run_makes_one_recovery_point_and_no_secret_leaves_the_vault(
     assert points[0].backup == results(run)["base_backup"]["backup_id"]
     assert f"made: firm {firm.firm.id}" not in said
     assert "KEPT" not in said
+    assert f"registered recovery point {point_id}: full backup" in said
+    assert "any instant from 20" in said
+    assert told_of(firm) == [point_id]
     _assert_nothing_leaks(firm, said, airflow_home)
+
+
+def told_of(firm: Site) -> list[str]:
+    """The points that Airflow's assets know of, each with its window."""
+    with create_session() as session:
+        asked = (
+            select(AssetEvent)
+            .join(AssetEvent.asset)
+            .where(AssetModel.uri == f"muniment://{firm.firm.id}/recovery-point")
+        )
+        found = [event.extra for event in session.scalars(asked.order_by(AssetEvent.timestamp))]
+    assert all(extra["windows"][-1]["start_at"] < extra["windows"][-1]["end_at"] for extra in found)
+    return [extra["point_id"] for extra in found]
+
+
+def test_airflow_hears_of_a_point_that_the_command_has_taken(firm: Site) -> None:
+    wal = DagBag(ROOT / "dags").dags[f"{firm.firm.id}__wal"]
+    wal.on_failure_callback = None
+    point = run_chain(firm, point_id=new_id(utc_now()), run="by hand", clock=utc_now)
+    assert states(wal.test()) == {"replicate_wal": "success"}
+    assert told_of(firm) == [point.id]
+    assert states(wal.test()) == {"replicate_wal": "success"}
+    assert told_of(firm) == [point.id]
 
 
 def _assert_nothing_leaks(firm: Site, said: str, home: Path) -> None:

@@ -64,7 +64,10 @@ def test_it_runs_by_hand_alone_and_into_staging_unless_told(dag: DAG) -> None:
     assert dag.schedule is None
     assert dict(dag.params) == {
         "firm": "acme",
-        "to": "latest",
+        "target": "latest",
+        "time": None,
+        "position": None,
+        "timeline": None,
         "side": "primary",
         "where": "staging",
         "ttl": "1 day",

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from muniment.adapters.site.site import Site
 from muniment.domain.vault import keys
+from muniment_airflow.firms import recovery_point_asset
 from muniment_airflow.hooks import firm_site
 from muniment_airflow.operators import BaseBackup, CheckFirm, RestoreTest, point_id
 from muniment_airflow.wal_operators import ReplicateWal
@@ -33,6 +34,16 @@ def context(conf: dict[str, Any] | None = None, **run: Any) -> Any:
     return {"dag": dag, "dag_run": SimpleNamespace(conf=conf, **run), "run_id": "manual__1", "params": dag.params}
 
 
+class NoEvents(list[Any]):
+    """Of an asset that nobody has told of anything."""
+
+    def ascending(self, _: bool) -> "NoEvents":
+        return self
+
+    def limit(self, _: int) -> "NoEvents":
+        return self
+
+
 def test_the_points_id_is_the_runs_own_in_every_try() -> None:
     made = datetime(2026, 11, 20, 8, 14, 0, 123456, tzinfo=UTC)
     first = context(run_after=made, start_date=made, logical_date=None)
@@ -46,8 +57,9 @@ def test_wal_goes_to_the_replica_with_airflows_connections(known: Site) -> None:
     system, name = known.postgres.system_identifier(), "000000010000000000000001"
     known.primary.put_sealed(keys.wal(system, name), b"segment", locked_until=None, metadata={"sha256": "0" * 64})
     step = ReplicateWal(task_id="replicate_wal", firm_id=known.firm.id)
-    assert step.execute(context()) == {"segments": 1}
-    assert step.execute(context()) == {"segments": 0}
+    run = {**context(), "inlet_events": {recovery_point_asset(known.firm.id): NoEvents()}}
+    assert step.execute(run) == {"segments": 1}
+    assert step.execute(run) == {"segments": 0}
     assert known.replica.head(keys.wal(system, name)) is not None
 
 

@@ -193,12 +193,12 @@ def approve_at_once(world: World, run_id: str) -> None:
 
 def test_from_the_form_to_the_live_cluster(world: World) -> None:
     """And beside it one that nobody answers, one that asks for what nobody defined, and one in another firm's name."""
-    unanswered = world.ask(to="latest", where="live", documents=False)
+    unanswered = world.ask(where="live", documents=False)
     misspelt = world.ask(too="latest")
     with pytest.raises(httpx.HTTPStatusError, match="400"):
         world.ask(firm="somebody-else")
     world.await_task(unanswered, "approve", "awaiting_input")
-    run = world.ask(to=world.target, where="live", documents=False)
+    run = world.ask(target="lsn", position=world.target, where="live", documents=False)
     assert world.answer(unanswered, "engineer", "Approve") == 403  # who asked
     assert world.answer(unanswered, "admin", "Approve") == 403  # not on the list
     detail = world.get(unanswered, "/taskInstances/approve/-1/hitlDetails")
@@ -225,8 +225,12 @@ def test_from_the_form_to_the_live_cluster(world: World) -> None:
     assert letter["Subject"] == f"{world.site.firm.name}: your data was restored"
 
     assert world.await_end(misspelt) == "failed"
-    assert "was triggered with too; the parameters are documents, firm, reason, side, to" in world.log(misspelt)
+    assert (
+        "was triggered with too; the parameters are documents, firm, position, reason, side, target, time, timeline"
+        in world.log(misspelt)
+    )
     assert world.await_end(unanswered) == "failed"
+    assert 'psql "host=' in world.get(unanswered)["note"], "how to get into what is staged"
     refused = world.record(unanswered)
     assert (refused.end, refused.not_approved) == ("not approved", "nobody answered in time")
     assert world.task(unanswered, "cut_over")["state"] == "upstream_failed"

@@ -9,6 +9,7 @@ from muniment.domain.approval import Request, Waiver
 from muniment.domain.evidence import DrillSide
 from muniment.domain.firm.firm import LONGEST_STAGING, SHORTEST_STAGING, Firm
 from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.form_target import target_faults, target_of
 from muniment.domain.units import format_duration, parse_duration
 
 _SHORTEST, _LONGEST = format_duration(SHORTEST_STAGING), format_duration(LONGEST_STAGING)
@@ -24,11 +25,11 @@ class RestoreRequest:
     waiver: Waiver | None = None
 
     @classmethod
-    def of(cls, form: Mapping[str, Any], asked_by: str | None) -> "RestoreRequest":
+    def of(cls, form: Mapping[str, Any], firm: Firm, asked_by: str | None) -> "RestoreRequest":
         """For a form that ``faults`` has nothing against."""
         waives, reason = form["waive_safety_backup"], (form["reason"] or "").strip()
         return cls(
-            target=RecoveryTarget.parse(form["to"]),
+            target=target_of(form, firm.time_zone),
             side=form["side"],
             where=form["where"],
             ttl=parse_duration(form["ttl"]),
@@ -44,10 +45,7 @@ def faults(form: Mapping[str, Any], firm: Firm, asked_by: str | None) -> tuple[s
 def _faults(form: Mapping[str, Any], firm: Firm, asked_by: str | None) -> Iterator[tuple[str, str]]:
     if form["firm"] != firm.id:
         yield "firm", f"{form['firm']!r} is not {firm.id!r}, whose DAG this is"
-    try:
-        RecoveryTarget.parse(form["to"])
-    except ValueError as error:
-        yield "to", str(error)
+    yield from target_faults(form, firm.time_zone)
     try:
         if not SHORTEST_STAGING <= parse_duration(form["ttl"]) <= LONGEST_STAGING:
             yield "ttl", f"{form['ttl']!r} is not between {_SHORTEST} and {_LONGEST}"
