@@ -5,7 +5,8 @@
     MunimentError
     ├── Transient                 the same call may succeed later: retry with backoff
     │   ├── StoreUnavailable          S3, KMS or Secrets Manager did not answer, or answered 5xx
-    │   ├── ServerUnavailable         PostgreSQL refused, restarted or dropped the connection
+    │   ├── ServerUnavailable         PostgreSQL does not answer, restarts, or dropped the connection
+    │   ├── LockNotAvailable          PostgreSQL: another session was in the way
     │   ├── BackupStreamBroken        the base backup stream ended early
     │   ├── WalNotYetArchived         a segment is not in the vault before the deadline
     │   ├── WalNotPushed              S3 did not acknowledge a segment in the time that archive_command has
@@ -33,7 +34,10 @@
         ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
         ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
         ├── NobodyServes · NotReached
+        ├── SessionRefused · StatementEnded · StatementRefused · RightMissing · ServerReadOnly · ServerDiskFull
         └── ProgramMissing · ExtensionMissing · ProgramFailed · DiskFull · WalFileMissing
+
+``PostgresError`` is what has come from PostgreSQL, of either branch.
 
 A message has three parts: what happened, ``KEPT:`` what is still safe, ``HINT:`` what to do next. The text belongs to
 the class; whoever raises passes facts by name, so an error pickles and its text can be tested word for word.
@@ -84,11 +88,66 @@ class StoreUnavailable(Transient):
     hint = "the step is retried; if it goes on, look at the health of {service} in this region."
 
 
-class ServerUnavailable(Transient):
-    """PostgreSQL refused the connection, is starting up or shutting down, or dropped it."""
+class PostgresError(MunimentError):
+    """What PostgreSQL answered instead of what was asked for, of one branch or the other; ``reason`` quotes no row."""
+
+    text = "postgresql of firm {firm}: {reason}"
+
+
+class ServerUnavailable(PostgresError, Transient):
+    """PostgreSQL does not answer, is starting up or shutting down, has no connection left, or dropped ours."""
 
     text = "postgresql of firm {firm} is not available: {reason}"
     hint = "the step is retried; if it goes on, check that the server runs and that the connection points at it."
+
+
+class LockNotAvailable(PostgresError, Transient):
+    """Another session held a lock for too long, or the two were in each other's way."""
+
+    text = "postgresql of firm {firm} could not do it beside other sessions: {reason}"
+    hint = "the step is retried; if it goes on, look in pg_stat_activity for a transaction that stays open."
+
+
+class SessionRefused(PostgresError, Permanent):
+    """The server runs and lets us in not: user, password, pg_hba.conf, or a database that is not there or is closed."""
+
+    text = "postgresql of firm {firm} refuses the session: {reason}"
+    hint = "correct user, password and database of the connection, or the server's pg_hba.conf and the role's right to CONNECT."
+
+
+class StatementEnded(PostgresError, Permanent):
+    """Somebody cancelled it, or a timeout that the server has for this role or database did."""
+
+    text = "postgresql of firm {firm} ended what was asked of it: {reason}"
+    hint = "the server's log tells who cancelled it; a timeout is set in postgresql.conf, for the role or for the database."
+
+
+class RightMissing(PostgresError, Permanent):
+    """The role may not do this."""
+
+    text = "postgresql of firm {firm} denied it: {reason}"
+    hint = "grant it to the connection's role; `muniment check {firm}` tells what a role needs."
+
+
+class ServerReadOnly(PostgresError, Permanent):
+    """A standby, or ``default_transaction_read_only``."""
+
+    text = "postgresql of firm {firm} takes no writes: {reason}"
+    hint = "let the connection lead to the primary, and look for default_transaction_read_only of the role or database."
+
+
+class ServerDiskFull(PostgresError, Permanent):
+    """The server's own disk."""
+
+    text = "postgresql of firm {firm} has no space left on its disk: {reason}"
+    hint = "free some space on the database's host, then start again."
+
+
+class StatementRefused(PostgresError, Permanent):
+    """An SQLSTATE that we do not know."""
+
+    text = "postgresql of firm {firm} refused what was asked of it: {reason}"
+    hint = "look the SQLSTATE up in PostgreSQL's documentation, appendix A; the server's log has the statement."
 
 
 class ContactNotTold(Transient):

@@ -13,7 +13,7 @@ import pytest
 
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.domain.rows.matter_plan import BeforeImages
-from muniment.errors import ServerUnavailable
+from muniment.errors import LockNotAvailable, ServerUnavailable
 from muniment.runbooks.rows.restore_matter import restore_matter
 from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.support.lost_matters import GONE, planned, restored
@@ -97,7 +97,7 @@ def test_a_row_that_somebody_else_holds_is_not_waited_for_for_ever(
     plan = planned(world, "M-2")
     with psycopg.connect(world.pair.live.conninfo(world.name)) as other:
         other.execute("UPDATE office.matters SET stage = 'closed' WHERE number = 'M-2'")
-        with pytest.raises(ServerUnavailable, match="lock timeout"):
+        with pytest.raises(LockNotAvailable, match="lock timeout"):
             restored(world, plan)
 
 

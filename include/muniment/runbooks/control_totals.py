@@ -11,7 +11,7 @@ from muniment.ports import Clock
 def read_control_totals(site: Site, *, clock: Clock) -> ControlTotals:
     """The policy's counts and sums in one snapshot.
 
-    Raises ``InvalidConfiguration`` for a table or column that does not exist, ``AccessDenied`` for one that may not be
+    Raises ``InvalidConfiguration`` for a table or column that does not exist, ``RightMissing`` for one that may not be
     read whole.
     """
     wanted = site.policy.control_totals

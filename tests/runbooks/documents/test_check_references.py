@@ -57,6 +57,6 @@ def test_a_column_that_is_not_there_fails_its_check_and_no_references_are_no_che
     right = DocumentReference(table="practice.letters", column="file")
     first, second, _ = check_references(server_of(cluster), [wrong, right], []).checks
     assert not first.passed
-    assert first.found == 'column "path" does not exist'
+    assert first.found == 'column "path" does not exist (SQLSTATE 42703)'
     assert second.passed
     assert check_references(server_of(cluster), [], [("a", "b")]).checks == ()

@@ -11,13 +11,13 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.domain.rows.matter_plan import BeforeImages, MatterPlan
 from muniment.domain.secret import Secret
 from muniment.errors import (
-    AccessDenied,
     InvalidConfiguration,
     LedgerOutOfBalance,
     LiveRowsChanged,
     NoSuchDocument,
     NoSuchMatter,
     NotApproved,
+    RightMissing,
     RowsRefused,
     TablesNotRestorable,
     WrongCluster,
@@ -404,7 +404,7 @@ def test_a_role_that_may_not_write_is_told_so(world: World) -> None:
     role = replace(world.live, conninfo=Secret(told))
     try:
         plan = planned(world)
-        with pytest.raises(AccessDenied, match="denied a restore on database firm: permission denied for table"):
+        with pytest.raises(RightMissing, match="denied it: permission denied for table"):
             restore_matter(firm(), plan, approval=approval(plan), staged=world.staged, live=role, keep=lambda _: None)
     finally:
         world.on_live("DROP ROLE reader")

@@ -14,7 +14,7 @@ from muniment.domain.firm.firm import WalArchive as WalArchivePolicy
 from muniment.domain.secret import Secret
 from muniment.domain.vault import keys
 from muniment.domain.wal.names import Lsn
-from muniment.errors import AccessDenied, ObjectDamaged, WalGap, WalNotYetArchived
+from muniment.errors import ObjectDamaged, RightMissing, WalGap, WalNotYetArchived
 from muniment.ports import Silent, utc_now
 from muniment.runbooks.wal.replicate_wal import replicate_wal
 from muniment.runbooks.wal.status import wal_status
@@ -240,7 +240,5 @@ def test_a_role_without_the_right_to_switch_is_told(firm17: Archiving) -> None:
     server = firm17.site.postgres
     clerk = Secret(f"{server.conninfo.reveal()} user=clerk password=clerk")
     site = replace(firm17.site, postgres=replace(server, conninfo=clerk))
-    with pytest.raises(
-        AccessDenied, match=r"PostgreSQL denied CHECKPOINT and pg_switch_wal on the cluster of firm-\w+"
-    ):
+    with pytest.raises(RightMissing, match=r"postgresql of firm firm-\w+ denied it: permission denied .*CHECKPOINT"):
         verify_wal_checkpoint(site, backup_id=backup.id, clock=utc_now)

@@ -24,7 +24,7 @@ class ServingState:
 
 
 def read_serving_state(server: PostgresServer) -> ServingState:
-    """Raises ``ServerUnavailable``."""
+    """Raises ``PostgresError``."""
     row = server.row(_STATE, ROLE)
     return ServingState(
         system_identifier=int(row["system_identifier"]),

@@ -30,7 +30,7 @@ def has_amcheck(server: PostgresServer, programs: PostgresPrograms) -> bool:
 
 
 def read_all_relations(server: PostgresServer, programs: PostgresPrograms) -> Relations:
-    """``server``: as a superuser. Raises ``ServerUnavailable``."""
+    """``server``: as a superuser. Raises ``PostgresError``."""
     names = server.databases()
     by_amcheck = has_amcheck(server, programs)
     faults = [fault for name in names if (fault := _unreadable(server, programs, name, by_amcheck))]

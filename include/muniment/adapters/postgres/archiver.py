@@ -1,16 +1,12 @@
 """What the live server says about its own WAL and its archiver."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
-
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.wal.names import Lsn, TimelineId, WalSegment
-from muniment.errors import AccessDenied
 
 _STATE = """
 SELECT pg_current_wal_insert_lsn()::text AS lsn, c.timeline_id AS timeline, i.bytes_per_wal_segment AS segment_bytes,
@@ -71,7 +67,7 @@ def _is_quiet(row: Mapping[str, Any]) -> bool:
 
 def waiting_files(postgres: PostgresServer) -> frozenset[str]:
     """Files that the archiver has not delivered yet."""
-    with _rights(postgres, "pg_ls_archive_statusdir"), postgres.connect("postgres") as connection:
+    with postgres.connect("postgres") as connection:
         return frozenset(row["name"].removesuffix(".ready") for row in connection.execute(_READY))
 
 
@@ -87,7 +83,7 @@ def checkpoint_and_switch(postgres: PostgresServer, segment_bytes: int) -> WalSe
     it first, the position told is the beginning of the next segment, and the one before it is meant.
     """
     # In the firm's own database: the right to call a function is granted database by database.
-    with _rights(postgres, "CHECKPOINT and pg_switch_wal"), postgres.connect() as connection:
+    with postgres.connect() as connection:
         connection.execute("CHECKPOINT")
         timeline = connection.execute("SELECT timeline_id FROM pg_control_checkpoint()").fetchone()
         switched = connection.execute(_SWITCH).fetchone()
@@ -95,14 +91,3 @@ def checkpoint_and_switch(postgres: PostgresServer, segment_bytes: int) -> WalSe
         message = "a function of one row returned none"
         raise LookupError(message)
     return WalSegment.ending(Lsn.parse(switched["lsn"]), int(timeline["timeline_id"]), segment_bytes)
-
-
-@contextmanager
-def _rights(postgres: PostgresServer, operation: str) -> Iterator[None]:
-    try:
-        yield
-    except psycopg.errors.InsufficientPrivilege as error:
-        reason = error.diag.message_primary
-        raise AccessDenied(
-            service="PostgreSQL", operation=operation, place=f"the cluster of {postgres.firm}", reason=reason
-        ) from error

@@ -13,15 +13,14 @@ from typing import NoReturn, Protocol
 import psycopg
 from psycopg import pq
 
+from muniment.adapters.postgres.errors import kind_of
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.vault.registers import Tablespace
 from muniment.domain.wal.names import Lsn
-from muniment.errors import BackupRefused, BackupStreamBroken, PageChecksumFailed
+from muniment.errors import BackupRefused, BackupStreamBroken, PageChecksumFailed, StatementRefused, Transient
 
 LABEL = "muniment {id}"
 _DATA_CORRUPTED = "XX001"
-# SQLSTATE classes after which the same command may succeed: connection lost, out of resources, shutdown.
-_PASSING = ("08", "53", "57")
 _QUOTED = re.compile(r'["«„“]([^"»“”]+)["»“”]')
 _UPLOAD_PIECE_BYTES = 1 << 20
 
@@ -83,7 +82,8 @@ class BaseBackupStream:
         return BackupStart(lsn, timeline, estimated)
 
     def receive(self, sink: ArchiveSink) -> BackupEnd:
-        """Hands every archive to ``sink``. Raises ``BackupStreamBroken``, ``PageChecksumFailed``, ``BackupRefused``."""
+        """Hands every archive to ``sink``. Raises ``BackupStreamBroken``, ``PageChecksumFailed``, ``BackupRefused``,
+        any other ``PostgresError``."""
         manifest = bytearray()
         take: Callable[[memoryview], object] = sink.write
         while (piece := self._next_piece()) is not None:
@@ -136,8 +136,11 @@ class BaseBackupStream:
         reason = _message(result) or self.connection.get_error_message().strip()
         if state == _DATA_CORRUPTED:
             raise PageChecksumFailed(firm=self.firm, files=_damaged_files(self._notices) or reason)
-        if self.connection.status != pq.ConnStatus.OK or not state or state.startswith(_PASSING):
+        kind = kind_of(state)
+        if self.connection.status != pq.ConnStatus.OK or not state or issubclass(kind, Transient):
             raise self._broken(reason)
+        if kind is not StatementRefused:
+            raise kind(firm=self.firm, reason=f"{reason} (SQLSTATE {state})")
         if incremental:
             raise IncrementalRefused(reason)
         raise BackupRefused(firm=self.firm, reason=reason)

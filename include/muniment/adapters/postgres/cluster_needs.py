@@ -2,7 +2,7 @@
 
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.restore.kit_page import ClusterNeeds
-from muniment.errors import ServerUnavailable
+from muniment.errors import PostgresError
 
 _SERVER = """
 SELECT current_setting('server_version') AS version, current_setting('shared_preload_libraries') AS preload
@@ -12,14 +12,14 @@ _EXTENSIONS = "SELECT extname, extversion FROM pg_extension WHERE extname <> 'pl
 
 
 def read_cluster_needs(server: PostgresServer) -> ClusterNeeds:
-    """Raises ``ServerUnavailable``; a database that refuses us is named in what comes back."""
+    """Raises ``PostgresError``; a database that refuses us is named in what comes back."""
     told = server.row(_SERVER)
     found: set[str] = set()
     unread = []
     for name in server.databases():
         try:
             found |= _extensions(server, name)
-        except ServerUnavailable:  # no right to connect, or pg_hba.conf says no: the page tells it
+        except PostgresError:  # no right to connect, or pg_hba.conf says no: the page tells it
             unread.append(name)
     return ClusterNeeds(told["version"], tuple(sorted(found)), told["preload"], tuple(unread))
 

@@ -5,7 +5,7 @@ from muniment.domain.backup.plan import ServerState
 
 
 def read_server_state(server: PostgresServer) -> ServerState:
-    """``summarize_wal`` does not exist before PostgreSQL 17 and reads as off. Raises ``ServerUnavailable``."""
+    """``summarize_wal`` does not exist before PostgreSQL 17 and reads as off. Raises ``PostgresError``."""
     row = server.row(
         "SELECT system_identifier, timeline_id,"
         " current_setting('server_version_num')::int AS version,"

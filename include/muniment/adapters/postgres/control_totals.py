@@ -22,9 +22,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from muniment.adapters.postgres.errors import described
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.wal.names import Lsn
-from muniment.errors import AccessDenied, InvalidConfiguration
+from muniment.errors import InvalidConfiguration
 
 _ATTEMPTS = 40
 _PAUSE_S = 0.05
@@ -92,25 +93,18 @@ class TotalsReader:
 
 @contextmanager
 def counting(server: PostgresServer) -> Iterator[TotalsReader]:
-    """Raises ``InvalidConfiguration`` for a column that cannot be summed, ``AccessDenied`` for what may not be read
-    whole, ``ServerUnavailable``."""
-    with server.connect() as connection, _refusals(server):
+    """Raises ``InvalidConfiguration`` for a column that cannot be summed, ``RightMissing`` for what may not be read
+    whole, any other ``PostgresError``."""
+    with server.connect() as connection, _refusals():
         yield TotalsReader(connection)
 
 
 @contextmanager
-def _refusals(server: PostgresServer) -> Iterator[None]:
+def _refusals() -> Iterator[None]:
     try:
         yield
     except (psycopg.errors.UndefinedColumn, psycopg.errors.CannotCoerce) as error:
-        raise InvalidConfiguration(count=1, faults=f"policy.control_totals: {error.diag.message_primary}") from error
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise AccessDenied(
-            service="PostgreSQL",
-            operation="SELECT",
-            place=f"database {server.database}",
-            reason=error.diag.message_primary,
-        ) from error
+        raise InvalidConfiguration(count=1, faults=f"policy.control_totals: {described(error)}") from None
 
 
 def _identifier(path: str) -> sql.Identifier:

@@ -26,7 +26,7 @@ class RecoveryState:
 
 
 def read_recovery_state(server: PostgresServer) -> RecoveryState:
-    """Raises ``ServerUnavailable``."""
+    """Raises ``PostgresError``."""
     row = server.row(_STATE, database="postgres")
     replayed = row["replayed"]
     return RecoveryState(

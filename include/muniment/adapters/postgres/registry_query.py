@@ -4,6 +4,7 @@ from typing import Any
 
 import psycopg
 
+from muniment.adapters.postgres.errors import described
 from muniment.adapters.postgres.server import PostgresServer
 
 
@@ -16,11 +17,11 @@ def first_value(connection: psycopg.Connection[dict[str, Any]], query: str) -> s
 def answer(server: PostgresServer, query: str) -> str | None:
     """``first_value`` in a transaction that may not write; an error of PostgreSQL's in its own words.
 
-    Raises ``ServerUnavailable``.
+    Raises ``PostgresError`` where no session begins.
     """
     with server.connect() as connection:
         try:
             connection.execute("BEGIN READ ONLY")
             return first_value(connection, query)
         except psycopg.Error as error:
-            return str(error).strip()
+            return described(error)

@@ -14,8 +14,9 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq.abc import PGconn
 from psycopg.rows import dict_row
 
+from muniment.adapters.postgres.errors import Session, connect_failure, session_errors
 from muniment.domain.secret import Secret
-from muniment.errors import AnotherRunIsActive, ServerUnavailable
+from muniment.errors import AnotherRunIsActive
 
 CONNECT_TIMEOUT_S = 10
 # A host that vanished without a word is noticed after a minute: Linux alone would wait for two hours.
@@ -26,15 +27,6 @@ _RUN_LOCK = 1
 _DATABASES = "SELECT datname AS name FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"
 # The backend of a worker that was killed needs a moment to notice.
 LOCK_WAIT_S = 2.0
-
-
-@contextmanager
-def server_errors(firm: str) -> Iterator[None]:
-    """Lost, refused and shut-down connections are transient; anything else of psycopg's passes through."""
-    try:
-        yield
-    except psycopg.OperationalError as error:
-        raise ServerUnavailable(firm=firm, reason=str(error).strip()) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +41,19 @@ class PostgresServer:
 
     @contextmanager
     def connect(self, database: str | None = None) -> Iterator[psycopg.Connection[dict[str, Any]]]:
-        """An autocommit connection whose rows are dictionaries. Raises ``ServerUnavailable``."""
-        with (
-            server_errors(self.firm),
-            psycopg.connect(
-                self._conninfo(database or self.database), autocommit=True, row_factory=dict_row
-            ) as connection,
-        ):
-            yield connection
+        """An autocommit connection whose rows are dictionaries. Whatever its server raises, there or in the block, is
+        a ``PostgresError``."""
+        session = self._session(database or self.database)
+        with session_errors(self.firm, session), session.owning():
+            yield session
+
+    def _session(self, database: str) -> Session:
+        conninfo = self._conninfo(database)
+        try:
+            return Session.connect(conninfo, autocommit=True, row_factory=dict_row)
+        except psycopg.OperationalError as error:
+            asked = error.pgconn is not None and (error.pgconn.used_password or error.pgconn.needs_password)
+            raise connect_failure(self.firm, conninfo, str(error), was_asked_for_password=asked) from None
 
     def _conninfo(self, database: str) -> str:
         return make_conninfo(
@@ -67,7 +64,10 @@ class PostgresServer:
         )
 
     def replication_connection(self) -> PGconn:
-        """A connection that speaks the streaming replication protocol; the caller finishes it."""
+        """A connection that speaks the streaming replication protocol; the caller finishes it.
+
+        Raises ``PostgresError``.
+        """
         conninfo = make_conninfo(
             self.conninfo.reveal(),
             application_name=self.application,
@@ -77,9 +77,9 @@ class PostgresServer:
         )
         connection = pq.PGconn.connect(conninfo.encode())
         if connection.status != pq.ConnStatus.OK:
-            reason = connection.get_error_message().strip()
+            reason, asked = connection.get_error_message(), connection.used_password or connection.needs_password
             connection.finish()
-            raise ServerUnavailable(firm=self.firm, reason=reason)
+            raise connect_failure(self.firm, conninfo, reason, was_asked_for_password=asked)
         return connection
 
     def row(self, statement: LiteralString, *parameters: Any, database: str | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import psycopg
 
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.firm.readiness import ServerFacts
-from muniment.errors import ServerUnavailable
+from muniment.errors import PostgresError
 
 _SETTINGS = """
 SELECT current_setting('server_version_num')::int AS version_num,
@@ -65,7 +65,7 @@ def replication_fault(server: PostgresServer) -> str | None:
     """Why the streaming replication protocol cannot be spoken, tried with a real IDENTIFY_SYSTEM."""
     try:
         connection = server.replication_connection()
-    except ServerUnavailable as refused:
+    except PostgresError as refused:
         return str(refused.facts["reason"])
     try:
         answer = connection.exec_(b"IDENTIFY_SYSTEM")

@@ -22,7 +22,7 @@ SELECT format('extension %s of database %s', extname, current_database()) FROM p
 
 
 def what_sleeps(server: PostgresServer) -> tuple[str, ...]:
-    """One a line. Raises ``ServerUnavailable``."""
+    """One a line. Raises ``PostgresError``."""
     return tuple(_lines(server))
 
 

@@ -25,7 +25,7 @@ type Connection = psycopg.Connection[dict[str, Any]]
 
 
 def export_tables(server: PostgresServer, names: Iterable[str]) -> Iterator[TableExport | Unreadable]:
-    """One answer for each of ``names`` (``schema.table``). Raises ``ServerUnavailable``."""
+    """One answer for each of ``names`` (``schema.table``). Raises ``PostgresError``."""
     with server.connect() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True

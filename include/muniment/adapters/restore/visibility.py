@@ -47,11 +47,11 @@ def count_both_ways(server: PostgresServer, table: str) -> BothWays | None:
 
     Of a partitioned one it is enough that one partition is answered by its index.
     """
-    try:
-        with server.connect() as connection:
+    with server.connect() as connection:
+        try:
             return both_ways(connection, *table.split("."))
-    except psycopg.errors.UndefinedTable:
-        return None
+        except psycopg.errors.UndefinedTable:
+            return None
 
 
 def both_ways(connection: _Connection, *name: str) -> BothWays:

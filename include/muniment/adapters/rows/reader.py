@@ -110,7 +110,7 @@ def matches(table: Table, columns: Sequence[str]) -> sql.Composed:
 
 @contextmanager
 def reading(server: PostgresServer) -> Iterator[RowReader]:
-    """One snapshot, read only. Raises ``ServerUnavailable``."""
+    """One snapshot, read only. Raises ``PostgresError``."""
     with server.connect() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True

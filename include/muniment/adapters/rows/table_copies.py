@@ -76,7 +76,7 @@ class TableCopier:
 
 @contextmanager
 def copying(staged: PostgresServer) -> Iterator[TableCopier]:
-    """Raises ``ServerUnavailable``."""
+    """Raises ``PostgresError``."""
     with staged.connect() as connection:
         yield TableCopier(connection, read_catalogue(connection))
 

@@ -8,6 +8,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from muniment.adapters.postgres.errors import described
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import Connection
 from muniment.adapters.rows.table_dump import pipe, programs_of
@@ -62,7 +63,7 @@ class RenameRefused(Exception):
 
 
 def read_properties(server: PostgresServer, database: str) -> Properties | None:
-    """``None`` where the cluster has no such database. Raises ``ServerUnavailable``."""
+    """``None`` where the cluster has no such database. Raises ``PostgresError``."""
     with server.connect(_MAINTENANCE) as connection:
         # PostgreSQL 17 renamed the column.
         locale = "datlocale" if connection.info.server_version >= 170000 else "daticulocale"
@@ -75,7 +76,7 @@ def restore_whole(
 ) -> int:
     """``database`` of ``staged`` as a new one of ``live``, with owners, rights and settings. Returns its bytes.
 
-    Removed again whatever is raised: ``ServerUnavailable``, ``ProgramMissing``, ``ProgramFailed``.
+    Removed again whatever is raised: ``PostgresError``, ``ProgramMissing``, ``ProgramFailed``.
     """
     with live.connect(_MAINTENANCE) as connection:
         _create(connection, name, properties)
@@ -159,14 +160,14 @@ class ClusterDatabases:
                 self.connection.execute(
                     sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(before))
                 )
-        except psycopg.errors.ObjectInUse as error:
-            raise DatabaseInUse from error
+        except psycopg.errors.ObjectInUse:
+            raise DatabaseInUse from None
         except psycopg.Error as error:
-            raise RenameRefused(error.diag.message_primary or str(error)) from error
+            raise RenameRefused(described(error)) from None
 
 
 @contextmanager
 def databases_of(server: PostgresServer) -> Iterator[ClusterDatabases]:
-    """Raises ``ServerUnavailable``."""
+    """Raises ``PostgresError``."""
     with server.connect(_MAINTENANCE) as connection:
         yield ClusterDatabases(connection)

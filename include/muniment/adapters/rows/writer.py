@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import IsolationLevel, sql
 
+from muniment.adapters.postgres.errors import described
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import Connection, RowReader, Values, begin_reading, from_clause, matches
 from muniment.domain.rows.foreign_keys import Row, RowId, Table
@@ -27,12 +28,8 @@ _SEQUENCES = """
 """
 
 
-class WriteDenied(Exception):
-    """A right is missing. Its text is PostgreSQL's first line, without the values that its details quote."""
-
-
 class WriteRefused(Exception):
-    """A constraint, a trigger or a type says no. Its text is PostgreSQL's first line, or what kind of error it is."""
+    """A constraint, a trigger or a type says no. Its text is PostgreSQL's, without a value of a row."""
 
 
 class StillNamed(Exception):
@@ -161,7 +158,7 @@ def _assigned(table: Table, column: str, alias: str | None = None) -> sql.Compos
 def writing_rows(server: PostgresServer, database: str) -> Iterator[RowReader]:
     """One transaction, committed at the end of the block. Its reader locks every row that it reads.
 
-    Raises ``WriteDenied``, ``WriteRefused``; ``ServerUnavailable`` also where a row stays locked by somebody else.
+    Raises ``WriteRefused``; ``RightMissing``; ``LockNotAvailable`` where a row stays locked by somebody else.
     """
     with server.connect(database) as connection, _refusals():
         # Each statement sees what was committed before it: who held a lock on a row has changed what hangs on it.
@@ -175,7 +172,7 @@ def writing_rows(server: PostgresServer, database: str) -> Iterator[RowReader]:
 def _refusals() -> Iterator[None]:
     try:
         yield
-    except psycopg.errors.InsufficientPrivilege as denied:
-        raise WriteDenied(denied.diag.message_primary) from None
+    except psycopg.errors.InsufficientPrivilege:
+        raise
     except (psycopg.IntegrityError, psycopg.DataError, psycopg.InternalError, psycopg.ProgrammingError) as error:
-        raise WriteRefused(error.diag.message_primary or type(error).__name__) from None
+        raise WriteRefused(described(error)) from None

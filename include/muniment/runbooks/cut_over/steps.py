@@ -24,7 +24,7 @@ from muniment.domain.restore.cut_over import CutOver, Step
 from muniment.domain.restore.isolation import ROLE
 from muniment.domain.secret import Secret
 from muniment.domain.wal.names import history_name
-from muniment.errors import NotProvenLive, NotReached, NotStaged, ServerUnavailable, WalNotYetArchived
+from muniment.errors import NotProvenLive, NotReached, NotStaged, PostgresError, WalNotYetArchived
 from muniment.ports import Clock, Progress
 from muniment.runbooks.control_totals import read_control_totals
 
@@ -212,7 +212,7 @@ def _unreached(at: Stage, journal: CutOver) -> str | None:
     while True:
         try:
             found = read_serving_state(at.site.postgres).system_identifier
-        except ServerUnavailable as away:
+        except PostgresError as away:
             reason = away.what
         else:
             if found == journal.system_identifier:

@@ -26,7 +26,7 @@ def check_references(
 ) -> References:
     """``documents``: (bucket, key) of all that were there at the instant to which the cluster was recovered.
 
-    Without ``references`` there is nothing to compare, and no check. Raises ``ServerUnavailable``; a column that does
+    Without ``references`` there is nothing to compare, and no check. Raises ``PostgresError``; a column that does
     not exist fails its check.
     """
     both = Reconciliation(documents)

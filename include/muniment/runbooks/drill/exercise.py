@@ -17,7 +17,7 @@ from muniment.domain.evidence import Check
 from muniment.domain.server_version import version_text
 from muniment.domain.vault.registers import Backup, Point
 from muniment.domain.wal.names import WalSegment
-from muniment.errors import NothingToRestore, ProgramFailed, ServerUnavailable
+from muniment.errors import NothingToRestore, PostgresError, ProgramFailed
 from muniment.ports import Clock
 from muniment.runbooks.drill.by_kit import Kit, take_kit
 from muniment.runbooks.drill.cluster_checks import Inspection
@@ -214,10 +214,10 @@ class Exercise:
         return catalog.chain_of(self.vault, catalog.find_backup(self.vault, point.backup))
 
     def _at_risk(self) -> float | None:
-        """A firm's server that is away is no reason not to drill: how much would be lost is then not known."""
+        """Without an answer of the firm's server we drill all the same: how much would be lost is then not known."""
         try:
             return seconds_at_risk(self.site, self.vault, clock=self.clock)
-        except ServerUnavailable as away:
+        except PostgresError as away:
             self.record.progress.note(away.what)
             return None
 

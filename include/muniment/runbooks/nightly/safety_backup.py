@@ -18,7 +18,7 @@ from muniment.runbooks.vault.second_copy import second_copy
 def back_up_around(
     site: Site, *, point_id: str, run: str, full: bool, clock: Clock, progress: Progress | None = None
 ) -> Point:
-    """The registered point. Raises what the chain's steps raise; ``ServerUnavailable`` where no server answers."""
+    """The registered point. Raises what the chain's steps raise; a ``PostgresError`` where no server lets us in."""
     progress = progress or Silent()
     backup = back_up_cluster(site, point_id=point_id, full=full, clock=clock, progress=progress)
     backup, wal = prove_wal(site, backup_id=backup.id, clock=clock, progress=progress)

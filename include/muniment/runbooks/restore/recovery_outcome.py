@@ -13,7 +13,7 @@ from muniment.errors import TargetNotReached
 def recovery_reached(server: PostgresServer, plan: RestorePlan) -> Reached:
     """Of a server that was recovered by ``plan`` and promoted. Its role must be allowed pg_read_file.
 
-    Raises ``TargetNotReached`` for any difference, and where it is still in recovery; ``ServerUnavailable``.
+    Raises ``TargetNotReached`` for any difference, and where it is still in recovery; ``PostgresError``.
     """
     reached, segment_bytes = recovery_ended(server)
     if reached is None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from muniment.adapters.postgres.registry_query import first_value
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import RowReader
-from muniment.adapters.rows.writer import RowWriter, StillNamed, WriteDenied, WriteRefused, writing_rows
+from muniment.adapters.rows.writer import RowWriter, StillNamed, WriteRefused, writing_rows
 from muniment.domain.drill.rules import balance_check
 from muniment.domain.firm.firm import Firm
 from muniment.domain.rows.foreign_keys import NoOrder, Row, RowId, Rows
 from muniment.domain.rows.matter_plan import BeforeImages, WrittenRow, key_text
 from muniment.domain.rows.writes import RowWrites, phases
-from muniment.errors import AccessDenied, LedgerOutOfBalance, RowsRefused
+from muniment.errors import LedgerOutOfBalance, RowsRefused
 
 type Keep = Callable[[BeforeImages], object]
 """Stores them for good; what it raises stops the restore."""
@@ -94,7 +94,7 @@ class WriteSession:
 def writing(firm: Firm, live: PostgresServer, database: str) -> Iterator[WriteSession]:
     """Committed at the end of the block; whatever is raised in it, nothing was written.
 
-    Raises ``ServerUnavailable`` also where a row stays locked by somebody else.
+    Raises ``LockNotAvailable`` where a row stays locked by somebody else.
     """
     with _refusals(firm, database), writing_rows(live, database) as reader:
         yield WriteSession(firm, database, reader)
@@ -111,9 +111,6 @@ def _refusals(firm: Firm, database: str) -> Iterator[None]:
     except NoOrder as found:
         ring = f"{' → '.join(found.ring)} name each other in a ring, by columns that are never NULL"
         raise RowsRefused(database=database, firm=firm.id, reason=ring) from None
-    except WriteDenied as denied:
-        place, reason = f"database {database}", str(denied)
-        raise AccessDenied(service="PostgreSQL", operation="a restore", place=place, reason=reason) from None
     except WriteRefused as refused:
         raise RowsRefused(database=database, firm=firm.id, reason=str(refused)) from None
 
