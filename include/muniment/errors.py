@@ -4,7 +4,9 @@
 
     MunimentError
     ├── Transient                 the same call may succeed later: retry with backoff
-    │   ├── StoreUnavailable          S3, KMS or Secrets Manager did not answer, or answered 5xx
+    │   ├── StoreUnavailable          S3, KMS or Secrets Manager did not answer, answered 5xx, or asked us to come again
+    │   │   └── TransferBroken            what arrived is not what was sent
+    │   ├── CredentialsExpired        a session token is too old
     │   ├── ServerUnavailable         PostgreSQL does not answer, restarts, or dropped the connection
     │   ├── LockNotAvailable          PostgreSQL: another session was in the way
     │   ├── BackupStreamBroken        the base backup stream ended early
@@ -31,7 +33,8 @@
         │   ├── NoRegistry                nobody said where the registry is, and no project has one
         │   └── UnknownParameter          a run was triggered with a name that no step knows
         ├── ObjectArchived · DocumentsArchived · NoSuchDocument · NoSuchMatter · ConfigUnreadable
-        ├── AccessDenied · KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
+        ├── StoreRefused (an answer that we do not know) · AccessDenied · CredentialsUnusable · ClockWrong
+        ├── KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
         ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
         ├── NobodyServes · NotReached
         ├── SessionRefused · StatementEnded · StatementRefused · RightMissing · ServerReadOnly · ServerDiskFull
@@ -86,6 +89,21 @@ class StoreUnavailable(Transient):
     text = "{service} {operation} on {place} did not succeed: {reason}"
     kept = "everything that was registered before; what this step had stored is not registered and harms nothing"
     hint = "the step is retried; if it goes on, look at the health of {service} in this region."
+
+
+class TransferBroken(StoreUnavailable):
+    """S3 computed another checksum than we did, or got fewer bytes than it was told."""
+
+    text = "what {service} received in {operation} on {place} is not what was sent: {reason}"
+    hint = "the step is retried; if it goes on, look for a proxy on the way, and at this machine's memory and network."
+
+
+class CredentialsExpired(Transient):
+    """A session token ran out while it was used."""
+
+    text = "the credentials for {operation} on {place} have expired, says {service}: {reason}"
+    kept = StoreUnavailable.kept
+    hint = "the step is retried, and a role gives it new ones; where the connection has a session token, put a new one there."
 
 
 class PostgresError(MunimentError):
@@ -212,15 +230,37 @@ class AnotherRunIsActive(Transient):
     hint = "wait until it has finished, or stop it, then start this one again."
 
 
-class AccessDenied(Permanent):
+class StoreRefused(Permanent):
+    """An answer whose code we do not know."""
+
+    text = "{service} refused {operation} on {place}: {reason}"
+    kept = StoreUnavailable.kept
+    hint = "look the code up among {service}'s error responses; compare the bucket's region with the firm's file."
+
+
+class AccessDenied(StoreRefused):
     """The credentials may not do this."""
 
     text = "{service} denied {operation} on {place}: {reason}"
     hint = "compare the role's policy with docs/iam/."
 
 
+class CredentialsUnusable(StoreRefused):
+    """There are none, or nobody knows them."""
+
+    text = "there are no credentials that {service} takes for {operation} on {place}: {reason}"
+    hint = "correct login and password of the AWS connection, or give this machine a role."
+
+
+class ClockWrong(StoreRefused):
+    """A signed request is valid for 15 minutes."""
+
+    text = "{service} refused {operation} on {place}, because this machine's clock is wrong: {reason}"
+    hint = "set the clock (`timedatectl`, `chronyc tracking`), then start again."
+
+
 class KeyUnusable(Permanent):
-    """The firm's KMS key is disabled, pending deletion, or may not be used by this role."""
+    """The firm's KMS key is disabled, pending deletion, of another kind, or not there."""
 
     text = "key {key} cannot be used: {reason}"
     hint = "enable the key or cancel its deletion: without it nothing new can be stored and, if both keys are lost, nothing be read."

@@ -39,6 +39,7 @@ import socket
 import struct
 import sys
 import tarfile
+import threading
 import unicodedata
 import uuid
 from bisect import bisect_right
@@ -87,6 +88,9 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 MARK_LASTS = timedelta(hours=1)  # whatever it says; an expire that deletes for longer writes it again
 CODE = "hmac-sha256"
 WAL_NAME = re.compile(r"[0-9A-F]{24}(\.partial|\.[0-9A-F]{8}\.backup)?|[0-9A-F]{8}\.history")
+# KMS's own: what a person has to see to, and what it says of a wrapped data key that is none of the key's.
+KEY_CODES = {"AccessDeniedException", "DisabledException", "KMSInvalidStateException", "NotFoundException"}
+DAMAGED_CODES = {"InvalidCiphertextException", "IncorrectKeyException"}
 MISSING_CODES = {"NoSuchKey", "404", "NoSuchVersion", "MethodNotAllowed"}
 # Names that some file system refuses or reads as something else; "%" itself, so that no two keys become one name.
 UNSAFE = re.compile(r'[%\x00-\x1f\x7f\\:*?"<>|]|^ | $|\.$|^\.')
@@ -133,6 +137,7 @@ class Vault:
             service, region_name=where, endpoint_url=endpoint_url, config=config
         )
         self.s3 = self._client("s3", region)
+        self._refused = threading.local()
         self.get("firm.json")
         self._sdk = EncryptionSDKClient(
             commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=2
@@ -155,7 +160,8 @@ class Vault:
             raise Failed(f"--kms-key {arn}: give the whole ARN (arn:aws:kms:REGION:ACCOUNT:key/…), no alias and no id")
         providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
         client = self._client("kms", arn.split(":")[3])
-        return providers.create_aws_kms_keyring(CreateAwsKmsKeyringInput(kms_key_id=arn, kms_client=client))
+        asked: Any = Overheard(client, self._refused)
+        return providers.create_aws_kms_keyring(CreateAwsKmsKeyringInput(kms_key_id=arn, kms_client=asked))
 
     def _keyring_for(self, message: bytes) -> Any:
         if STAND_IN.encode() not in message[:4096]:
@@ -255,6 +261,7 @@ class Vault:
     def _opened(self, key: str, message: bytes, context: dict[str, str], *, is_right: bool) -> bytes:
         try:
             keyring = self._keyring_for(message)
+            self._refused.by_kms = None
             plain, _ = self._sdk.decrypt(source=message, keyring=keyring, encryption_context=context)
         except InvalidTag as error:
             raise Damaged(f"{self.bucket}/{key} is damaged: it is not authentic. Try the other vault.") from error
@@ -267,10 +274,30 @@ class Vault:
     def _unopened(self, key: str, error: BaseException, *, is_right: bool) -> Failed:
         """``is_right``: its sha256 is the registered one, so it is not the object that is wrong."""
         reason = innermost(error)
-        words = ("disabled", "Disabled", "pending", "InvalidState", "AccessDenied", "not authorized", "NotFound")
-        if is_right or any(word in reason for word in words):
+        refused: ClientError | None = getattr(self._refused, "by_kms", None)
+        code = refused.response.get("Error", {}).get("Code") if refused else None
+        if code is not None and code not in KEY_CODES | DAMAGED_CODES:
+            return Failed(f"KMS did not open {key}: {refused}. Try again; where it goes on, look the code up")
+        if is_right or code in KEY_CODES:
             return Failed(f"the key cannot open {key}: {reason}. Is it this firm's, enabled, and may you kms:Decrypt?")
         return Damaged(f"{self.bucket}/{key} is damaged, or the key is another one: {reason}. Try the other vault.")
+
+
+class Overheard:
+    """A KMS client for the SDK, whose errors keep what KMS has said and not its code."""
+
+    def __init__(self, client: Any, refused: threading.local) -> None:
+        self._client, self._refused = client, refused
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def decrypt(self, **asked: Any) -> Any:
+        try:
+            return self._client.decrypt(**asked)
+        except ClientError as error:
+            self._refused.by_kms = error
+            raise
 
 
 def as_json(text: bytes) -> Register | None:

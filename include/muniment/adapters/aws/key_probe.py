@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from muniment.adapters.aws.errors import store_errors
-from muniment.errors import AccessDenied, KeyUnusable, ObjectMissing
+from muniment.errors import KeyUnusable, ObjectMissing, StoreRefused
 
 _PROBE = b"muniment check_firm"
 
@@ -16,7 +16,7 @@ def key_fault(kms: Any, key: str, context: Mapping[str, str]) -> tuple[str, str]
     """
     try:
         _round_trip(kms, key, dict(context))
-    except (KeyUnusable, AccessDenied, ObjectMissing) as refused:
+    except (KeyUnusable, StoreRefused, ObjectMissing) as refused:
         return _reason(kms, key, refused)
     return None
 
@@ -34,7 +34,7 @@ def _round_trip(kms: Any, key: str, context: dict[str, str]) -> None:
         raise KeyUnusable(key=key, reason="it decrypts to something else than was encrypted")
 
 
-def _reason(kms: Any, key: str, refused: KeyUnusable | AccessDenied | ObjectMissing) -> tuple[str, str]:
+def _reason(kms: Any, key: str, refused: KeyUnusable | StoreRefused | ObjectMissing) -> tuple[str, str]:
     region = key.split(":")[3]
     arguments = f"--region {region} --key-id {key}"
     state = _state(kms, key)
@@ -57,7 +57,7 @@ def _state(kms: Any, key: str) -> str | None:
     """``None`` where we may not even ask."""
     try:
         return describe_key(kms, key)
-    except (KeyUnusable, AccessDenied, ObjectMissing):
+    except (KeyUnusable, StoreRefused, ObjectMissing):
         return None
 
 

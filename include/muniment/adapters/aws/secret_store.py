@@ -30,7 +30,7 @@ for _name in ("botocore.parsers", "botocore.endpoint"):
 
 
 def read_secret(secrets: "SecretsManagerClient", name: str) -> StoredSecret:
-    """The current version of the secret with this name or ARN. Raises ``ObjectMissing``, ``AccessDenied``,
+    """The current version of the secret with this name or ARN. Raises ``ObjectMissing``, ``StoreRefused``,
     ``KeyUnusable`` or ``StoreUnavailable``."""
     with store_errors("GetSecretValue", name, service="Secrets Manager"):
         found = secrets.get_secret_value(SecretId=name)

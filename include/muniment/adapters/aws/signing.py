@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """An ``ECC_NIST_P256`` key of usage ``SIGN_VERIFY``. Raises ``KeyUnusable`` or ``AccessDenied``."""
+    """An ``ECC_NIST_P256`` key of usage ``SIGN_VERIFY``. Raises ``KeyUnusable`` or ``StoreRefused``."""
 
     arn: str
     kms: "KMSClient"

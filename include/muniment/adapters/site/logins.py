@@ -23,7 +23,7 @@ from muniment.adapters.host.project import project_folders
 from muniment.adapters.site.site import Clients, Site, build_site
 from muniment.domain.firm.firm import Firm
 from muniment.domain.secret import Secret
-from muniment.errors import AccessDenied, InvalidConfiguration
+from muniment.errors import CredentialsUnusable, InvalidConfiguration
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -122,7 +122,7 @@ class _LoginClients:
 def _credentials(session: botocore.session.Session, service: str, operation: str, place: str) -> Credentials:
     found = session.get_credentials()
     if found is None:
-        raise AccessDenied(service=service, operation=operation, place=place, reason="there are no credentials")
+        raise CredentialsUnusable(service=service, operation=operation, place=place, reason="there are no credentials")
     return found
 
 

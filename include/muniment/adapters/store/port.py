@@ -1,6 +1,6 @@
 """What Muniment asks of an object store. S3 (``s3.py``) stands behind it; tests/adapters/store has the contract.
 
-Every method raises ``StoreUnavailable`` where the store does not answer, ``AccessDenied`` where it refuses, and
+Every method raises ``StoreUnavailable`` where the store does not answer, ``StoreRefused`` where it refuses, and
 ``KeyUnusable`` where its own key does; further errors are said where they belong. A store that has none of the four
 things below is no store for a vault, and no adapter can make up for it:
 

@@ -26,7 +26,7 @@ from muniment.domain.vault.registers import (
     Point,
     SnapshotHead,
 )
-from muniment.errors import AccessDenied, NothingToRestore, ObjectMissing, StoreUnavailable
+from muniment.errors import NothingToRestore, ObjectMissing, StoreRefused, Transient
 
 # Registers are read one request each; this many are under way at once.
 READS_AT_ONCE = 8
@@ -90,7 +90,7 @@ def point_ids(vault: Vault) -> frozenset[str] | None:
     """``None`` where the vault cannot be asked now."""
     try:
         return frozenset(item.key.removeprefix(keys.POINTS).removesuffix(".json") for item in vault.list(keys.POINTS))
-    except (StoreUnavailable, AccessDenied, ObjectMissing):
+    except (Transient, StoreRefused, ObjectMissing):
         return None
 
 

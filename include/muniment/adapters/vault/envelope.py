@@ -9,8 +9,8 @@ belongs to whom); frames of 64 KiB are the fastest length measured in notes/post
 
 import logging
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from io import BytesIO
 from typing import Any, Protocol
@@ -24,13 +24,13 @@ from aws_cryptographic_material_providers.mpl.models import (
     CreateRawAesKeyringInput,
 )
 from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
-from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
 from aws_encryption_sdk.identifiers import AlgorithmSuite
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
 
-from muniment.adapters.aws.errors import http_status
-from muniment.errors import KeyUnusable, MunimentError, StoreUnavailable
+from muniment.adapters.aws.errors import error_code, store_failure
+from muniment.adapters.aws.kms_answers import Overheard, Refusals, listening
+from muniment.errors import KeyUnusable, MunimentError, ObjectMissing, StoreUnavailable, Transient
 
 FRAME_BYTES = 64 * 1024
 _SUITE = AlgorithmSuite.AES_256_GCM_HKDF_SHA512_COMMIT_KEY
@@ -38,8 +38,10 @@ STAND_IN = "muniment-stand-in"
 """The name under which a message's header has the stand-in's wrapped data key."""
 _HEADER_BYTES = 4096  # more than two wrapped data keys and the longest context take
 _ASK_AGAIN_AFTER_S = 60.0
-_AWAY = {429, 500, 502, 503, 504}
-_KEY_REASONS = ("disabled", "pending", "InvalidState", "AccessDenied", "not authorized", "NotFound", "does not exist")
+# KMS has looked at a wrapped data key and says that it is none of this key's, or that the context is another one.
+_DAMAGED_CODES = {"InvalidCiphertextException", "IncorrectKeyException"}
+# Whose errors they are that share no public base class: the SDK's and its material providers', which are generated.
+_SDK = ("aws_encryption_sdk.", "aws_cryptograph")
 
 # The SDK prints a traceback for each message that does not decrypt; our own error says it once.
 logging.getLogger("aws_encryption_sdk").setLevel(logging.CRITICAL)
@@ -69,8 +71,8 @@ class MessageDamaged(Exception):
 class Envelope:
     """Encrypts under every key it was given and decrypts with any of them.
 
-    Thread-safe: one instance serves all workers of a backup. ``encrypt`` and ``decrypt`` raise ``KeyUnusable``,
-    ``StoreUnavailable`` and, for decrypt, ``MessageDamaged``.
+    Thread-safe: one instance serves all workers of a backup. ``encrypt`` and ``decrypt`` raise ``KeyUnusable``, what
+    ``store_errors`` makes of KMS's answers and, for decrypt, ``MessageDamaged``.
     """
 
     def __init__(self, keyring: Any, name: str, stand_in: StandIn | None = None) -> None:
@@ -103,9 +105,7 @@ class Envelope:
 
     def _without_the_other(self, away: StoreUnavailable) -> Any:
         """For a KMS that does not answer. One that refuses is for a person to see."""
-        cause = away.__cause__
-        refused = isinstance(cause, ClientError) and http_status(cause) not in _AWAY
-        if self._stand_in is None or refused:
+        if self._stand_in is None:
             raise away
         try:
             return self._stand_in.sealing()
@@ -114,8 +114,9 @@ class Envelope:
 
     def _sealed(self, keyring: Any, source: Source, length: int, context: Mapping[str, str]) -> bytearray:
         message = bytearray()
-        try:
-            with self._client.stream(
+        with (
+            self._kms_errors("Encrypt", lambda reason: KeyUnusable(key=self._name, reason=reason)),
+            self._client.stream(
                 mode="encrypt",
                 source=source,
                 source_length=length,
@@ -123,14 +124,32 @@ class Envelope:
                 encryption_context=dict(context),
                 algorithm=_SUITE,
                 frame_length=FRAME_BYTES,
-            ) as stream:
-                while piece := stream.read(FRAME_BYTES):
-                    message += piece
-        except (BotoCoreError, ClientError) as error:
-            raise StoreUnavailable(service="KMS", operation="Encrypt", place=self._name, reason=error) from error
-        except Exception as error:  # the material providers' generated errors share no public base class
-            raise KeyUnusable(key=self._name, reason=_innermost(error)) from error
+            ) as stream,
+        ):
+            while piece := stream.read(FRAME_BYTES):
+                message += piece
         return message
+
+    @contextmanager
+    def _kms_errors(self, operation: str, otherwise: Callable[[str], Exception]) -> Iterator[None]:
+        """By what KMS has answered where it refused; ``otherwise`` where the SDK alone did. The source's pass."""
+        with listening() as refusals:
+            try:
+                yield
+            except Exception as error:
+                if not type(error).__module__.startswith(_SDK) and error not in refusals:
+                    raise
+                raise self._failure(operation, refusals) or otherwise(_innermost(error)) from error
+
+    def _failure(self, operation: str, refusals: Refusals) -> MunimentError | None:
+        """Of several keys' refusals the one that passes, or else the first; ``None`` for damage, or where none was."""
+        failures = [
+            store_failure(refusal, operation, self._name, service="KMS")
+            for refusal in refusals
+            if not isinstance(refusal, ClientError) or error_code(refusal) not in _DAMAGED_CODES
+        ]
+        first = next((each for each in failures if isinstance(each, Transient)), next(iter(failures), None))
+        return KeyUnusable(key=self._name, reason="there is no such key") if isinstance(first, ObjectMissing) else first
 
     def decrypt(self, message: bytes, context: Mapping[str, str]) -> bytes:
         """Frame by frame, for the same reason."""
@@ -155,14 +174,10 @@ class Envelope:
                 return self._stand_in.opening()
         return self._keyring
 
-    def failure(self, error: AWSEncryptionSDKClientError) -> Exception:
-        """What it means that the SDK could not decrypt."""
-        reason = _innermost(error)
-        if any(word in reason for word in _KEY_REASONS):
-            return KeyUnusable(key=self._name, reason=reason)
-        if "Could not connect" in reason or "imeout" in reason:
-            return StoreUnavailable(service="KMS", operation="Decrypt", place=self._name, reason=reason)
-        return MessageDamaged(reason)
+    def read(self, stream: Any, size: int) -> bytes:
+        """The next bytes of ``stream``. Raises ``MessageDamaged`` where no key has refused."""
+        with self._kms_errors("Decrypt", MessageDamaged):
+            return bytes(stream.read(size))
 
 
 class _Decrypting:
@@ -172,12 +187,10 @@ class _Decrypting:
 
     def read(self, size: int) -> bytes:
         try:
-            return bytes(self._stream.read(size))
+            return self._envelope.read(self._stream, size)
         except InvalidTag as error:
             reason = "a frame's authentication tag does not match"
             raise MessageDamaged(reason) from error
-        except AWSEncryptionSDKClientError as error:
-            raise self._envelope.failure(error) from error
         except ValueError as error:  # a name in the header that is no UTF-8 any more
             reason = f"its header cannot be read: {error}"
             raise MessageDamaged(reason) from error
@@ -200,7 +213,7 @@ def kms_envelope(keys: list[tuple[str, Any]], stand_in: StandIn | None = None) -
 
 def kms_keyring(arn: str, client: Any) -> Any:
     providers = AwsCryptographicMaterialProviders(config=MaterialProvidersConfig())
-    return providers.create_aws_kms_keyring(CreateAwsKmsKeyringInput(kms_key_id=arn, kms_client=client))
+    return providers.create_aws_kms_keyring(CreateAwsKmsKeyringInput(kms_key_id=arn, kms_client=Overheard(client)))
 
 
 def any_of(first: Any, *others: Any) -> Any:

@@ -34,7 +34,7 @@ class Plain(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """Thread-safe. Methods raise ``StoreUnavailable``, ``AccessDenied`` or ``KeyUnusable`` as the store answers."""
+    """Thread-safe. Methods raise ``StoreUnavailable``, ``StoreRefused`` or ``KeyUnusable`` as the store answers."""
 
     firm: str
     store: VaultStore

@@ -15,7 +15,7 @@ from muniment.domain.config.snapshot import Confidential, ConfigSnapshot, EnvFil
 from muniment.domain.retention.rules import chain_locked_until
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import StoredFile
-from muniment.errors import AccessDenied, ConfigUnreadable, KeyUnusable, ObjectMissing
+from muniment.errors import ConfigUnreadable, KeyUnusable, ObjectMissing, StoreRefused
 from muniment.ports import Clock
 from muniment.runbooks.identity import prove_primary
 
@@ -105,7 +105,7 @@ def _read_secret(site: Site, name: str) -> StoredSecret | Unreadable:
         return read_secret(site.clients("secretsmanager", region), name)
     except ObjectMissing:
         return Unreadable(f"secret {name}: not there")
-    except AccessDenied as denied:
+    except StoreRefused as denied:
         return Unreadable(f"secret {name}: {denied.facts['reason']}")
     except KeyUnusable as unusable:
         return Unreadable(f"secret {name}: {unusable.what}")

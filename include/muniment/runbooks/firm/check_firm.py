@@ -18,7 +18,7 @@ from muniment.domain.firm.firm import DocumentBucket
 from muniment.domain.firm.readiness import clock_findings, server_findings, space_findings
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import FirmMark
-from muniment.errors import AccessDenied, CheckFailed, KeyUnusable, ObjectMissing
+from muniment.errors import CheckFailed, KeyUnusable, ObjectMissing, PostgresError, StoreRefused, Transient
 from muniment.ports import Clock
 from muniment.runbooks.identity import replica_away
 from muniment.runbooks.vault.create_vaults import LOST, SIDES, Marks, lost_vault, prove_marks
@@ -41,7 +41,7 @@ def check_firm(site: Site, *, clock: Clock, run_dir: Path = RUN_DIR) -> tuple[Fi
     transient; everything else is a finding."""
     try:
         marks = prove_marks(site)
-    except AccessDenied:
+    except StoreRefused:
         # S3 refuses a signature made by a wrong clock, and its answer to HEAD does not say why.
         if wrong := tuple(_clocks(site, clock())):
             return wrong
@@ -70,7 +70,9 @@ def _found(check: Check) -> list[Finding]:
     """What we may not see is a finding too, and does not hide the others."""
     try:
         return list(check())
-    except (AccessDenied, KeyUnusable, ObjectMissing) as refused:
+    except (KeyUnusable, ObjectMissing, PostgresError, StoreRefused) as refused:
+        if isinstance(refused, Transient):
+            raise
         return [Finding(refused.what, refused.hint.format(**refused.facts))]
 
 
