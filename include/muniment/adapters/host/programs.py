@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
+from muniment.domain.program_output import SPEAKS_FOR_A_SERVER, without_rows
 from muniment.errors import ProgramFailed, ProgramMissing
 
 OLDEST_MAJOR = 15
@@ -99,9 +100,11 @@ def run_program(
         )
     except subprocess.TimeoutExpired as late:
         said = late.stderr.decode(errors="replace") if late.stderr else "it said nothing"
-        raise ProgramFailed(program=program, status=f"no answer in {timeout_s:g} s", stderr=_tail(said)) from None
+        raise ProgramFailed(
+            program=program, status=f"no answer in {timeout_s:g} s", stderr=end_of(program, said)
+        ) from None
     if done.returncode != 0:
-        raise ProgramFailed(program=program, status=f"status {done.returncode}", stderr=_tail(done.stderr))
+        raise ProgramFailed(program=program, status=f"status {done.returncode}", stderr=end_of(program, done.stderr))
     return done
 
 
@@ -169,5 +172,7 @@ def _program_name(argv: Sequence[str]) -> str:
     return Path(first_own).name
 
 
-def _tail(text: str) -> str:
-    return text.strip()[-_STDERR_TAIL_CHARS:]
+def end_of(program: str, said: str) -> str:
+    """What an error tells of a program's: the end, without rows of a database."""
+    told = without_rows(said) if program in SPEAKS_FOR_A_SERVER else said
+    return told.strip()[-_STDERR_TAIL_CHARS:]

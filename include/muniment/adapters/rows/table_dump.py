@@ -5,12 +5,10 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 
-from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.host.programs import PostgresPrograms, end_of
 from muniment.adapters.postgres.libpq_environment import libpq_environment
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.errors import ProgramFailed
-
-_STDERR_TAIL_CHARS = 2000
 
 
 def programs_of(server: PostgresServer) -> PostgresPrograms:
@@ -55,7 +53,7 @@ def pipe(
 
 def _require(program: str, status: int, said: bytes) -> None:
     if status != 0:
-        stderr = said.decode(errors="replace").strip()[-_STDERR_TAIL_CHARS:]
+        stderr = end_of(program, said.decode(errors="replace"))
         raise ProgramFailed(program=program, status=f"status {status}", stderr=stderr)
 
 
