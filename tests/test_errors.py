@@ -33,6 +33,25 @@ def test_each_error_stands_in_the_tree_that_the_module_draws(kind: type[errors.M
     assert kind.__name__ in errors.__doc__
 
 
+def test_a_step_that_deletes_says_what_is_kept_whatever_is_raised_in_it() -> None:
+    with pytest.raises(errors.ObjectMissing) as raised, errors.keeping("whatever the plan keeps"):
+        raise errors.ObjectMissing(key="a", bucket="b")
+    assert "\nKEPT: whatever the plan keeps\n" in str(raised.value)
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
+    with pytest.raises(errors.ObjectMissing) as raised, errors.keeping("outside"), errors.keeping("inside"):
+        raise errors.ObjectMissing(key="a", bucket="b")
+    assert raised.value.what_is_kept == "inside"
+
+
+@pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
+def test_what_can_be_raised_while_something_is_deleted_does_not_say_that_nothing_was(
+    kind: type[errors.MunimentError],
+) -> None:
+    """A class's own sentence holds in each of its places: whoever inherits it says no more than that."""
+    own = "kept" in vars(kind)
+    assert own or "nothing was" not in kind.kept or issubclass(kind, (errors.Refused, errors.Damaged))
+
+
 def test_a_missing_fact_is_an_error_at_the_place_that_raises() -> None:
     with pytest.raises(KeyError):
         errors.ObjectMissing(key="a")
@@ -102,6 +121,6 @@ def test_the_message_of_a_missed_target_word_for_word() -> None:
     assert str(error) == (
         "the recovery of firm acme to latest did not end where plan 20261121T083000123Z said: "
         "it followed timeline 1, not 2\n"
-        "KEPT: the vaults, and whatever is live; what was restored must not be used\n"
+        "KEPT: the vaults, and every cluster but the one that was restored; that one must not be used\n"
         "HINT: look into the restored server's log, make a new plan, and restore again."
     )

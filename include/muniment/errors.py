@@ -32,6 +32,7 @@
         ├── InvalidConfiguration      the registry or the policy is wrong (exit code 2)
         │   ├── NoRegistry                nobody said where the registry is, and no project has one
         │   └── UnknownParameter          a run was triggered with a name that no step knows
+        ├── InvalidRequest            a form or an option asks for what cannot be (exit code 2)
         ├── ObjectArchived · DocumentsArchived · NoSuchDocument · NoSuchMatter · ConfigUnreadable
         ├── StoreRefused (an answer that we do not know) · AccessDenied · CredentialsUnusable · ClockWrong
         ├── KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
@@ -46,6 +47,8 @@ A message has three parts: what happened, ``KEPT:`` what is still safe, ``HINT:`
 the class; whoever raises passes facts by name, so an error pickles and its text can be tested word for word.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 
@@ -53,24 +56,50 @@ class MunimentError(Exception):
     """Root of the tree. ``exit_code`` is what the ``muniment`` command ends with."""
 
     text: ClassVar[str] = "muniment failed"
-    kept: ClassVar[str] = "everything that was registered before; nothing was deleted"
+    # True wherever an error is raised: a class says more only where that is true of each of its places.
+    kept: ClassVar[str] = "every recovery point that is registered"
     hint: ClassVar[str] = "see the task log."
     exit_code: ClassVar[int] = 1
 
     def __init__(self, **facts: Any) -> None:
         self.facts = facts
         self.what = self.text.format(**facts)
+        self.kept_by_step: str | None = None
         super().__init__(self.what)
 
+    @property
+    def what_is_kept(self) -> str:
+        """Of the step that deletes or writes over, where it was in one (``keeping``); else its class's."""
+        return self.kept_by_step or self.kept.format(**self.facts)
+
+    @property
+    def what_to_do(self) -> str:
+        return self.hint.format(**self.facts)
+
     def __str__(self) -> str:
-        return f"{self.what}\nKEPT: {self.kept.format(**self.facts)}\nHINT: {self.hint.format(**self.facts)}"
+        return f"{self.what}\nKEPT: {self.what_is_kept}\nHINT: {self.what_to_do}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.facts)
+        return _rebuild, (type(self), self.facts, self.kept_by_step)
 
 
-def _rebuild(kind: type[MunimentError], facts: dict[str, Any]) -> MunimentError:
-    return kind(**facts)
+def _rebuild(kind: type[MunimentError], facts: dict[str, Any], kept_by_step: str | None) -> MunimentError:
+    error = kind(**facts)
+    error.kept_by_step = kept_by_step
+    return error
+
+
+@contextmanager
+def keeping(kept: str) -> Iterator[None]:
+    """For a step that deletes, or writes over: whatever is raised in it, this is what is kept.
+
+    An error of a call knows what its call has left alone, and nothing of what the step around it had done by then.
+    """
+    try:
+        yield
+    except MunimentError as error:
+        error.kept_by_step = error.kept_by_step or kept
+        raise
 
 
 class Transient(MunimentError):
@@ -87,7 +116,7 @@ class StoreUnavailable(Transient):
     """S3, KMS or Secrets Manager timed out, reset the connection or answered 429 or 5xx after all retries."""
 
     text = "{service} {operation} on {place} did not succeed: {reason}"
-    kept = "everything that was registered before; what this step had stored is not registered and harms nothing"
+    kept = "every recovery point that is registered; what this step had stored is not registered and harms nothing"
     hint = "the step is retried; if it goes on, look at the health of {service} in this region."
 
 
@@ -346,7 +375,7 @@ class VaultNotSafe(Refused):
     """The bucket lacks a protection that every vault has."""
 
     text = "vault {bucket} is not safe: {findings}"
-    kept = "everything; nothing was written"
+    kept = "every object of both vaults; no backup was begun"
     hint = "run `muniment check {firm}` and follow each remedy."
 
 
@@ -354,7 +383,7 @@ class CheckFailed(Refused):
     """check_firm found something; ``findings`` lists all of it, each with its remedy."""
 
     text = "firm {firm} is not ready for a backup:\n{findings}"
-    kept = "everything; nothing was started"
+    kept = "everything; no backup was begun"
     hint = "follow the remedy of each line, then run `muniment check {firm}` again."
 
 
@@ -716,7 +745,7 @@ class TargetNotReached(Permanent):
     """A recovery ended elsewhere than its plan said."""
 
     text = "the recovery of firm {firm} to {target} did not end where plan {plan} said: {differences}"
-    kept = "the vaults, and whatever is live; what was restored must not be used"
+    kept = "the vaults, and every cluster but the one that was restored; that one must not be used"
     hint = "look into the restored server's log, make a new plan, and restore again."
 
 
@@ -800,8 +829,17 @@ class InvalidConfiguration(Permanent):
     """The registry is wrong; ``faults`` lists every fault with file and path."""
 
     text = "{count} faults in the configuration:\n{faults}"
-    kept = "everything; nothing was started"
+    kept = "everything that was there before"
     hint = "correct each line, then run `muniment firms check`."
+    exit_code = 2
+
+
+class InvalidRequest(Permanent):
+    """What was asked for, by a form or an option, names what is not there or contradicts itself."""
+
+    text = "{count} faults in what was asked for:\n{faults}"
+    kept = "everything; nothing was written"
+    hint = "correct each line, then ask again."
     exit_code = 2
 
 
@@ -809,6 +847,7 @@ class NoRegistry(InvalidConfiguration):
     """Nobody said where the registry is, and it is in none of a project's places."""
 
     text = "there is no registry: no firms/ and no policies/ in {looked}"
+    kept = "everything; nothing was started"
     hint = "name the folder that holds both: MUNIMENT_REGISTRY in the environment, or `muniment --registry FOLDER`."
 
 
@@ -816,6 +855,7 @@ class UnknownParameter(InvalidConfiguration):
     """Airflow takes any key of a run's conf; a misspelt one would change nothing and say nothing."""
 
     text = "run {run} was triggered with {unknown}; the parameters are {known}"
+    kept = "everything; nothing was started"
     hint = "trigger it again with the parameters' own names."
 
 

@@ -13,7 +13,7 @@ from muniment.domain.restore.cut_over import Safety
 from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.restore.plan_text import plan_lines
 from muniment.domain.restore.request import RestoreRequest, faults
-from muniment.errors import InvalidConfiguration, NotApproved
+from muniment.errors import InvalidRequest, NotApproved
 from muniment.ports import utc_now
 from muniment_airflow.approval import request_of
 from muniment_airflow.notifiers import Letter, NobodyToldError, tell_one_of
@@ -68,7 +68,7 @@ class Validate(RestoreStep):
     def work(self, site: "Site", night: Night) -> Result:
         refuse_unknown_parameters(night)
         if found := faults(night.context["params"], site.firm, asked_by(night)):
-            raise InvalidConfiguration(count=len(found), faults="\n".join(found))
+            raise InvalidRequest(count=len(found), faults="\n".join(found))
         target = request_in(night, site.firm).target
         return {"restore_id": night.point, "asked_by": asked_by(night), "target": str(target)}
 

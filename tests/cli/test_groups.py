@@ -149,7 +149,7 @@ def test_an_error_has_three_parts_and_no_traceback(muniment: Command, files: Fil
     assert ended.err == (
         "1 faults in the configuration:\n"
         f"firms/acne.yaml: there is no such file in {files.root}; did you mean 'acme'?\n"
-        "KEPT: everything; nothing was started\n"
+        "KEPT: everything that was there before\n"
         "HINT: correct each line, then run `muniment firms check`.\n"
     )
 
@@ -162,7 +162,7 @@ def test_an_error_as_json(muniment: Command, files: Files) -> None:
             "kind": "InvalidConfiguration",
             "what": "1 faults in the configuration:\n"
             f"firms/acne.yaml: there is no such file in {files.root}; did you mean 'acme'?",
-            "kept": "everything; nothing was started",
+            "kept": "everything that was there before",
             "hint": "correct each line, then run `muniment firms check`.",
             "exit_code": 2,
         }
@@ -194,11 +194,34 @@ def test_what_nobody_foresaw_is_told_in_three_parts_too(muniment: Command, monke
     assert ended.code == 1
     assert ended.err == (
         "ModuleNotFoundError: No module named 'muniment.cli.no_such_module'\n"
-        "KEPT: everything that was registered before; nothing was deleted\n"
+        "KEPT: every recovery point that is registered\n"
         "HINT: this is a fault in muniment: run it again with MUNIMENT_TRACEBACK=1 and report what it prints.\n"
     )
+    told = json.loads(muniment("broken", "--json").out)["error"]
+    assert told.pop("kept") == "every recovery point that is registered"
+    assert told.pop("hint").startswith("this is a fault in muniment")
+    what = "ModuleNotFoundError: No module named 'muniment.cli.no_such_module'"
+    assert told == {"kind": "ModuleNotFoundError", "what": what, "exit_code": 1}
     monkeypatch.setenv("MUNIMENT_TRACEBACK", "1")
     assert "Traceback" in muniment("broken").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "what"),
+    [
+        (["points", "--json"], "MissingParameter", "Missing argument 'FIRM'"),
+        (["points", "acme", "--from", "both", "--json"], "BadParameter", "'both' is not one of 'primary', 'replica'"),
+        (["points", "acme", "--colour", "--json"], "NoSuchOption", "No such option"),
+        (["pints", "--json"], "NoSuchCommand", "No such command 'pints'"),
+    ],
+)
+def test_wrong_usage_as_json(muniment: Command, arguments: list[str], kind: str, what: str) -> None:
+    ended = muniment(*arguments)
+    told = json.loads(ended.out)["error"]
+    assert (ended.code, told["exit_code"], told["kind"]) == (2, 2, kind)
+    assert what in told["what"]
+    assert told["kept"] == "everything; nothing was started"
+    assert "Usage: muniment" in ended.err
 
 
 def test_every_kind_of_error_has_a_documented_exit_code() -> None:
@@ -277,7 +300,7 @@ def test_ctrl_c_ends_clean_with_130(files: Files) -> None:
     assert process.returncode == 130
     assert said.strip() == (
         "interrupted\n"
-        "KEPT: everything that was registered before; what this run had stored is not registered and harms nothing\n"
+        "KEPT: every recovery point that is registered; what this run had stored is not registered and harms nothing\n"
         "HINT: run the same command again."
     )
 

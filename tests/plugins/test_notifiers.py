@@ -120,7 +120,7 @@ def test_a_killed_workers_failure_is_told_by_the_run(pager: Pager) -> None:
     assert page["Message"] == (
         f"firm: acme (Acme & Sons, professional)\ntask: base_backup\nrun: acme__backup/{RUN}\n\n"
         "the worker ended without a word: killed, out of memory, or its machine was lost\n"
-        "KEPT: everything that was registered before; "
+        "KEPT: every recovery point that is registered; "
         "what this step had stored is not registered and harms nothing\n"
         "HINT: look at the worker's machine, then clear the task: every step is safe to run again.\n\n"
         "log: http://127.0.0.1:8080/dags/acme__backup/runs/"

@@ -61,7 +61,7 @@ def test_a_broken_file_stops_its_own_firm_only(files: Files) -> None:
     assert str(raised.value) == (
         "1 faults in the configuration:\n"
         "firms/beta.yaml: not YAML: line 2, column 1: did not find expected node content\n"
-        "KEPT: everything; nothing was started\n"
+        "KEPT: everything that was there before\n"
         "HINT: correct each line, then run `muniment firms check`."
     )
 

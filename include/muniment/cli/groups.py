@@ -22,12 +22,17 @@ from muniment.errors import MunimentError
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 TRACEBACK_VARIABLE = "MUNIMENT_TRACEBACK"
 
-_INTERRUPTED_TEXT = """interrupted
-KEPT: everything that was registered before; what this run had stored is not registered and harms nothing
-HINT: run the same command again."""
-_UNEXPECTED_TEXT = """{kind}: {text}
-KEPT: everything that was registered before; nothing was deleted
-HINT: this is a fault in muniment: run it again with MUNIMENT_TRACEBACK=1 and report what it prints."""
+_INTERRUPTED = {
+    "kind": "Interrupted",
+    "what": "interrupted",
+    "kept": "every recovery point that is registered; what this run had stored is not registered and harms nothing",
+    "hint": "run the same command again.",
+}
+_USAGE = {"kept": "everything; nothing was started", "hint": "look at the command's --help."}
+_UNEXPECTED = {
+    "kept": "every recovery point that is registered",
+    "hint": "this is a fault in muniment: run it again with MUNIMENT_TRACEBACK=1 and report what it prints.",
+}
 
 
 class LazyGroup(click.Group):
@@ -156,34 +161,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explained(error: BaseException, *, as_json: bool) -> int:
-    """Says on stderr what went wrong, in three parts, and returns the exit code."""
+    """Says on stderr what went wrong, and for programs on stdout; returns the exit code."""
+    if isinstance(error, BrokenPipeError):  # whoever read our output has gone: `muniment points … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    code, told = _told(error)
+    if isinstance(error, click.ClickException):
+        error.show()  # with the command's usage
+    else:
+        if os.environ.get(TRACEBACK_VARIABLE) and not isinstance(error, MunimentError):
+            traceback.print_exception(error)
+        click.echo(f"{told['what']}\nKEPT: {told['kept']}\nHINT: {told['hint']}", err=True)
+    if as_json:
+        click.echo(json.dumps({"error": {**told, "exit_code": code}}, indent=1, ensure_ascii=False))
+    return code
+
+
+def _told(error: BaseException) -> tuple[int, dict[str, str]]:
+    """The exit code, and what happened in its parts."""
+    kind = type(error).__name__
     match error:
         case MunimentError():
-            return _failed(error, as_json=as_json)
+            said = {"kind": kind, "what": error.what, "kept": error.what_is_kept, "hint": error.what_to_do}
+            return error.exit_code, said
         case click.ClickException():
-            error.show()
-            return error.exit_code
+            return error.exit_code, {"kind": kind, "what": error.format_message(), **_USAGE}
         case click.Abort() | KeyboardInterrupt():
-            click.echo(_INTERRUPTED_TEXT, err=True)
-            return INTERRUPTED
-        case BrokenPipeError():  # whoever read our output has gone: `muniment points … | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
-    if os.environ.get(TRACEBACK_VARIABLE):
-        traceback.print_exception(error)
-    click.echo(_UNEXPECTED_TEXT.format(kind=type(error).__name__, text=error), err=True)
-    return 1
-
-
-def _failed(error: MunimentError, *, as_json: bool) -> int:
-    click.echo(str(error), err=True)
-    if as_json:
-        said = {
-            "kind": type(error).__name__,
-            "what": error.what,
-            "kept": error.kept.format(**error.facts),
-            "hint": error.hint.format(**error.facts),
-            "exit_code": error.exit_code,
-        }
-        click.echo(json.dumps({"error": said}, indent=1, ensure_ascii=False))
-    return error.exit_code
+            return INTERRUPTED, _INTERRUPTED
+    return 1, {"kind": kind, "what": f"{kind}: {error}", **_UNEXPECTED}

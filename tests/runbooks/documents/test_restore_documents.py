@@ -23,6 +23,7 @@ from muniment.domain.documents.recovery import DocumentRestorePlan, Selection
 from muniment.errors import (
     AccessDenied,
     InvalidConfiguration,
+    InvalidRequest,
     LiveDocumentsChanged,
     NoSnapshotCovers,
     NoSuchDocument,
@@ -398,7 +399,7 @@ def test_a_link_opens_one_document_and_expires(cloud: Cloud, site: Site, desk: D
     with pytest.raises(urllib.error.HTTPError, match="403") as expired:
         urllib.request.urlopen(link.url)
     expired.value.close()
-    with pytest.raises(InvalidConfiguration, match="seven days"):
+    with pytest.raises(InvalidRequest, match="seven days"):
         link_documents(vault, found, signer=signer, lasting=timedelta(days=8), clock=utc_now)
 
 

@@ -512,6 +512,6 @@ def test_what_stops_a_backup_stops_it_with_every_finding(one: Site, cloud: Cloud
         f"STOP: vault {one.replica.bucket}: it has no bucket policy\n"
         f"  REMEDY: put docs/iam/vault-bucket-policy.json on {one.replica.bucket}, with its own name and "
         f"{one.replica.kms_key} in the placeholders.\n"
-        "KEPT: everything; nothing was started\n"
+        "KEPT: everything; no backup was begun\n"
         f"HINT: follow the remedy of each line, then run `muniment check {one.firm.id}` again."
     )

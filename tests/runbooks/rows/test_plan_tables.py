@@ -15,7 +15,7 @@ from muniment.domain.approval import Approval
 from muniment.domain.rows.table_plan import DatabasePlan, TablesPlan
 from muniment.domain.secret import Secret
 from muniment.errors import (
-    InvalidConfiguration,
+    InvalidRequest,
     LedgerOutOfBalance,
     LiveRowsChanged,
     NotApproved,
@@ -96,13 +96,13 @@ def test_rows_alone_and_a_whole_schema(world: World) -> None:
 
 
 def test_what_is_not_there_is_named_all_at_once(world: World) -> None:
-    with pytest.raises(InvalidConfiguration) as wrong:
+    with pytest.raises(InvalidRequest) as wrong:
         beside(world, TableSelection(("office.nots", "office.notes"), ("offices",)))
     assert wrong.value.facts["faults"].splitlines() == [
         "there is no table office.nots",
         "there is no schema offices with a table",
     ]
-    with pytest.raises(InvalidConfiguration, match="which tables"):
+    with pytest.raises(InvalidRequest, match="which tables"):
         beside(world, TableSelection())
 
 
@@ -114,7 +114,7 @@ def test_an_unlogged_table_is_not_emptied_as_it_was(world: World) -> None:
     how: dict[str, Any] = {"staged": world.staged, "live": world.live, "clock": utc_now}
     for selection in (TableSelection(("office.cache",)), TableSelection((), ("office",))):
         for bring_back, more in ((restore_tables, {}), (plan_replacement, {"requested_by": ENGINEER})):
-            with pytest.raises(InvalidConfiguration) as refused:
+            with pytest.raises(InvalidRequest) as refused:
                 bring_back(firm(), selection, **how, **more)
             assert refused.value.facts["faults"] == "office.cache is UNLOGGED: no backup has its rows"
     assert world.on_live("SELECT count(*) FROM office.cache") == [(50,)]
@@ -266,7 +266,7 @@ def test_a_database_comes_back_beside_the_live_one_with_its_settings_and_rights(
     assert again.on_live("SHOW statement_timeout") == [("5min",)]
     assert again.on_live("SELECT has_database_privilege('pg_monitor', current_database(), 'CONNECT')") == [(False,)]
     assert library.on_live("SELECT count(*) FROM office.books") == [(0,)]
-    with pytest.raises(InvalidConfiguration, match="the staged cluster has no database libary"):
+    with pytest.raises(InvalidRequest, match="the staged cluster has no database libary"):
         restore_database(firm(), "libary", staged=library.staged, live=library.live, clock=utc_now)
 
 

@@ -12,6 +12,7 @@ from muniment.domain.rows.matter_plan import BeforeImages, MatterPlan
 from muniment.domain.secret import Secret
 from muniment.errors import (
     InvalidConfiguration,
+    InvalidRequest,
     LedgerOutOfBalance,
     LiveRowsChanged,
     NoSuchDocument,
@@ -91,7 +92,7 @@ def test_rows_are_chosen_one_by_one_with_what_they_cannot_do_without(world: Worl
     restored(world, plan)
     assert world.on_live("SELECT matter_id, note_no FROM office.attachments WHERE path LIKE '§%'") == [(1, 1)]
     assert world.on_live("SELECT count(*) FROM office.attachments WHERE path LIKE '.%'") == [(0,)]
-    with pytest.raises(InvalidConfiguration, match=r"--only office.notes:9: no row of the matter differs there"):
+    with pytest.raises(InvalidRequest, match=r"--only office.notes:9: no row of the matter differs there"):
         planned(world, only=("office.notes:9",))
 
 

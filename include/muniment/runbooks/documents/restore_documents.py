@@ -34,6 +34,7 @@ from muniment.domain.leases.lease import Needs
 from muniment.domain.shown_text import first_lines
 from muniment.errors import (
     InvalidConfiguration,
+    InvalidRequest,
     LiveDocumentsChanged,
     NoSuchDocument,
     TargetNotEmpty,
@@ -245,10 +246,10 @@ def _begin(into: Path, manifest: Path, content: bytes) -> None:
 def link_documents(
     vault: Vault, plan: DocumentRestorePlan, *, signer: LinkSigner, lasting: timedelta, clock: Clock
 ) -> tuple[Link, ...]:
-    """A link for each document of the plan. Raises ``InvalidConfiguration`` for a longer life than S3 gives."""
+    """A link for each document of the plan. Raises ``InvalidRequest`` for a longer life than S3 gives."""
     _require_same_vault(vault, plan)
     if not timedelta(0) < lasting <= LONGEST_LINK:
-        raise InvalidConfiguration(count=1, faults=f"a link lasts seven days at most, and more than nothing: {lasting}")
+        raise InvalidRequest(count=1, faults=f"a link lasts seven days at most, and more than nothing: {lasting}")
     needs = Needs.of_documents(plan.snapshot, plan.following)
     lease_documents(vault, needs, "whoever has a link to one of its documents", lasting)
     expires_at = clock() + lasting

@@ -1,6 +1,5 @@
 """May a backup of this firm start? Everything that stands in its way, at once, each with its remedy."""
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
@@ -73,7 +72,7 @@ def _found(check: Check) -> list[Finding]:
     except (KeyUnusable, ObjectMissing, PostgresError, StoreRefused) as refused:
         if isinstance(refused, Transient):
             raise
-        return [Finding(refused.what, refused.hint.format(**refused.facts))]
+        return [Finding(refused.what, refused.what_to_do)]
 
 
 def _clocks(site: Site, worker: datetime) -> Iterator[Finding]:
@@ -157,9 +156,12 @@ def _documents(site: Site, place: DocumentBucket) -> Iterator[Finding]:
 
 
 def _env_file(path: Path) -> Iterator[Finding]:
-    if not path.is_file():
+    """Opened, as the backup will: whoever may not even enter its folder cannot tell whether it is there."""
+    try:
+        path.open("rb").close()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         yield Finding(f"{path} is not there", "correct configuration.env_files in the firm's file.")
-    elif not os.access(path, os.R_OK):
+    except OSError:
         yield Finding(f"{path} cannot be read by this user", "let the user that runs the backup read it.")
 
 

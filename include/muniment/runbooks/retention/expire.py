@@ -28,10 +28,15 @@ from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.vault.dependencies import missing_here
 from muniment.domain.vault.inventory import Inventory
-from muniment.errors import NotVerified, StoreUnavailable
+from muniment.errors import NotVerified, StoreUnavailable, keeping
 from muniment.ports import Clock, Progress, Silent, Step
 from muniment.runbooks.backup.register_recovery_point import complete_half_registered
 from muniment.runbooks.identity import prove_identity
+
+_KEPT = (
+    "whatever the plan keeps, whole and in both vaults; of what it lets go some may be gone by now, and both vaults"
+    " hold the plan with its reasons"
+)
 
 type _Inventories = tuple[Inventory, Inventory]
 type _Marks = Mapping[str, KeptUp]
@@ -62,7 +67,8 @@ def expire(
             inventories = replace(inventories[0], leases=leases), replace(inventories[1], leases=leases)
             plan = _plan(site, point_id, plan.planned_at, inventories, locks)
             _record(site, plan)
-            return _Execution(site, inventories, locks, marks, progress or Silent()).run(plan)
+            with keeping(_KEPT):
+                return _Execution(site, inventories, locks, marks, progress or Silent()).run(plan)
 
 
 @contextmanager

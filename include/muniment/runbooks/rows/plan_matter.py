@@ -14,7 +14,7 @@ from muniment.domain.rows.foreign_keys import Catalogue, NoOrder, Row, RowId, Ro
 from muniment.domain.rows.matter_plan import MatterPlan, PlannedRow, Triggers, key_text
 from muniment.domain.rows.matter_tables import MatterTables, document_names
 from muniment.domain.rows.writes import phases
-from muniment.errors import InvalidConfiguration, NoSuchDocument, NoSuchMatter, TablesNotRestorable
+from muniment.errors import InvalidConfiguration, InvalidRequest, NoSuchDocument, NoSuchMatter, TablesNotRestorable
 from muniment.ports import Clock
 from muniment.runbooks.rows.staged_copy import prove_copy
 
@@ -132,7 +132,7 @@ class _Found:
         unknown = [name for name in request.only if name not in by_name]
         if unknown:
             faults = "\n".join(f"--only {name}: no row of the matter differs there" for name in unknown)
-            raise InvalidConfiguration(count=len(unknown), faults=faults)
+            raise InvalidRequest(count=len(unknown), faults=faults)
         whole = ("deleted", "changed", "added", "arrived") if request.exactly else ("deleted", "changed")
         asked = [by_name[name] for name in request.only] or [
             change.row for change in self.changes if change.change in whole and not change.is_parent

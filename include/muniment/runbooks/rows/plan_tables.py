@@ -13,7 +13,7 @@ from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.rows.foreign_keys import Catalogue, Table
 from muniment.domain.rows.table_plan import stamped
-from muniment.errors import InvalidConfiguration
+from muniment.errors import InvalidRequest
 from muniment.ports import Clock
 from muniment.runbooks.rows.staged_copy import prove_copy
 
@@ -26,7 +26,7 @@ class TableSelection:
     schemas: tuple[str, ...] = ()
 
     def of(self, catalogue: Catalogue) -> list[Table]:
-        """Raises ``InvalidConfiguration`` with every name that is not there, or that no backup has the rows of."""
+        """Raises ``InvalidRequest`` with every name that is not there, or that no backup has the rows of."""
         schemas = {table.schema for table in catalogue.tables.values()}
         faults = [f"there is no table {name}" for name in self.tables if name not in catalogue.tables]
         faults += [f"there is no schema {name} with a table" for name in self.schemas if name not in schemas]
@@ -38,7 +38,7 @@ class TableSelection:
         faults += [f"{table.name} is UNLOGGED: no backup has its rows" for table in chosen if table.is_unlogged]
         if faults or not (self.tables or self.schemas):
             faults = faults or ["which tables? Name tables, or a schema"]
-            raise InvalidConfiguration(count=len(faults), faults="\n".join(faults))
+            raise InvalidRequest(count=len(faults), faults="\n".join(faults))
         return chosen
 
 
@@ -61,7 +61,7 @@ def restore_tables(
 ) -> TablesBeside:
     """``with_structure``: with keys, indexes, defaults and checks; else columns and rows alone. No triggers, no grants.
 
-    Raises ``WrongCluster``, ``InvalidConfiguration``, ``ProgramMissing``, ``ProgramFailed``: then live is as it was.
+    Raises ``WrongCluster``, ``InvalidRequest``, ``ProgramMissing``, ``ProgramFailed``: then live is as it was.
     """
     prove_copy(firm, staged, live)
     stamp = new_id(clock())

@@ -15,7 +15,7 @@ from muniment.domain.approval import Approval
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.rows.table_plan import DatabasePlan, stamped
-from muniment.errors import InvalidConfiguration, RowsRefused
+from muniment.errors import InvalidRequest, RowsRefused
 from muniment.ports import Clock
 from muniment.runbooks.rows.restore_matter import require_approval
 from muniment.runbooks.rows.staged_copy import prove_copy, prove_live
@@ -37,12 +37,12 @@ def restore_database(
 ) -> RestoredDatabase:
     """``<database>_restored_<id>`` on the live cluster, with owners, rights and settings; nothing else is touched.
 
-    Raises ``WrongCluster``, ``InvalidConfiguration``, ``ProgramMissing``; ``ProgramFailed`` after it was removed again.
+    Raises ``WrongCluster``, ``InvalidRequest``, ``ProgramMissing``; ``ProgramFailed`` after it was removed again.
     """
     prove_copy(firm, staged, live)
     properties = read_properties(staged, database)
     if properties is None:
-        raise InvalidConfiguration(count=1, faults=f"the staged cluster has no database {database}")
+        raise InvalidRequest(count=1, faults=f"the staged cluster has no database {database}")
     name = stamped(database, "restored", new_id(clock()))
     return RestoredDatabase(name, database, restore_whole(staged, database, properties, live, name))
 
@@ -50,13 +50,13 @@ def restore_database(
 def plan_swap(
     firm: Firm, restored: str, database: str, *, live: PostgresServer, requested_by: str, clock: Clock
 ) -> DatabasePlan:
-    """Reads only. Raises ``InvalidConfiguration`` where one of the two is not there."""
+    """Reads only. Raises ``InvalidRequest`` where one of the two is not there."""
     made_at = clock()
     with databases_of(live) as databases:
         missing = [name for name in (restored, database) if not databases.has(name)]
         if missing:
             faults = "\n".join(f"the live cluster has no database {name}" for name in missing)
-            raise InvalidConfiguration(count=len(missing), faults=faults)
+            raise InvalidRequest(count=len(missing), faults=faults)
         sessions = databases.sessions(database)
     return DatabasePlan(
         id=new_id(made_at),

@@ -7,13 +7,15 @@ from muniment.adapters.vault.authenticity import mac_key, new_mac_key, put_mark,
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import FirmMark
-from muniment.errors import AlreadyRegistered, UnmarkedVault, VaultNotSafe, WrongCluster, WrongVault
+from muniment.errors import AlreadyRegistered, UnmarkedVault, VaultNotSafe, WrongCluster, WrongVault, keeping
 from muniment.ports import Clock
 from muniment.runbooks.identity import prove_vault, replica_away
 
 SIDES: tuple[Side, Side] = ("primary", "replica")
 
 LOST = "it is gone, and the other vault holds recovery points"
+
+_KEPT = "every object that there was; what was made of the vaults stays, and the next run goes on with it"
 
 type Marks = dict[Side, FirmMark | None]
 """Without the replica where its region is away and the firm's first run has long been."""
@@ -32,11 +34,12 @@ def create_vaults(site: Site, *, clock: Clock, replace_lost: bool = False) -> tu
         raise VaultNotSafe(bucket=lost.bucket, firm=site.firm.id, findings=LOST)
     system_identifier = site.postgres.system_identifier()
     done: list[str] = []
-    for side in (side for side, mark in marks.items() if mark is None):
-        vault = site.vault(side)
-        done += _lock_down(vault)
-        _mark(site, side, system_identifier, clock())
-        done.append(f"{vault.bucket}: {keys.FIRM}")
+    with keeping(_KEPT):
+        for side in (side for side, mark in marks.items() if mark is None):
+            vault = site.vault(side)
+            done += _lock_down(vault)
+            _mark(site, side, system_identifier, clock())
+            done.append(f"{vault.bucket}: {keys.FIRM}")
     return tuple(done)
 
 
