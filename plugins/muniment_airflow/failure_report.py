@@ -24,13 +24,17 @@ HINT: this is an error that no runbook foresees: read the task's log from its en
 
 @dataclass(frozen=True, slots=True)
 class FailureReport:
-    """``what`` ends with its KEPT and HINT lines; ``unreached`` are the notifiers that failed before this message."""
+    """``what`` ends with its KEPT and HINT lines; ``unreached`` are the notifiers that failed before this message.
+
+    Whoever reads it is told that nothing goes on by itself: Airflow calls for a task only after its last try.
+    """
 
     firm: str
     task: str
     run: str
     what: str
     log_url: str
+    tries: int | None = None
     unreached: tuple[str, ...] = ()
 
     @property
@@ -39,7 +43,9 @@ class FailureReport:
 
     @property
     def message(self) -> str:
-        head = f"firm: {self.firm}\ntask: {self.task}\nrun: {self.run}"
+        tried = {None: "", 1: " after its first try"}.get(self.tries, f" after {self.tries} tries")
+        retried = f"retried: no{tried}; clear the task when the cause is gone"
+        head = f"firm: {self.firm}\ntask: {self.task}\nrun: {self.run}\n{retried}"
         missed = "".join(f"\nnot reached before you: {one}" for one in self.unreached)
         return f"{head}\n\n{self.what}\n\nlog: {self.log_url}{missed}"
 
@@ -55,6 +61,7 @@ def report_of(context: Mapping[str, Any], firm: Firm, failed_tasks: list[str]) -
         run=f"{context['dag'].dag_id}/{context['run_id']}",
         what=what_happened(exception, context.get("reason")),
         log_url=context["ti"].log_url if own else _log_url(context, failed_tasks),
+        tries=context["ti"].try_number if own else None,
     )
 
 
@@ -62,8 +69,9 @@ def what_happened(exception: object, reason: str | None) -> str:
     """An exception of ours already has its three parts, also inside Airflow's; any other is given them."""
     if exception is None:
         return _TOO_LONG if reason == "timed_out" else _LOST
-    text = str(exception) or type(exception).__name__
-    return text if isinstance(_cause(exception), MunimentError) else f"{text}\n{_UNFORESEEN}"
+    if isinstance(_cause(exception), MunimentError):
+        return str(exception)
+    return f"{type(exception).__name__}: {exception}\n{_UNFORESEEN}"
 
 
 def _cause(exception: object) -> object:

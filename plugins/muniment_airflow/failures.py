@@ -7,7 +7,8 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from muniment.errors import Permanent, Transient
+from muniment.errors import MunimentError, Permanent
+from muniment_airflow.task_log import show_foreseen_errors_once
 
 # Three retries wait 30 s, 1 min and 2 min or a little more: a failover or a throttled store is over by then, and what
 # is not over should reach a person while the night is still young.
@@ -24,7 +25,10 @@ def errors_as_airflow() -> Iterator[None]:
     """Keeps the message whole: what happened, KEPT and HINT. What is not of our tree passes through and is retried."""
     try:
         yield
-    except Permanent as error:
-        raise AirflowFailException(str(error)) from error
-    except Transient as error:
-        raise AirflowException(str(error)) from error
+    except MunimentError as error:
+        show_foreseen_errors_once()
+        raise _as_airflow(error) from error
+
+
+def _as_airflow(error: MunimentError) -> AirflowException:
+    return AirflowFailException(str(error)) if isinstance(error, Permanent) else AirflowException(str(error))

@@ -15,6 +15,7 @@ from muniment_airflow.approval import NOT_APPROVED_KEY
 from muniment_airflow.notifiers import Letter, OnCallNotifier, failed_tasks, tell_one_of
 from muniment_airflow.operators import FirmOperator, Night, Result
 from muniment_airflow.restore_operators import FAILURE_KEY, JOURNAL_KEY, RestoreStep, asked_by, plan_in, said
+from muniment_airflow.task_log import ForeseenError, show_foreseen_errors_once
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -57,7 +58,7 @@ def journal_in(night: Night) -> CutOver | None:
     return CutOver.from_json(text.encode()) if text else None
 
 
-class RestoreEndedError(AirflowFailException):
+class RestoreEndedError(AirflowFailException, ForeseenError):
     """The restore did not do what was asked for; it is on the record, and the step that failed has told on-call."""
 
 
@@ -80,6 +81,7 @@ class KeepRecord(FirmOperator):
         if kept["failure"]:
             message = f"restore {kept['record']}: {kept['end']}; its record is kept"
             context["ti"].xcom_push(key="return_value", value=kept)
+            show_foreseen_errors_once()
             raise RestoreEndedError(message)
         return kept
 

@@ -131,7 +131,9 @@ def _assert_nothing_leaks(firm: Site, said: str, home: Path) -> None:
         assert [secret for secret in secrets if secret in text] == []
 
 
-def test_a_misspelt_parameter_fails_at_once_and_the_second_on_call_hears_of_it(firm: Site, pager: Pager) -> None:
+def test_a_misspelt_parameter_fails_at_once_and_the_second_on_call_hears_of_it(
+    firm: Site, pager: Pager, capfd: pytest.CaptureFixture[str]
+) -> None:
     run = backup_dag(firm.firm.id).test(run_conf={"ful": True})
 
     assert states(run)["check_firm"] == "failed"
@@ -141,10 +143,15 @@ def test_a_misspelt_parameter_fails_at_once_and_the_second_on_call_hears_of_it(f
     assert page["Subject"] == f"[muniment] {firm.firm.id} ({firm.firm.name}, test): check_firm failed"
     dag_run = f"{firm.firm.id}__backup/{run.run_id}"
     assert page["Message"].startswith(
-        f"firm: {firm.firm.id} ({firm.firm.name}, test)\ntask: check_firm\nrun: {dag_run}\n\n"
+        f"firm: {firm.firm.id} ({firm.firm.name}, test)\ntask: check_firm\nrun: {dag_run}\n"
+        "retried: no after its first try; clear the task when the cause is gone\n\n"
         f"run {dag_run} was triggered with ful; the parameters are accept_shrink, full\n"
         "KEPT: everything; nothing was started\n"
         "HINT: trigger it again with the parameters' own names.\n\n"
         f"log: http://127.0.0.1:8080/dags/{firm.firm.id}__backup/runs/"
     )
     assert "\nnot reached before you: airflow.providers.amazon.aws.notifications.sns.SnsNotifier: " in page["Message"]
+    said = "".join(capfd.readouterr())
+    assert said.count("HINT: trigger it again with the parameters' own names.") == 1
+    assert "AirflowFailException" not in said
+    assert "UnknownParameter" not in said

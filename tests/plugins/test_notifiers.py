@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException
 
 from muniment.errors import StoreUnavailable, WrongVault
 from muniment_airflow.failure_report import what_happened
+from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.notifiers import XCOM_KEY, NobodyToldError, OnCallNotifier
 from tests.fixtures.on_call import SMTP, SNS, Pager, nobody
 from tests.support.firms import paper_firm
@@ -28,6 +29,7 @@ class Task:
 
     def __init__(self, states: dict[str, str] | None = None, words: dict[str, str] | None = None) -> None:
         self.task_id = "base_backup"
+        self.try_number = 4
         self.states = states or {}
         self.words = words or {}
         self.pushed: dict[str, str] = {}
@@ -51,15 +53,16 @@ def failed(error: BaseException | None, task: Task, **more: Any) -> dict[str, An
 
 
 def ours() -> AirflowException:
-    error = AirflowFailException(str(WrongVault(bucket="b-{{ 7 * 7 }}", expected="acme", actual="birch")))
-    error.__cause__ = WrongVault(bucket="b-{{ 7 * 7 }}", expected="acme", actual="birch")
-    return error
+    with pytest.raises(AirflowException) as raised, errors_as_airflow():
+        raise WrongVault(bucket="b-{{ 7 * 7 }}", expected="acme", actual="birch")
+    return raised.value
 
 
 WHOLE = f"""\
 firm: acme (Acme & Sons, professional)
 task: base_backup
 run: acme__backup/{RUN}
+retried: no after 4 tries; clear the task when the cause is gone
 
 bucket b-{{{{ 7 * 7 }}}} is the vault of birch, not of acme
 KEPT: everything; nothing was written
@@ -118,7 +121,8 @@ def test_a_killed_workers_failure_is_told_by_the_run(pager: Pager) -> None:
     OnCallNotifier(firm=paper_firm(on_call=[pager.notifier]))({**context, "reason": "task_failure"})
     [page] = pager.messages()
     assert page["Message"] == (
-        f"firm: acme (Acme & Sons, professional)\ntask: base_backup\nrun: acme__backup/{RUN}\n\n"
+        f"firm: acme (Acme & Sons, professional)\ntask: base_backup\nrun: acme__backup/{RUN}\n"
+        "retried: no; clear the task when the cause is gone\n\n"
         "the worker ended without a word: killed, out of memory, or its machine was lost\n"
         "KEPT: every recovery point that is registered; "
         "what this step had stored is not registered and harms nothing\n"
@@ -154,6 +158,6 @@ def test_a_run_that_took_too_long_is_told(pager: Pager) -> None:
 
 def test_an_error_that_no_runbook_foresees_gets_its_three_parts() -> None:
     assert what_happened(KeyError("archives"), None) == (
-        f"'archives'\nKEPT: {StoreUnavailable.kept}\n"
+        f"KeyError: 'archives'\nKEPT: {StoreUnavailable.kept}\n"
         "HINT: this is an error that no runbook foresees: read the task's log from its end."
     )
