@@ -277,7 +277,7 @@ class AccessDenied(StoreRefused):
 class CredentialsUnusable(StoreRefused):
     """There are none, or nobody knows them."""
 
-    text = "there are no credentials that {service} takes for {operation} on {place}: {reason}"
+    text = "{service} cannot be asked for {operation} on {place}: {reason}"
     hint = "correct login and password of the AWS connection, or give this machine a role."
 
 

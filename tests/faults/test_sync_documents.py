@@ -69,7 +69,9 @@ def test_a_lost_answer_to_the_register_is_no_second_one(site: Site, faulty_store
 @pytest.mark.usefixtures("desk")
 def test_a_store_that_fails_for_ever_ends_in_a_transient_error(site: Site, faulty_store: FaultProxy) -> None:
     faulty_store.fail("503", method="PUT", path="documents/objects/")
-    with pytest.raises(StoreUnavailable, match=r"S3 CopyObject to .* did not succeed: Please reduce your request rate"):
+    with pytest.raises(
+        StoreUnavailable, match=r"S3 CopyObject to .* did not succeed: SlowDown: Please reduce your request rate"
+    ):
         sync(through(site, faulty_store, attempts=1))
     assert catalog.latest_snapshot(site.primary) is None
     faulty_store.heal()

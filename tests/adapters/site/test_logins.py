@@ -9,7 +9,7 @@ import pytest
 from muniment.adapters.drill.kit_process import kit_environment
 from muniment.adapters.site.logins import Login, find_login
 from muniment.domain.secret import Secret
-from muniment.errors import AccessDenied, InvalidConfiguration
+from muniment.errors import CredentialsUnusable, InvalidConfiguration
 from muniment_demo.cloud import ROOT, Cloud
 from tests.fixtures.faults import FaultProxy
 
@@ -54,13 +54,15 @@ def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_credentials")
 def test_without_credentials_there_is_nothing_to_give() -> None:
-    with pytest.raises(AccessDenied, match=r"^AWS denied signing on alder_aws: there are no cred"):
+    with pytest.raises(CredentialsUnusable, match=r"^AWS cannot be asked for signing on alder_aws: there are no cred"):
         Login("alder_aws").clients().credentials()
 
 
 @pytest.mark.usefixtures("no_credentials")
 def test_without_credentials_there_is_no_role_to_assume() -> None:
-    with pytest.raises(AccessDenied, match=r"^STS denied AssumeRole on arn:aws:iam::1:role/firm: there are"):
+    with pytest.raises(
+        CredentialsUnusable, match=r"^STS cannot be asked for AssumeRole on arn:aws:iam::1:role/firm: there are"
+    ):
         Login("alder_aws", extra={"role_arn": "arn:aws:iam::1:role/firm"}).clients()
 
 

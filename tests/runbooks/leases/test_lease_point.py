@@ -278,9 +278,13 @@ def test_an_expire_whose_mark_has_ended_deletes_nothing_more(site: Site, old: Ba
             if thread.name == f"keep {keys.EXPIRING}":
                 thread._target.__self__._ends = 0.0  # type: ignore[attr-defined]
 
-    with meanwhile("DeleteObject", keys.POINTS, end, site.replica), pytest.raises(Exception, match="did not succeed"):
+    with (
+        meanwhile("DeleteObject", keys.POINTS, end, site.replica),
+        pytest.raises(Exception, match="did not succeed") as ended,
+    ):
         run(site, tonight)
     prove_readable(site.primary, old)
+    assert "KEPT: whatever the plan keeps, whole and in both vaults; of what it lets go some may be" in str(ended.value)
 
 
 def test_the_mark_of_a_killed_expire_ends_by_itself(site: Site, old: Backup) -> None:
