@@ -15,6 +15,7 @@
     │   ├── ContactNotTold            nobody at the firm knows yet that its restore was undone
     │   ├── CutOverInterrupted        a run was killed while nobody was served, and another one went on
     │   ├── SourceChanged             a document version was gone before it was copied
+    │   ├── RunLockLost               nobody knows whether a second run of the same firm is at work
     │   └── AnotherRunIsActive        a second run of the same firm
     └── Permanent                 trying again cannot help: a person has to look
         ├── Refused                   we would touch the wrong thing (exit code 4)
@@ -39,7 +40,7 @@
         ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
         ├── NobodyServes · NotReached
         ├── SessionRefused · StatementEnded · StatementRefused · RightMissing · ServerReadOnly · ServerDiskFull
-        └── ProgramMissing · ExtensionMissing · ProgramFailed · DiskFull · WalFileMissing
+        └── ProgramMissing · ExtensionMissing · LocaleMissing · ProgramFailed · DiskFull · WalFileMissing
 
 ``PostgresError`` is what has come from PostgreSQL, of either branch.
 
@@ -257,6 +258,14 @@ class AnotherRunIsActive(Transient):
     text = "another run is working on firm {firm} (postgresql backend {holder})"
     kept = "everything; this run has not touched anything"
     hint = "wait until it has finished, or stop it, then start this one again."
+
+
+class RunLockLost(Transient):
+    """The session that held the firm's advisory lock is gone, or another backend's: nobody knows who else is at work."""
+
+    text = "the run lock of firm {firm} was lost while this run was at work: {reason}"
+    kept = "everything that was registered before; since the lock was lost this run has registered and deleted nothing"
+    hint = "the step is retried; if it goes on, find what ends idle sessions between worker and server: a firewall, a proxy or pooler, a failover, or a person."
 
 
 class StoreRefused(Permanent):
@@ -864,6 +873,14 @@ class ProgramMissing(Permanent):
 
     text = "{program} was not found: looked in {places}"
     hint = "install PostgreSQL {version} (Debian: postgresql-{version}, Red Hat: postgresql{version}-server) or set MUNIMENT_PG_BIN to its bin folder."
+
+
+class LocaleMissing(Permanent):
+    """PostgreSQL opens no database whose locale the machine does not know."""
+
+    text = "this machine lacks what databases of firm {firm} are sorted by: {locales}"
+    kept = "everything; nothing was fetched"
+    hint = "make it known (Debian: `apt-get install locales-all`, or /etc/locale.gen and `locale-gen`), or restore on a machine that has it."
 
 
 class ExtensionMissing(Permanent):

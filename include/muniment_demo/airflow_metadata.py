@@ -8,10 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
-import psycopg
 from psycopg import sql
 
 from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.postgres.session import open_session
 from muniment_demo.airflow_process import LocalAirflow
 from muniment_demo.world import PROJECT
 
@@ -22,7 +22,7 @@ _DUMP_TIMEOUT_S = 600
 
 def create_metadata(cluster: LocalCluster) -> str:
     """An empty database on a running cluster; returns SQLAlchemy's URL, password included."""
-    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+    with open_session(cluster.conninfo()) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(NAME)))
     password = cluster.passfile.read_text().strip().rpartition(":")[2]
     return f"postgresql+psycopg2://postgres:{password}@127.0.0.1:{cluster.port}/{NAME}"
@@ -57,5 +57,5 @@ def _dumped(cluster: LocalCluster) -> str:
 
 
 def _load(cluster: LocalCluster, dump: bytes) -> None:
-    with psycopg.connect(cluster.conninfo(NAME)) as connection:
+    with open_session(cluster.conninfo(NAME), autocommit=False) as connection:
         connection.execute(dump)

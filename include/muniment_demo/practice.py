@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from muniment.adapters.postgres.session import open_session
 from muniment_demo.documents import PER_FIRM, Paper, added_in_a_day, deleted_in_a_day
 from muniment_demo.prose import AREAS, Prose
 
@@ -48,13 +49,13 @@ class Practice:
 
 def create_database(conninfo: str) -> None:
     """Makes the empty database; `conninfo` leads to another one of the same cluster."""
-    with psycopg.connect(conninfo, autocommit=True) as connection:
+    with open_session(conninfo) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
 
 def fill(conninfo: str, practice: Practice) -> None:
     """Schema and rows into the empty database that `conninfo` names; all of it or nothing."""
-    with psycopg.connect(conninfo) as connection:
+    with open_session(conninfo, autocommit=False) as connection:
         connection.execute("CREATE SCHEMA practice")
         vectors = _create_embedding(connection)
         connection.execute(_script("practice.sql"))
@@ -65,7 +66,7 @@ def fill(conninfo: str, practice: Practice) -> None:
 
 def live_a_day(conninfo: str, firm: str) -> None:
     """What happens to the rows when documents.live_a_day has happened to the bucket."""
-    with psycopg.connect(conninfo) as connection:
+    with open_session(conninfo, autocommit=False) as connection:
         gone = [paper.key for paper in deleted_in_a_day(firm)]
         connection.execute("DELETE FROM practice.documents WHERE storage_key = ANY(%s)", (gone,))
         for paper in added_in_a_day(firm):

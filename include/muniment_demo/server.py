@@ -5,9 +5,9 @@ import shlex
 import sys
 from pathlib import Path
 
-import psycopg
 from psycopg import sql
 
+from muniment.adapters.postgres.session import open_session
 from muniment.domain.secret import Secret
 from muniment_demo.world import PROJECT
 
@@ -54,7 +54,7 @@ def create_role(conninfo: str) -> Secret:
     """docs/iam/postgres-role.sql in the firm's database; returns the role's password."""
     password = secrets.token_urlsafe(18)
     script = (PROJECT / "docs" / "iam" / "postgres-role.sql").read_text()
-    with psycopg.connect(conninfo) as connection:
+    with open_session(conninfo, autocommit=False) as connection:
         literal = sql.Literal(password).as_string(connection)
         connection.execute(script.replace(":'password'", literal).encode())
     return Secret(password)

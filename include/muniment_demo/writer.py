@@ -18,6 +18,7 @@ import boto3
 import psycopg
 from botocore.config import Config
 
+from muniment.adapters.postgres.session import open_session
 from muniment_demo.cloud import ROOT
 from muniment_demo.documents import Paper
 from muniment_demo.prose import Prose
@@ -71,7 +72,7 @@ class Office:
         """A little of everything; a server that is away for a moment is tried again at the next turn."""
         number = next(self._numbers)
         try:
-            with psycopg.connect(self._firm["conninfo"], connect_timeout=5) as connection:
+            with open_session(self._firm["conninfo"], autocommit=False) as connection:
                 self._write_note(connection)
                 self._move_money(connection)
         except psycopg.OperationalError as error:

@@ -72,7 +72,8 @@ def test_no_session_begins_for_a_reason_that_the_code_tells(
         database=changed.get("dbname", "postgres"),
     )
     # For replication nobody needs a database, and only some may log in at all.
-    for begin in (asking.now, *(() if {"dbname", "user"} & changed.keys() else (asking.replication_connection,))):
+    replicates = not {"dbname", "user"} & changed.keys()
+    for begin in (asking.connect().__enter__, *([asking.replication_connection] if replicates else [])):
         with pytest.raises(PostgresError) as refused:
             begin()
         assert type(refused.value) is kind

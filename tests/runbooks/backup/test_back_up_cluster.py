@@ -21,7 +21,7 @@ from muniment.domain.firm.firm import BaseBackups
 from muniment.domain.progress import Unit
 from muniment.domain.record import new_id
 from muniment.domain.vault.registers import Backup, Tablespace
-from muniment.errors import AnotherRunIsActive, BackupRefused, BackupStreamBroken, PageChecksumFailed
+from muniment.errors import AnotherRunIsActive, BackupRefused, BackupStreamBroken, PageChecksumFailed, RunLockLost
 from muniment.ports import utc_now
 from muniment.runbooks.backup.back_up_cluster import back_up_cluster
 from muniment_demo.cloud import Cloud
@@ -373,6 +373,18 @@ def test_a_second_run_at_once_is_refused(site17: Site) -> None:
     with site17.postgres.exclusively(), pytest.raises(AnotherRunIsActive):
         back_up(site17)
     assert registered_backups(site17.primary) == ()
+
+
+def test_a_run_whose_lock_is_gone_registers_nothing(site17: Site) -> None:
+    """Nothing else tells it: its stream goes on, and a second run may be at work by then."""
+
+    def lose() -> None:
+        run(site17, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+
+    with pytest.raises(RunLockLost):
+        back_up(site17, progress=Recorder(midway=lose))
+    assert registered_backups(site17.primary) == ()
+    assert back_up(site17)
 
 
 def test_memory_stays_within_its_bound_where_nothing_compresses(

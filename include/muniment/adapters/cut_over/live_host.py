@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muniment.adapters.host import processes
-from muniment.adapters.host.data_directory import postmaster_of
+from muniment.adapters.host.data_directory import accepts_connections, postmaster_of
 from muniment.adapters.host.programs import PostgresPrograms, run_program
 from muniment.domain.firm.firm import LiveHost
 from muniment.domain.firm.server_start import options_in, unit_in
@@ -103,7 +103,7 @@ class LiveServer:
         """pg_ctl says of a server that somebody else started only that there is one."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while self.is_running and time.monotonic() < deadline:
-            if _accepts(self.data_dir):
+            if accepts_connections(self.data_dir):
                 return True
             time.sleep(_PAUSE_S)
         return False
@@ -133,7 +133,7 @@ def runs_at(data_dir: Path) -> bool:
 
 def serves_at(data_dir: Path) -> bool:
     """Whether the server there says that it takes connections."""
-    return runs_at(data_dir) and _accepts(data_dir)
+    return runs_at(data_dir) and accepts_connections(data_dir)
 
 
 def _unit_of(process: str) -> str | None:
@@ -141,12 +141,3 @@ def _unit_of(process: str) -> str | None:
         return unit_in(Path(f"/proc/{process}/cgroup").read_text())
     except FileNotFoundError:
         return None
-
-
-def _accepts(data_dir: Path) -> bool:
-    """Line 8 of postmaster.pid: ``ready``, filled up with blanks."""
-    try:
-        lines = (data_dir / "postmaster.pid").read_text().splitlines()
-    except FileNotFoundError:
-        return False
-    return len(lines) > 7 and lines[7].strip() == "ready"

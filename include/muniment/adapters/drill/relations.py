@@ -1,10 +1,10 @@
 """Can every relation of a restored cluster be read? By amcheck where it is installed, else by a dump to nowhere."""
 
-import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from muniment.adapters.host.environment import program_environment
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.libpq_environment import libpq_environment
 from muniment.adapters.postgres.name_patterns import exactly
@@ -53,7 +53,7 @@ def _amcheck(programs: PostgresPrograms, database: str, variables: Mapping[str, 
     """What it finds it says on stdout, where other programs have their results."""
     argv = programs.argv("pg_amcheck", "--install-missing", "--heapallindexed", "--database", exactly(database))
     done = subprocess.run(
-        argv, env={**os.environ, **variables}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        argv, env=program_environment(variables), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL, timeout=_TIMEOUT_S, check=False,
     )  # fmt: skip
     if done.returncode != 0:

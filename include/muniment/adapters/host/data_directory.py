@@ -59,11 +59,21 @@ def port_of(data_dir: Path) -> int | None:
 
 def is_stopping(data_dir: Path) -> bool:
     """Whether the server has been told to shut down."""
+    return _status(data_dir) == "stopping"
+
+
+def accepts_connections(data_dir: Path) -> bool:
+    """Whether the server says that it does. A killed one may have left its last word."""
+    return _status(data_dir) == "ready"
+
+
+def _status(data_dir: Path) -> str:
+    """Filled up with blanks in the file; empty where there is none."""
     try:
         lines = (data_dir / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
-        return False
-    return len(lines) >= _STATUS_LINE and lines[_STATUS_LINE - 1].strip() == "stopping"
+        return ""
+    return lines[_STATUS_LINE - 1].strip() if len(lines) >= _STATUS_LINE else ""
 
 
 def folders_of(data_dir: Path) -> tuple[Path, ...]:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
+from muniment.adapters.host.environment import program_environment
 from muniment.domain.program_output import SPEAKS_FOR_A_SERVER, without_rows
 from muniment.errors import ProgramFailed, ProgramMissing
 
@@ -94,7 +95,7 @@ def run_program(
             encoding="utf-8",
             errors="backslashreplace",  # a program may name a file whose name is no text
             timeout=timeout_s,
-            env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})},
+            env=program_environment(env),
             # Never ours: a program that asks for a password would wait for ever.
             **({"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}),
         )

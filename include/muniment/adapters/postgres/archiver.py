@@ -67,12 +67,12 @@ def _is_quiet(row: Mapping[str, Any]) -> bool:
 
 def waiting_files(postgres: PostgresServer) -> frozenset[str]:
     """Files that the archiver has not delivered yet."""
-    with postgres.connect("postgres") as connection:
+    with postgres.connect() as connection:
         return frozenset(row["name"].removesuffix(".ready") for row in connection.execute(_READY))
 
 
-def checkpoint(postgres: PostgresServer, database: str) -> None:
-    with postgres.connect(database) as connection:
+def checkpoint(postgres: PostgresServer) -> None:
+    with postgres.anywhere() as connection:
         connection.execute("CHECKPOINT")
 
 

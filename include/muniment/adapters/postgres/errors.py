@@ -158,7 +158,7 @@ def connect_failure(firm: str, conninfo: str, said: str, *, was_asked_for_passwo
     if sqlstate is None:
         return ServerUnavailable(firm=firm, reason=reason)
     told = f"{reason} (SQLSTATE {sqlstate})" if sqlstate else reason
-    return kind_of(sqlstate or _LOGIN_REFUSED, at_connect=True)(firm=firm, reason=told)
+    return kind_of(sqlstate or _LOGIN_REFUSED, at_connect=True)(firm=firm, reason=told, sqlstate=sqlstate)
 
 
 def _sqlstate_of_refusal(conninfo: str) -> str | None:

@@ -27,7 +27,7 @@ class RecoveryState:
 
 def read_recovery_state(server: PostgresServer) -> RecoveryState:
     """Raises ``PostgresError``."""
-    row = server.row(_STATE, database="postgres")
+    row = server.row(_STATE)
     replayed = row["replayed"]
     return RecoveryState(
         in_recovery=row["in_recovery"],
@@ -39,5 +39,5 @@ def read_recovery_state(server: PostgresServer) -> RecoveryState:
 
 def read_timeline_history(server: PostgresServer) -> tuple[TimelineId, str]:
     """The timeline of a server that has been promoted, and the text of its history file."""
-    timeline = int(server.row(_TIMELINE, database="postgres")["timeline"], 16)
-    return timeline, str(server.row(_HISTORY, history_name(timeline), database="postgres")["text"])
+    timeline = int(server.row(_TIMELINE)["timeline"], 16)
+    return timeline, str(server.row(_HISTORY, history_name(timeline))["text"])

@@ -1,7 +1,5 @@
 """A firm's PostgreSQL, through psycopg 3. SQL in here, decisions elsewhere."""
 
-import contextlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,23 +8,24 @@ from typing import Any, LiteralString, cast
 
 import psycopg
 from psycopg import pq
-from psycopg.conninfo import make_conninfo
 from psycopg.pq.abc import PGconn
 from psycopg.rows import dict_row
 
+from muniment.adapters.postgres.conninfo import parse_conninfo
 from muniment.adapters.postgres.errors import Session, connect_failure, session_errors
+from muniment.adapters.postgres.run_lock import RunLock, locked
+from muniment.adapters.postgres.session import session_conninfo, settle
 from muniment.domain.secret import Secret
-from muniment.errors import AnotherRunIsActive
+from muniment.errors import PostgresError, SessionRefused, StatementRefused
 
-CONNECT_TIMEOUT_S = 10
-# A host that vanished without a word is noticed after a minute: Linux alone would wait for two hours.
-_KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-# First key of pg_try_advisory_lock(int, int): "MUNI" in ASCII. The second is a constant: the lock is per cluster.
-_LOCK_CLASS = 0x4D554E49
-_RUN_LOCK = 1
-_DATABASES = "SELECT datname AS name FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"
-# The backend of a worker that was killed needs a moment to notice.
-LOCK_WAIT_S = 2.0
+# What initdb makes. template1 comes last: while anybody is in it, nobody can make a database from it.
+_FROM_THE_BEGINNING = ("postgres", "template1")
+_WRONG_PASSWORD = "28P01"
+# A limit of -2 marks what an interrupted DROP DATABASE has left (DATCONNLIMIT_INVALID_DB): it can be dropped, no more.
+_DATABASES = """
+SELECT datname AS name, datallowconn AND datconnlimit <> -2 AS is_open, datconnlimit = -2 AS is_invalid
+  FROM pg_database WHERE NOT datistemplate ORDER BY datname
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,41 +39,67 @@ class PostgresServer:
     """``application_name`` of every session, at most 63 bytes."""
 
     @contextmanager
-    def connect(self, database: str | None = None) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    def connect(self, database: str | None = None) -> Iterator[Session]:
         """An autocommit connection whose rows are dictionaries. Whatever its server raises, there or in the block, is
         a ``PostgresError``."""
-        session = self._session(database or self.database)
+        with self._settled(self._session(database or self.database)) as session:
+            yield session
+
+    @contextmanager
+    def anywhere(self) -> Iterator[Session]:
+        """``connect``, for what is the same in each database: in the firm's own, else in one that a cluster begins
+        with. A copy may be older than the firm's own; any of them may have been dropped, or be closed to us."""
+        names = (self.database, *(name for name in _FROM_THE_BEGINNING if name != self.database))
+        with self._settled(self._first_session(names)) as session:
+            yield session
+
+    @contextmanager
+    def beside(self) -> Iterator[Session]:
+        """``connect``, in another database than the firm's own: for what is done to that one as a whole."""
+        names = tuple(name for name in _FROM_THE_BEGINNING if name != self.database)
+        with self._settled(self._first_session(names)) as session:
+            yield session
+
+    @contextmanager
+    def _settled(self, session: Session) -> Iterator[Session]:
         with session_errors(self.firm, session), session.owning():
+            settle(session, self.options)
             yield session
 
     def _session(self, database: str) -> Session:
-        conninfo = self._conninfo(database)
+        conninfo = self._conninfo(dbname=database)
         try:
             return Session.connect(conninfo, autocommit=True, row_factory=dict_row)
         except psycopg.OperationalError as error:
             asked = error.pgconn is not None and (error.pgconn.used_password or error.pgconn.needs_password)
             raise connect_failure(self.firm, conninfo, str(error), was_asked_for_password=asked) from None
 
-    def _conninfo(self, database: str) -> str:
-        return make_conninfo(
-            self.conninfo.reveal(),
-            dbname=database,
-            application_name=self.application,
-            connect_timeout=CONNECT_TIMEOUT_S,
-        )
+    def _first_session(self, databases: tuple[str, ...]) -> Session:
+        """Of the first one that lets us in. Raises what the first one has said."""
+        refusals: list[PostgresError] = []
+        for name in databases:
+            try:
+                return self._session(name)
+            except (SessionRefused, StatementRefused) as refused:
+                refusals.append(refused)
+                if refused.facts["sqlstate"] == _WRONG_PASSWORD:
+                    break
+        raise refusals[0]
+
+    def _conninfo(self, **own: str) -> str:
+        return session_conninfo(self.conninfo.reveal(), application_name=self.application, **own)
+
+    @property
+    def options(self) -> str:
+        """What the firm's own connection sets in each of its sessions, in libpq's form."""
+        return parse_conninfo(self.conninfo.reveal()).get("options", "")
 
     def replication_connection(self) -> PGconn:
         """A connection that speaks the streaming replication protocol; the caller finishes it.
 
         Raises ``PostgresError``.
         """
-        conninfo = make_conninfo(
-            self.conninfo.reveal(),
-            application_name=self.application,
-            replication="true",
-            connect_timeout=CONNECT_TIMEOUT_S,
-            **_KEEPALIVES,
-        )
+        conninfo = self._conninfo(replication="true")
         connection = pq.PGconn.connect(conninfo.encode())
         if connection.status != pq.ConnStatus.OK:
             reason, asked = connection.get_error_message(), connection.used_password or connection.needs_password
@@ -83,18 +108,26 @@ class PostgresServer:
         return connection
 
     def row(self, statement: LiteralString, *parameters: Any, database: str | None = None) -> dict[str, Any]:
-        """The only row of a query."""
-        with self.connect(database) as connection:
+        """The only row of a query; without ``database``, of one whose answer is the same in each."""
+        with self.connect(database) if database else self.anywhere() as connection:
             found = connection.execute(statement, parameters).fetchone()
         if found is None:
             message = f"no row from {statement}"
             raise LookupError(message)
         return found
 
-    def databases(self, through: str | None = None) -> list[str]:
-        """Those that somebody may connect to, without templates. ``through``: the database that is asked."""
-        with self.connect(through) as connection:
-            return [str(row["name"]) for row in connection.execute(_DATABASES)]
+    def databases(self) -> list[str]:
+        """Those that somebody may connect to, without templates."""
+        return [str(row["name"]) for row in self._databases() if row["is_open"]]
+
+    def closed_databases(self) -> list[str]:
+        """Those that nobody can look into, templates aside, each with the reason."""
+        told = {True: "an interrupted DROP DATABASE has left it invalid", False: "it takes no connections"}
+        return [f"{row['name']} ({told[row['is_invalid']]})" for row in self._databases() if not row["is_open"]]
+
+    def _databases(self) -> list[dict[str, Any]]:
+        with self.anywhere() as session:
+            return session.execute(_DATABASES).fetchall()
 
     def system_identifier(self) -> int:
         return int(self.row("SELECT system_identifier FROM pg_control_system()")["system_identifier"])
@@ -113,42 +146,15 @@ class PostgresServer:
             "SELECT count(pg_terminate_backend(pid)) AS ended FROM pg_stat_activity"
             " WHERE application_name = %s AND usename = current_user AND pid <> pg_backend_pid()",
             self.application,
-            database="postgres",
         )
         return int(ended["ended"])
 
     @contextmanager
-    def exclusively(self) -> Iterator[None]:
+    def exclusively(self) -> Iterator[RunLock]:
         """Holds the firm's advisory lock: one run at a time, and a killed run's lock goes with its connection.
 
-        Raises ``AnotherRunIsActive`` when somebody else still holds it after ``LOCK_WAIT_S``.
+        In the firm's own database, because such a lock is of one database: no two runs may choose another one. Raises
+        ``AnotherRunIsActive`` when somebody else still holds it after ``LOCK_WAIT_S``.
         """
-        with self.connect("postgres") as connection:
-            self._take_lock(connection)
-            try:
-                yield
-            finally:
-                # Said aloud, because a backend outlives its closed connection by moments and the next step is quick.
-                # A connection that is lost has lost its lock as well.
-                with contextlib.suppress(psycopg.Error):
-                    connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_LOCK_CLASS, _RUN_LOCK))
-
-    def _take_lock(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
-        deadline = time.monotonic() + LOCK_WAIT_S
-        while True:
-            row = connection.execute(
-                "SELECT pg_try_advisory_lock(%s, %s) AS taken", (_LOCK_CLASS, _RUN_LOCK)
-            ).fetchone()
-            if row and row["taken"]:
-                return
-            if time.monotonic() > deadline:
-                raise AnotherRunIsActive(firm=self.firm, holder=self._lock_holder(connection))
-            time.sleep(0.1)
-
-    @staticmethod
-    def _lock_holder(connection: psycopg.Connection[dict[str, Any]]) -> str:
-        held = connection.execute(
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s AND granted",
-            (_LOCK_CLASS, _RUN_LOCK),
-        ).fetchone()
-        return str(held["pid"]) if held else "unknown"
+        with self.connect() as session, locked(self.firm, session) as lock:
+            yield lock

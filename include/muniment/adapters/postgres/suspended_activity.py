@@ -27,9 +27,10 @@ def what_sleeps(server: PostgresServer) -> tuple[str, ...]:
 
 
 def _lines(server: PostgresServer) -> Iterator[str]:
-    with server.connect("template1") as session:
+    yield from (f"database {told}: nothing in it was looked at" for told in server.closed_databases())
+    with server.anywhere() as session:
         for statement in (_SUBSCRIPTIONS, _PREPARED):
             yield from (row["what"] for row in session.execute(statement))
-    for name in server.databases("template1"):
+    for name in server.databases():
         with server.connect(name) as session:
             yield from (row["what"] for row in session.execute(_IN_A_DATABASE))

@@ -7,7 +7,6 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.adapters.postgres.text_settings import TEXT_SETTINGS
 from muniment.domain.config.snapshot import Confidential, TableColumn, TableExport, Unreadable
 
 _FIND = """
@@ -30,7 +29,6 @@ def export_tables(server: PostgresServer, names: Iterable[str]) -> Iterator[Tabl
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         with connection.transaction():
-            connection.execute(TEXT_SETTINGS)
             for name in names:
                 yield _answer(connection, name)
 

@@ -21,6 +21,7 @@ def delete_versions(vault: Vault, versions: Iterable[ObjectVersion], *, workers:
 
     @retry_store
     def delete(version: ObjectVersion) -> tuple[str, bool]:
+        vault.prove()
         return version.key, vault.store.delete_version(version.key, version.version_id)
 
     return tuple(sorted(key for key, is_gone in at_once(delete, versions, workers) if not is_gone))

@@ -9,7 +9,6 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.adapters.postgres.text_settings import TEXT_SETTINGS
 from muniment.adapters.rows.foreign_keys import read_catalogue
 from muniment.domain.rows.foreign_keys import Catalogue, Row, RowId, Rows, Table
 
@@ -119,8 +118,7 @@ def reading(server: PostgresServer) -> Iterator[RowReader]:
 
 
 def begin_reading(connection: Connection) -> Catalogue:
-    """In an open transaction: settings for texts, and the catalogue."""
-    connection.execute(TEXT_SETTINGS)
+    """In an open transaction."""
     # Without a search_path PostgreSQL writes every type with its schema.
     connection.execute("SET LOCAL search_path = ''")
     catalogue = read_catalogue(connection)

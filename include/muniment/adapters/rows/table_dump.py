@@ -1,10 +1,10 @@
 """pg_dump's output straight into pg_restore: from one server to another, through no disk in between."""
 
-import os
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from muniment.adapters.host.environment import program_environment
 from muniment.adapters.host.programs import PostgresPrograms, end_of
 from muniment.adapters.postgres.libpq_environment import libpq_environment
 from muniment.adapters.postgres.server import PostgresServer
@@ -31,7 +31,7 @@ def pipe(
     with libpq_environment(*source) as reads, libpq_environment(*target) as writes, tempfile.TemporaryFile() as said:
         dumping = subprocess.Popen(
             programs.argv("pg_dump", "--format=custom", "--compress=0", "--no-password", *dump),
-            env=_with(reads),
+            env=program_environment(reads),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=said,
@@ -40,7 +40,7 @@ def pipe(
         with dumping, dumping.stdout as archive:
             restored = subprocess.run(
                 programs.argv("pg_restore", "--no-password", f"--dbname={target[1]}", *restore),
-                env=_with(writes),
+                env=program_environment(writes),
                 stdin=archive,
                 capture_output=True,
                 check=False,
@@ -55,7 +55,3 @@ def _require(program: str, status: int, said: bytes) -> None:
     if status != 0:
         stderr = end_of(program, said.decode(errors="replace"))
         raise ProgramFailed(program=program, status=f"status {status}", stderr=stderr)
-
-
-def _with(variables: Mapping[str, str]) -> dict[str, str]:
-    return {**os.environ, "LC_ALL": "C.UTF-8", **variables}

@@ -10,7 +10,7 @@ from muniment.domain.rows.table_plan import TableState
 
 
 def read_state(connection: Connection, table: Table) -> TableState:
-    """Needs ``TEXT_SETTINGS``: rows are summed as the text that PostgreSQL prints."""
+    """Rows are summed as the text that PostgreSQL prints, which is the same in each session of ours."""
     columns = sql.SQL(", ").join(sql.Identifier("r", name) for name in table.stored)
     query = sql.SQL(
         "SELECT count(*) AS rows, coalesce(sum(hashtextextended(ROW({})::text, 0)::numeric), 0)::text AS checksum"

@@ -13,7 +13,6 @@ from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import Connection
 from muniment.adapters.rows.table_dump import pipe, programs_of
 
-_MAINTENANCE = "template1"  # anybody may have dropped the database postgres
 _PROPERTIES = """
     SELECT pg_encoding_to_char(encoding) AS encoding, datcollate AS collate, datctype AS ctype,
            datlocprovider AS provider, {locale} AS locale, pg_get_userbyid(datdba) AS owner
@@ -64,7 +63,7 @@ class RenameRefused(Exception):
 
 def read_properties(server: PostgresServer, database: str) -> Properties | None:
     """``None`` where the cluster has no such database. Raises ``PostgresError``."""
-    with server.connect(_MAINTENANCE) as connection:
+    with server.beside() as connection:
         # PostgreSQL 17 renamed the column.
         locale = "datlocale" if connection.info.server_version >= 170000 else "daticulocale"
         query = sql.SQL(_PROPERTIES).format(locale=sql.Identifier(locale))
@@ -78,7 +77,7 @@ def restore_whole(
 
     Removed again whatever is raised: ``PostgresError``, ``ProgramMissing``, ``ProgramFailed``.
     """
-    with live.connect(_MAINTENANCE) as connection:
+    with live.beside() as connection:
         _create(connection, name, properties)
         try:
             pipe(programs_of(staged), (staged, database), [], (live, name), ["--exit-on-error"])
@@ -104,7 +103,7 @@ def _create(connection: Connection, name: str, told: Properties) -> None:
 
 def _settle(connection: Connection, name: str, staged: PostgresServer, database: str) -> None:
     """Settings and rights of the database itself: no dump of its contents has them."""
-    with staged.connect(_MAINTENANCE) as source:
+    with staged.beside() as source:
         settings = source.execute(_SETTINGS, (database,)).fetchall()
         rights = source.execute(_RIGHTS, (database,)).fetchall()
     there = sql.SQL("DATABASE {}").format(sql.Identifier(name))
@@ -169,5 +168,5 @@ class ClusterDatabases:
 @contextmanager
 def databases_of(server: PostgresServer) -> Iterator[ClusterDatabases]:
     """Raises ``PostgresError``."""
-    with server.connect(_MAINTENANCE) as connection:
+    with server.beside() as connection:
         yield ClusterDatabases(connection)

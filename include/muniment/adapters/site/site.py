@@ -1,5 +1,7 @@
 """Everything that a runbook may touch for one firm, and nothing of any other firm."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -53,6 +55,14 @@ class Site:
 
     def other(self, side: Side) -> Vault:
         return self.vault(opposite(side))
+
+    @contextmanager
+    def exclusively(self) -> Iterator["Site"]:
+        """The firm's lock, held. What is yielded registers and deletes only while the lock is proven to be ours:
+        ``RunLockLost`` otherwise. Raises ``AnotherRunIsActive``."""
+        with self.postgres.exclusively() as lock:
+            primary, replica = (replace(vault, prove=lock.prove) for vault in self.vaults)
+            yield replace(self, primary=primary, replica=replica)
 
     def hasty_store(self, side: Side) -> S3Store:
         """A vault's store, asked with little patience."""

@@ -6,22 +6,23 @@ changed. What keeps the server from calling, and from writing anywhere but in it
 """
 
 import os
-import re
 import secrets
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 from psycopg.conninfo import make_conninfo
 
 from muniment.adapters.host.control_file import ControlFile
-from muniment.adapters.host.data_directory import folders_of
+from muniment.adapters.host.data_directory import accepts_connections, folders_of
 from muniment.adapters.host.durable_files import whole_file
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms, run_program
+from muniment.adapters.postgres.errors import Session
+from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.staging import isolation_launcher
 from muniment.domain.restore.copy_settings import Settings
 from muniment.domain.restore.isolation import (
@@ -35,15 +36,16 @@ from muniment.domain.restore.isolation import (
     scram_verifier,
 )
 from muniment.domain.restore.settings import start_command
-from muniment.errors import ProgramFailed
+from muniment.domain.secret import Secret
+from muniment.errors import PostgresError, ProgramFailed, ServerUnavailable, SessionRefused
 
 START_TIMEOUT_S = 4 * 3600.0
 _SOCKET_FOLDER = ".."  # as the server sees it, who works in its data directory; so no path is too long for a socket
-_ALWAYS_THERE = "template1"  # anybody may drop the database postgres
+_WITHOUT_SESSIONS = "template1"  # single-user mode asks no database whether it takes connections
 _PAUSE_S = 0.1
 _RELOAD_TIMEOUT_S = 60.0
 _LOG_TAIL_CHARS = 2000
-_NO_SUCH_ROLE = re.compile(r'role "postgres" (does not exist|is not permitted to log in)')
+_NO_RULE = "28000"  # no line of pg_hba.conf
 
 
 def fenced_in(*folders: Path) -> tuple[str, ...]:
@@ -67,10 +69,6 @@ def fenced_start_command(data_dir: Path, spool: Path, port: int = 5433) -> str:
     return f"mkdir -p {shlex.quote(str(spool))} && {launcher} {below} {start} -l {log}"
 
 
-class _NoSuchRole(Exception):
-    """Recovery is over, and there is no ``postgres`` that may log in."""
-
-
 class IsolatedCluster(LocalCluster):
     """Our configuration lies beside the data directory, and so does a socket: nobody else may enter that folder.
 
@@ -79,8 +77,17 @@ class IsolatedCluster(LocalCluster):
 
     user = ROLE
 
-    def __init__(self, data_dir: Path, programs: PostgresPrograms, *, banner: str = "muniment") -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        programs: PostgresPrograms,
+        *,
+        banner: str = "muniment",
+        firm: str = "unknown",
+        database: str = "postgres",
+    ) -> None:
         super().__init__(data_dir, programs)
+        self.firm, self.database = firm, database
         self.folder = self.data_dir.parent
         self.banner = banner
         self.launcher = fenced_in(self.folder)
@@ -88,7 +95,8 @@ class IsolatedCluster(LocalCluster):
     def recover(self, target: Mapping[str, str], restore_command: str, more: Settings | None = None) -> None:
         """Replays until ``target``, opens for writing, and lets in the one role with its password alone.
 
-        Raises ``ProgramFailed`` with the end of the server's log where recovery does not get there.
+        Raises ``ProgramFailed`` with the end of the server's log where recovery does not get there, ``PostgresError``
+        with the server's own sentence where it then lets nobody in.
         """
         self._configure(open_to_us=True)
         self.start(
@@ -102,18 +110,18 @@ class IsolatedCluster(LocalCluster):
             with self._first_session() as session:
                 for statement in statements:
                     session.execute(statement.encode())
-        except _NoSuchRole:
+        except SessionRefused:  # there is no role postgres that may log in, or no database that takes sessions
             self._alone(statements, more or {})
         self._configure(open_to_us=False)
         self.announce(self.banner)
-        self._await(self.conninfo(_ALWAYS_THERE), _RELOAD_TIMEOUT_S).close()
+        self._await_reload()
 
     def _alone(self, statements: Iterable[str], more: Settings) -> None:
         """In single-user mode, which asks for no role: a firm may have renamed postgres, or locked it out."""
         self.stop(timeout_s=START_TIMEOUT_S)
         settings = {**self._isolated(), **more}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        argv = self.programs.argv("postgres", "--single", "-j", "-D", self.data_dir, *options, _ALWAYS_THERE)
+        argv = self.programs.argv("postgres", "--single", "-j", "-D", self.data_dir, *options, _WITHOUT_SESSIONS)
         said = run_program(
             [*self.launcher, *argv], timeout_s=START_TIMEOUT_S, stdin="".join(f"{each};\n\n" for each in statements)
         )
@@ -153,32 +161,45 @@ class IsolatedCluster(LocalCluster):
             os.fchmod(file.fileno(), 0o644)
             file.write(text.encode())
 
-    def _first_session(self) -> psycopg.Connection:
+    @contextmanager
+    def _first_session(self) -> Iterator[Session]:
         """As soon as recovery is over. The socket lies in ``folder``, which only its owner and root enter."""
+        self._await_connections()
         descriptor = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
         try:
             # A socket's path has 107 bytes at most; this one is short wherever the folder lies.
             host = f"/proc/self/fd/{descriptor}"
             options = " ".join(f"-c {name}={value}" for name, value in role_settings(self.programs.major).items())
-            return self._await(
-                make_conninfo(host=host, port=self.port, user="postgres", dbname=_ALWAYS_THERE, options=options),
-                START_TIMEOUT_S,
-            )
+            told = make_conninfo("", host=host, port=self.port, user="postgres", options=options)
+            with self._asked(told).anywhere() as session:
+                yield session
         finally:
             os.close(descriptor)
 
-    def _await(self, conninfo: str, timeout_s: float) -> psycopg.Connection:
-        """pg_ctl waits no longer than until recovery goes on: one that misses its target ends the server."""
-        deadline = time.monotonic() + timeout_s
+    def _asked(self, conninfo: str) -> PostgresServer:
+        return PostgresServer(self.firm, Secret(conninfo), self.database)
+
+    def _await_connections(self) -> None:
+        """Asked of its own lock file: pg_ctl waits no longer than until recovery goes on, and whoever connected would
+        hear the same answer for hours, be it that recovery goes on or that nobody will ever be let in."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not accepts_connections(self.data_dir):
+            if not self.is_running or time.monotonic() > deadline:
+                log = self.log_path.read_text(errors="replace")[-_LOG_TAIL_CHARS:].strip()
+                raise ProgramFailed(program="postgres", status="an unfinished recovery", stderr=log)
+            time.sleep(_PAUSE_S)
+
+    def _await_reload(self) -> None:
+        """Until it lets in our own role. Anything but the old rules' refusal is the last word."""
+        deadline = time.monotonic() + _RELOAD_TIMEOUT_S
         while True:
             try:
-                return psycopg.connect(conninfo, autocommit=True)
-            except psycopg.OperationalError as not_yet:
-                if _NO_SUCH_ROLE.search(str(not_yet)):
-                    raise _NoSuchRole from not_yet
-                if not self.is_running or time.monotonic() > deadline:
-                    log = self.log_path.read_text(errors="replace")[-_LOG_TAIL_CHARS:].strip()
-                    raise ProgramFailed(program="postgres", status="an unfinished recovery", stderr=log) from not_yet
+                with self._asked(self.conninfo()).anywhere():
+                    return
+            except PostgresError as refused:
+                is_old = isinstance(refused, ServerUnavailable) or refused.facts.get("sqlstate") == _NO_RULE
+                if not is_old or not self.is_running or time.monotonic() > deadline:
+                    raise
             time.sleep(_PAUSE_S)
 
     def _address(self) -> dict[str, str]:

@@ -67,8 +67,10 @@ class StagingFolder:
         """Whole or not at all."""
         replace_file(self.record_path, staging.to_json())
 
-    def server(self, programs: PostgresPrograms, plan: RestorePlan) -> IsolatedCluster:
-        return IsolatedCluster(self.data_dir, programs, banner=name_of(plan.firm, plan.target))
+    def server(self, programs: PostgresPrograms, plan: RestorePlan, database: str = "postgres") -> IsolatedCluster:
+        """``database``: the firm's own."""
+        banner = name_of(plan.firm, plan.target)
+        return IsolatedCluster(self.data_dir, programs, banner=banner, firm=plan.firm, database=database)
 
     @property
     def is_being_made(self) -> bool:

@@ -37,6 +37,7 @@ def mend(
 
     Raises ``AlreadyRegistered`` where somebody else wrote since ``over`` was looked at.
     """
+    vault.prove()
     if over:
         vault.store.put_over(key, body, etag=over, metadata=metadata or {}, locked_until=locked_until)
     else:

@@ -5,7 +5,7 @@ conditional, a copy has the same key in the other vault, and a register needs no
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +32,9 @@ class Plain(Protocol):
         """Fills as much of ``buffer`` as it can; 0 at the end."""
 
 
+def _nothing_to_prove() -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Vault:
     """Thread-safe. Methods raise ``StoreUnavailable``, ``StoreRefused`` or ``KeyUnusable`` as the store answers."""
@@ -40,6 +43,8 @@ class Vault:
     store: VaultStore
     envelope: Envelope
     kept: KeptKey = field(init=False, repr=False, compare=False, default_factory=KeptKey)
+    prove: Callable[[], None] = field(repr=False, compare=False, default=_nothing_to_prove)
+    """Called before anything is registered or deleted: raises where whoever holds this vault may not any more."""
 
     @property
     def bucket(self) -> str:
@@ -66,6 +71,7 @@ class Vault:
         metadata: Mapping[str, str] | None = None,
     ) -> str:
         """Stores ``body`` in plain, and beside it its authentication code, as ``put_message`` does."""
+        self.prove()
         return self.put_message(
             key, body, locked_until=locked_until, metadata={**(metadata or {}), **code_of(self, key, body)}
         )
@@ -107,6 +113,7 @@ class Vault:
     ) -> StoredFile:
         """Stores ``encrypt(zstd(content))``; the encryption context binds it to this firm and key."""
         message = self.seal(key, content, level)
+        self.prove()
         sha256 = self.put_message(key, message, locked_until=locked_until, metadata=metadata)
         return StoredFile(key=key, size_bytes=len(content), stored_bytes=len(message), sha256=sha256)
 

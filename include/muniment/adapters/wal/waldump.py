@@ -5,7 +5,6 @@ files it ends silently with the last one, and leaves out the record that goes on
 the first one it skips. So whoever wants all of a segment's records gives it the segment before as well.
 """
 
-import os
 import re
 import subprocess
 import tempfile
@@ -15,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from muniment.adapters.host.environment import program_environment
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.domain.wal.facts import MadeTablespace, SegmentFacts, WalRecord, facts_of, record_end
 from muniment.domain.wal.names import Lsn, WalSegment
@@ -73,7 +73,7 @@ class WalDump:
                 text=True,
                 encoding="utf-8",
                 errors="backslashreplace",
-                env={**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                env=program_environment({"TZ": "UTC"}),
             ) as process,
         ):
             assert process.stdout is not None

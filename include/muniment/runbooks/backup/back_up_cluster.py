@@ -68,14 +68,14 @@ def back_up_cluster(
     progress = progress or Silent()
     prove_primary(site)
     give_back_large_blocks()
-    with site.postgres.exclusively():
-        done = _registered_for(site.primary, point_id, clock())
+    with site.exclusively() as held:
+        done = _registered_for(held.primary, point_id, clock())
         if done is not None and (instead_of is None or done.id != instead_of.id):
             progress.note(f"{done.kind} base backup {done.id} of point {point_id} is registered already")
             return done
         server = read_server_state(site.postgres)
-        plan = backup_plan.full("asked for") if full else _plan(site, server, clock())
-        return _back_up(site, point_id, plan, server, clock, progress)
+        plan = backup_plan.full("asked for") if full else _plan(held, server, clock())
+        return _back_up(held, point_id, plan, server, clock, progress)
 
 
 def _registered_for(vault: Vault, point_id: str, now: datetime) -> Backup | None:

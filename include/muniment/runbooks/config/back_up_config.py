@@ -26,13 +26,13 @@ def back_up_config(site: Site, *, config_id: str, clock: Clock) -> StoredFile:
     Raises ``ConfigUnreadable``, which names every source that is not there or may not be read, and stores nothing then.
     """
     prove_primary(site)
-    with site.postgres.exclusively():
+    with site.exclusively() as held:
         key = keys.config(config_id)
-        if site.primary.head(key):
-            return _stored(site.primary, key)
+        if held.primary.head(key):
+            return _stored(held.primary, key)
         now = clock()
-        snapshot = _gather(site, config_id, now)
-        return site.primary.put_sealed(key, snapshot.to_json(), locked_until=chain_locked_until(site.policy, now))
+        snapshot = _gather(held, config_id, now)
+        return held.primary.put_sealed(key, snapshot.to_json(), locked_until=chain_locked_until(site.policy, now))
 
 
 def read_config(vault: Vault, config_id: str) -> ConfigSnapshot:

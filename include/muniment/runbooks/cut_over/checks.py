@@ -24,7 +24,7 @@ def require_staged(at: Stage, plan: RestorePlan, *, passed: bool, system_identif
     if not (place / "PG_VERSION").exists():
         raise NotStaged(place=place, reason="there is no data directory")
     if at.staged.is_running:  # pg_control names the timeline of its last checkpoint
-        checkpoint(at.staging, "postgres")
+        checkpoint(at.staging)
     control = ControlFile.read(place, at.staged.programs)
     faults = (
         (plan.firm != at.site.firm.id, f"it is of firm {plan.firm}"),

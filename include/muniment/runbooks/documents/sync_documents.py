@@ -56,10 +56,10 @@ def sync_documents(
     be copied, ``SourceChanged`` a version that went away meanwhile. ``clock`` is every runbook's; here S3's own counts.
     """
     prove_primary(site)
-    with site.postgres.exclusively():
-        if site.primary.head(keys.document_snapshot(snapshot_id)):
-            return catalog.find_snapshot(site.primary, snapshot_id)
-        return _sync(site, snapshot_id, accept_shrink, progress or Silent())
+    with site.exclusively() as held:
+        if held.primary.head(keys.document_snapshot(snapshot_id)):
+            return catalog.find_snapshot(held.primary, snapshot_id)
+        return _sync(held, snapshot_id, accept_shrink, progress or Silent())
 
 
 def _sync(site: Site, snapshot_id: str, accept_shrink: bool, progress: Progress) -> DocumentSnapshot:

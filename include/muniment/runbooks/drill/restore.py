@@ -92,7 +92,10 @@ def recovered(
     site: Site, cluster: LocalCluster, point: Point, target: DrillTarget, scratch: Scratch
 ) -> Iterator[Recovered]:
     """The server, stopped at the end whatever happens. Raises ``ProgramFailed`` with the end of its log."""
-    isolated = IsolatedCluster(cluster.data_dir, cluster.programs, banner=f"muniment drill of {site.firm.id}")
+    firm, banner = site.firm, f"muniment drill of {site.firm.id}"
+    isolated = IsolatedCluster(
+        cluster.data_dir, cluster.programs, banner=banner, firm=firm.id, database=firm.cluster.database
+    )
     to = {
         "recovery_target_lsn": str(target.lsn),
         "recovery_target_inclusive": "off",

@@ -33,10 +33,10 @@ def refresh_restore_kit(site: Site, *, clock: Clock) -> tuple[str, ...]:
     """
     is_away = replica_away(site) is not None
     prove_primary(site) if is_away else prove_identity(site)
-    with site.postgres.exclusively():
+    with site.exclusively() as held:
         needs = read_cluster_needs(site.postgres)
         sides: tuple[Side, ...] = ("primary",) if is_away else ("primary", "replica")
-        return tuple(key for side in sides for key in _refresh(site, side, needs, clock))
+        return tuple(key for side in sides for key in _refresh(held, side, needs, clock))
 
 
 def _refresh(site: Site, side: Side, needs: ClusterNeeds, clock: Clock) -> list[str]:

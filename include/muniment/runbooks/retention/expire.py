@@ -56,19 +56,19 @@ def expire(
     prove_identity(site)
     if dry_run:
         return _plan(site, point_id, clock(), read_inventories(site), {})
-    with site.postgres.exclusively():
-        complete_half_registered(site, clock=clock)
+    with site.exclusively() as held:
+        complete_half_registered(held, clock=clock)
         locks: _Locks = {}
-        inventories = read_inventories(site)
-        plan = _plan(site, point_id, clock(), inventories, locks)
-        with _marked(site, plan, inventories) as marks:
+        inventories = read_inventories(held)
+        plan = _plan(held, point_id, clock(), inventories, locks)
+        with _marked(held, plan, inventories) as marks:
             # Those of before as well: what a lease kept that has ended since is in no mark.
-            leases = (*inventories[0].leases, *standing_in(site.vaults))
+            leases = (*inventories[0].leases, *standing_in(held.vaults))
             inventories = replace(inventories[0], leases=leases), replace(inventories[1], leases=leases)
-            plan = _plan(site, point_id, plan.planned_at, inventories, locks)
-            _record(site, plan)
+            plan = _plan(held, point_id, plan.planned_at, inventories, locks)
+            _record(held, plan)
             with keeping(_KEPT):
-                return _Execution(site, inventories, locks, marks, progress or Silent()).run(plan)
+                return _Execution(held, inventories, locks, marks, progress or Silent()).run(plan)
 
 
 @contextmanager

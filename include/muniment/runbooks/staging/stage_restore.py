@@ -183,7 +183,7 @@ class _Stager:
             progress = self.steps.progress
             vaults = FallbackVault(self.vault, self.beside.other, lambda found: progress.note(str(found)))
             fetch_wal_beside(vaults, backup.system_identifier, self._span(backup), self.folder.wal, progress)
-        return self.folder.server(programs, self.plan)
+        return self.folder.server(programs, self.plan, self.firm.cluster.database)
 
     def _move_tablespaces_out(self, cluster: IsolatedCluster) -> None:
         """Those that the WAL made lie where the backup's do; what may be archived one day is what the firm wrote."""

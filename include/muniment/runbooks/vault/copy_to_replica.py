@@ -32,9 +32,9 @@ def copy_to_replica(
     """
     prove_identity(site)
     progress = progress or Silent()
-    with site.postgres.exclusively():
+    with site.exclusively() as held:
         locked_until = chain_locked_until(site.policy, clock())
-        copy = VaultCopy(site.primary, site.replica, site.policy.documents.copies_at_once)
+        copy = VaultCopy(held.primary, held.replica, site.policy.documents.copies_at_once)
         backup = catalog.find_backup(site.primary, backup_id)
         for each in catalog.chain_of(site.primary, backup):
             bring_backup(copy, each, locked_until, progress)
@@ -153,4 +153,5 @@ def _hold_longer(copy: VaultCopy, locks: Mapping[str, datetime]) -> None:
 
 def bring_one(copy: VaultCopy, key: str, locked_until: datetime) -> None:
     found = copy.source.find(key)
+    copy.target.prove()
     copy.bring([Wanted(key, found.size_bytes, locked_until)], sizes_under(copy.target, key), Silent())

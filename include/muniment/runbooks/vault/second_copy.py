@@ -43,13 +43,13 @@ def second_copy(
         progress.note(f"not yet in the second region, which does not answer: {away.what}")
         return None
     prove_identity(site)
-    with site.postgres.exclusively():
-        _bring_lists(site, clock(), progress)
+    with site.exclusively() as held:
+        _bring_lists(held, clock(), progress)
     proof = copy_to_replica(
         site, backup_id=backup_id, snapshot_id=snapshot_id, config_id=config_id, clock=clock, progress=progress
     )
-    with site.postgres.exclusively():
-        _bring_points(site, clock(), progress)
+    with site.exclusively() as held:
+        _bring_points(held, clock(), progress)
     return proof
 
 

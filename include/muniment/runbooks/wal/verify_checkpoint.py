@@ -31,13 +31,13 @@ def verify_wal_checkpoint(site: Site, *, backup_id: str, clock: Clock, progress:
     """
     progress = progress or Silent()
     mark = prove_primary(site)
-    with site.postgres.exclusively():
-        backup = catalog.find_backup(site.primary, backup_id)
-        store = WalArchive(site.primary, mark.system_identifier)
+    with site.exclusively() as held:
+        backup = catalog.find_backup(held.primary, backup_id)
+        store = WalArchive(held.primary, mark.system_identifier)
         protected_until = clock()
         through = checkpoint_and_switch(site.postgres, backup.wal_segment_bytes)
-        files, archive = _Arrival(site, store, backup, through).await_all()
-        verify_new_files(site, store, files, archive, clock=clock, progress=progress)
+        files, archive = _Arrival(held, store, backup, through).await_all()
+        verify_new_files(held, store, files, archive, clock=clock, progress=progress)
         windows = windows_on(store, archive, catalog.registered_backups(site.primary), through.timeline)
         holes = holes_between(windows)
         for hole in holes:
