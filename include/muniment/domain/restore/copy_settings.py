@@ -100,7 +100,11 @@ COPY_SETTINGS: tuple[CopySetting, ...] = (
     CopySetting("log_directory", "it would write into production's log", restored="log"),
     CopySetting("log_statement", "clients' names would stand in its log", isolated="none"),
     CopySetting("log_min_messages", "its log would not say why it does not start", isolated="warning"),
-    CopySetting("lc_messages", "its log would be in a language that nobody here looks for", isolated="C"),
+    # Asked for at each start, whoever overrules them, unless the file says it anew: the machine may lack the locale.
+    CopySetting("lc_messages", "its log would be in a language that nobody here looks for", isolated="C", restored="C"),
+    CopySetting("lc_monetary", _STARTS_NOT, isolated="C", restored="C"),
+    CopySetting("lc_numeric", _STARTS_NOT, isolated="C", restored="C"),
+    CopySetting("lc_time", _STARTS_NOT, isolated="C", restored="C"),
     CopySetting("password_encryption", "our password would be kept as MD5", isolated="scram-sha-256"),
     CopySetting("autovacuum", "it would change what is looked at", isolated="off"),
     CopySetting("summarize_wal", "it would write what no copy needs", isolated="off", since=17),

@@ -226,6 +226,20 @@ class WalHole(Record):
         )
 
 
+class ClusterDatabase(Record):
+    """What a database needs of the machine that opens it, as pg_database has it."""
+
+    name: str
+    encoding: str
+    collate: str
+    ctype: str
+    provider: Literal["libc", "icu", "builtin"]
+    locale: str | None = None
+    """ICU's or the builtin provider's."""
+    is_open: bool
+    """False: nobody may connect to it, or an interrupted DROP DATABASE has left it invalid."""
+
+
 class Point(Record):
     """``points/<id>.json``: base backup + WAL range + document snapshot + config snapshot of one night."""
 
@@ -253,6 +267,8 @@ class Point(Record):
     control_totals: ControlTotals
     extensions: tuple[str, ...] | None = None
     """``name version`` of each extension of any database; ``None`` in points from before this was kept."""
+    databases: tuple[ClusterDatabase, ...] | None = None
+    """All but template0; ``None`` in points from before this was kept."""
     verified_primary_at: AwareDatetime
     verified_replica_at: AwareDatetime | None
     """``None``: that region did not answer. A later night may have brought it: the replica has its register then."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from muniment.adapters.postgres.cluster_needs import read_cluster_needs
+from muniment.adapters.postgres.databases import read_databases
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.authenticity import get_authentic
@@ -43,20 +44,20 @@ def register_recovery_point(
     else:
         prove_identity(site)
     vaults = site.vaults if copy else (site.primary,)
-    with site.postgres.exclusively():
+    with site.exclusively() as held:
         if copy:
-            complete_half_registered(site, clock=clock)
+            complete_half_registered(held, clock=clock)
         if (registered := _find(site.primary, point_id)) is not None:
             return registered
         _prove_registered(vaults, point_id, backup_id)
     totals = read_control_totals(site, clock=clock)
     wal = _proven_through(site, totals, wal, backup_id, clock)
-    with site.postgres.exclusively():
-        backup = catalog.find_backup(site.primary, backup_id)
+    with site.exclusively() as held:
+        backup = catalog.find_backup(held.primary, backup_id)
         if copy:
-            _bring_wal(site, backup, clock)
-        point = _point(site, point_id, run, backup, wal, copy, totals, clock)
-        publish(site, point)
+            _bring_wal(held, backup, clock)
+        point = _point(held, point_id, run, backup, wal, copy, totals, clock)
+        publish(held, point)
     return point
 
 
@@ -144,6 +145,7 @@ def _point(
         config=point_id,
         control_totals=totals,
         extensions=read_cluster_needs(site.postgres).extensions,
+        databases=read_databases(site.postgres),
         verified_primary_at=wal.verified_at,
         verified_replica_at=copy.verified_at if copy else None,
     )

@@ -6,13 +6,14 @@ through ``restore_command`` to the plan's target. A restore that was killed goes
 
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from muniment.adapters.host import file_systems
 from muniment.adapters.host.durable_files import sync_folder
+from muniment.adapters.host.locales import require_locales
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.restore.journal import (
     RestoreJournal,
@@ -22,14 +23,15 @@ from muniment.adapters.restore.journal import (
     write_journal,
 )
 from muniment.adapters.site.site import Side
+from muniment.adapters.vault import catalog
 from muniment.adapters.vault.fallback import FallbackVault, Substitution
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.backup.layout import CONTROL, UNFINISHED_CONTROL, Layout
 from muniment.domain.restore.estimate import space_needed_bytes
 from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.restore.settings import settings_file
-from muniment.domain.vault.registers import Backup
-from muniment.errors import Permanent, ProgramMissing, Refused, RestoreHalfDone, WrongVault
+from muniment.domain.vault.registers import Backup, ClusterDatabase
+from muniment.errors import MunimentError, Permanent, ProgramMissing, Refused, RestoreHalfDone, WrongVault
 from muniment.ports import Progress, Silent
 from muniment.runbooks.identity import prove_vault
 from muniment.runbooks.leases.lease_point import lease_wal, leased_plan
@@ -68,9 +70,9 @@ def restore_cluster(
 
     ``vault`` is the plan's; ``other`` helps out where an object is missing or damaged there. Both are told what is
     read, and everything that the plan names is proven to be there still, before anything is overwritten: else
-    ``BeingExpired`` or ``PlanOutdated``. Raises ``WrongVault``, ``ProgramMissing``, ``TargetNotEmpty``,
-    ``TargetInUse``, ``WrongCluster``, ``ClusterRuns``, ``DiskFull``, ``ObjectDamaged``, ``ObjectMissing``,
-    ``ProgramFailed``; ``RestoreHalfDone`` for what no retry mends, once a cluster is partly overwritten.
+    ``BeingExpired`` or ``PlanOutdated``. Raises ``WrongVault``, ``ProgramMissing``, ``LocaleMissing``,
+    ``TargetNotEmpty``, ``TargetInUse``, ``WrongCluster``, ``ClusterRuns``, ``DiskFull``, ``ObjectDamaged``,
+    ``ObjectMissing``, ``ProgramFailed``; ``RestoreHalfDone`` for what no retry mends, once a cluster is partly overwritten.
     """
     progress = progress or Silent()
     into = Path(plan.into)
@@ -78,6 +80,7 @@ def restore_cluster(
     source = FallbackVault(vault, other, lambda found: progress.note(str(found)))
     chain = tuple(source.backup(backup_id) for backup_id in plan.chain)
     programs = _programs(plan, programs)
+    require_locales(plan.firm, programs, _databases((vault, *([other] if other else [])), plan))
     journal = examine(plan, chain[-1], delta=delta)
     layout = layout_of(into, chain[-1], delta=journal.delta)
     if journal.state == "begun":
@@ -157,6 +160,14 @@ def _programs(plan: RestorePlan, given: PostgresPrograms | None) -> PostgresProg
     if given.major != plan.major:
         raise ProgramMissing(program=f"postgres {plan.major}", places=str(given.bin_dir), version=plan.major)
     return given
+
+
+def _databases(vaults: Iterable[Vault], plan: RestorePlan) -> tuple[ClusterDatabase, ...]:
+    """Of the plan's point; none where no register of it can be read: PostgreSQL has the last word then."""
+    for vault in vaults:
+        with suppress(MunimentError):
+            return catalog.find_point(vault, plan.point).databases or ()
+    return ()
 
 
 def _require_space(layout: Layout, chain: tuple[Backup, ...]) -> None:

@@ -1,6 +1,7 @@
 """What has to be so before a restore is staged on this machine. Nothing is fetched before all of it is."""
 
 from muniment.adapters.host.file_systems import require_space
+from muniment.adapters.host.locales import require_locales
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.staging.extension_check import require_extensions, require_isolation
 from muniment.adapters.staging.records import StagingFolder
@@ -13,12 +14,15 @@ from muniment.runbooks.identity import prove_vault
 
 
 def require_stageable(vault: Vault, firm: Firm, plan: RestorePlan, folder: StagingFolder) -> None:
-    """Raises ``WrongVault``, ``ProgramMissing``, ``ExtensionMissing``, ``NoIsolation`` or ``DiskFull``."""
+    """Raises ``WrongVault``, ``ProgramMissing``, ``ExtensionMissing``, ``LocaleMissing``, ``NoIsolation`` or
+    ``DiskFull``."""
     prove_vault(vault)
     if (plan.firm, plan.vault, plan.firm) != (vault.firm, vault.bucket, firm.id):
         raise WrongVault(bucket=vault.bucket, actual=vault.firm, expected=f"{plan.firm}'s plan {plan.id}")
     programs = PostgresPrograms.find(plan.major)
-    require_extensions(firm.id, programs, catalog.find_point(vault, plan.point).extensions or ())
+    point = catalog.find_point(vault, plan.point)
+    require_extensions(firm.id, programs, point.extensions or ())
+    require_locales(firm.id, programs, point.databases or ())
     require_isolation()
     _require_space(plan, folder)
 
