@@ -17,9 +17,11 @@ from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.postgres.suspended_activity import what_sleeps
 from muniment.adapters.staging import isolation_launcher
 from muniment.adapters.staging.isolated_cluster import IsolatedCluster
+from muniment.domain.restore.settings import settings_file
 from muniment.domain.secret import Secret
-from muniment.errors import ProgramFailed
+from muniment.errors import ProgramFailed, StatementRefused
 from tests.fixtures.clusters import ClusterFactory
+from tests.support.hostile_settings import ENVIRONMENT, altered
 from tests.support.isolated_copies import BANNER, ask, copy_of, one
 
 # It reads what it is given, or PostgreSQL may find the pipe closed before it has written.
@@ -232,6 +234,55 @@ def test_a_firm_that_locked_postgres_out_is_staged_all_the_same(
         staged.recover({"recovery_target_timeline": "latest"}, f"cp {wal}/%f %p")
         assert one(staged, "SELECT answer FROM kept") == 42
         assert one(staged, "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'postgres'") is False
+    finally:
+        staged.kill()
+
+
+def test_nothing_that_a_cluster_or_the_environment_says_of_sessions_keeps_us_out(
+    cluster_factory: ClusterFactory, programs17: PostgresPrograms, run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    production = cluster_factory(programs17)
+    with psycopg.connect(production.conninfo(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE practice")
+        admin.execute("CREATE DATABASE half")
+        for whose in ("ROLE postgres", "DATABASE practice"):
+            admin.execute(altered(whose).encode())
+        admin.execute("SET default_transaction_read_only = off")
+        admin.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        admin.execute("UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half'")
+        admin.execute("UPDATE pg_database SET datallowconn = false WHERE datname IN ('postgres', 'template1')")
+    staged = copy_of(production, run_dir / f"staging-{uuid4().hex[:8]}")
+    staged.database = "practice"
+    # A locale that this machine lacks, overruled as a restore does it.
+    with (staged.data_dir / "postgresql.auto.conf").open("a") as file:
+        file.write("lc_monetary = 'xx_XX.UTF-8'\n" + settings_file({}, "/bin/false"))
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    try:
+        staged.recover({"recovery_target": "immediate"}, "/bin/false")
+        server = PostgresServer("acme", Secret(staged.conninfo()), "practice")
+        assert server.databases() == ["practice"]
+        assert what_sleeps(server) == (
+            "database half (an interrupted DROP DATABASE has left it invalid): nothing in it was looked at",
+            "database postgres (it takes no connections): nothing in it was looked at",
+        )
+        with server.connect() as session:
+            session.execute("CREATE TABLE written (id int)")
+    finally:
+        staged.kill()
+
+
+def test_a_copy_that_lets_nobody_in_says_why_at_once(
+    cluster_factory: ClusterFactory, programs17: PostgresPrograms, run_dir: Path
+) -> None:
+    """Not after the hours that a recovery may take."""
+    production = cluster_factory(programs17)
+    with psycopg.connect(production.conninfo(), autocommit=True) as admin:
+        admin.execute("UPDATE pg_database SET datcollate = 'xx_XX.UTF-8'")
+        staged = copy_of(production, run_dir / f"staging-{uuid4().hex[:8]}")
+    try:
+        with pytest.raises(StatementRefused, match="database locale is incompatible with operating system"):
+            staged.recover({"recovery_target": "immediate"}, "/bin/false")
     finally:
         staged.kill()
 

@@ -515,3 +515,53 @@ def test_what_stops_a_backup_stops_it_with_every_finding(one: Site, cloud: Cloud
         "KEPT: everything; no backup was begun\n"
         f"HINT: follow the remedy of each line, then run `muniment check {one.firm.id}` again."
     )
+
+
+# Sessions.
+
+
+def test_what_keeps_a_run_from_its_sessions_is_named(one: Site, cluster: LocalCluster) -> None:
+    """Each has begun a session; no run would have come to its end."""
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
+        admin.execute("CREATE ROLE single LOGIN REPLICATION PASSWORD 'x' CONNECTION LIMIT 1")
+        admin.execute("GRANT pg_monitor, pg_checkpoint TO single")
+        admin.execute("GRANT EXECUTE ON FUNCTION pg_switch_wal() TO single")
+        admin.execute("CREATE DATABASE private")
+        admin.execute("REVOKE CONNECT ON DATABASE private FROM PUBLIC")
+    single = as_role(one, cluster, "single", "x")
+    (found,) = check_firm(single, clock=utc_now)
+    assert found.what.startswith("a run needs 3 sessions at the same time and is not given them: ")
+    assert 'too many connections for role "single"' in found.what
+    assert found.remedy.startswith("ALTER ROLE … CONNECTION LIMIT 3")
+    for name, reason in (
+        ("private", "permission denied for database"),
+        ("missing", 'database "missing" does not exist'),
+    ):
+        elsewhere = replace(single, postgres=replace(single.postgres, database=name))
+        elsewhere = with_firm(elsewhere, cluster=elsewhere.firm.cluster.model_copy(update={"database": name}))
+        (found,) = check_firm(elsewhere, clock=utc_now)
+        assert found.what.startswith(f"no session can be had in database {name}: ")
+        assert reason in found.what
+
+
+def test_a_database_that_nobody_opens_is_named_and_a_locale_that_is_not_here(one: Site, cluster: LocalCluster) -> None:
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE closed ALLOW_CONNECTIONS false")
+        admin.execute("CREATE DATABASE half")
+        admin.execute("CREATE DATABASE foreign_one")
+        admin.execute("UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half'")
+        admin.execute("UPDATE pg_database SET datcollate = 'xx_XX.UTF-8' WHERE datname IN ('foreign_one', 'closed')")
+    try:
+        found = check_firm(one, clock=utc_now)
+        require_ready(one, clock=utc_now)
+    finally:
+        with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
+            for name in ("closed", "half", "foreign_one"):
+                admin.execute(f"DROP DATABASE {name}")
+    assert {finding.severity for finding in found} == {"warning"}
+    assert [finding.what for finding in found] == [
+        "nobody can look into database closed (it takes no connections)",
+        "nobody can look into database half (an interrupted DROP DATABASE has left it invalid)",
+        "on this worker nothing of this firm can be restored: this machine lacks what databases of firm"
+        f" {one.firm.id} are sorted by: xx_XX.UTF-8 (of foreign_one)",
+    ]

@@ -37,6 +37,7 @@ from muniment.domain.vault.registers import Point
 from muniment.errors import (
     DiskFull,
     ExtensionMissing,
+    LocaleMissing,
     NoIsolation,
     NoSuchStaging,
     ProgramMissing,
@@ -352,19 +353,30 @@ def test_an_extension_that_is_not_installed_here_is_named_with_its_package(progr
     )
 
 
-def test_a_point_remembers_its_extensions_and_a_staging_asks_for_them(site17: Site, root: Path, cloud: Cloud) -> None:
+def test_a_point_remembers_what_its_databases_need_and_a_staging_asks_for_it(
+    site17: Site, root: Path, cloud: Cloud
+) -> None:
     point = catalog.latest_point(site17.primary)
     assert point.extensions == ()
-    changed = point.model_copy(update={"extensions": ("vector_of_ours 0.8.0",)})
+    assert point.databases
+    foreign = point.databases[0].model_copy(update={"collate": "xx_XX.UTF-8"})
     s3, key = cloud.client("s3", site17.primary.region), keys.point(point.id)
 
     def write(register: Point) -> None:
         told = code_of(site17.primary, key, register.to_json())
         s3.put_object(Bucket=site17.primary.bucket, Key=key, Body=register.to_json(), Metadata=told)
 
-    write(changed)
     try:
+        write(point.model_copy(update={"extensions": ("vector_of_ours 0.8.0",)}))
         assert "vector_of_ours" in refused(site17, plan_for(site17, root), ExtensionMissing)
+        write(point.model_copy(update={"databases": (foreign,)}))
+        assert refused(site17, plan_for(site17, root), LocaleMissing) == (
+            f"this machine lacks what databases of firm {site17.firm.id} are sorted by:"
+            f" xx_XX.UTF-8 (of {foreign.name})\n"
+            "KEPT: everything; nothing was fetched\n"
+            "HINT: make it known (Debian: `apt-get install locales-all`, or /etc/locale.gen and `locale-gen`), or"
+            " restore on a machine that has it."
+        )
     finally:
         write(point)
 

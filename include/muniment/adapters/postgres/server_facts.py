@@ -7,7 +7,7 @@ import psycopg
 
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.firm.readiness import ServerFacts
-from muniment.errors import PostgresError
+from muniment.errors import PostgresError, SessionRefused, StatementRefused
 
 _SETTINGS = """
 SELECT current_setting('server_version_num')::int AS version_num,
@@ -72,6 +72,25 @@ def replication_fault(server: PostgresServer) -> str | None:
         return None if answer.ntuples == 1 else connection.get_error_message().strip()
     finally:
         connection.finish()
+
+
+def own_database_fault(server: PostgresServer) -> str | None:
+    """Why nobody of ours comes into the firm's own database."""
+    try:
+        with server.connect():
+            return None
+    except (SessionRefused, StatementRefused) as refused:
+        return str(refused.facts["reason"])
+
+
+def sessions_fault(server: PostgresServer) -> str | None:
+    """Why a run would not have its sessions at the same time, tried with as many."""
+    try:
+        with server.connect(), server.connect():
+            server.replication_connection().finish()
+    except PostgresError as refused:
+        return str(refused.facts["reason"])
+    return None
 
 
 def _only(connection: Connection, statement: Any, **parameters: str) -> dict[str, Any]:

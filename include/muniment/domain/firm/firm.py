@@ -230,7 +230,7 @@ class Cluster(Setting):
     connection: ConnectionId
     """Airflow connection id (or ``AIRFLOW_CONN_…`` for the command)."""
     database: str = "postgres"
-    """Where control totals and settings tables are read."""
+    """Where control totals and settings tables are read, and every run takes its lock."""
     system_identifier: Annotated[int, Field(ge=1, le=2**64 - 1)] | None = None
     """``None``: taken from the first run, then held in firm.json."""
     live: LiveHost = LiveHost()

@@ -1,6 +1,7 @@
 """May a backup of this firm start? Everything that stands in its way, at once, each with its remedy."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -9,15 +10,39 @@ from muniment.adapters.aws.errors import store_errors
 from muniment.adapters.aws.key_probe import key_fault
 from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.host.file_systems import free_bytes
-from muniment.adapters.postgres.server_facts import read_server_facts, replication_fault
+from muniment.adapters.host.locales import require_locales
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.cluster_state import read_server_state
+from muniment.adapters.postgres.databases import read_databases
+from muniment.adapters.postgres.server_facts import (
+    own_database_fault,
+    read_server_facts,
+    replication_fault,
+    sessions_fault,
+)
 from muniment.adapters.site.site import Side, Site
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.finding import Finding
 from muniment.domain.firm.firm import DocumentBucket
 from muniment.domain.firm.readiness import clock_findings, server_findings, space_findings
+from muniment.domain.firm.session_findings import (
+    closed_findings,
+    database_finding,
+    locale_finding,
+    sessions_finding,
+)
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import FirmMark
-from muniment.errors import CheckFailed, KeyUnusable, ObjectMissing, PostgresError, StoreRefused, Transient
+from muniment.errors import (
+    CheckFailed,
+    KeyUnusable,
+    LocaleMissing,
+    ObjectMissing,
+    PostgresError,
+    ProgramMissing,
+    StoreRefused,
+    Transient,
+)
 from muniment.ports import Clock
 from muniment.runbooks.identity import replica_away
 from muniment.runbooks.vault.create_vaults import LOST, SIDES, Marks, lost_vault, prove_marks
@@ -50,8 +75,13 @@ def check_firm(site: Site, *, clock: Clock, run_dir: Path = RUN_DIR) -> tuple[Fi
 
 def _checks(site: Site, marks: Marks, clock: Clock, run_dir: Path) -> Iterator[Check]:
     yield lambda: _clocks(site, clock())
-    yield lambda: _server(site, marks["primary"])
-    yield lambda: _replication(site)
+    if fault := own_database_fault(site.postgres):
+        yield lambda: iter([database_finding(site.firm.cluster.database, fault)])
+    else:
+        yield lambda: _server(site, marks["primary"])
+        yield lambda: _sessions(site)
+    yield lambda: closed_findings(site.postgres.closed_databases())
+    yield lambda: _locales(site)
     for side in SIDES:
         yield partial(_vault, site, side, marks) if side in marks else partial(_away, site)
     for side in marks:
@@ -86,12 +116,25 @@ def _server(site: Site, mark: FirmMark | None) -> Iterator[Finding]:
     yield from server_findings(facts, site.policy, mark.created_at if mark else None)
 
 
-def _replication(site: Site) -> Iterator[Finding]:
+def _sessions(site: Site) -> Iterator[Finding]:
+    """One by one, then as many as a run has."""
     if fault := replication_fault(site.postgres):
         yield Finding(
             f"the streaming replication protocol cannot be used: {fault}",
             "ALTER ROLE … REPLICATION for the connection's role, and a line for `replication` in pg_hba.conf.",
         )
+    elif fault := sessions_fault(site.postgres):
+        yield sessions_finding(fault)
+
+
+def _locales(site: Site) -> Iterator[Finding]:
+    """A warning: the backup needs none. Where no PostgreSQL is installed nothing is restored either."""
+    major = read_server_state(site.postgres).version // 10000
+    with suppress(ProgramMissing):
+        try:
+            require_locales(site.firm.id, PostgresPrograms.find(major), read_databases(site.postgres))
+        except LocaleMissing as missing:
+            yield locale_finding(missing.what, missing.hint)
 
 
 def _vault(site: Site, side: Side, marks: Marks) -> Iterator[Finding]:

@@ -72,7 +72,8 @@ def restore_cluster(
     read, and everything that the plan names is proven to be there still, before anything is overwritten: else
     ``BeingExpired`` or ``PlanOutdated``. Raises ``WrongVault``, ``ProgramMissing``, ``LocaleMissing``,
     ``TargetNotEmpty``, ``TargetInUse``, ``WrongCluster``, ``ClusterRuns``, ``DiskFull``, ``ObjectDamaged``,
-    ``ObjectMissing``, ``ProgramFailed``; ``RestoreHalfDone`` for what no retry mends, once a cluster is partly overwritten.
+    ``ObjectMissing``, ``ProgramFailed``; ``RestoreHalfDone`` for what no retry mends, once a cluster is partly
+    overwritten.
     """
     progress = progress or Silent()
     into = Path(plan.into)
