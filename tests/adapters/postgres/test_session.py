@@ -15,7 +15,7 @@ from muniment.adapters.postgres.libpq_environment import libpq_environment
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.postgres.session import open_session
 from muniment.domain.secret import Secret
-from muniment.errors import MunimentError
+from muniment.errors import MunimentError, StatementRefused
 from tests.fixtures.clusters import ClusterFactory
 from tests.support.hostile_settings import ENVIRONMENT, SETTINGS, altered
 
@@ -148,6 +148,8 @@ def test_a_program_reads_each_database_in_its_own_encoding(cluster: LocalCluster
     server = PostgresServer("acme", Secret(cluster.conninfo()), "bytes")
     with server.connect() as session:
         session.execute("CREATE TABLE kept AS SELECT convert_from('\\x46fc72', 'SQL_ASCII') AS text")
+    with pytest.raises(StatementRefused, match=r"database bytes has no encoding \(SQL_ASCII\), and a text in it"):
+        server.row("SELECT text FROM kept", database="bytes")
     with libpq_environment(server, "bytes") as variables:
         assert variables["PGCLIENTENCODING"] == "SQL_ASCII"
         programs.run("pg_dump", "--file=/dev/null", env=variables)

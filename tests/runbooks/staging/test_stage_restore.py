@@ -353,9 +353,7 @@ def test_an_extension_that_is_not_installed_here_is_named_with_its_package(progr
     )
 
 
-def test_a_point_remembers_what_its_databases_need_and_a_staging_asks_for_it(
-    site17: Site, root: Path, cloud: Cloud
-) -> None:
+def test_a_point_remembers_what_a_machine_needs_and_a_staging_asks(site17: Site, root: Path, cloud: Cloud) -> None:
     point = catalog.latest_point(site17.primary)
     assert point.extensions == ()
     assert point.databases

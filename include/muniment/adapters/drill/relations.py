@@ -9,7 +9,7 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.libpq_environment import libpq_environment
 from muniment.adapters.postgres.name_patterns import exactly
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.errors import ProgramFailed, ProgramMissing
+from muniment.errors import ProgramFailed, ProgramMissing, SessionRefused, StatementRefused
 
 _TIMEOUT_S = 6 * 3600.0
 _SAID_CHARS = 2000
@@ -44,7 +44,7 @@ def _unreadable(server: PostgresServer, programs: PostgresPrograms, database: st
                 _amcheck(programs, database, variables)
             else:
                 programs.run("pg_dump", "--file=/dev/null", timeout_s=_TIMEOUT_S, env=variables)
-    except (ProgramFailed, ProgramMissing) as failure:
+    except (ProgramFailed, ProgramMissing, SessionRefused, StatementRefused) as failure:
         return f"{database}: {failure.what}"
     return None
 

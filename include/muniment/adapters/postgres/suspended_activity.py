@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.errors import SessionRefused, StatementRefused
 
 _SUBSCRIPTIONS = """
 SELECT format('subscription %s of database %s', subname, datname) AS what
@@ -32,5 +33,13 @@ def _lines(server: PostgresServer) -> Iterator[str]:
         for statement in (_SUBSCRIPTIONS, _PREPARED):
             yield from (row["what"] for row in session.execute(statement))
     for name in server.databases():
+        yield from _of_database(server, name)
+
+
+def _of_database(server: PostgresServer, name: str) -> list[str]:
+    """One that does not let us in, such as for a locale that this machine lacks, is told, and the others are read."""
+    try:
         with server.connect(name) as session:
-            yield from (row["what"] for row in session.execute(_IN_A_DATABASE))
+            return [row["what"] for row in session.execute(_IN_A_DATABASE)]
+    except (SessionRefused, StatementRefused) as refused:
+        return [f"database {name} (it lets nobody in: {refused.facts['reason']}): nothing in it was looked at"]
