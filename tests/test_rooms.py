@@ -17,9 +17,11 @@ MIRRORED = {
 # Tests of something that several modules do together, or of something that is no module: a page, a file of settings.
 TOPICS = {
     "adapters/store/test_store_contract.py",
+    "adapters/site/test_exclusively.py",
     "adapters/staging/test_isolation_of_files.py",
     "cli/restore/test_cut_over.py",
     "cli/test_cli_page.py",
+    "cli/wal/test_database_host.py",
     "domain/recovery/test_order.py",
     "domain/retention/test_model.py",
     "plugins/test_interrupted_cut_over.py",
