@@ -202,6 +202,12 @@ _ROWS = {
 }
 
 
+def test_a_value_that_python_cannot_hold_is_not_quoted_either(server: PostgresServer) -> None:
+    with pytest.raises(StatementRefused) as refused, server.connect() as session:
+        session.execute("SELECT 'infinity'::date, '0044-03-15 BC'::date").fetchall()
+    assert "44" not in str(refused.value)
+
+
 @pytest.mark.parametrize("name", _ROWS)
 def test_no_value_of_a_row_is_in_an_error_nor_in_its_stack(server: PostgresServer, name: str) -> None:
     statement, sqlstate, about = _ROWS[name]

@@ -86,6 +86,8 @@ def kind_of(sqlstate: str, *, at_connect: bool = False) -> type[PostgresError]:
 
 def described(error: psycopg.Error) -> str:
     """What PostgreSQL said without any value of a row: for our errors, findings and records."""
+    if error.sqlstate is None and isinstance(error, psycopg.DataError):
+        return "psycopg cannot take a value (DataError)"  # its own text quotes it
     if error.sqlstate is None:
         return " ".join(str(error).split("\n", 1)[0].split())
     return _described(error.sqlstate, error.diag, type(error).__name__)
@@ -118,12 +120,13 @@ class Session(psycopg.Connection[dict[str, Any]]):
 
     @contextmanager
     def owning(self) -> Iterator[Self]:
-        """Closed at the end of the block; in it, what psycopg does not even ask of a closed one is of this server."""
+        """Closed at the end of the block; in it, what psycopg does not even ask of a closed one is of this server, and
+        so is a value that Python cannot hold."""
         with self:
             try:
                 yield self
-            except psycopg.OperationalError as error:
-                if error.sqlstate is None and self.closed:
+            except (psycopg.OperationalError, psycopg.DataError) as error:
+                if error.sqlstate is None and (self.closed or isinstance(error, psycopg.DataError)):
                     self._failures.append(error)
                 raise
 
@@ -136,13 +139,18 @@ def session_errors(firm: str, session: Session) -> Iterator[None]:
     except psycopg.Error as error:
         if not session.has_raised(error) or not _is_an_answer(error):
             raise
-        kind = kind_of(error.sqlstate) if error.sqlstate else ServerUnavailable
-        raise kind(firm=firm, reason=described(error)) from None
+        raise _kind(error)(firm=firm, reason=described(error)) from None
+
+
+def _kind(error: psycopg.Error) -> type[PostgresError]:
+    if error.sqlstate:
+        return kind_of(error.sqlstate)
+    return StatementRefused if isinstance(error, psycopg.DataError) else ServerUnavailable
 
 
 def _is_an_answer(error: psycopg.Error) -> bool:
     """Or a connection that was lost; anything else is a fault of ours, of which the stack tells more."""
-    return error.sqlstate is not None or isinstance(error, psycopg.OperationalError)
+    return error.sqlstate is not None or isinstance(error, (psycopg.OperationalError, psycopg.DataError))
 
 
 def connect_failure(firm: str, conninfo: str, said: str, *, was_asked_for_password: bool) -> PostgresError:
