@@ -93,15 +93,7 @@ def test_what_s3_answers_is_said_by_its_code(
         assert f"{code.removeprefix('KMS.')}: so it says" in refused.value.what
 
 
-def test_nobody_s_credentials_and_nobody_s_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    without = boto3.Session().client("s3", region_name="us-east-1", endpoint_url="http://127.0.0.1:9", config=ONCE)
-    with pytest.raises(CredentialsUnusable):
-        S3Store("acme-vault", "us-east-1", without).get("firm.json")
+def test_a_server_that_is_not_there() -> None:
     with pytest.raises(StoreUnavailable):
         S3Store("acme-vault", "us-east-1", client("s3", "http://127.0.0.1:9")).get("firm.json")
 
@@ -160,6 +152,24 @@ def test_what_kms_answers_is_no_damage_and_no_matter_of_enabling_the_key(
         with pytest.raises(MunimentError) as refused:
             does()
         assert type(refused.value) is kind
+
+
+def test_without_credentials_nothing_is_damaged_and_nobody_lacks_a_right(
+    sealed: Kms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    session = boto3.Session()
+    s3, kms = (session.client(each, region_name="us-east-1", config=ONCE) for each in ("s3", "kms"))
+    with pytest.raises(CredentialsUnusable):
+        S3Store("acme-vault", "us-east-1", s3).get("firm.json")
+    envelope = kms_envelope([(sealed.arns[0], kms)])
+    for does in (lambda: envelope.encrypt(b"x", CONTEXT), lambda: envelope.decrypt(sealed.message, CONTEXT)):
+        with pytest.raises(CredentialsUnusable):
+            does()
 
 
 def test_a_kms_that_is_lost(sealed: Kms, spoiled: FaultProxy) -> None:
