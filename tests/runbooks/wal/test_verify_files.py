@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from muniment.adapters.host import programs
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
 from muniment.domain.wal.facts import SegmentFacts
@@ -87,9 +88,11 @@ def test_a_segment_that_came_late_corrects_what_was_told_of_the_one_behind(firm:
     assert known(firm) == read_at_once(firm)
 
 
-def test_without_pg_waldump_of_its_version_wal_is_verified_all_the_same(firm: Archived) -> None:
-    here = {found.major for found in PostgresPrograms.all_available()}
-    magic = next(magic for magic, major in MAGIC_OF_MAJOR.items() if major not in here)
+def test_without_pg_waldump_of_its_version_wal_is_verified_all_the_same(
+    firm: Archived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "_bin_dirs", lambda: [firm.cluster.programs.bin_dir])
+    magic = next(magic for magic, major in MAGIC_OF_MAJOR.items() if major != firm.cluster.programs.major)
     firm.write(1)
     rows(firm.cluster, "SELECT pg_switch_wal()")
     firm.magic = magic

