@@ -39,6 +39,7 @@ TOPICS = {
     "runbooks/restore/test_restore_from_either.py",
     "runbooks/restore/test_restore_over.py",
     "runbooks/rows/test_matter_values.py",
+    "runbooks/rows/test_temporal_keys.py",
     "runbooks/vault/test_verify_beside.py",
     "runbooks/vault/test_verify_every_object.py",
 }

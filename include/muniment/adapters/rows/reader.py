@@ -35,15 +35,20 @@ class RowReader:
             found |= self.where(table, table.primary_key, wanted)
         return found
 
-    def where(self, table: Table, columns: Sequence[str], values: Iterable[Values]) -> dict[RowId, Row]:
-        """The rows of ``table`` whose ``columns`` have one of ``values``: one query, whatever their number."""
+    def where(
+        self, table: Table, columns: Sequence[str], values: Iterable[Values], *, is_period: bool = False
+    ) -> dict[RowId, Row]:
+        """The rows of ``table`` whose ``columns`` have one of ``values``: one query, whatever their number.
+
+        ``is_period``: of the last column it is enough that the two ranges touch.
+        """
         wanted = list(dict.fromkeys(values))
         if not wanted:
             return {}
         query = sql.SQL("SELECT {columns} FROM {table} AS r WHERE {condition}{lock}").format(
             columns=sql.SQL(", ").join(sql.Identifier("r", name) for name in table.types),
             table=from_clause(table),
-            condition=matches(table, columns),
+            condition=touches(table, columns) if is_period else matches(table, columns),
             lock=sql.SQL(" FOR UPDATE OF r" if self.locking else ""),
         )
         parameters = [list(column) for column in zip(*wanted, strict=True)]
@@ -70,11 +75,28 @@ class RowReader:
             parent, new = waiting.popitem()
             for key in self.catalogue.children.get(parent, ()):
                 targets = [target for row in new if (target := key.target(row)) is not None]
-                for row_id, row in self.where(self.catalogue.tables[key.child], key.columns, targets).items():
+                child = self.catalogue.tables[key.child]
+                for row_id, row in self.where(child, key.columns, targets, is_period=key.is_period).items():
                     if row_id not in found:
                         found[row_id] = row
                         waiting.setdefault(key.child, []).append(row)
         return found
+
+    def uncovered(self, table: Table, columns: Sequence[str], values: Sequence[Values]) -> list[Values]:
+        """Those of ``values`` whose last one, a period, the rows of ``table`` together do not cover."""
+        *_, period = columns
+        query = sql.SQL(
+            "SELECT number::int - 1 AS place FROM {wanted} WHERE {period} <@ "
+            "(SELECT range_agg({column}) FROM {table} AS r WHERE {condition}) IS NOT TRUE ORDER BY number"
+        ).format(
+            wanted=_wanted(columns),
+            period=_value(table, columns, len(columns) - 1),
+            column=sql.Identifier("r", period),
+            table=from_clause(table),
+            condition=_touch(table, columns),
+        )
+        found = self.connection.execute(query, [list(column) for column in zip(*values, strict=True)])
+        return [values[row["place"]] for row in found]
 
     def _texts(self, query: sql.Composed, parameters: Sequence[Any], columns: Sequence[str]) -> Iterator[Row]:
         """Values as PostgreSQL wrote them: psycopg's own conversions would not all lead back."""
@@ -104,6 +126,31 @@ def matches(table: Table, columns: Sequence[str]) -> sql.Composed:
         sql.SQL(", ").join(sql.SQL("{}::{}").format(name, type_) for name, type_ in zip(names, types, strict=True)),
         sql.SQL(", ").join(sql.SQL("%s::text[]") for _ in columns),
         sql.SQL(", ").join(names),
+    )
+
+
+def touches(table: Table, columns: Sequence[str]) -> sql.Composed:
+    """As ``matches``, where the last column is a period."""
+    return sql.SQL("EXISTS (SELECT FROM {} WHERE {})").format(_wanted(columns), _touch(table, columns))
+
+
+def _touch(table: Table, columns: Sequence[str]) -> sql.Composed:
+    pairs = [(sql.Identifier("r", column), _value(table, columns, place)) for place, column in enumerate(columns)]
+    operators = [*["="] * (len(pairs) - 1), "&&"]
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} {} {}").format(own, sql.SQL(operator), other)
+        for (own, other), operator in zip(pairs, operators, strict=True)
+    )
+
+
+def _value(table: Table, columns: Sequence[str], place: int) -> sql.Composed:
+    return sql.SQL("{}::{}").format(sql.Identifier("v", f"v{place}"), sql.SQL(table.types[columns[place]]))
+
+
+def _wanted(columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL("unnest({}) WITH ORDINALITY AS v({}, number)").format(
+        sql.SQL(", ").join(sql.SQL("%s::text[]") for _ in columns),
+        sql.SQL(", ").join(sql.Identifier(f"v{place}") for place in range(len(columns))),
     )
 
 

@@ -13,6 +13,14 @@ from muniment.adapters.rows.reader import Connection, from_clause
 from muniment.adapters.rows.table_dump import pipe, programs_of
 from muniment.domain.rows.foreign_keys import Catalogue, ForeignKey, Table
 
+# What old rows need not keep. Before PostgreSQL 18 no NOT NULL is among it.
+_UNPROVEN = """
+    SELECT k.conname AS name, pg_get_constraintdef(k.oid) AS definition,
+           (SELECT a.attname FROM pg_attribute a
+            WHERE k.contype = 'n' AND a.attrelid = k.conrelid AND a.attnum = k.conkey[1]) AS column
+    FROM pg_constraint k WHERE k.conrelid = %s::regclass AND k.contype IN ('c', 'n') AND NOT k.convalidated
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class TableCopier:
@@ -46,6 +54,9 @@ class TableCopier:
         copy, source = sql.Identifier(schema, table.relation), sql.Identifier(table.schema, table.relation)
         including = sql.SQL(" INCLUDING ALL" if with_structure else "")
         self.connection.execute(sql.SQL("CREATE TABLE {} (LIKE {}{})").format(copy, source, including))
+        unproven = self.connection.execute(_UNPROVEN, (table.name,)).fetchall()
+        for each in unproven:
+            self._let_old_rows_in(copy, each, with_structure)
         names = table.stored if with_structure else tuple(table.types)
         columns = sql.SQL(", ").join(map(sql.Identifier, names))
         done = self.connection.execute(
@@ -53,7 +64,21 @@ class TableCopier:
                 copy, from_clause(table), columns=columns
             )
         )
+        for each in unproven if with_structure else ():
+            # PostgreSQL's own text, NOT VALID or NOT ENFORCED at its end.
+            again = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} ").format(copy, sql.Identifier(each["name"]))
+            self.connection.execute(again + sql.SQL(each["definition"]))
         return done.rowcount
+
+    def _let_old_rows_in(self, copy: sql.Identifier, constraint: Mapping[str, str], with_structure: bool) -> None:
+        """LIKE makes what the original promises of new rows alone a promise of all, and NOT NULL in any case."""
+        if constraint["column"]:
+            statement, name = sql.SQL("ALTER TABLE {} ALTER {} DROP NOT NULL"), constraint["column"]
+        elif with_structure:
+            statement, name = sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}"), constraint["name"]
+        else:
+            return
+        self.connection.execute(statement.format(copy, sql.Identifier(name)))
 
     def _add_keys(self, chosen: Sequence[Table], schemas: Mapping[str, str]) -> None:
         """Between the copies; a key that leads to a table that was not chosen is left out."""
@@ -66,12 +91,19 @@ class TableCopier:
         statement = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}){}").format(
             sql.Identifier(schemas[child.schema], child.relation),
             sql.Identifier(key.name),
-            sql.SQL(", ").join(map(sql.Identifier, key.columns)),
+            _columns(key.columns, is_period=key.is_period),
             sql.Identifier(schemas[parent.schema], parent.relation),
-            sql.SQL(", ").join(map(sql.Identifier, key.referenced)),
-            sql.SQL(" MATCH FULL" if key.is_match_full else ""),
+            _columns(key.referenced, is_period=key.is_period),
+            sql.SQL(key.rules),
         )
         self.connection.execute(statement)
+
+
+def _columns(names: Sequence[str], *, is_period: bool) -> sql.Composed:
+    spelled_out = [sql.Composed([sql.Identifier(name)]) for name in names]
+    if is_period:
+        spelled_out[-1] = sql.SQL("PERIOD ") + spelled_out[-1]
+    return sql.SQL(", ").join(spelled_out)
 
 
 @contextmanager

@@ -115,6 +115,8 @@ class RowWriter:
 
     def _require_unnamed(self, table: Table, rows: Mapping[RowId, Row]) -> None:
         for key in self.reader.catalogue.children.get(table.name, ()):
+            if key.is_period:
+                continue  # another row may cover the child: PostgreSQL decides, and takes no child along
             named = {target: row_id for row_id, row in rows.items() if (target := key.target(row)) is not None}
             child = self.tables[key.child]
             for row_id, row in self.reader.where(child, key.columns, named).items():

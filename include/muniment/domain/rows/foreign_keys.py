@@ -63,7 +63,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class ForeignKey:
-    """Rows of ``child`` name a row of ``parent``. ``is_link``: the registry says so, PostgreSQL does not enforce it."""
+    """Rows of ``child`` name a row of ``parent``. ``is_link``: by the registry's word, or NOT ENFORCED.
+
+    ``is_period``: the last columns are ranges of time. A child names every parent whose period it touches.
+    """
 
     name: str
     child: str
@@ -75,6 +78,9 @@ class ForeignKey:
     is_indexed: bool = True
     """Whether the child's columns are the first ones of an index."""
     is_link: bool = False
+    is_period: bool = False
+    rules: str = ""
+    """What follows the columns in PostgreSQL's own definition: what a DELETE does, whether it is enforced."""
 
     def values(self, child: Row) -> tuple[str, ...] | None:
         """What the child names; ``None`` where one of the columns is NULL: then it names nothing."""
@@ -128,11 +134,14 @@ class Catalogue:
         for key in self.keys:
             if key.is_link or key.child not in by_table or key.parent not in by_table:
                 continue
-            targets = {key.target(rows[parent]): parent for parent in by_table[key.parent]}
+            equal = len(key.columns) - key.is_period  # which periods touch, only PostgreSQL can say
+            targets: dict[tuple[str, ...], list[RowId]] = defaultdict(list)
+            for parent in by_table[key.parent]:
+                if (target := key.target(rows[parent])) is not None:
+                    targets[target[:equal]].append(parent)
             for child in by_table[key.child]:
-                values = key.values(rows[child])
-                if values is not None and values in targets:
-                    yield child, targets[values], key
+                if (values := key.values(rows[child])) is not None:
+                    yield from ((child, parent, key) for parent in targets.get(values[:equal], ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from muniment.domain.documents.recovery import DocumentRestorePlan
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.rows.difference import RowChange, RowSets, differences, requirements, with_requirements
-from muniment.domain.rows.foreign_keys import Catalogue, NoOrder, Row, RowId, Rows, Table, digest
+from muniment.domain.rows.foreign_keys import Catalogue, ForeignKey, NoOrder, Row, RowId, Rows, Table, digest
 from muniment.domain.rows.matter_plan import MatterPlan, PlannedRow, Triggers, key_text
 from muniment.domain.rows.matter_tables import MatterTables, document_names
 from muniment.domain.rows.writes import phases
@@ -210,6 +210,9 @@ def _parents_gone(tables: MatterTables, then: RowReader, now: RowReader, rows: R
     while waiting:
         new: dict[RowId, Row] = {}
         for key, values in tables.named_by(waiting):
+            if key.is_period:
+                new |= _periods_gone(key, values, tables, then, now)
+                continue
             live = now.where(tables.live.tables[key.parent], key.referenced, values)
             there = {key.target(row) for row in live.values()}
             missing = [value for value in values if value not in there]
@@ -217,6 +220,16 @@ def _parents_gone(tables: MatterTables, then: RowReader, now: RowReader, rows: R
         waiting = {row_id: row for row_id, row in new.items() if row_id not in rows and row_id not in gone}
         gone |= waiting
     return gone
+
+
+def _periods_gone(
+    key: ForeignKey, values: Sequence[tuple[str, ...]], tables: MatterTables, then: RowReader, now: RowReader
+) -> Rows:
+    """What covered these then, where what is live does not: other rows may by now, with other bounds."""
+    missing = now.uncovered(tables.live.tables[key.parent], key.referenced, values)
+    covered = then.where(tables.then.tables[key.parent], key.referenced, missing, is_period=True)
+    still = now.by_key(covered)
+    return {row_id: row for row_id, row in covered.items() if row_id not in still}
 
 
 def _documents(plan: PlanDocuments | None, names: Sequence[str]) -> tuple[DocumentRestorePlan | None, tuple[str, ...]]:
