@@ -26,12 +26,21 @@ from tests.support.kit_readers import reader_of
 from tests.support.wal import archive_with, muniment_script
 
 pytestmark = pytest.mark.timeout(720)
+ORIGINS = 12
+"""More than PostgreSQL has room for by itself: the kit's server would PANIC."""
 KEYS = ("Wills & Trusts/Müller.pdf", "../../etc/passwd", "a", "a/b", "A", "x" * 1024, "nul", "con:1", "folder/")
 
 
 @pytest.fixture
 def source(cluster_factory: ClusterFactory, programs: PostgresPrograms, tmp_path: Path) -> LocalCluster:
-    cluster = cluster_factory(programs, wal_segment_size_mb=1, max_prepared_transactions=5, track_commit_timestamp="on")
+    more: dict[str, Any] = {
+        "max_prepared_transactions": 5,
+        "track_commit_timestamp": "on",
+        "max_replication_slots": ORIGINS,
+    }
+    cluster = cluster_factory(programs, wal_segment_size_mb=1, **more)
+    write(cluster, f"SELECT pg_replication_origin_create('office ' || n) FROM generate_series(1, {ORIGINS}) n")
+    write(cluster, "SELECT pg_replication_origin_advance(roname, '0/1000') FROM pg_replication_origin")
     write(cluster, "CREATE TABLE ledger (amount numeric(14,2))")
     write(cluster, "INSERT INTO ledger VALUES (12.34), (-2.34)")
     place = cluster.data_dir.with_name("fast disk")

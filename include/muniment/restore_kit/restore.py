@@ -838,6 +838,9 @@ archive_mode = off
 hot_standby = off
 max_logical_replication_workers = 0
 shared_buffers = '128MB'
+# Nothing is left in /dev/shm, and what the WAL tells of replication has room: more origins than this there cannot be.
+dynamic_shared_memory_type = 'mmap'
+{origins} = 65535
 restore_command = {restore_command}
 allow_in_place_tablespaces = on
 recovery_target_timeline = {timeline}
@@ -879,17 +882,26 @@ echo 'local all all trust' >data/pg_hba.conf
 : >data/recovery.signal
 socket=$(mktemp -d "${{TMPDIR:-/tmp}}/restored-XXXXXX") # nobody else may enter it
 echo "unix_socket_directories = '$socket'" >>data/postgresql.conf
-# Transactions that wait for their second phase need their places, and the times of commits their files.
-setting() {{ LC_ALL=C "$bin/pg_controldata" data | sed -n "s/^$1 setting: *//p"; }}
-prepared=$(setting max_prepared_xacts)
-echo "max_prepared_transactions = $((prepared > 1000 ? prepared : 1000))" >>data/postgresql.conf
-echo "track_commit_timestamp = $(setting track_commit_timestamp)" >>data/postgresql.conf
+# As much room as the firm's own server had, as pg_control tells: transactions that wait for their second phase need
+# their places and their locks, WAL its two segments, and the times of commits their files.
+told() {{ LC_ALL=C "$bin/pg_controldata" data | sed -n "s/^$1: *//p"; }}
+larger() {{ echo $(($1 > $2 ? $1 : $2)); }}
+segments=$(($(told 'Bytes per WAL segment') / 524288)) # two of them, in MiB
+cat >>data/postgresql.conf <<END
+max_connections = $(larger "$(told 'max_connections setting')" 100)
+max_worker_processes = $(larger "$(told 'max_worker_processes setting')" 8)
+max_prepared_transactions = $(larger "$(told 'max_prepared_xacts setting')" 1000)
+max_locks_per_transaction = $(larger "$(told 'max_locks_per_xact setting')" 64)
+min_wal_size = $(larger $segments 80)MB
+max_wal_size = $(larger $segments 1024)MB
+track_commit_timestamp = $(told 'track_commit_timestamp setting')
+END
 sync
 
 quoted() {{ printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\\\\\''/g")"; }}
 start="$(quoted "$bin/pg_ctl") -D $(quoted "$here/data") -l $(quoted "$here/server.log") -w -t 3600 start"
 printf 'ready. Start it:    %s\\n' "$start"
-echo "Then look inside:   psql -h $socket -U postgres -l"
+echo "Then look inside:   psql -h $socket -U postgres -d template1 -l"
 """
 BLANK_MAPS = """\
 # A visibility map that an increment holds in part may be stale (PostgreSQL 17 before 17.12; 18, at least up to 18.6):
@@ -907,12 +919,14 @@ done"""
 def write_finish(into: Path, backups: Sequence[Register], folders: Sequence[Path], timeline: int) -> None:
     copy = f"cp {shlex.quote(str((into / 'wal').resolve()).replace('%', '%%'))}/%f %p"
     quoted = copy.replace("\\", "\\\\").replace("'", "''")
-    settings = SETTINGS.format(restore_command=f"'{quoted}'", timeline=timeline)
+    major = backups[-1]["server_version"] // 10000
+    origins = "max_active_replication_origins" if major >= 18 else "max_replication_slots"
+    settings = SETTINGS.format(restore_command=f"'{quoted}'", timeline=timeline, origins=origins)
     (into / "staging.conf").write_text(settings)
     names = [shlex.quote(str(folder.relative_to(into))) for folder in folders]
     verify = [f'"$bin/pg_verifybackup" --no-parse-wal --ignore=tablespace_map {name}' for name in names]
     script = FINISH.format(
-        major=backups[-1]["server_version"] // 10000,
+        major=major,
         verify="\n".join(verify),
         combine=combine_command(backups, folders, names),
     )

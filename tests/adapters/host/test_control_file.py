@@ -13,7 +13,13 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.errors import ControlFileDamaged, Damaged
 from tests.fixtures.clusters import ROOT, ClusterFactory
 
-SETTINGS = {"max_prepared_transactions": "7", "max_locks_per_transaction": "99", "track_commit_timestamp": "on"}
+SETTINGS = {
+    "max_connections": "21",
+    "max_worker_processes": "5",
+    "max_prepared_transactions": "7",
+    "max_locks_per_transaction": "99",
+    "track_commit_timestamp": "on",
+}
 
 
 def test_it_is_what_the_server_says(programs: PostgresPrograms, cluster_factory: ClusterFactory) -> None:

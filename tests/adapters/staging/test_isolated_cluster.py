@@ -21,6 +21,7 @@ from muniment.domain.restore.settings import settings_file
 from muniment.domain.secret import Secret
 from muniment.errors import ProgramFailed, StatementRefused
 from tests.fixtures.clusters import ClusterFactory
+from tests.support import crowded
 from tests.support.hostile_settings import ENVIRONMENT, altered
 from tests.support.isolated_copies import BANNER, ask, copy_of, one
 
@@ -283,6 +284,22 @@ def test_a_copy_that_lets_nobody_in_says_why_at_once(
     try:
         with pytest.raises(StatementRefused, match="database locale is incompatible with operating system"):
             staged.recover({"recovery_target": "immediate"}, "/bin/false")
+    finally:
+        staged.kill()
+
+
+def test_more_of_everything_than_a_servers_defaults_hold_is_recovered(
+    cluster_factory: ClusterFactory, programs17: PostgresPrograms, run_dir: Path
+) -> None:
+    """The restore kit's server: tests/runbooks/drill/test_by_kit.py, on PostgreSQL 18."""
+    production = cluster_factory(programs17, wal_segment_size_mb=crowded.SEGMENT_MB, **crowded.settings(17))
+    crowded.crowd(production)
+    staged = copy_of(production, run_dir / f"staging-{uuid4().hex[:8]}")
+    crowded.crowd_more(production)
+    ask(production, "SELECT pg_switch_wal()")
+    try:
+        staged.recover({"recovery_target_timeline": "latest"}, f"cp {production.data_dir / 'pg_wal'}/%f %p")
+        assert crowded.found(staged) == crowded.EVERYTHING
     finally:
         staged.kill()
 

@@ -11,6 +11,7 @@ from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.domain.restore.copy_settings import COPY_SETTINGS, GIVEN, Value, isolated, recovering, restored
 from muniment.domain.restore.isolation import isolated_settings, recovery_settings, role_settings
+from muniment.domain.restore.room import room
 from muniment.domain.restore.settings import HEADING, settings_file, without_restore
 from tests.fixtures.clusters import ClusterFactory
 
@@ -101,7 +102,7 @@ def test_what_alter_system_wrote_anew_is_known_again(cluster: LocalCluster) -> N
 @pytest.mark.parametrize("major", [15, 16, 17, 18])
 def test_each_use_is_the_lists_and_nothing_else(major: int) -> None:
     place = Path("/staging")
-    told = isolated_settings(folder=place, data_dir=place / "data", major=major, banner="", control={})
+    told = isolated_settings(folder=place, data_dir=place / "data", major=major, banner="", needed=room({}, 1 << 20))
     here = [each for each in COPY_SETTINGS if each.since <= major]
     assert told.keys() == {each.name for each in here if each.isolated is not None}
     plan = {"recovery_target_timeline": "latest"}

@@ -11,6 +11,7 @@ from muniment.adapters.staging.isolated_cluster import fenced_in
 from muniment.domain.recovery.wal_coverage import TimelineHistory
 from muniment.domain.restore.copy_settings import isolated
 from muniment.domain.restore.isolation import ROLE
+from muniment.domain.restore.room import room
 from muniment.domain.restore.settings import without_restore
 from muniment.domain.wal.names import WalSegment, history_name, is_segment
 
@@ -31,7 +32,8 @@ def remove_staging_role(data_dir: Path, programs: PostgresPrograms, scratch: Pat
     scratch.mkdir(mode=0o755, exist_ok=True)
     nothing.write_text("")
     statements = f"ALTER ROLE {ROLE} NOLOGIN NOSUPERUSER PASSWORD NULL;\nDROP ROLE {ROLE};\n"
-    kept = ControlFile.read(data_dir, programs).settings
+    control = ControlFile.read(data_dir, programs)
+    kept = room(control.settings, control.segment_bytes)
     ours = {**isolated(programs.major), **kept, "restore_command": "", "wal_keep_size": "1TB"}
     settings = {"config_file": nothing, **ours}
     options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ class Scratch:
         return self.kit, self.kit / "cluster"
 
     @property
+    def sockets(self) -> Path:
+        """Where the restore kit's server puts its socket, whose path has 107 bytes at most."""
+        return Path(tempfile.gettempdir()) / f"sockets-{self.root.name.rpartition('-')[2]}"
+
+    @property
     def wal(self) -> Path:
         return self.root / "wal"
 
@@ -77,6 +83,7 @@ class Scratch:
             processes.send(processes.working_in(folder), signal.SIGKILL)
 
     def remove(self) -> None:
+        shutil.rmtree(self.sockets, ignore_errors=True)
         shutil.rmtree(self.root)
 
     @property

@@ -20,6 +20,8 @@ _HEADER = struct.Struct("=QIII")
 _SHUT_DOWN, _SHUT_DOWN_IN_RECOVERY, _IN_CRASH_RECOVERY, _IN_ARCHIVE_RECOVERY, _IN_PRODUCTION = 1, 2, 4, 5, 6
 _LINE = r"(?m)^(.+?):\s+(.*)$"
 _SETTINGS = {
+    "max_connections setting": "max_connections",
+    "max_worker_processes setting": "max_worker_processes",
     "max_prepared_xacts setting": "max_prepared_transactions",
     "max_locks_per_xact setting": "max_locks_per_transaction",
     "track_commit_timestamp setting": "track_commit_timestamp",

@@ -204,14 +204,19 @@ class LocalCluster:
         # A restore lays tablespaces out beside the data directory; what lies elsewhere is somebody else's.
         roots = [self.data_dir, *(place for place in places if place.is_relative_to(self.data_dir.parent.resolve()))]
         for root in roots:
-            for folder, _, files in root.walk():
-                for path in (folder, *(folder / file for file in files)):
-                    self._hand_over(path)
+            hand_over(root)
 
     @staticmethod
     def _hand_over(path: Path) -> None:
         if os.geteuid() == 0:
             os.chown(path, UNPRIVILEGED_UID, UNPRIVILEGED_GID, follow_symlinks=False)
+
+
+def hand_over(root: Path) -> None:
+    """A folder and all in it, to the user that PostgreSQL's programs run as; nothing to do where we are not root."""
+    for folder, _, files in root.walk() if os.geteuid() == 0 else ():
+        for path in (folder, *(folder / file for file in files)):
+            LocalCluster._hand_over(path)
 
 
 def free_port() -> int:

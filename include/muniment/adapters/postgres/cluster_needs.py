@@ -5,7 +5,8 @@ from muniment.domain.restore.kit_page import ClusterNeeds
 from muniment.errors import PostgresError
 
 _SERVER = """
-SELECT current_setting('server_version') AS version, current_setting('shared_preload_libraries') AS preload
+SELECT current_setting('server_version') AS version, current_setting('shared_preload_libraries') AS preload,
+       coalesce((SELECT rolname FROM pg_roles WHERE rolsuper AND rolcanlogin ORDER BY oid LIMIT 1), 'postgres') AS name
 """
 # plpgsql is in every PostgreSQL.
 _EXTENSIONS = "SELECT extname, extversion FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY extname"
@@ -21,7 +22,7 @@ def read_cluster_needs(server: PostgresServer) -> ClusterNeeds:
             found |= _extensions(server, name)
         except PostgresError:  # no right to connect, or pg_hba.conf says no: the page tells it
             unread.append(name)
-    return ClusterNeeds(told["version"], tuple(sorted(found)), told["preload"], tuple(unread))
+    return ClusterNeeds(told["version"], tuple(sorted(found)), told["preload"], told["name"], tuple(unread))
 
 
 def _extensions(server: PostgresServer, database: str) -> set[str]:

@@ -35,6 +35,7 @@ from muniment.domain.restore.isolation import (
     role_statements,
     scram_verifier,
 )
+from muniment.domain.restore.room import room
 from muniment.domain.restore.settings import start_command
 from muniment.domain.secret import Secret
 from muniment.errors import PostgresError, ProgramFailed, ServerUnavailable, SessionRefused
@@ -98,11 +99,15 @@ class IsolatedCluster(LocalCluster):
         Raises ``ProgramFailed`` with the end of the server's log where recovery does not get there, ``PostgresError``
         with the server's own sentence where it then lets nobody in.
         """
+        self._let_us_in({**recovery_settings(target, restore_command), **(more or {})}, more or {})
+
+    def admit(self, more: Settings | None = None) -> None:
+        """As ``recover``, of what another server has recovered and was stopped."""
+        self._let_us_in(more or {}, more or {})
+
+    def _let_us_in(self, at_first: Settings, more: Settings) -> None:
         self._configure(open_to_us=True)
-        self.start(
-            enforced={**self._isolated(), **recovery_settings(target, restore_command), **(more or {})},
-            timeout_s=START_TIMEOUT_S,
-        )
+        self.start(enforced={**self._isolated(), **at_first}, timeout_s=START_TIMEOUT_S)
         password = secrets.token_urlsafe(24)
         self._write_private(self.passfile, f"*:*:*:{ROLE}:{password}\n")
         statements = role_statements(scram_verifier(password, secrets.token_bytes(16)), self.programs.major)
@@ -111,7 +116,7 @@ class IsolatedCluster(LocalCluster):
                 for statement in statements:
                     session.execute(statement.encode())
         except SessionRefused:  # there is no role postgres that may log in, or no database that takes sessions
-            self._alone(statements, more or {})
+            self._alone(statements, more)
         self._configure(open_to_us=False)
         self.announce(self.banner)
         self._await_reload()
@@ -144,9 +149,10 @@ class IsolatedCluster(LocalCluster):
             self.reload()
 
     def _isolated(self) -> Settings:
-        control = ControlFile.read(self.data_dir, self.programs).settings
+        control = ControlFile.read(self.data_dir, self.programs)
+        needed = room(control.settings, control.segment_bytes)
         return isolated_settings(
-            folder=self.folder, data_dir=self.data_dir, major=self.programs.major, banner=self.banner, control=control
+            folder=self.folder, data_dir=self.data_dir, major=self.programs.major, banner=self.banner, needed=needed
         )
 
     def _configure(self, *, open_to_us: bool) -> None:

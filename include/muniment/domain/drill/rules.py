@@ -54,7 +54,7 @@ def planned_steps(route: Route, policy: Policy) -> tuple[str, ...]:
     return (
         "choose the target",
         *(kit if by_kit else by_us),
-        "start and recover",
+        *(("restore kit: start and recover", "start again, isolated") if by_kit else ("start and recover",)),
         "position reached",
         "read every relation",
         "control totals and ledgers",

@@ -118,11 +118,17 @@ COPY_SETTINGS: tuple[CopySetting, ...] = (
     CopySetting("shared_buffers", _STARTS_NOT, isolated="256MB"),
     CopySetting("huge_pages", _STARTS_NOT, isolated="try"),
     CopySetting("io_method", _STARTS_NOT, isolated="worker", since=18),
-    # Origins that the WAL tells of need a place, however many there are.
-    CopySetting("max_replication_slots", _STARTS_NOT, isolated=1024),
-    # Of a prepared transaction that the WAL holds; as many as pg_control says, and some more.
+    # Replication origins that the backup or the WAL tells of need a place each, or the server PANICs. There cannot be
+    # more (RepOriginId is a uint16), and all of their places cost 20 MB. From 18 on they have a setting of their own.
+    CopySetting("max_replication_slots", _STARTS_NOT, isolated=65535),
+    CopySetting("max_active_replication_origins", _STARTS_NOT, isolated=65535, since=18),
+    # What the WAL holds must fit: room.py.
+    CopySetting("max_connections", _STARTS_NOT, isolated=GIVEN),
+    CopySetting("max_worker_processes", _STARTS_NOT, isolated=GIVEN),
     CopySetting("max_prepared_transactions", _STARTS_NOT, isolated=GIVEN),
     CopySetting("max_locks_per_transaction", _STARTS_NOT, isolated=GIVEN),
+    CopySetting("min_wal_size", _STARTS_NOT, isolated=GIVEN),
+    CopySetting("max_wal_size", _STARTS_NOT, isolated=GIVEN),
     CopySetting("track_commit_timestamp", "off, it would throw away what the copy remembers", isolated=GIVEN),
 )
 

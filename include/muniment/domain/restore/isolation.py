@@ -18,12 +18,10 @@ BANNER = "muniment.staging"
 """The setting that says what the server is: ``SHOW muniment.staging``."""
 
 _SCRAM_ROUNDS = 4096  # PostgreSQL's default, scram_iterations
-# Of a prepared transaction that the WAL holds; as many as pg_control says, and some more.
-_AT_LEAST = {"max_prepared_transactions": 100, "max_locks_per_transaction": 128}
 
 
-def isolated_settings(*, folder: Path, data_dir: Path, major: int, banner: str, control: Mapping[str, str]) -> Settings:
-    """``folder`` holds our configuration files; ``control`` is pg_control's, by the settings' own names."""
+def isolated_settings(*, folder: Path, data_dir: Path, major: int, banner: str, needed: Settings) -> Settings:
+    """``folder`` holds our configuration files; ``needed`` is the ``room`` of this cluster."""
     return {
         # First: where it reads what follows.
         "config_file": str(folder / "postgresql.conf"),
@@ -33,9 +31,7 @@ def isolated_settings(*, folder: Path, data_dir: Path, major: int, banner: str, 
         "external_pid_file": str(folder / "postgres.pid"),
         "cluster_name": banner,
         **isolated(major),
-        **{name: max(least, int(control.get(name, 0))) for name, least in _AT_LEAST.items()},
-        # Off, it would throw away what the copy remembers.
-        "track_commit_timestamp": control.get("track_commit_timestamp", "off"),
+        **needed,
     }
 
 

@@ -21,6 +21,8 @@ class ClusterNeeds:
     server_version: str
     extensions: tuple[str, ...]
     preload: str
+    superuser: str
+    """Of those that may log in the oldest: ``postgres``, unless the firm has renamed it or locked it out."""
     unread: tuple[str, ...] = ()
 
 
@@ -63,6 +65,7 @@ class KitPage:
             "server_version": self.needs.server_version,
             "extensions": (", ".join(f"`{name}`" for name in self.needs.extensions) or "none") + unread,
             "preload": f"`{self.needs.preload}`" if self.needs.preload else "nothing",
+            "superuser": self.needs.superuser,
         }
 
     def _newest(self) -> dict[str, str]:

@@ -1,12 +1,14 @@
 """One drill from its target to its last check: by Muniment or by the restore kit, the same proofs afterwards."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from muniment.adapters.drill.kit_server import KitServer
 from muniment.adapters.drill.scratch import Scratch
 from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Side, Site
 from muniment.adapters.staging.extension_check import require_isolation
 from muniment.adapters.vault import catalog
@@ -25,7 +27,7 @@ from muniment.runbooks.drill.document_checks import Documents, Fetched, InVault,
 from muniment.runbooks.drill.outcome_check import reached_check
 from muniment.runbooks.drill.recorder import Record
 from muniment.runbooks.drill.reference_checks import reference_checks
-from muniment.runbooks.drill.restore import fetch_wal, lay_out, recovered, scratch_folder
+from muniment.runbooks.drill.restore import Recovered, admitted, fetch_wal, lay_out, recovered, scratch_folder
 from muniment.runbooks.identity import prove_vault
 from muniment.runbooks.leases.lease_point import leased, needs_of_point
 from muniment.runbooks.wal.status import seconds_at_risk
@@ -45,13 +47,14 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class LaidOut:
-    """A data directory, and WAL beside it. ``kit`` is ``None`` where Muniment itself restored."""
+    """A data directory, and WAL beside it. ``kit`` and ``server``: where the restore kit restored."""
 
     cluster: LocalCluster
     wal: list[Path]
     base_s: float
     wal_s: float
     kit: Kit | None = None
+    server: KitServer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,28 +113,47 @@ class Exercise:
     def _by_kit(self, aim: Aim, scratch: Scratch) -> LaidOut:
         record, point = self.record, aim.point
         with record.step("take the restore kit out of the vault"):
-            kit = take_kit(self.site, self.side, scratch.kit)
+            kit = take_kit(self.site, self.side, scratch)
             record.found(kit.checks())
         with record.step("restore kit: fetch base backups and WAL"):
             kit.fetch_cluster(point, record.progress)
         base_s = record.last_step_s
         with record.step("restore kit: verify and combine"):
-            cluster, verified = kit.finish(point, catalog.find_backup(self.vault, point.backup).server_version // 10000)
+            version = catalog.find_backup(self.vault, point.backup).server_version
+            server, verified = kit.finish(point, aim.target, PostgresPrograms.find(version // 10000))
             record.found([verified])
-        return LaidOut(cluster, kit.wal(), base_s + record.last_step_s, 0.0, kit)
+        cluster = LocalCluster(server.data_dir, server.programs)
+        return LaidOut(cluster, kit.wal(), base_s + record.last_step_s, 0.0, kit, server)
 
     def _recover_and_prove(self, laid_out: LaidOut, aim: Aim, scratch: Scratch) -> None:
         record = self.record
         with ExitStack() as server:
-            with record.step("start and recover"):
-                up = server.enter_context(recovered(self.site, laid_out.cluster, aim.point, aim.target, scratch))
+            up = server.enter_context(self._recovered(laid_out, aim, scratch))
             try:
-                record.answered()
-                record.figures = self._figures(laid_out, aim.point, record.last_step_s)
                 self._prove_all(Inspection(self.site, up.server, up.programs), laid_out, aim)
             finally:
                 with record.step("destroy the server"):
                     server.close()
+
+    @contextmanager
+    def _recovered(self, laid_out: LaidOut, aim: Aim, scratch: Scratch) -> Iterator[Recovered]:
+        """The restore kit's server recovers as its page says; what then asks it has a server that loads nothing."""
+        record, cluster = self.record, laid_out.cluster
+        by_kit = laid_out.server is not None
+        with ExitStack() as server:
+            with record.step("restore kit: start and recover" if by_kit else "start and recover"):
+                if laid_out.server is None:
+                    up = server.enter_context(recovered(self.site, cluster, aim.point, aim.target, scratch))
+                else:
+                    server.callback(cluster.end)
+                    record.found([_started(laid_out.server)])
+            record.answered()
+            record.figures = self._figures(laid_out, aim.point, record.last_step_s)
+            if laid_out.server is not None:
+                with record.step("start again, isolated"):
+                    laid_out.server.stop()
+                    up = server.enter_context(admitted(self.site, cluster))
+            yield up
 
     def _prove_all(self, restored: Inspection, laid_out: LaidOut, aim: Aim) -> None:
         record = self.record
@@ -220,6 +242,11 @@ class Exercise:
         except PostgresError as away:
             self.record.progress.note(away.what)
             return None
+
+
+def _started(server: KitServer) -> Check:
+    name, expected = "the server of RESTORE.md", "it starts by the page's command and settings, and lets its user in"
+    return Check(name=name, expected=expected, found=f"databases: {', '.join(server.recover())}", passed=True)
 
 
 def _with_version(backup: Backup) -> str:

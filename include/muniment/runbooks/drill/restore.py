@@ -22,6 +22,7 @@ from muniment.adapters.vault.fallback import FallbackVault
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.drill.evidence import DrillTarget
 from muniment.domain.recovery.target import RecoveryTarget
+from muniment.domain.restore.copy_settings import Settings
 from muniment.domain.secret import Secret
 from muniment.domain.vault.registers import Point
 from muniment.ports import Clock, Progress, utc_now
@@ -31,6 +32,8 @@ from muniment.runbooks.staging.lifetime import clear_expired
 from muniment.runbooks.wal.fetch_span import WalSpan, copy_from, fetch_wal_beside
 
 SCRATCH_VARIABLE = "MUNIMENT_SCRATCH"
+# No need to wait for the disk.
+_NOT_MISSED: Settings = {"fsync": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +95,37 @@ def recovered(
     site: Site, cluster: LocalCluster, point: Point, target: DrillTarget, scratch: Scratch
 ) -> Iterator[Recovered]:
     """The server, stopped at the end whatever happens. Raises ``ProgramFailed`` with the end of its log."""
-    firm, banner = site.firm, f"muniment drill of {site.firm.id}"
-    isolated = IsolatedCluster(
-        cluster.data_dir, cluster.programs, banner=banner, firm=firm.id, database=firm.cluster.database
-    )
     to = {
         "recovery_target_lsn": str(target.lsn),
         "recovery_target_inclusive": "off",
         "recovery_target_timeline": str(point.wal.timeline),
     }
+    with _isolated(site, cluster) as isolated:
+        isolated.recover(to, copy_from(scratch.wal), _NOT_MISSED)
+        yield _answering(site, isolated)
+
+
+@contextmanager
+def admitted(site: Site, cluster: LocalCluster) -> Iterator[Recovered]:
+    """As ``recovered``, where the restore kit's own server has recovered it and was stopped."""
+    with _isolated(site, cluster) as isolated:
+        isolated.admit(_NOT_MISSED)
+        yield _answering(site, isolated)
+
+
+@contextmanager
+def _isolated(site: Site, cluster: LocalCluster) -> Iterator[IsolatedCluster]:
+    firm, banner = site.firm, f"muniment drill of {site.firm.id}"
+    isolated = IsolatedCluster(
+        cluster.data_dir, cluster.programs, banner=banner, firm=firm.id, database=firm.cluster.database
+    )
     try:
-        # Beside the data directory, whoever fetched it. Nobody will miss it: no need to wait for the disk.
-        isolated.recover(to, copy_from(cluster.data_dir.with_name("wal")), {"fsync": "off"})
-        yield Recovered(
-            PostgresServer(site.firm.id, Secret(isolated.conninfo()), site.firm.cluster.database, "muniment drill"),
-            isolated.programs,
-        )
+        yield isolated
     finally:
         isolated.end()
+
+
+def _answering(site: Site, isolated: IsolatedCluster) -> Recovered:
+    conninfo = Secret(isolated.conninfo())
+    server = PostgresServer(site.firm.id, conninfo, site.firm.cluster.database, "muniment drill")
+    return Recovered(server, isolated.programs)

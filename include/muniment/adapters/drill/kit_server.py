@@ -1,0 +1,68 @@
+"""The server of step 7 of RESTORE.md, started by the very command that step 6 prints, with its own settings."""
+
+import getopt
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.host.programs import PostgresPrograms, as_unprivileged, run_program
+from muniment.adapters.staging.isolated_cluster import START_TIMEOUT_S
+from muniment.errors import ProgramFailed
+
+_PAUSE_S = 0.1
+_LOCKED_OUT = re.compile(r'role ".*" (does not exist|is not permitted to log in)|database ".*" does not exist')
+_LOG_TAIL_CHARS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class KitServer:
+    """``start`` and ``look`` are the page's ``pg_ctl … start`` and ``psql …``; ``fence`` keeps what starts in there."""
+
+    data_dir: Path
+    programs: PostgresPrograms
+    start: Sequence[str]
+    look: Sequence[str]
+    superuser: str
+    fence: Sequence[str]
+
+    def recover(self) -> list[str]:
+        """Starts it and waits until it lets the page's superuser in; returns its databases.
+
+        Raises ``ProgramFailed`` with the end of its log.
+        """
+        try:
+            run_program([*self.fence, *as_unprivileged(self.start)], timeout_s=START_TIMEOUT_S)
+        except ProgramFailed as failure:
+            raise self._failed(failure.facts["stderr"]) from failure
+        with self._first_session() as session:
+            names = session.execute("SELECT datname FROM pg_database ORDER BY datname").fetchall()
+        return [name for (name,) in names]
+
+    def stop(self) -> None:
+        LocalCluster(self.data_dir, self.programs).stop(timeout_s=START_TIMEOUT_S)
+
+    def _first_session(self) -> psycopg.Connection:
+        """What psql would do with these options; not every installation's psql runs."""
+        options = dict(getopt.getopt(list(self.look[1:]), "h:U:d:l")[0])
+        cluster, deadline = LocalCluster(self.data_dir, self.programs), time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                return psycopg.connect(
+                    host=options["-h"], dbname=options["-d"], user=self.superuser, password="", autocommit=True
+                )
+            except psycopg.OperationalError as not_yet:
+                # Until it is done it lets nobody in, and its socket comes a moment after it.
+                is_over = _LOCKED_OUT.search(str(not_yet)) or time.monotonic() > deadline
+                if is_over or not cluster.is_running:
+                    raise self._failed(str(not_yet)) from not_yet
+            time.sleep(_PAUSE_S)
+
+    def _failed(self, said: object) -> ProgramFailed:
+        log = Path(self.start[self.start.index("-l") + 1])
+        told = log.read_text(errors="replace")[-_LOG_TAIL_CHARS:].strip() if log.exists() else ""
+        return ProgramFailed(program="step 7 of RESTORE.md", status="no server that answers", stderr=told or said)
