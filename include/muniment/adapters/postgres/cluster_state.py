@@ -1,5 +1,6 @@
 """What a base backup must know of the server beforehand."""
 
+from muniment.adapters.postgres.collations import recorded_versions
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.backup.plan import ServerState
 
@@ -19,4 +20,5 @@ def read_server_state(server: PostgresServer) -> ServerState:
         timeline=row["timeline_id"],
         wal_segment_bytes=row["wal_segment_bytes"],
         summarizes_wal=row["summarizes_wal"],
+        collations=recorded_versions(server),
     )

@@ -24,6 +24,8 @@ class ServerState:
     timeline: int
     wal_segment_bytes: int
     summarizes_wal: bool
+    collations: tuple[str, ...] = ()
+    """By what its databases are sorted: ``libc 2.36``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ class Backup(Record):
     system_identifier: int
     server_version: int
     wal_segment_bytes: int
+    collations: tuple[str, ...] = ()
+    """By what its databases were sorted (``libc 2.36``, ``icu 153.120``); none in backups from before it was kept."""
     timeline: int
     start_lsn: LsnText
     stop_lsn: LsnText

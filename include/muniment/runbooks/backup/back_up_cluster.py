@@ -170,6 +170,7 @@ def _described(site: Site, attempt: _Attempt, received: _Received, manifest: Sto
         system_identifier=attempt.server.system_identifier,
         server_version=attempt.server.version,
         wal_segment_bytes=attempt.server.wal_segment_bytes,
+        collations=attempt.server.collations,
         timeline=received.start.timeline,
         start_lsn=received.start.lsn,
         stop_lsn=received.end.lsn,

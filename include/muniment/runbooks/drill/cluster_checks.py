@@ -17,6 +17,7 @@ from muniment.domain.vault.registers import ControlTotals
 from muniment.errors import InvalidConfiguration
 from muniment.ports import Clock
 from muniment.runbooks.control_totals import read_control_totals
+from muniment.runbooks.restore.collation_checks import collation_checks
 
 _SAID_CHARS = 2000
 
@@ -97,6 +98,10 @@ class Inspection:
             told = f"not on this machine: {', '.join(missing)}" if missing else f"{len(found)} present"
             names = ", ".join(each.name for each in found)
             yield Check(name=f"extensions of {database}", expected=names, found=told, passed=not missing)
+
+    def collations(self) -> Iterator[Check]:
+        """Told and not judged: the restored files are right, and this machine sorts otherwise than the firm's does."""
+        yield from collation_checks(self.server, passed=True)
 
     def vectors(self) -> Iterator[Check]:
         """Each column of embeddings: no row without one, and the nearest neighbour of a row is found."""

@@ -176,6 +176,7 @@ class Exercise:
         with record.step("indexes and visibility maps"):
             record.found(restored.indexes(aim.point.control_totals))
             record.found([restored.visibility_maps()])
+            record.found(restored.collations())
         with record.step("extensions, embeddings and smoke queries"):
             record.found(restored.extensions())
             record.found(restored.vectors())

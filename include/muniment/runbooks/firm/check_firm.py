@@ -13,6 +13,7 @@ from muniment.adapters.host.file_systems import free_bytes
 from muniment.adapters.host.locales import require_locales
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.cluster_state import read_server_state
+from muniment.adapters.postgres.collations import old_collations
 from muniment.adapters.postgres.databases import read_databases
 from muniment.adapters.postgres.server_facts import (
     own_database_fault,
@@ -22,6 +23,7 @@ from muniment.adapters.postgres.server_facts import (
 )
 from muniment.adapters.site.site import Side, Site
 from muniment.adapters.vault.vault import Vault
+from muniment.domain.collation import findings
 from muniment.domain.finding import Finding
 from muniment.domain.firm.firm import DocumentBucket
 from muniment.domain.firm.readiness import clock_findings, server_findings, space_findings
@@ -40,6 +42,7 @@ from muniment.errors import (
     ObjectMissing,
     PostgresError,
     ProgramMissing,
+    ServerUnavailable,
     StoreRefused,
     Transient,
 )
@@ -80,6 +83,7 @@ def _checks(site: Site, marks: Marks, clock: Clock, run_dir: Path) -> Iterator[C
     else:
         yield lambda: _server(site, marks["primary"])
         yield lambda: _sessions(site)
+        yield lambda: _collations(site)
     yield lambda: closed_findings(site.postgres.closed_databases())
     yield lambda: _locales(site)
     for side in SIDES:
@@ -135,6 +139,15 @@ def _locales(site: Site) -> Iterator[Finding]:
             require_locales(site.firm.id, PostgresPrograms.find(major), read_databases(site.postgres))
         except LocaleMissing as missing:
             yield locale_finding(missing.what, missing.hint)
+
+
+def _collations(site: Site) -> Iterator[Finding]:
+    """In every database that lets us in."""
+    for database in site.postgres.databases():
+        try:
+            yield from findings(old_collations(site.postgres, database))
+        except (PostgresError, ServerUnavailable):
+            continue
 
 
 def _vault(site: Site, side: Side, marks: Marks) -> Iterator[Finding]:

@@ -11,10 +11,12 @@ from typing import Any
 
 from muniment.adapters.drill.records import drills
 from muniment.adapters.host.file_systems import free_bytes
+from muniment.adapters.postgres.collations import glibc_version
 from muniment.adapters.site.site import Side
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
+from muniment.domain.collation import elsewhere
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.recovery.backup_choice import Choice, Instant, Restorable, Unreachable
@@ -250,6 +252,7 @@ def _left_out(stock: Stock, found: _Found, documents: FoundDocuments) -> tuple[s
         *left_out(found.choice, stock.restorable, found.last_end),
         *left_out_of_documents(documents.documents, found.at, uncertain=documents.uncertain),
         *(_passed_over(damage) for damage in stock.damaged),
+        *elsewhere(found.choice.base.backup.collations, glibc_version()),
     )
 
 

@@ -36,6 +36,7 @@ from muniment.errors import NoSuchStaging, Permanent, TargetNotEmpty
 from muniment.ports import Clock, Progress, Silent
 from muniment.runbooks.documents.restore_documents import LiveBuckets
 from muniment.runbooks.leases.lease_point import leased_plan, release_plan
+from muniment.runbooks.restore.collation_checks import collation_checks
 from muniment.runbooks.restore.prove_plan import prove_rest
 from muniment.runbooks.restore.recovery_outcome import recovery_reached
 from muniment.runbooks.restore.restore_cluster import restore_cluster
@@ -249,7 +250,7 @@ class _Stager:
             documents=documents,
             made_at=now,
             expires_at=now + ttl,
-            checks=tuple(checks),
+            checks=(*checks, *collation_checks(server, passed=False)),
             asleep=what_sleeps(server),
             steps=tuple(self.steps.done),
             left_out=plan.left_out,

@@ -1,0 +1,15 @@
+"""What sorts otherwise on the machine of a restored server than where its indexes were built."""
+
+from collections.abc import Iterator
+
+from muniment.adapters.postgres.collations import old_collations
+from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.collation import told
+from muniment.domain.evidence import Check
+
+
+def collation_checks(server: PostgresServer, *, passed: bool) -> Iterator[Check]:
+    """None where all of it sorts as before. Raises ``ServerUnavailable``."""
+    old = [each for database in server.databases() for each in old_collations(server, database)]
+    if old:
+        yield Check(name="versions of collations", expected="as the indexes were built", found=told(old), passed=passed)
