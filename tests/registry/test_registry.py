@@ -1,11 +1,12 @@
 """The registry as a whole: overrides, sound firms beside broken ones, one firm alone, and how long it takes."""
 
+from copy import copy
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from muniment.domain.firm.firm import Firm
+from muniment.domain.firm.firm import Firm, MattersPolicy
 from muniment.domain.units import UNITS_REQUIRED
 from muniment.errors import InvalidConfiguration
 from muniment.registry import default_root, firm_ids, load_firm, load_registry
@@ -49,6 +50,30 @@ def test_an_overridden_list_replaces_the_tiers(files: Files) -> None:
     totals = files.load().firm("acme").policy.control_totals
     assert totals.tables == ("public.only",)
     assert "trust_ledger" in totals.sums
+
+
+@pytest.mark.parametrize("nothing", [None, "none", {}])
+def test_a_firm_takes_back_what_its_tier_says(files: Files, nothing: object) -> None:
+    """A section, a mapping, a list, one name of a mapping; the documentation writes the default as none."""
+    before = files.load().firm("acme").policy
+    assert before.control_totals.sums
+    places = ("control_totals.sums", "drills.smoke_queries", "matters")
+    files.firm(lambda values: [put(f"policy.{place}", copy(nothing))(values) for place in places])
+    after = files.load().firm("acme").policy
+    assert (after.control_totals.sums, after.drills.smoke_queries, after.matters) == ({}, {}, MattersPolicy())
+    assert after.control_totals.tables == before.control_totals.tables
+    if nothing != {}:
+        files.firm(put("policy.document_references", nothing))
+        assert files.load().firm("acme").policy.document_references == ()
+
+
+def test_one_name_is_taken_back_and_what_has_no_default_is_not(files: Files) -> None:
+    name = next(iter(files.load().firm("acme").policy.control_totals.sums))
+    files.firm(put(f"policy.control_totals.sums.{name}", None))
+    assert name not in files.load().firm("acme").policy.control_totals.sums
+    files.firm(put("policy.retention", None))
+    (fault,) = files.load().faults
+    assert str(fault).startswith("firms/acme.yaml: policy.retention: None is not a duration with a unit")
 
 
 def test_a_broken_file_stops_its_own_firm_only(files: Files) -> None:

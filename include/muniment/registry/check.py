@@ -18,6 +18,7 @@ from muniment.domain.firm.contradictions import (
 from muniment.domain.firm.firm import Application, DocumentBucket, Firm, Policy, VaultPlace, Vaults
 from muniment.domain.units import UNITS_REQUIRED
 from muniment.registry.faults import Fault, did_you_mean, faults_in
+from muniment.registry.overrides import merged, without_none
 
 type Sources = Mapping[str, dict[str, Any] | None]
 """File's stem → the values of the file, ``None`` where that file has faults of its own."""
@@ -32,7 +33,7 @@ class Shared:
 
     def below(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The policy that a firm's own overrides are laid over: its tier's promises, its application's schema."""
-        return merge(_named(self.tiers, values.get("tier")), _named(self.applications, values.get("application")))
+        return merged(_named(self.tiers, values.get("tier")), _named(self.applications, values.get("application")))
 
 
 def _named(sources: Sources, name: Any) -> dict[str, Any]:
@@ -59,8 +60,8 @@ def check_application_file(name: str, values: dict[str, Any]) -> list[Fault]:
 def check_firm_file(name: str, values: dict[str, Any], shared: Shared) -> tuple[Firm | None, list[Fault]]:
     """The firm, with its tier's policy, its application's schema and its own overrides, or what is wrong."""
     faults = [*_name_faults(name, values), *_source_faults(name, values, shared)]
-    merged = {**values, "policy": _merged_policy(values, shared)}
-    firm, found = _validated(Firm, name, merged)
+    whole = {**values, "policy": _merged_policy(values, shared)}
+    firm, found = _validated(Firm, name, whole)
     faults += _of_the_firm(found, values, shared)
     faults += _rules(name, firm, {**values, "policy": _merged_policy(_without(found, values), shared)})
     return (None if faults else firm), faults
@@ -68,7 +69,7 @@ def check_firm_file(name: str, values: dict[str, Any], shared: Shared) -> tuple[
 
 def _validated[M: BaseModel](model: type[M], name: str, values: dict[str, Any]) -> tuple[M | None, list[Fault]]:
     try:
-        return model.model_validate(values, context=UNITS_REQUIRED), []
+        return model.model_validate(without_none(model, values), context=UNITS_REQUIRED), []
     except ValidationError as error:
         return None, [Fault(name, path, what) for path, what in dict.fromkeys(faults_in(model, values, error))]
 
@@ -98,16 +99,7 @@ def _source_faults(name: str, values: dict[str, Any], shared: Shared) -> Iterato
 
 def _merged_policy(values: dict[str, Any], shared: Shared) -> Any:
     overrides = values.get("policy", {})
-    return merge(shared.below(values), overrides) if isinstance(overrides, dict) else overrides
-
-
-def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings merge key by key; anything else, a list too, replaces what was there."""
-    merged = dict(base)
-    for key, value in overrides.items():
-        below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return merged
+    return merged(shared.below(values), overrides) if isinstance(overrides, dict) else overrides
 
 
 def _of_the_firm(faults: list[Fault], values: dict[str, Any], shared: Shared) -> list[Fault]:
@@ -143,7 +135,7 @@ def _rules(name: str, firm: Firm | None, values: dict[str, Any]) -> list[Fault]:
 
 def _part[M: BaseModel](model: type[M], values: Any) -> M | None:
     try:
-        return model.model_validate(values, context=UNITS_REQUIRED)
+        return model.model_validate(without_none(model, values), context=UNITS_REQUIRED)
     except ValidationError:
         return None  # its faults are reported with the whole file's
 
