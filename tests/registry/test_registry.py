@@ -3,6 +3,7 @@
 from copy import copy
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,24 +53,30 @@ def test_an_overridden_list_replaces_the_tiers(files: Files) -> None:
     assert "trust_ledger" in totals.sums
 
 
+def practice(values: dict[str, Any]) -> None:
+    values["application"] = "practice"
+
+
 @pytest.mark.parametrize("nothing", [None, "none", {}])
 def test_a_firm_takes_back_what_its_tier_says(files: Files, nothing: object) -> None:
-    """A section, a mapping, a list, one name of a mapping; the documentation writes the default as none."""
+    """Or its application: a section, a mapping, a list, one name of a mapping; the default is written as none."""
+    files.firm(practice)
     before = files.load().firm("acme").policy
     assert before.control_totals.sums
     places = ("control_totals.sums", "drills.smoke_queries", "matters")
-    files.firm(lambda values: [put(f"policy.{place}", copy(nothing))(values) for place in places])
+    files.firm(lambda values: [practice(values), *(put(f"policy.{place}", copy(nothing))(values) for place in places)])
     after = files.load().firm("acme").policy
     assert (after.control_totals.sums, after.drills.smoke_queries, after.matters) == ({}, {}, MattersPolicy())
     assert after.control_totals.tables == before.control_totals.tables
     if nothing != {}:
-        files.firm(put("policy.document_references", nothing))
+        files.firm(lambda values: [practice(values), put("policy.document_references", nothing)(values)])
         assert files.load().firm("acme").policy.document_references == ()
 
 
 def test_one_name_is_taken_back_and_what_has_no_default_is_not(files: Files) -> None:
+    files.firm(practice)
     name = next(iter(files.load().firm("acme").policy.control_totals.sums))
-    files.firm(put(f"policy.control_totals.sums.{name}", None))
+    files.firm(lambda values: [practice(values), put(f"policy.control_totals.sums.{name}", None)(values)])
     assert name not in files.load().firm("acme").policy.control_totals.sums
     files.firm(put("policy.retention", None))
     (fault,) = files.load().faults
