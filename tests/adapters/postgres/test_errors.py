@@ -1,6 +1,7 @@
 """What PostgreSQL refuses, by its code: nothing here depends on the words of an answer."""
 
 import select
+import socket
 import subprocess
 import sys
 import textwrap
@@ -78,6 +79,18 @@ def test_no_session_begins_for_a_reason_that_the_code_tells(
             begin()
         assert type(refused.value) is kind
         assert f"(SQLSTATE {sqlstate})" in refused.value.what if sqlstate else "SQLSTATE" not in refused.value.what
+
+
+def test_a_server_that_stays_silent_is_not_asked_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        server = PostgresServer("acme", Secret(f"host=127.0.0.1 port={port} user=x connect_timeout=2"))
+        with pytest.raises(ServerUnavailable):
+            server.now()
+        silent.settimeout(0)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 def test_a_server_that_starts_or_stops_is_not_available(

@@ -16,7 +16,7 @@ from muniment.adapters.postgres.errors import Session, connect_failure, session_
 from muniment.adapters.postgres.run_lock import RunLock, locked
 from muniment.adapters.postgres.session import session_conninfo, settle
 from muniment.domain.secret import Secret
-from muniment.errors import PostgresError, SessionRefused, StatementRefused
+from muniment.errors import PostgresError, ServerUnavailable, SessionRefused, StatementRefused
 
 # What initdb makes. template1 comes last: while anybody is in it, nobody can make a database from it.
 _FROM_THE_BEGINNING = ("postgres", "template1")
@@ -83,6 +83,8 @@ class PostgresServer:
         conninfo = self._conninfo(dbname=database)
         try:
             return Session.connect(conninfo, autocommit=True, row_factory=dict_row)
+        except psycopg.errors.ConnectionTimeout as silent:  # and would be so once more
+            raise ServerUnavailable(firm=self.firm, reason=str(silent)) from None
         except psycopg.OperationalError as error:
             asked = error.pgconn is not None and (error.pgconn.used_password or error.pgconn.needs_password)
             raise connect_failure(self.firm, conninfo, str(error), was_asked_for_password=asked) from None
