@@ -103,7 +103,7 @@ def _compare(site: Site, staging: Staging, totals: ControlTotals) -> Iterator[Co
     for name, total in totals.sums.items():
         yield Comparison(name, _money(total), _money(found.sums[name]))
     for check in staging.checks:
-        yield Comparison(check.name, check.found if check.passed else check.expected, check.found)
+        yield Comparison(check.name, check.expected if check.passed is False else check.found, check.found)
 
 
 def _money(cents: str) -> str:

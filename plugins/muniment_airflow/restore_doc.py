@@ -9,7 +9,8 @@ SUBJECT = "Replace the live cluster of {firm} by its restore to {{{{ ti.xcom_pul
 # Markdown; the plan's own lines are the ones in its log and on the record.
 BODY = """\
 **{{ dag_run.triggering_user_name }}** asks for it. What is staged \
-{{ 'has passed its checks' if ti.xcom_pull(task_ids='stage')['passed'] else 'HAS NOT PASSED its checks' }}.
+{{ 'has passed its checks' if ti.xcom_pull(task_ids='stage')['passed'] else 'HAS NOT PASSED its checks' }} \
+({{ ti.xcom_pull(task_ids='stage')['checks'] }}).
 {% if params.waive_safety_backup %}
 **Without a safety backup** of what is there now: {{ params.reason }}
 {% else %}

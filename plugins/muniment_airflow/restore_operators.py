@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from muniment.domain import chain_steps as named
 from muniment.domain.approval import Approval, still_holds
+from muniment.domain.evidence import counted
 from muniment.domain.record import new_id
 from muniment.domain.restore.cut_over import Safety
 from muniment.domain.restore.plan import RestorePlan
@@ -121,11 +122,12 @@ class Stage(RestoreStep):
             progress=night.progress,
         )
         for check in staging.checks:
-            night.progress.note(f"{check.name}: {'passed' if check.passed else 'FAILED'}: {check.found}")
+            night.progress.note(f"{check.name}: {check.verdict}: {check.found}")
         connection = staging.connection.conninfo
         night.progress.note(f"connection: {connection}, until {staging.expires_at:%Y-%m-%d %H:%M} UTC")
         night.context["ti"].xcom_push(key=CONNECTION_KEY, value=f'{socket.gethostname()}: psql "{connection}"')
-        return {"staging": staging.to_json().decode(), "host": socket.gethostname(), "passed": staging.passed}
+        told = {"passed": staging.passed, "checks": counted(staging.checks)}
+        return {"staging": staging.to_json().decode(), "host": socket.gethostname(), **told}
 
     def _same_machine(self, site: "Site", night: Night) -> None:
         """A retry on another worker stages anew; the folder that is left goes when its keeper finds it over."""

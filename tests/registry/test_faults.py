@@ -72,7 +72,22 @@ IN_A_FIRM: dict[str, tuple[Change, str]] = {
         "policy.object_lock.mode: 'strict' is not one of governance, compliance, none",
     ),
     "text for a list": (put("documents", "acme-documents"), "documents: 'acme-documents' is not a list"),
-    "a number in a list of text": (put("configuration.tables", [3]), "configuration.tables[0]: 3 is not text"),
+    "a number in a list of text": (put("configuration.secrets", [3]), "configuration.secrets[0]: 3 is not text"),
+    "a number for a table": (
+        put("configuration.tables", [3]),
+        "configuration.tables[0]: 3 is not `schema.table` as in SQL",
+    ),
+    "a table without a schema": (
+        put("configuration.tables", ["settings"]),
+        "configuration.tables[0]: 'settings' is not of the form schema.table: double quotes around a part with "
+        'capitals, blanks or signs, such as practice."TimeEntries"; write public.settings if it is in public',
+    ),
+    "a name that needs quotes": (
+        put("policy.control_totals.sums", {"fees": "practice.Time Entries.fee"}),
+        "policy.control_totals.sums.fees: 'practice.Time Entries.fee' is not a name as SQL writes it: double quotes "
+        'around a part with capitals, blanks or signs, such as practice."TimeEntries"; '
+        'do you mean practice."Time Entries".fee?',
+    ),
     "text for a mapping": (
         put("cluster", "acme_pg"),
         "cluster: 'acme_pg' is not a mapping of keys to values",

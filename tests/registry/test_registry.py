@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from muniment.domain.firm.firm import Firm, MattersPolicy
+from muniment.domain.sql_names import Identifier, TableName
 from muniment.domain.units import UNITS_REQUIRED
 from muniment.errors import InvalidConfiguration
 from muniment.registry import default_root, firm_ids, load_firm, load_registry
@@ -49,7 +50,7 @@ def test_an_overridden_list_replaces_the_tiers(files: Files) -> None:
     change = put("policy.control_totals.tables", ["public.only"])
     files.firm(lambda values: [values.update(application="practice"), change(values)])
     totals = files.load().firm("acme").policy.control_totals
-    assert totals.tables == ("public.only",)
+    assert totals.tables == (TableName("public", "only"),)
     assert "trust_ledger" in totals.sums
 
 
@@ -226,7 +227,7 @@ def test_a_firm_names_the_application_whose_schema_it_has(files: Files) -> None:
     files.firm(lambda values: values.update(application="practice"))
     files.write("applications/broken.yaml", {"matters": {"links": 3}})
     registry = files.load()
-    assert registry.firms["acme"].policy.matters.table == "practice.matters"
+    assert registry.firms["acme"].policy.matters.table == TableName("practice", "matters")
     assert load_firm(files.root, "acme") == registry.firms["acme"]
     assert [str(fault) for fault in registry.faults] == ["applications/broken.yaml: matters.links: 3 is not a list"]
 
@@ -234,7 +235,7 @@ def test_a_firm_names_the_application_whose_schema_it_has(files: Files) -> None:
 def test_a_firm_overrides_what_its_application_says(files: Files) -> None:
     files.firm(lambda values: values.update(application="practice", policy={"matters": {"table": "law.cases"}}))
     found = files.load().firms["acme"].policy
-    assert (found.matters.table, found.matters.key) == ("law.cases", "number")
+    assert (found.matters.table, found.matters.key) == (TableName("law", "cases"), Identifier("number"))
     assert found.retention == timedelta(days=60)
 
 

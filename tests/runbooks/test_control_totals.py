@@ -14,12 +14,12 @@ from muniment.adapters.site.site import Site
 from muniment.domain.firm.firm import ControlTotalsPolicy
 from muniment.errors import InvalidConfiguration
 from muniment.ports import utc_now
-from muniment.runbooks.control_totals import read_control_totals
+from muniment.runbooks.control_totals import read_control_totals, read_those_there
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, make_policy, with_firm
 
 pytestmark = pytest.mark.timeout(360)
-TRUST = ControlTotalsPolicy(tables=("public.ledger", "public.Matters"), sums={"trust": "public.ledger.amount"})
+TRUST = ControlTotalsPolicy(tables=("public.ledger", 'public."Matters"'), sums={"trust": "public.ledger.amount"})
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def connected(cluster: LocalCluster) -> Iterator[psycopg.Connection[Any]]:
 
 def test_counts_and_sums_are_exact(site: Site) -> None:
     totals = read_control_totals(site, clock=utc_now)
-    assert totals.counts == {"public.ledger": 3, "public.Matters": 0}
+    assert totals.counts == {"public.ledger": 3, 'public."Matters"': 0}
     assert totals.sums == {"trust": "100000000000.09"}
     assert totals.exact
 
@@ -105,4 +105,21 @@ def test_all_tables_that_do_not_exist_are_named_at_once(site: Site) -> None:
 def test_a_column_that_does_not_exist_is_named(site: Site) -> None:
     policy = make_policy(control_totals=ControlTotalsPolicy(sums={"x": "public.ledger.balance"}))
     with pytest.raises(InvalidConfiguration, match='column "balance" does not exist'):
+        read_control_totals(with_firm(site, policy=policy), clock=utc_now)
+
+
+def test_of_a_copy_from_before_a_table_was_made_what_is_there_is_read(site: Site) -> None:
+    """A cut-over to such an instant stopped at "table … does not exist"."""
+    named = ControlTotalsPolicy(
+        tables=("public.ledger", "public.gone"), sums={"trust": "public.ledger.amount", "fees": "public.ledger.fee"}
+    )
+    totals = read_those_there(with_firm(site, policy=make_policy(control_totals=named)), clock=utc_now)
+    assert (totals.counts, totals.sums) == ({"public.ledger": 3}, {"trust": "100000000000.09"})
+
+
+def test_what_is_no_number_is_told_without_what_it_is(site: Site, cluster: LocalCluster) -> None:
+    with connected(cluster) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS parties AS SELECT 'Hale v. Voss' AS name")
+    policy = make_policy(control_totals=ControlTotalsPolicy(sums={"x": "public.parties.name"}))
+    with pytest.raises(InvalidConfiguration, match=r"no number: InvalidTextRepresentation \(SQLSTATE 22P02\)"):
         read_control_totals(with_firm(site, policy=policy), clock=utc_now)

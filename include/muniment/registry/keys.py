@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from muniment.domain import units
 from muniment.domain.firm.firm import Spelling, iana_time_zone
+from muniment.domain.sql_names import ColumnPath, Identifier, TableName
 
 _UNITS: Mapping[Any, tuple[str, Callable[[Any], str]]] = {
     units.parse_duration: ("a duration, such as '7 days'", units.format_duration),
@@ -22,7 +23,15 @@ _UNITS: Mapping[Any, tuple[str, Callable[[Any], str]]] = {
     units.parse_clock: ("a time of day, such as '02:00'", units.format_clock),
 }
 _RULES: Mapping[Any, str] = {iana_time_zone: "a time zone of the IANA database, such as America/Chicago"}
-_PLAIN: Mapping[Any, str] = {str: "text", int: "a whole number", bool: "true or false", float: "a number"}
+_PLAIN: Mapping[Any, str] = {
+    str: "text",
+    int: "a whole number",
+    bool: "true or false",
+    float: "a number",
+    Identifier: "a name as in SQL",
+    TableName: "`schema.table` as in SQL",
+    ColumnPath: "`schema.table.column` as in SQL",
+}
 
 
 @dataclass(frozen=True, slots=True)

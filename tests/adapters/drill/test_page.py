@@ -75,3 +75,13 @@ def test_nothing_on_it_is_unseen_or_turned_round() -> None:
     assert page.count("a[U+0007][U+202E]fdp.exe") == 7
     assert "\a" not in page
     assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in page
+
+
+def test_what_was_not_judged_is_counted_apart_and_proves_nothing() -> None:
+    right = Check(name="pg_verifybackup", expected="a", found="a", passed=True)
+    left = Check(name="rows of practice.tasks", expected="120", found="20120; not judged: rows come", passed=None)
+    found = drill(checks=(right, left))
+    page = page_of(found)
+    assert (found.passed, "Checks passed<b>1 of 1, 1 not judged</b>" in page) == (True, True)
+    assert '<tr class="not-judged"><td>rows of practice.tasks</td>' in page
+    assert not drill(checks=(left,)).passed

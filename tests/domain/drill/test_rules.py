@@ -4,17 +4,15 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
-from muniment.domain.drill import rules
 from muniment.domain.drill.evidence import PastDrill
 from muniment.domain.drill.rules import (
     Route,
     choose_target,
+    evidence_locked_until,
     overdue_since,
+    planned_steps,
     promise_checks,
     route_of,
-    totals_checks,
 )
 from muniment.domain.firm.firm import RecoveryClass
 from muniment.domain.firm.schedule import drill_cron
@@ -55,6 +53,11 @@ def past(days_ago: float, *, passed: bool = True) -> PastDrill:
     return PastDrill(id=new_id(at), finished_at=at, side="primary", passed=passed, recover_s=60, data_lost_s=1)
 
 
+def test_a_drill_asks_for_extensions_before_it_installs_one() -> None:
+    steps = planned_steps(Route("primary", "muniment"), paper_firm("alder").policy)
+    assert steps.index("extensions") < steps.index("read every relation")
+
+
 def test_every_second_drill_has_the_replica_alone_and_every_fourth_the_kit() -> None:
     routes = [route_of(number) for number in range(1, 9)]
     assert [route.side for route in routes] == ["primary", "replica"] * 4
@@ -70,9 +73,9 @@ def test_a_person_may_choose_the_vault_and_by_what() -> None:
 def test_evidence_is_locked_as_long_as_the_audit_log_is_kept_and_as_what_was_restored() -> None:
     policy = paper_firm("alder").policy
     long = policy.model_copy(update={"audit_log": timedelta(days=731), "retention": timedelta(days=90)})
-    assert rules.evidence_locked_until(long, NOW) == NOW + timedelta(days=731)
+    assert evidence_locked_until(long, NOW) == NOW + timedelta(days=731)
     short = policy.model_copy(update={"audit_log": timedelta(days=365), "retention": timedelta(days=3660)})
-    assert rules.evidence_locked_until(short, NOW) > NOW + timedelta(days=3660)
+    assert evidence_locked_until(short, NOW) > NOW + timedelta(days=3660)
 
 
 def test_the_same_seed_leads_to_the_same_target() -> None:
@@ -114,39 +117,10 @@ def test_numbers_of_a_busy_server_are_no_points_target() -> None:
     assert {target.before for target in found if target and target.kind == "point"} == {p.id for p in points[:2]}
 
 
-@pytest.mark.parametrize(("found", "passes"), [(10, True), (9, False), (11, False)])
-def test_at_a_point_the_counts_are_equal(found: int, passes: bool) -> None:
-    (rows, money) = totals_checks(totals(1, matters=found), totals(1, matters=10), None)
-    assert (rows.passed, rows.expected, rows.found) == (passes, "10", str(found))
-    assert money.passed
-
-
-@pytest.mark.parametrize(("found", "passes"), [(10, True), (12, True), (9, False), (13, False)])
-def test_between_points_the_counts_are_bracketed(found: int, passes: bool) -> None:
-    (rows,) = totals_checks(totals(2, matters=found), totals(1, matters=12), totals(3, matters=10))
-    assert (rows.passed, rows.expected) == (passes, "10 to 12")
-
-
-def test_a_cent_and_a_table_that_is_not_there_are_seen() -> None:
-    found = totals(1).model_copy(update={"sums": {"trust": "10.01"}})
-    assert [check.passed for check in totals_checks(found, totals(1, matters=1), None)] == [False, False]
-
-
-@pytest.mark.parametrize(
-    ("found", "passes"),
-    [
-        *((nought, True) for nought in ("0", "0.00", "-0", "0E-8")),
-        *((other, False) for other in ("-0.01", "100", "1E-8", "", "-", ".", "-.0-", "NaN", "sNaN", "f", None)),
-    ],
-)
-def test_a_ledger_balances_to_the_cent(found: str | None, passes: bool) -> None:
-    assert rules.balance_check("trust", found).passed is passes
-
-
 def test_the_firms_class_is_held_against_what_was_measured() -> None:
     assert [check.passed for check in promise_checks(PROMISED, recover_s=7200, data_lost_s=43200)] == [True, True]
     assert [check.passed for check in promise_checks(PROMISED, recover_s=7201, data_lost_s=43201)] == [False, False]
-    assert [check.passed for check in promise_checks(PROMISED, recover_s=1, data_lost_s=None)] == [True, False]
+    assert [check.passed for check in promise_checks(PROMISED, recover_s=1, data_lost_s=None)] == [True, None]
 
 
 def test_a_drill_is_overdue_after_thirty_five_days_without_one_that_passed() -> None:

@@ -125,3 +125,13 @@ def test_a_reviewer_is_told_how_far_an_ended_drill_came() -> None:
     told = summary(drill(checks=(right,), **ENDED), ["alder-vault"])
     assert "**failed**, 1 of 1 checks that were made before it was ended, after 1 of 4 steps." in told
     assert "* It ended with: WAL is missing" in told
+
+
+def test_a_reviewer_is_shown_what_nobody_could_judge() -> None:
+    right = Check(name="a", expected="1", found="1", passed=True)
+    left = Check(
+        name="rows of practice.tasks", expected="120", found="20120; not judged: rows come and go", passed=None
+    )
+    told = summary(drill(checks=(right, left)), ["alder-vault"])
+    assert "**passed**, 1 of 1 checks; 1 more could not be judged." in told
+    assert "* Not judged: rows of practice.tasks: 20120; not judged: rows come and go" in told

@@ -23,6 +23,7 @@ from muniment.domain.config.snapshot import Confidential, ConfigSnapshot, TableE
 from muniment.domain.firm.firm import Configuration
 from muniment.domain.retention.rules import chain_locked_until
 from muniment.domain.secret import Secret
+from muniment.domain.sql_names import TableName
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import StoredFile
 from muniment.errors import ConfigUnreadable
@@ -138,7 +139,7 @@ def test_all_that_is_missing_is_named_at_once(configured: Configured, secret_nam
     site = configured(
         env_files=(str(tmp_path / "absent.env"), str(tmp_path)),
         secrets=(secret_name, "arn:aws:secretsmanager:us-east-1:000000000000:secret:another-firms-AbCdEf"),
-        tables=("practice.settings", "practice.absent", "practice.broken", "no such name"),
+        tables=("practice.settings", "practice.absent", "practice.broken", 'practice."No such"'),
     )
     config_id = new_id()
     with pytest.raises(ConfigUnreadable) as caught:
@@ -151,7 +152,7 @@ def test_all_that_is_missing_is_named_at_once(configured: Configured, secret_nam
         "another-firms-AbCdEf: ",
         "table practice.absent: not there",
         "table practice.broken: postgresql refused it with SQLSTATE 22P02",
-        "table no such name: not there",
+        'table practice."No such": not there',
     ):
         assert line in said
     assert CANARY not in said
@@ -244,7 +245,8 @@ def test_a_role_without_the_right_is_told_the_table(configured: Configured, clus
             "CREATE TABLE practice.open (a int); GRANT SELECT ON practice.open, practice.walled TO clerk"
         )
     clerk = PostgresServer("firm", Secret(f"{cluster.conninfo()} options='-c role=clerk'"))
-    denied, walled, readable = export_tables(clerk, ["practice.settings", "practice.walled", "practice.open"])
+    tables = [TableName("practice", name) for name in ("settings", "walled", "open")]
+    denied, walled, readable = export_tables(clerk, tables)
     assert denied == Unreadable("table practice.settings: permission denied for table settings")
     assert walled == Unreadable(
         'table practice.walled: query would be affected by row-level security policy for table "walled"'
@@ -259,8 +261,8 @@ def test_rows_are_the_same_whatever_the_role_has_set(cluster: LocalCluster) -> N
         connection.execute(r"INSERT INTO practice.spelled VALUES ('2026-11-20 08:30+00', '\xdeadbeef', '1 day')")
     told = "-c TimeZone=Asia/Tokyo -c bytea_output=escape -c IntervalStyle=iso_8601"
     elsewhere = PostgresServer("firm", Secret(f"{cluster.conninfo()} options='{told}'"))
-    (there,) = export_tables(elsewhere, ["practice.spelled"])
-    (here,) = export_tables(PostgresServer("firm", Secret(cluster.conninfo())), ["practice.spelled"])
+    (there,) = export_tables(elsewhere, [TableName("practice", "spelled")])
+    (here,) = export_tables(PostgresServer("firm", Secret(cluster.conninfo())), [TableName("practice", "spelled")])
     assert isinstance(there, TableExport)
     assert isinstance(here, TableExport)
     assert there.rows.reveal() == here.rows.reveal()

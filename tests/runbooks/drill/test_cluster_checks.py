@@ -19,6 +19,7 @@ from muniment.ports import utc_now
 from muniment.runbooks.drill.cluster_checks import Inspection
 from tests.fixtures.clusters import ClusterFactory
 
+NAMES = ("Practice", "east.west", "north south", 'it\'s "x"', "a=b", "back\\slash", "100%", "Ünï*?", "postgresql://x")
 ANYBODY: Any = None
 """The site: only totals, balances and smoke queries ask for it."""
 
@@ -62,11 +63,11 @@ def test_a_damaged_page_is_found(cluster: LocalCluster, with_amcheck: bool, tmp_
     programs = cluster.programs if with_amcheck else without_amcheck(cluster.programs, tmp_path / "bin")
     restored = inspection(cluster, programs)
     by_amcheck = with_amcheck and has_amcheck(restored.server, programs)
-    whole = restored.relations()
+    (whole,) = restored.relations()
     assert whole.passed
     assert whole.found == f"1 databases read by {'amcheck' if by_amcheck else 'a dump to nowhere'}"
     damage(cluster, "ledger")
-    broken = inspection(cluster, programs).relations()
+    (broken,) = inspection(cluster, programs).relations()
     assert not broken.passed
     assert broken.found.startswith("postgres: ")
     assert "page" in broken.found
@@ -78,20 +79,44 @@ def test_a_damaged_index_is_found_where_amcheck_is(cluster: LocalCluster) -> Non
     if not has_amcheck(restored.server, cluster.programs):
         pytest.skip("amcheck is not installed here")
     damage(cluster, "ledger_n_idx")
-    broken = inspection(cluster, cluster.programs).relations()
+    (broken,) = inspection(cluster, cluster.programs).relations()
     assert not broken.passed
     assert "ledger_n_idx" in broken.found
+
+
+def test_an_index_whose_function_needs_a_search_path_is_no_damage_and_a_damaged_one_is(cluster: LocalCluster) -> None:
+    """pg_amcheck runs it without one: "function plain(text) does not exist"."""
+    restored = inspection(cluster, cluster.programs)
+    if not has_amcheck(restored.server, cluster.programs):
+        pytest.skip("amcheck is not installed here")
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA office")
+        connection.execute("CREATE FUNCTION office.plain(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1'")
+        body = "'BEGIN RETURN plain($1); END'"
+        connection.execute(f"CREATE FUNCTION office.f(text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS {body}".encode())
+        connection.execute("SET search_path = office, public")
+        connection.execute('CREATE INDEX "By Memo" ON ledger (f(memo)); CREATE INDEX few ON ledger (n) WHERE n > 5')
+    whole, unknown = restored.relations()
+    assert whole.passed
+    assert unknown.name == 'every row of its table is in index public."By Memo" of postgres'
+    assert (unknown.passed, unknown.found) == (None, "not judged: function plain(text) does not exist (SQLSTATE 42883)")
+    damage(cluster, "few")
+    broken, _ = inspection(cluster, cluster.programs).relations()
+    assert not broken.passed
+    assert "postgres: index public.few: " in broken.found
 
 
 @pytest.mark.parametrize("with_amcheck", [True, False])
 def test_a_database_is_read_whatever_its_name_is(cluster: LocalCluster, with_amcheck: bool, tmp_path: Path) -> None:
     with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
-        for name in ("Practice", "east.west", "north south", "it's"):
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        for name in NAMES:
+            connection.execute(sql.SQL("CREATE DATABASE {} IS_TEMPLATE true").format(sql.Identifier(name)))
+        connection.execute("CREATE DATABASE closed ALLOW_CONNECTIONS false")
     programs = cluster.programs if with_amcheck else without_amcheck(cluster.programs, tmp_path / "bin")
-    read = inspection(cluster, programs).relations()
-    assert read.found.startswith("5 databases read by ")
+    read, closed = inspection(cluster, programs).relations()
+    assert read.found.startswith(f"{1 + len(NAMES)} databases read by ")
     assert read.passed
+    assert (closed.passed, closed.name) == (None, "every relation of closed")
 
 
 def totals(**counts: int) -> ControlTotals:
@@ -118,7 +143,7 @@ def test_a_stale_visibility_map_is_found(cluster: LocalCluster) -> None:
     assert (whole.name, whole.passed) == ("public.ledger by its index", True)
     assert (whole.expected, whole.found) == ("2000 rows, as they are read one by one", "2000 by an index alone")
     make_the_map_stale(cluster)
-    assert restored.relations().passed  # neither amcheck nor a dump sees it
+    assert all(check.passed for check in restored.relations())  # neither amcheck nor a dump sees it
     (stale,) = restored.indexes(totals(ledger=2000))
     assert not stale.passed
     assert (stale.expected, stale.found) == ("1994 rows, as they are read one by one", "2000 by an index alone")
@@ -142,4 +167,22 @@ def test_a_table_without_an_index_is_told(cluster: LocalCluster) -> None:
     with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
         connection.execute("DROP INDEX ledger_n_idx")
     (found,) = inspection(cluster, cluster.programs).indexes(totals(ledger=2000, nowhere=1))
-    assert (found.passed, found.found) == (True, "no index of it answers alone")
+    assert (found.passed, found.found) == (None, "no index of it answers alone")
+
+
+def test_a_search_among_embeddings_finds_its_operator_wherever_the_extension_is(
+    cluster_factory: ClusterFactory, programs17: PostgresPrograms
+) -> None:
+    """A firm keeps its extensions in a schema of their own; a column of no vector at all proves nothing."""
+    cluster = cluster_factory(programs17)
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA ext; CREATE EXTENSION vector SCHEMA ext; CREATE TYPE vector AS (n int)")
+        connection.execute('CREATE TABLE papers ("Embedding" ext.vector(2), empty ext.vector(2), mixed ext.vector)')
+        connection.execute("CREATE TABLE others (like_it vector)")
+        connection.execute("INSERT INTO papers VALUES ('[1,2]', NULL, '[1]'), ('[2,1]', NULL, '[1,2]')")
+    checks = {each.name: each for each in inspection(cluster, programs17).vectors()}
+    assert {name: (each.passed, each.found) for name, each in checks.items()} == {
+        'embeddings of public.papers."Embedding"': (True, "2 of 2 rows embedded, 1 neighbour found"),
+        "embeddings of public.papers.empty": (None, "0 of 2 rows embedded, 0 neighbour found"),
+        "embeddings of public.papers.mixed": (None, "DataException (SQLSTATE 22000)"),
+    }

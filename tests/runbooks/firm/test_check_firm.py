@@ -16,7 +16,14 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.finding import Finding
-from muniment.domain.firm.firm import Configuration, ControlTotalsPolicy
+from muniment.domain.firm.firm import (
+    Configuration,
+    ControlTotalsPolicy,
+    DocumentReference,
+    DrillsPolicy,
+    MatterLink,
+    MattersPolicy,
+)
 from muniment.domain.secret import Secret
 from muniment.errors import CheckFailed, WrongCluster, WrongVault
 from muniment.ports import utc_now
@@ -344,24 +351,71 @@ def test_env_files_and_secrets_that_cannot_be_read_are_found(
     assert closed.what.startswith("Secrets Manager denied GetSecretValue on closed/app: ")
 
 
-def test_tables_that_the_firms_file_names_are_looked_for(one: Site, cluster: LocalCluster) -> None:
+NAMED = {
+    "control_totals": ControlTotalsPolicy(
+        tables=("public.ledger", "practice.TimeEntries", 'practice."TimeEntries"', "public.cache"),
+        sums={"trust": "public.ledger.amount", "fees": "public.ledger.amont", "rent": "nowhere.at.all"},
+    ),
+    "document_references": (DocumentReference(table="public.papers", column="file"),),
+    "matters": MattersPolicy(
+        table='"a firm".matters',
+        key="number",
+        links=(
+            MatterLink(table="public.ledger", columns=("no",), references="public.gone", referenced_columns=("x",)),
+        ),
+        shared=("public.staf",),
+    ),
+    "drills": DrillsPolicy(
+        balances={
+            "right": "SELECT sum(amount) FROM ledger;",
+            "wrong": "SELECT sum(amount) FROM ledgers",
+            "text": "SELECT 'x'",
+            "cash": "SELECT 0::money",
+        },
+        smoke_queries={"two": "SELECT true, true", "more": "SELECT true; DROP TABLE ledger", "right": "SELECT true"},
+    ),
+}
+WHERE = "correct it there (docs/configuration.md, Names), or cluster.database in the firm's file."
+GONE = [
+    "database postgres has no table practice.timeentries, "
+    'which policy.control_totals.tables[1] names; do you mean practice."TimeEntries"?',
+    "public.ledger in database postgres has no column amont, "
+    "which policy.control_totals.sums.fees names; do you mean amount?",
+    "database postgres has no table nowhere.at, which policy.control_totals.sums.rent names",
+    "database postgres has no table public.preferences, which configuration.tables[1] names",
+]
+GONE_BY_RESTORES = [
+    "public.cache in database postgres is UNLOGGED: no backup has its rows, and no restore can "
+    "have what policy.control_totals.tables[3] counts",
+    "public.papers in database postgres has no column file, which policy.document_references[0] names",
+    '"a firm".matters in database postgres has no column number, '
+    'which policy.matters.table names; do you mean "Number"?',
+    "public.ledger in database postgres has no column no, which policy.matters.links[0] names",
+    "database postgres has no table public.gone, which policy.matters.links[0] names",
+    "database postgres has no table public.staf, which policy.matters.shared[0] names; do you mean public.staff?",
+    'policy.drills.balances.wrong cannot be asked in database postgres: relation "ledgers" does not exist',
+    "policy.drills.balances.text cannot be asked in database postgres: its value is not a number",
+    "policy.drills.smoke_queries.two cannot be asked in database postgres: it answers in 2 columns, one is wanted",
+    "policy.drills.smoke_queries.more cannot be asked in database postgres: cannot insert "
+    "multiple commands into a prepared statement",
+]
+
+
+def test_every_name_of_the_firms_file_and_its_tier_is_looked_for(one: Site, cluster: LocalCluster) -> None:
     with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
-        connection.execute('CREATE SCHEMA "a firm"')
-        connection.execute("CREATE TABLE ledger (amount numeric)")
-        connection.execute("CREATE TABLE settings (name text)")
-    totals = ControlTotalsPolicy(
-        tables=("public.ledger", "public.gone"),
-        sums={"trust": "public.ledger.amount", "fees": "public.ledger.fee", "rent": "nowhere.at.all"},
-    )
-    site = with_firm(
-        one,
-        policy=make_policy(control_totals=totals),
-        configuration=Configuration(tables=("settings", "public.preferences")),
-    )
-    assert whats(site) == [
-        f"{name} is not in the database, and the firm's file names it"
-        for name in ("public.gone", "public.preferences", "public.ledger.fee", "nowhere.at.all")
-    ]
+        connection.execute('CREATE SCHEMA "a firm"; CREATE SCHEMA practice')
+        connection.execute('CREATE TABLE ledger (amount numeric); CREATE TABLE practice."TimeEntries" (id int)')
+        connection.execute('CREATE TABLE settings (name text); CREATE TABLE "a firm".matters ("Number" text)')
+        connection.execute("CREATE TABLE papers (key text); CREATE TABLE staff (id int)")
+        connection.execute("CREATE UNLOGGED TABLE cache (id int)")
+    named = Configuration(tables=("public.settings", "public.preferences"))
+    site = with_firm(one, policy=make_policy(**NAMED), configuration=named)
+    found = check_firm(site, clock=utc_now)
+    assert [each.what for each in found if each.severity == "stop"] == GONE
+    assert [each.what for each in found if each.severity == "warning"] == GONE_BY_RESTORES
+    assert {each.remedy for each in found if "no table" in each.what} == {WHERE}
+    with psycopg.connect(cluster.conninfo()) as connection:
+        assert connection.execute("SELECT FROM ledger").fetchall() == []
 
 
 # The server.
@@ -434,7 +488,7 @@ def test_the_documented_role_is_enough(
     cluster = cluster_factory(programs)
     site = with_firm(
         site_factory(cluster),
-        policy=make_policy(control_totals=ControlTotalsPolicy(tables=("pg_catalog.pg_class", "ledger"))),
+        policy=make_policy(control_totals=ControlTotalsPolicy(tables=("pg_catalog.pg_class", "public.ledger"))),
     )
     with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
         connection.execute("CREATE TABLE ledger (amount numeric)")
@@ -450,17 +504,26 @@ def test_the_documented_role_is_enough(
 
 def test_a_role_without_rights_is_told_which(one: Site, cluster: LocalCluster) -> None:
     with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
-        connection.execute("CREATE TABLE secrets_of_the_house (a int)")
+        connection.execute('CREATE SCHEMA house; CREATE TABLE house."Secrets" (a int)')
+        connection.execute("CREATE TABLE hidden (a int); ALTER TABLE hidden ENABLE ROW LEVEL SECURITY")
+        connection.execute('GRANT SELECT ON house."Secrets", hidden TO PUBLIC')
         connection.execute("CREATE ROLE clerk LOGIN PASSWORD 'x'")
-    site = with_firm(one, policy=make_policy(control_totals=ControlTotalsPolicy(tables=("secrets_of_the_house",))))
-    found = whats(as_role(site, cluster, "clerk", "x"))
-    assert found[:3] == [
-        "the connection's role may not call pg_switch_wal()",
-        "the connection's role may not see how many wal files wait for the archiver",
-        "the connection's role may not read secrets_of_the_house",
+    site = with_firm(
+        one, policy=make_policy(control_totals=ControlTotalsPolicy(tables=('house."Secrets"', "public.hidden")))
+    )
+    told = check_firm(as_role(site, cluster, "clerk", "x"), clock=utc_now)
+    found = [each.what for each in told]
+    assert found[:4] == [
+        "role clerk may not call pg_switch_wal() in database postgres",
+        "role clerk may not see how many wal files wait for the archiver",
+        'role clerk may not read house."Secrets" in database postgres',
+        "row-level security hides rows of public.hidden in database postgres from role clerk, and "
+        "policy.control_totals.tables[1] counts them",
     ]
-    assert found[3].startswith("the streaming replication protocol cannot be used: ")
-    assert len(found) == 4
+    grants = 'GRANT USAGE ON SCHEMA house TO clerk; GRANT SELECT ON house."Secrets" TO clerk;'
+    assert [told[2].remedy, told[3].remedy] == [f"in database postgres: {grants}", "ALTER ROLE clerk BYPASSRLS;"]
+    assert found[4].startswith("the streaming replication protocol cannot be used: ")
+    assert len(found) == 5
 
 
 # Clocks and disks.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from muniment.adapters.host.local_cluster import LocalCluster
@@ -107,4 +108,7 @@ def counted_otherwise_by_index(cluster: LocalCluster) -> dict[str, str]:
 def _counts(cluster: LocalCluster, database: str) -> Iterator[tuple[str, BothWays]]:
     with psycopg.connect(cluster.conninfo(database), autocommit=True, row_factory=dict_row) as connection:
         for table in connection.execute(_TABLES).fetchall():
-            yield f"{table['schema']}.{table['name']}", both_ways(connection, table["schema"], table["name"])
+            yield (
+                f"{table['schema']}.{table['name']}",
+                both_ways(connection, sql.Identifier(table["schema"], table["name"])),
+            )

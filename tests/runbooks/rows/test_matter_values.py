@@ -119,10 +119,10 @@ def test_a_matter_of_the_demonstrations_firm_under_its_own_policy(pair: Pair) ->
 def test_partitions_and_names_that_need_quotes(pair: Pair) -> None:
     world = pair.database(PARTITIONED, LOGGED)
     before = world.everything(pair.live)
-    world.on_live('DELETE FROM office.seen; DELETE FROM office."My Logs" WHERE "it\'s" = \'b\'')
+    world.on_live('DELETE FROM office.seen; DELETE FROM office."My Logs: 100%" WHERE "it\'s 50% off" = \'b\'')
     plan = planned(world, policy=PLAIN)
     assert [str(row).split(" was")[0] for row in plan.rows] == [
-        'office."My Logs" ["2026-01-01", "1"]',
+        'office."My Logs: 100%" ["2026-01-01", "1"]',
         'office.seen ["2025-12-31", "1", "x"]',
         'office.seen ["2026-01-01", "1", "y"]',
     ]

@@ -14,6 +14,7 @@ from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.approval import Approval
 from muniment.domain.rows.table_plan import DatabasePlan, TablesPlan
 from muniment.domain.secret import Secret
+from muniment.domain.sql_names import Identifier, TableName, quoted
 from muniment.errors import (
     InvalidRequest,
     LedgerOutOfBalance,
@@ -31,7 +32,12 @@ from tests.fixtures.clusters import ClusterFactory
 from tests.support.matters import DATABASE, ENGINEER, LEAD, Pair, World, approval, firm, make_pair
 from tests.support.partitioned_matters import LOGGED, PARTITIONED
 
-NOTES = TableSelection(("office.notes", "office.attachments"))
+
+def chosen(*tables: str, schemas: tuple[str, ...] = ()) -> TableSelection:
+    return TableSelection(tuple(map(TableName.parse, tables)), tuple(map(Identifier.parse, schemas)))
+
+
+NOTES = chosen("office.notes", "office.attachments")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +69,7 @@ def test_tables_come_back_under_another_schemas_name_with_their_keys(world: Worl
     found = beside(world, NOTES)
     (notes, rows), (attachments, _) = found.tables["office.notes"], found.tables["office.attachments"]
     assert rows == 4
-    assert notes.startswith('"office_restored_2')
+    assert notes.startswith("office_restored_2")
     query = "SELECT t::text FROM {} t ORDER BY 1"
     assert world.on_live(query.format(notes)) == world.on_staged(query.format("office.notes"))
     assert world.on_live(query.format(attachments)) == world.on_staged(query.format("office.attachments"))
@@ -82,7 +88,7 @@ def test_tables_come_back_under_another_schemas_name_with_their_keys(world: Worl
 
 
 def test_rows_alone_and_a_whole_schema(world: World) -> None:
-    found = beside(world, TableSelection(schemas=("office",)), with_structure=False)
+    found = beside(world, chosen(schemas=("office",)), with_structure=False)
     assert len(found.tables) == 10
     assert found.tables["office.entries"][1] == 4
     new = found.tables["office.entries"][0].split(".")[0]
@@ -97,10 +103,12 @@ def test_rows_alone_and_a_whole_schema(world: World) -> None:
 
 def test_what_is_not_there_is_named_all_at_once(world: World) -> None:
     with pytest.raises(InvalidRequest) as wrong:
-        beside(world, TableSelection(("office.nots", "office.notes"), ("offices",)))
+        beside(world, chosen("office.nots", "office.zebras", "office.notes", schemas=("offices", '"Firm Archive"')))
     assert wrong.value.facts["faults"].splitlines() == [
-        "there is no table office.nots",
-        "there is no schema offices with a table",
+        "there is no table office.nots; do you mean office.notes?",
+        "there is no table office.zebras",
+        "there is no schema offices with a table; do you mean office?",
+        'there is no schema "Firm Archive" with a table',
     ]
     with pytest.raises(InvalidRequest, match="which tables"):
         beside(world, TableSelection())
@@ -112,7 +120,7 @@ def test_an_unlogged_table_is_not_emptied_as_it_was(world: World) -> None:
         on("CREATE UNLOGGED TABLE office.cache (id bigint PRIMARY KEY)")
     world.on_live("INSERT INTO office.cache SELECT generate_series(1, 50)")
     how: dict[str, Any] = {"staged": world.staged, "live": world.live, "clock": utc_now}
-    for selection in (TableSelection(("office.cache",)), TableSelection((), ("office",))):
+    for selection in (chosen("office.cache"), chosen(schemas=("office",))):
         for bring_back, more in ((restore_tables, {}), (plan_replacement, {"requested_by": ENGINEER})):
             with pytest.raises(InvalidRequest) as refused:
                 bring_back(firm(), selection, **how, **more)
@@ -124,7 +132,7 @@ def test_a_type_that_the_live_database_lacks_is_postgresqls_to_say_and_leaves_no
     world.on_live("ALTER TYPE office.stage RENAME TO phase")
     before = schemas(world)
     with pytest.raises(ProgramFailed, match=r'pg_restore ended with status 1: .*type "office.stage" does not exist'):
-        beside(world, TableSelection(("office.matters",)))
+        beside(world, chosen("office.matters"))
     assert schemas(world) == before
 
 
@@ -156,7 +164,7 @@ def test_a_password_is_in_no_argument_list_and_works(world: World, monkeypatch: 
 
 
 def replacement(world: World, *tables: str, **policy: Any) -> TablesPlan:
-    selection = TableSelection(tables or ("office.notes", "office.attachments"))
+    selection = chosen(*tables) if tables else NOTES
     return plan_replacement(
         firm(**policy), selection, staged=world.staged, live=world.live, requested_by=ENGINEER, clock=utc_now
     )
@@ -216,10 +224,10 @@ def test_a_replacement_that_breaks_the_ledger_leaves_nothing_of_it(world: World)
 def test_partitions_and_names_that_need_quotes_beside_and_in_place(pair: Pair) -> None:
     world = pair.database(PARTITIONED, LOGGED)
     before = world.everything(pair.live)
-    world.on_live('DELETE FROM office.seen; UPDATE office."My Logs" SET "it\'s" = \'changed\'')
-    logs = TableSelection(('office."My Logs"', "office.seen"))
-    place, rows = beside(world, logs).tables['office."My Logs"']
-    assert (rows, world.on_live(f'SELECT "it\'s" FROM {place} ORDER BY 1')) == (2, [("a",), ("b",)])
+    world.on_live('DELETE FROM office.seen; UPDATE office."My Logs: 100%" SET "it\'s 50% off" = \'changed\'')
+    logs = chosen('office."My Logs: 100%"', "OFFICE.Seen")
+    place, rows = beside(world, logs).tables['office."My Logs: 100%"']
+    assert (rows, world.on_live(f'SELECT "it\'s 50% off" FROM {place} ORDER BY 1')) == (2, [("a",), ("b",)])
     forget(world, place.split(".")[0])
     policy: dict[str, Any] = {"matters": {}, "drills": {}}
     plan = plan_replacement(
@@ -266,8 +274,26 @@ def test_a_database_comes_back_beside_the_live_one_with_its_settings_and_rights(
     assert again.on_live("SHOW statement_timeout") == [("5min",)]
     assert again.on_live("SELECT has_database_privilege('pg_monitor', current_database(), 'CONNECT')") == [(False,)]
     assert library.on_live("SELECT count(*) FROM office.books") == [(0,)]
-    with pytest.raises(InvalidRequest, match="the staged cluster has no database libary"):
+    with pytest.raises(InvalidRequest, match=r"the staged cluster has no database libary; do you mean library\?"):
         restore_database(firm(), "libary", staged=library.staged, live=library.live, clock=utc_now)
+
+
+@pytest.mark.parametrize("name", ["library = b", 'it\'s "Library"', "100% lib\\rary.Ünï", "postgresql://library"])
+def test_a_database_comes_back_and_changes_hands_whatever_its_name_is(library: World, name: str) -> None:
+    """An equals sign, or what looks like an address, was a connection string to pg_restore."""
+    spelled = quoted(name)
+    for cluster in (library.pair.live, library.pair.staged):
+        with psycopg.connect(cluster.conninfo("template1"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {spelled} TEMPLATE library".encode())
+    how: dict[str, Any] = {"live": library.live, "clock": utc_now}
+    done = restore_database(firm(), name, staged=library.staged, **how)
+    plan = plan_swap(firm(), done.name, name, requested_by=ENGINEER, **how)
+    swap_database(firm(), plan, approval=approved(plan), live=library.live)
+    assert World(library.pair, name).on_live("SELECT title FROM office.books") == [("Bleak House",)]
+    for cluster in (library.pair.live, library.pair.staged):
+        with psycopg.connect(cluster.conninfo("template1"), autocommit=True) as connection:
+            for made in (name, plan.before):
+                connection.execute(f"DROP DATABASE IF EXISTS {quoted(made)} WITH (FORCE)".encode())
 
 
 def test_a_database_of_another_locale_keeps_it(library: World) -> None:

@@ -81,7 +81,7 @@ def test_a_whole_matter_comes_back_over_what_was_changed_and_what_was_added_stay
 
 def test_rows_are_chosen_one_by_one_with_what_they_cannot_do_without(world: World) -> None:
     world.on_live(GONE)
-    plan = planned(world, only=(f"office.attachments:{LONG_KEY}",))
+    plan = planned(world, only=(f'OFFICE."attachments":{LONG_KEY}',))
     assert sorted({row.table for row in plan.chosen}) == [
         "office.attachments",
         "office.clients",
@@ -92,8 +92,13 @@ def test_rows_are_chosen_one_by_one_with_what_they_cannot_do_without(world: Worl
     restored(world, plan)
     assert world.on_live("SELECT matter_id, note_no FROM office.attachments WHERE path LIKE '§%'") == [(1, 1)]
     assert world.on_live("SELECT count(*) FROM office.attachments WHERE path LIKE '.%'") == [(0,)]
-    with pytest.raises(InvalidRequest, match=r"--only office.notes:9: no row of the matter differs there"):
-        planned(world, only=("office.notes:9",))
+    with pytest.raises(InvalidRequest) as wrong:
+        planned(world, only=("office.notes:9", "office.note:1", "office.notes"))
+    assert wrong.value.facts["faults"].splitlines() == [
+        "--only office.notes:9: no row of the matter differs there",
+        "--only office.note:1: no row of the matter differs there; do you mean office.notes?",
+        "--only 'office.notes' is not of the form schema.table:key",
+    ]
 
 
 def test_one_that_goes_takes_along_what_names_it(world: World) -> None:
@@ -248,7 +253,7 @@ def test_the_registry_names_what_is_not_there(world: World) -> None:
         planned(world, policy={"matters": {"key": "nr", "links": [link], "shared": ["office.staff"]}})
     assert wrong.value.facts["faults"].splitlines() == [
         "policy.matters: office.matters of the staged database has no column nr",
-        "policy.matters.links[0]: the staged database has no table office.letters",
+        "policy.matters.links[0]: the staged database has no table office.letters; do you mean office.matters?",
         "policy.matters.links[0]: office.notes of the staged database has no column b",
         "policy.matters.shared: the staged database has no table office.staff",
     ]

@@ -1,28 +1,39 @@
 """Can every relation of a restored cluster be read? By amcheck where it is installed, else by a dump to nowhere."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from muniment.adapters.drill.computed_indexes import ComputedIndex, check_computed, computed_indexes
 from muniment.adapters.host.environment import program_environment
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.libpq_environment import libpq_environment
-from muniment.adapters.postgres.name_patterns import exactly
+from muniment.adapters.postgres.quoting import pattern
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.errors import ProgramFailed, ProgramMissing, SessionRefused, StatementRefused
 
 _TIMEOUT_S = 6 * 3600.0
 _SAID_CHARS = 2000
+# A firm may keep a database to make others like it. Those two are PostgreSQL's own. A limit of -2 marks what an
+# interrupted DROP DATABASE has left.
+_DATABASES = """
+SELECT datname AS name, datallowconn AND datconnlimit <> -2 AS is_open FROM pg_database
+ WHERE datname NOT IN ('template0', 'template1') ORDER BY datname
+"""
 _AMCHECK = "SELECT count(*) AS n FROM pg_available_extensions WHERE name = 'amcheck'"
 
 
 @dataclass(frozen=True, slots=True)
 class Relations:
-    """Of all databases. ``faults``: one for each database in which something could not be read."""
+    """Of all databases. ``faults``: one for each database in which something could not be read.
+
+    ``unjudged``: what nobody can tell → why: databases that let nobody in, indexes whose functions do not run.
+    """
 
     databases: int
     faults: tuple[str, ...]
     how: str
+    unjudged: Mapping[str, str]
 
 
 def has_amcheck(server: PostgresServer, programs: PostgresPrograms) -> bool:
@@ -31,17 +42,30 @@ def has_amcheck(server: PostgresServer, programs: PostgresPrograms) -> bool:
 
 def read_all_relations(server: PostgresServer, programs: PostgresPrograms) -> Relations:
     """``server``: as a superuser. Raises ``PostgresError``."""
-    names = server.databases()
+    with server.anywhere() as connection:
+        found = [(row["name"], row["is_open"]) for row in connection.execute(_DATABASES)]
+    names = [name for name, is_open in found if is_open]
+    unjudged = {f"every relation of {name}": "the database lets nobody in" for name, is_open in found if not is_open}
     by_amcheck = has_amcheck(server, programs)
-    faults = [fault for name in names if (fault := _unreadable(server, programs, name, by_amcheck))]
-    return Relations(len(names), tuple(faults), "amcheck" if by_amcheck else "a dump to nowhere")
+    computed = {name: computed_indexes(server, name) if by_amcheck else [] for name in names}
+    faults = [fault for name in names if (fault := _unreadable(server, programs, name, by_amcheck, computed[name]))]
+    for name in names:
+        for finding in check_computed(server, name, computed[name]) if computed[name] else ():
+            if finding.is_fault:
+                faults.append(f"{name}: index {finding.index}: {finding.reason}")
+            else:
+                unjudged[f"every row of its table is in index {finding.index} of {name}"] = finding.reason
+    return Relations(len(names), tuple(faults), "amcheck" if by_amcheck else "a dump to nowhere", unjudged)
 
 
-def _unreadable(server: PostgresServer, programs: PostgresPrograms, database: str, by_amcheck: bool) -> str | None:
+def _unreadable(
+    server: PostgresServer, programs: PostgresPrograms, database: str, by_amcheck: bool, apart: Iterable[ComputedIndex]
+) -> str | None:
+    """``apart``: indexes that are checked by themselves."""
     try:
         with libpq_environment(server, database) as variables:
             if by_amcheck:
-                _amcheck(programs, database, variables)
+                _amcheck(programs, database, apart, variables)
             else:
                 programs.run("pg_dump", "--file=/dev/null", timeout_s=_TIMEOUT_S, env=variables)
     except (ProgramFailed, ProgramMissing, SessionRefused, StatementRefused) as failure:
@@ -49,9 +73,14 @@ def _unreadable(server: PostgresServer, programs: PostgresPrograms, database: st
     return None
 
 
-def _amcheck(programs: PostgresPrograms, database: str, variables: Mapping[str, str]) -> None:
+def _amcheck(
+    programs: PostgresPrograms, database: str, apart: Iterable[ComputedIndex], variables: Mapping[str, str]
+) -> None:
     """What it finds it says on stdout, where other programs have their results."""
-    argv = programs.argv("pg_amcheck", "--install-missing", "--heapallindexed", "--database", exactly(database))
+    leave_out = (f"--exclude-index={pattern(index.name.schema)}.{pattern(index.name.table)}" for index in apart)
+    argv = programs.argv(
+        "pg_amcheck", "--install-missing", "--heapallindexed", "--database", pattern(database), *leave_out
+    )
     done = subprocess.run(
         argv, env=program_environment(variables), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL, timeout=_TIMEOUT_S, check=False,

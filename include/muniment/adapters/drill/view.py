@@ -124,10 +124,11 @@ class View:
 
     def _checks_passed(self) -> Figure:
         """Of a drill that was ended, what was passed of the few that were made says little: the plan is told beside."""
-        drill, right = self.drill, len(self.drill.checks) - len(self.drill.failed_checks)
+        drill, right, open_ = self.drill, len(self.drill.passed_checks), len(self.drill.unjudged_checks)
         took = f"whole drill: {duration(drill.took.total_seconds())}"
         if drill.failure is None:
-            return Figure("Checks passed", f"{right} of {len(drill.checks)}", took)
+            left = f", {open_} not judged" if open_ else ""
+            return Figure("Checks passed", f"{right} of {len(drill.checks) - open_}{left}", took)
         done = len(drill.planned) - len(drill.not_done)
         made = f"{right} of the {len(drill.checks)} made" if drill.checks else "none was made"
         return Figure("Checks passed", made, f"ended after {done} of {len(drill.planned)} steps; {took}")
@@ -136,7 +137,7 @@ class View:
     def checks(self) -> Iterator[Line]:
         for check in self.drill.checks:
             name, expected, found = map(shown, (check.name, check.expected, check.found))
-            yield Line(name, expected, found, "passed" if check.passed else "failed")
+            yield Line(name, expected, found, check.verdict)
         if self.drill.failure is not None and self.drill.not_done:
             planned = f"all {len(self.drill.planned)} steps of the plan"
             yield Line("what it did not come to", planned, "not: " + "; ".join(self.drill.not_done), "not made")

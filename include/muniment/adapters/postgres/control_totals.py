@@ -14,7 +14,7 @@ snapshot, and ``exact`` is false.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,10 @@ import psycopg
 from psycopg import sql
 
 from muniment.adapters.postgres.errors import described
+from muniment.adapters.postgres.quoting import identifier
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.drill.totals import Reading, Readings
+from muniment.domain.sql_names import ColumnPath, TableName
 from muniment.domain.wal.names import Lsn
 from muniment.errors import InvalidConfiguration
 
@@ -32,6 +35,16 @@ _PAUSE_S = 0.05
 _POSITION = "SELECT pg_current_wal_insert_lsn()::text AS lsn"
 # A transaction holds the lock on its own id from its first write until after it is visible. (A snapshot's list of
 # transactions in progress would not do: it ends at the newest completed one.)
+_UNLOGGED = """
+SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+               pg_partition_tree(c.oid) t JOIN pg_class p ON p.oid = t.relid
+                WHERE n.nspname = %s AND c.relname = %s AND p.relpersistence = 'u') AS yes
+"""
+_COLUMN = """
+SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                WHERE n.nspname = %s AND c.relname = %s AND a.attname = %s) AS yes
+"""
 _WRITERS = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'transactionid' AND granted AND mode = 'ExclusiveLock'"
 
 
@@ -45,14 +58,17 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class TotalsReader:
-    """One session. Tables are named ``schema.table``, columns ``schema.table.column``."""
+    """One session."""
 
     connection: psycopg.Connection[dict[str, Any]]
 
-    def has_table(self, name: str) -> bool:
-        spelled = _identifier(name).as_string(self.connection)
+    def has_table(self, name: TableName) -> bool:
+        spelled = identifier(name).as_string(self.connection)
         found = self.connection.execute("SELECT to_regclass(%s) AS table", (spelled,)).fetchone()
         return found is not None and found["table"] is not None
+
+    def has_column(self, path: ColumnPath) -> bool:
+        return bool(self._one(_COLUMN, (path.table.schema, path.table.table, path.column))["yes"])
 
     @contextmanager
     def at_an_instant(self) -> Iterator[Instant]:
@@ -72,17 +88,19 @@ class TotalsReader:
             self.connection.execute("ROLLBACK")
             time.sleep(_PAUSE_S)
 
-    def count(self, table: str) -> int:
-        return int(self._one(sql.SQL("SELECT count(*) AS n FROM {}").format(_identifier(table)))["n"])
+    def count(self, table: TableName) -> int:
+        return int(self._one(sql.SQL("SELECT count(*) AS n FROM {}").format(identifier(table)))["n"])
 
-    def sum(self, path: str) -> str:
+    def sum(self, path: ColumnPath) -> str:
         """As text, exact: numeric in PostgreSQL has no rounding, and a float's sum would depend on the rows' order."""
-        table, _, column = path.rpartition(".")
         statement = sql.SQL("SELECT coalesce(sum({}::numeric), 0)::text AS total FROM {}")
-        return str(self._one(statement.format(sql.Identifier(column), _identifier(table)))["total"])
+        return str(self._one(statement.format(sql.Identifier(path.column), identifier(path.table)))["total"])
 
-    def _one(self, statement: Any) -> dict[str, Any]:
-        found = self.connection.execute(statement).fetchone()
+    def is_unlogged(self, table: TableName) -> bool:
+        return bool(self._one(_UNLOGGED, (table.schema, table.table))["yes"])
+
+    def _one(self, statement: Any, parameters: Any = None) -> dict[str, Any]:
+        found = self.connection.execute(statement, parameters).fetchone()
         if found is None:
             message = "an aggregate returned no row"
             raise LookupError(message)
@@ -97,13 +115,39 @@ def counting(server: PostgresServer) -> Iterator[TotalsReader]:
         yield TotalsReader(connection)
 
 
+def read_each(server: PostgresServer, tables: Iterable[str], columns: Mapping[str, ColumnPath]) -> Readings:
+    """Each on its own, of a cluster that nobody else writes to: one that cannot be read hides no other.
+
+    ``tables`` as a recovery point has them. Raises ``PostgresError``.
+    """
+    with server.connect() as connection:
+        totals = TotalsReader(connection)
+        return Readings(
+            {text: _reading(totals, text) for text in tables},
+            {name: _reading(totals, path) for name, path in columns.items()},
+        )
+
+
+def _reading(totals: TotalsReader, named: str | ColumnPath) -> Reading:
+    try:
+        if isinstance(named, ColumnPath):
+            return Reading(totals.sum(named), is_unlogged=totals.is_unlogged(named.table))
+        table = TableName.parse(named)
+        return Reading(str(totals.count(table)), is_unlogged=totals.is_unlogged(table))
+    except ValueError as misshapen:
+        return Reading(None, str(misshapen))
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as refused:
+        return Reading(None, described(refused))
+
+
 @contextmanager
 def _refusals() -> Iterator[None]:
     try:
         yield
     except (psycopg.errors.UndefinedColumn, psycopg.errors.CannotCoerce) as error:
         raise InvalidConfiguration(count=1, faults=f"policy.control_totals: {described(error)}") from None
-
-
-def _identifier(path: str) -> sql.Identifier:
-    return sql.Identifier(*path.split("."))
+    except psycopg.DataError as error:
+        faults = f"policy.control_totals: a column that is summed holds what is no number: {described(error)}"
+        raise InvalidConfiguration(count=1, faults=faults) from None

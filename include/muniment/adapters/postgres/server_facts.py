@@ -1,6 +1,5 @@
 """Reads what check_firm has to know of a PostgreSQL server."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -24,6 +23,8 @@ SELECT current_setting('server_version_num')::int AS version_num,
        last_failed_time AS last_failed_at,
        last_failed_wal,
        has_function_privilege('pg_switch_wal()', 'execute') AS may_switch_wal,
+       current_database() AS database,
+       quote_ident(current_user) AS role,
        ARRAY(SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE pg_tablespace_location(oid) ~ '^pg_tblspc/')
          AS tablespaces_in_place,
        clock_timestamp() AS now
@@ -31,33 +32,17 @@ SELECT current_setting('server_version_num')::int AS version_num,
 """
 _MAY_COUNT_READY = "SELECT has_function_privilege('pg_ls_archive_statusdir()', 'execute') AS yes"
 _READY = "SELECT count(*) AS segments FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
-_TABLE = """
-SELECT to_regclass(%(name)s) IS NOT NULL AS is_there,
-       coalesce(has_table_privilege(to_regclass(%(name)s), 'select'), true) AS readable
-"""
-_COLUMN = """
-SELECT count(*) = 1 AS is_there, coalesce(bool_and(has_column_privilege(attrelid, attnum, 'select')), true) AS readable
-  FROM pg_attribute
- WHERE attrelid = to_regclass(%(name)s) AND attname = %(column)s AND attnum > 0 AND NOT attisdropped
-"""
 
 type Connection = psycopg.Connection[dict[str, Any]]
 
 
-def read_server_facts(server: PostgresServer, tables: Iterable[str], columns: Iterable[str]) -> ServerFacts:
-    """``tables``: ``schema.table``; ``columns``: ``schema.table.column``, both as the firm's file names them."""
+def read_server_facts(server: PostgresServer) -> ServerFacts:
     with server.connect() as connection:
-        seen = [
-            *((name, _only(connection, _TABLE, name=name)) for name in tables),
-            *((name, _column(connection, name)) for name in columns),
-        ]
         return ServerFacts(
             **_only(connection, _SETTINGS),
             ready_segments=_ready_segments(connection),
             tls=connection.pgconn.ssl_in_use,
             is_local=_is_local(connection.info.host),
-            missing=tuple(name for name, found in seen if not found["is_there"]),
-            unreadable=tuple(name for name, found in seen if found["is_there"] and not found["readable"]),
         )
 
 
@@ -93,15 +78,10 @@ def sessions_fault(server: PostgresServer) -> str | None:
     return None
 
 
-def _only(connection: Connection, statement: Any, **parameters: str) -> dict[str, Any]:
-    found = connection.execute(statement, parameters or None).fetchone()
+def _only(connection: Connection, statement: Any) -> dict[str, Any]:
+    found = connection.execute(statement).fetchone()
     assert found is not None, "each of these statements has one row"
     return found
-
-
-def _column(connection: Connection, name: str) -> dict[str, Any]:
-    table, _, column = name.rpartition(".")
-    return _only(connection, _COLUMN, name=table, column=column)
 
 
 def _ready_segments(connection: Connection) -> int | None:

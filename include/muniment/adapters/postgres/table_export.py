@@ -8,11 +8,12 @@ from psycopg import IsolationLevel, sql
 
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.config.snapshot import Confidential, TableColumn, TableExport, Unreadable
+from muniment.domain.sql_names import TableName
 
 _FIND = """
     SELECT c.oid, n.nspname AS schema, c.relname AS name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 """
 # A generated column is computed again by whoever reads the rows back.
 _COLUMNS = """
@@ -23,8 +24,8 @@ _COLUMNS = """
 type Connection = psycopg.Connection[dict[str, Any]]
 
 
-def export_tables(server: PostgresServer, names: Iterable[str]) -> Iterator[TableExport | Unreadable]:
-    """One answer for each of ``names`` (``schema.table``). Raises ``PostgresError``."""
+def export_tables(server: PostgresServer, names: Iterable[TableName]) -> Iterator[TableExport | Unreadable]:
+    """One answer for each of ``names``. Raises ``PostgresError``."""
     with server.connect() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
@@ -33,7 +34,7 @@ def export_tables(server: PostgresServer, names: Iterable[str]) -> Iterator[Tabl
                 yield _answer(connection, name)
 
 
-def _answer(connection: Connection, name: str) -> TableExport | Unreadable:
+def _answer(connection: Connection, name: TableName) -> TableExport | Unreadable:
     """No words of PostgreSQL's own but for a missing right: another error of a query may quote a row."""
     try:
         with connection.transaction():
@@ -46,8 +47,8 @@ def _answer(connection: Connection, name: str) -> TableExport | Unreadable:
         return Unreadable(f"table {name}: postgresql refused it with SQLSTATE {error.sqlstate}")
 
 
-def _export(connection: Connection, name: str) -> TableExport | Unreadable:
-    found = connection.execute(_FIND, (name,)).fetchone()
+def _export(connection: Connection, name: TableName) -> TableExport | Unreadable:
+    found = connection.execute(_FIND, (name.schema, name.table)).fetchone()
     if found is None:
         return Unreadable(f"table {name}: not there")
     table = sql.Identifier(found["schema"], found["name"])

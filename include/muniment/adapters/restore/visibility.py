@@ -11,7 +11,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from muniment.adapters.postgres.quoting import identifier
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.sql_names import TableName
 
 type _Connection = psycopg.Connection[dict[str, Any]]
 
@@ -42,20 +44,20 @@ class BothWays:
         return self.by_index in (None, self.by_rows)
 
 
-def count_both_ways(server: PostgresServer, table: str) -> BothWays | None:
-    """``table``: ``schema.table``; ``None`` where it is not there.
+def count_both_ways(server: PostgresServer, table: TableName) -> BothWays | None:
+    """``None`` where it is not there.
 
     Of a partitioned one it is enough that one partition is answered by its index.
     """
     with server.connect() as connection:
         try:
-            return both_ways(connection, *table.split("."))
+            return both_ways(connection, identifier(table))
         except psycopg.errors.UndefinedTable:
             return None
 
 
-def both_ways(connection: _Connection, *name: str) -> BothWays:
-    query = sql.SQL("SELECT count(*) AS n FROM {}").format(sql.Identifier(*name))
+def both_ways(connection: _Connection, name: sql.Identifier) -> BothWays:
+    query = sql.SQL("SELECT count(*) AS n FROM {}").format(name)
     by_rows = _count(connection, query, without=("indexscan", "indexonlyscan", "bitmapscan"))
     by_index = _count(connection, query, without=("seqscan", "bitmapscan"), only_by=INDEX_ALONE)
     assert by_rows is not None, "nothing is asked of its plan"

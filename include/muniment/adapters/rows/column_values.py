@@ -6,19 +6,29 @@ import psycopg
 from psycopg import sql
 
 from muniment.adapters.postgres.errors import described
+from muniment.adapters.postgres.quoting import identifier
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.sql_names import Identifier, TableName
 
 ROWS_AT_ONCE = 2000
 
 
+_ABSENT = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.InvalidSchemaName)
+
+
 class ColumnUnreadable(Exception):
-    """There is no such column, or this role may not read it. Its text is PostgreSQL's, without a value of a row."""
+    """There is no such column (``is_absent``), or this role may not read it. Its text is PostgreSQL's, without a value
+    of a row."""
+
+    def __init__(self, text: str, *, is_absent: bool) -> None:
+        super().__init__(text)
+        self.is_absent = is_absent
 
 
-def column_values(server: PostgresServer, table: str, column: str) -> Iterator[str]:
-    """``table``: ``schema.table``. Without NULLs. Raises ``ColumnUnreadable`` and ``PostgresError``."""
+def column_values(server: PostgresServer, table: TableName, column: Identifier) -> Iterator[str]:
+    """Without NULLs. Raises ``ColumnUnreadable`` and ``PostgresError``."""
     query = sql.SQL("SELECT {0}::text AS value FROM {1} WHERE {0} IS NOT NULL").format(
-        sql.Identifier(column), sql.Identifier(*table.split("."))
+        sql.Identifier(column.name), identifier(table)
     )
     with server.connect() as connection, connection.transaction(), connection.cursor(name="references") as cursor:
         cursor.itersize = ROWS_AT_ONCE
@@ -27,4 +37,4 @@ def column_values(server: PostgresServer, table: str, column: str) -> Iterator[s
             for row in cursor:
                 yield row["value"]
         except (psycopg.ProgrammingError, psycopg.DataError) as error:
-            raise ColumnUnreadable(described(error)) from None
+            raise ColumnUnreadable(described(error), is_absent=isinstance(error, _ABSENT)) from None

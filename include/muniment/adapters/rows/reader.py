@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import IsolationLevel, sql
 
+from muniment.adapters.postgres.quoting import beside_placeholders
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.foreign_keys import read_catalogue
 from muniment.domain.rows.foreign_keys import Catalogue, Row, RowId, Rows, Table
@@ -46,8 +47,8 @@ class RowReader:
         if not wanted:
             return {}
         query = sql.SQL("SELECT {columns} FROM {table} AS r WHERE {condition}{lock}").format(
-            columns=sql.SQL(", ").join(sql.Identifier("r", name) for name in table.types),
-            table=from_clause(table),
+            columns=beside_placeholders(sql.SQL(", ").join(sql.Identifier("r", name) for name in table.types)),
+            table=beside_placeholders(from_clause(table)),
             condition=touches(table, columns) if is_period else matches(table, columns),
             lock=sql.SQL(" FOR UPDATE OF r" if self.locking else ""),
         )
@@ -119,10 +120,11 @@ def from_clause(table: Table) -> sql.Composable:
 
 def matches(table: Table, columns: Sequence[str]) -> sql.Composed:
     """A condition with one parameter a column: a list of texts."""
-    types = [sql.SQL(table.types[column]) for column in columns]  # as PostgreSQL itself has just written it
+    # As PostgreSQL itself has just written it.
+    types = [beside_placeholders(sql.SQL(table.types[column])) for column in columns]
     names = [sql.Identifier(f"v{number}") for number in range(len(columns))]
     return sql.SQL("({}) IN (SELECT {} FROM unnest({}) AS v({}))").format(
-        sql.SQL(", ").join(sql.Identifier("r", column) for column in columns),
+        beside_placeholders(sql.SQL(", ").join(sql.Identifier("r", column) for column in columns)),
         sql.SQL(", ").join(sql.SQL("{}::{}").format(name, type_) for name, type_ in zip(names, types, strict=True)),
         sql.SQL(", ").join(sql.SQL("%s::text[]") for _ in columns),
         sql.SQL(", ").join(names),
@@ -135,7 +137,10 @@ def touches(table: Table, columns: Sequence[str]) -> sql.Composed:
 
 
 def _touch(table: Table, columns: Sequence[str]) -> sql.Composed:
-    pairs = [(sql.Identifier("r", column), _value(table, columns, place)) for place, column in enumerate(columns)]
+    pairs = [
+        (beside_placeholders(sql.Identifier("r", column)), _value(table, columns, place))
+        for place, column in enumerate(columns)
+    ]
     operators = [*["="] * (len(pairs) - 1), "&&"]
     return sql.SQL(" AND ").join(
         sql.SQL("{} {} {}").format(own, sql.SQL(operator), other)
@@ -144,7 +149,9 @@ def _touch(table: Table, columns: Sequence[str]) -> sql.Composed:
 
 
 def _value(table: Table, columns: Sequence[str], place: int) -> sql.Composed:
-    return sql.SQL("{}::{}").format(sql.Identifier("v", f"v{place}"), sql.SQL(table.types[columns[place]]))
+    return sql.SQL("{}::{}").format(
+        sql.Identifier("v", f"v{place}"), beside_placeholders(sql.SQL(table.types[columns[place]]))
+    )
 
 
 def _wanted(columns: Sequence[str]) -> sql.Composed:

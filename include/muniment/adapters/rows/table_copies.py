@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from muniment.adapters.postgres.name_patterns import exactly
+from muniment.adapters.postgres.quoting import pattern
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.foreign_keys import read_catalogue
 from muniment.adapters.rows.reader import Connection, from_clause
@@ -119,11 +119,6 @@ def bring_schemas_over(staged: PostgresServer, live: PostgresServer, schemas: It
     In one transaction. Raises ``ProgramMissing`` and ``ProgramFailed``.
     """
     plain = ["--no-owner", "--no-privileges", "--no-security-labels", "--no-publications"]
-    dump = [*plain, *(f"--schema={exactly(schema)}" for schema in schemas)]
+    dump = [*plain, *(f"--schema={pattern(schema)}" for schema in schemas)]
     restore = [*plain, "--single-transaction", "--exit-on-error"]
     pipe(programs_of(staged), (staged, staged.database), dump, (live, live.database), restore)
-
-
-def spelled(schema: str, relation: str) -> str:
-    """As a person writes it into a query."""
-    return sql.Identifier(schema, relation).as_string()

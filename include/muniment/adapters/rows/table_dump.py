@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from muniment.adapters.host.environment import program_environment
 from muniment.adapters.host.programs import PostgresPrograms, end_of
 from muniment.adapters.postgres.libpq_environment import libpq_environment
+from muniment.adapters.postgres.quoting import dbname_option
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.errors import ProgramFailed
 
@@ -39,7 +40,7 @@ def pipe(
         assert dumping.stdout is not None
         with dumping, dumping.stdout as archive:
             restored = subprocess.run(
-                programs.argv("pg_restore", "--no-password", f"--dbname={target[1]}", *restore),
+                programs.argv("pg_restore", "--no-password", dbname_option(target[1]), *restore),
                 env=program_environment(writes),
                 stdin=archive,
                 capture_output=True,

@@ -137,8 +137,11 @@ class ClusterDatabases:
 
     connection: Connection
 
+    def names(self) -> list[str]:
+        return [str(row["name"]) for row in self.connection.execute(_NAMES)]
+
     def has(self, name: str) -> bool:
-        return any(row["name"] == name for row in self.connection.execute(_NAMES))
+        return name in self.names()
 
     def sessions(self, name: str) -> int:
         """How many would be ended."""

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from muniment.adapters.postgres.errors import described
+from muniment.adapters.postgres.quoting import beside_placeholders
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import Connection, RowReader, Values, begin_reading, from_clause, matches
 from muniment.domain.rows.foreign_keys import Row, RowId, Table
@@ -91,7 +92,7 @@ class RowWriter:
         for (name, columns), row_ids in alike.items():
             table = self.tables[name]
             statement = sql.SQL("UPDATE {} AS r SET {} WHERE {}").format(
-                from_clause(table),
+                beside_placeholders(from_clause(table)),
                 sql.SQL(", ").join(_assigned(table, column) for column in columns),
                 sql.SQL(" AND ").join(_assigned(table, column, "r") for column in table.primary_key),
             )
@@ -108,7 +109,7 @@ class RowWriter:
             table, rows = self.tables[name], batch.rows[name]
             self._require_unnamed(table, rows)
             statement = sql.SQL("DELETE FROM {} AS r WHERE {}").format(
-                from_clause(table), matches(table, table.primary_key)
+                beside_placeholders(from_clause(table)), matches(table, table.primary_key)
             )
             keys: list[Values] = [key for _, key in rows]
             self.connection.execute(statement, [list(column) for column in zip(*keys, strict=True)])
@@ -153,7 +154,7 @@ class RowWriter:
 
 def _assigned(table: Table, column: str, alias: str | None = None) -> sql.Composed:
     name = sql.Identifier(alias, column) if alias else sql.Identifier(column)
-    return sql.SQL("{} = %s::{}").format(name, sql.SQL(table.types[column]))
+    return sql.SQL("{} = %s::{}").format(*map(beside_placeholders, (name, sql.SQL(table.types[column]))))
 
 
 @contextmanager

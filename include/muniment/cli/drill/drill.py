@@ -48,6 +48,7 @@ def drill(session: Session, firm_id: str, seed: int | None, side: Any, by: Any, 
     If Muniment were lost:         muniment drill quill-brandt --by restore-kit
     The one that failed, again:    muniment drill quill-brandt --seed 1763647200000 --from primary
     """
+    from muniment.domain.evidence import counted
     from muniment.domain.record import new_id
     from muniment.runbooks.drill.restore import scratch_root
     from muniment.runbooks.drill.run_drill import run_drill
@@ -67,8 +68,9 @@ def drill(session: Session, firm_id: str, seed: int | None, side: Any, by: Any, 
     if as_json:
         say_json({"drill": as_plain(done)})
         return
-    say_table(("check", "expected", "found"), [(check.name, check.expected, check.found) for check in done.checks])
-    click.echo(f"drill {done.id} passed: {done.target}, from {done.vault}")
+    rows = [(check.name, check.expected, check.found, check.verdict) for check in done.checks]
+    say_table(("check", "expected", "found", ""), rows)
+    click.echo(f"drill {done.id} passed: {done.target}, from {done.vault}; {counted(done.checks)}")
     click.echo(f"evidence: drills/{done.id}.json, and its pages beside it, in both vaults")
 
 
@@ -170,7 +172,7 @@ def _row(found: "Drill", signed: "Mapping[str, SignOff]") -> tuple[str, ...]:
         found.verdict,
         _seconds(found.recover_s),
         _seconds(found.data_lost_s),
-        f"{len(found.checks) - len(found.failed_checks)}/{len(found.checks)}" + (", ended" if found.failure else ""),
+        f"{len(found.passed_checks)}/{len(found.checks)}" + (", ended" if found.failure else ""),
         signed[found.id].by if found.id in signed else "—",
         str(found.target or "—"),
     )

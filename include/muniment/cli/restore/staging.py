@@ -109,8 +109,10 @@ def _is_running(staged: "Staging") -> bool:
 
 def say_staging(staged: "Staging") -> None:
     """How to get in, where the documents are, and what was found wrong."""
+    from muniment.domain.evidence import counted
+
     click.echo(f'{staged.id}: psql "{staged.connection.conninfo}"')
-    click.echo(f"  until {when(staged.expires_at)}; {len(staged.checks)} checks, {len(staged.failed_checks)} failed")
+    click.echo(f"  until {when(staged.expires_at)}; {counted(staged.checks)}")
     if staged.documents:
         click.echo(
             f"  {staged.documents.count:,} documents of {when(staged.documents.at)} in {staged.documents.folder}"
@@ -145,6 +147,6 @@ def _row(staged: "Staging") -> tuple[str, ...]:
         staged.target,
         when(staged.reached_at) if staged.reached_at else str(staged.reached_lsn or "—"),
         when(staged.expires_at),
-        f"{len(staged.checks) - len(staged.failed_checks)}/{len(staged.checks)}",
+        f"{len(staged.checks) - len(staged.failed_checks) - len(staged.unjudged_checks)}/{len(staged.checks)}",
         f"port {staged.connection.port}" if _is_running(staged) else "does not run",
     )

@@ -18,6 +18,7 @@ from muniment.cli.restore.in_place import (
     read_plan,
     require_one_way,
 )
+from muniment.cli.restore.sql_name import SqlName
 from muniment.cli.session import Session
 from muniment.ports import utc_now
 
@@ -29,8 +30,22 @@ _LACKING = "--plan and --restored go together: which restored database takes its
 
 @in_place_command(
     "Tables or schemas as they were, beside the live ones or in their place.",
-    click.option("--table", "tables", multiple=True, metavar="SCHEMA.TABLE"),
-    click.option("--schema", "schemas", multiple=True, metavar="SCHEMA", help="All of its tables."),
+    click.option(
+        "--table",
+        "tables",
+        multiple=True,
+        type=SqlName("TableName"),
+        metavar="SCHEMA.TABLE",
+        help="As in SQL: capitals, blanks and signs between double quotes.",
+    ),
+    click.option(
+        "--schema",
+        "schemas",
+        multiple=True,
+        type=SqlName("Identifier"),
+        metavar="SCHEMA",
+        help="All of its tables. Written like --table.",
+    ),
     click.option("--data-only", is_flag=True, help="Columns and rows, without keys, indexes, defaults and checks."),
 )
 def tables(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **asked: Any) -> None:
@@ -42,6 +57,7 @@ def tables(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **ask
 
     \b
     Beside:     muniment tables hudson --staged 20261121T083000123Z --table practice.notes
+                … --table 'practice."TimeEntries"' --schema '"Firm Archive"'
     In place:   muniment tables hudson --staged 20261121T083000123Z --table practice.notes --plan plan.json
                 … --apply plan.json --approved-by lead
     """
@@ -109,6 +125,8 @@ def _replace(servers: Servers, asked: dict[str, Any]) -> Answer:
 )
 def database(session: Session, /, firm_id: str, database_name: str, side: Any, *, as_json: bool, **asked: Any) -> None:
     """Bring database NAME of FIRM back out of a staged copy, into the live cluster as NAME_restored_<time>.
+
+    NAME, and that of --restored, is the database's name as it is, without quotes of SQL's: 'Firm Archive'.
 
     Nothing live is touched. With --plan and --apply it takes NAME's place then, after approval: both names change in
     one transaction, sessions are ended, and what was live is kept as NAME_before_<time>, closed to everybody.

@@ -37,6 +37,8 @@ class Reconciliation:
                 first += [value] if len(first) < NAMED_AT_MOST else []
         expected = f"{rows} of {rows} rows"
         found = "; not ".join([f"{rows - missing} of {rows} rows", *map(repr, first)])
+        if not rows:
+            return Check(name=check_name(reference), expected=expected, found="no row names a document", passed=None)
         return Check(name=check_name(reference), expected=expected, found=found, passed=not missing)
 
     def unnamed(self) -> Check:
@@ -44,7 +46,7 @@ class Reconciliation:
         alone = sorted(self._documents - self.named)
         first = [f"{bucket}/{key}" for bucket, key in alone[:NAMED_AT_MOST]]
         found = "; ".join([f"{len(alone)} of {len(self._documents)}", *map(repr, first)])
-        return Check(name="documents that no row names", expected="any number", found=found, passed=True)
+        return Check(name="documents that no row names", expected="any number", found=found, passed=None)
 
     def _meet(self, reference: DocumentReference, value: str) -> bool:
         found = self._documents.intersection(self._candidates(reference, value))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from muniment.domain.evidence import Check, DrillSide, TimedStep, Told
+from muniment.domain.evidence import Check, DrillSide, TimedStep, Told, of_verdict
 from muniment.domain.record import HashedRecord, Record
 from muniment.domain.wal.lsn_text import LsnText
 
@@ -152,7 +152,8 @@ class Drill(HashedRecord):
 
     @property
     def passed(self) -> bool:
-        return self.failure is None and bool(self.checks) and all(check.passed for check in self.checks)
+        """Something was proven, and nothing failed."""
+        return self.failure is None and bool(self.passed_checks) and not self.failed_checks
 
     @property
     def verdict(self) -> Literal["passed", "failed"]:
@@ -160,7 +161,15 @@ class Drill(HashedRecord):
 
     @property
     def failed_checks(self) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if not check.passed)
+        return of_verdict(self.checks, False)
+
+    @property
+    def passed_checks(self) -> tuple[Check, ...]:
+        return of_verdict(self.checks, True)
+
+    @property
+    def unjudged_checks(self) -> tuple[Check, ...]:
+        return of_verdict(self.checks, None)
 
     @property
     def not_done(self) -> tuple[str, ...]:

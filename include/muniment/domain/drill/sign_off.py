@@ -116,19 +116,22 @@ def signed_by(sign_offs: Mapping[str, SignOff], drill: PastDrill) -> PastDrill:
 
 def summary(drill: Drill, buckets: Sequence[str]) -> str:
     """What a reviewer is shown, as Markdown: enough to see whether to open the page."""
-    right = len(drill.checks) - len(drill.failed_checks)
+    open_ = drill.unjudged_checks
+    of = f"{len(drill.passed_checks)} of {len(drill.checks) - len(open_)} checks"
+    left = f"; {len(open_)} more could not be judged" if open_ else ""
     took = "never" if drill.recover_s is None else human_duration(drill.recover_s)
     lost = "not known" if drill.data_lost_s is None else human_duration(drill.data_lost_s)
     wrong = [f"* {check.name}: expected {check.expected}, found {check.found}" for check in drill.failed_checks]
     return "\n".join(
         [
             f"Restore drill {drill.number} of {drill.firm_name}, {drill.started_at:%Y-%m-%d %H:%M} UTC: "
-            f"**{drill.verdict}**, {right} of {len(drill.checks)} checks{_ended(drill)}.",
+            f"**{drill.verdict}**, {of}{_ended(drill)}{left}.",
             "",
             f"* Recovered in {took}; {human_duration(drill.rto_s)} were promised.",
             f"* Would have lost {lost}; {human_duration(drill.rpo_s)} were promised.",
             f"* Target: {drill.target}, from the {drill.side} vault alone, by {drill.by}.",
             *wrong,
+            *(f"* Not judged: {check.name}: {check.found}" for check in open_),
             *([f"* It ended with: {drill.failure}"] if drill.failure else []),
             "",
             f"Read `drills/{drill.id}.pdf` (or `.html`) in {' or '.join(f'`{bucket}`' for bucket in buckets)}.",

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from muniment.domain.sql_names import Identifier, NamedColumn, NamedIdentifier, NamedTable
 from muniment.domain.units import Bytes, Duration, Percent, WallClock
 
 
@@ -122,17 +123,17 @@ class RecoveryClass(Setting):
 class ControlTotalsPolicy(Setting):
     """What is counted and summed in the live database and compared after a restore."""
 
-    tables: tuple[str, ...] = ()
-    sums: dict[str, str] = Field(default_factory=dict)
-    """name → ``schema.table.column``."""
+    tables: tuple[NamedTable, ...] = ()
+    sums: dict[str, NamedColumn] = Field(default_factory=dict)
+    """name → the column."""
 
 
 class DocumentReference(Setting):
     """A column whose values name documents: by key, or whole as ``s3://bucket/key``. NULL names none."""
 
-    table: str
-    """``schema.table`` of ``cluster.database``."""
-    column: str
+    table: NamedTable
+    """Of ``cluster.database``."""
+    column: NamedIdentifier
     bucket: BucketName | None = None
     """``None``: the key may lie in any of the firm's document buckets."""
 
@@ -153,21 +154,21 @@ class DrillsPolicy(Setting):
 class MatterLink(Setting):
     """A reference without a foreign key: rows of ``table`` belong to the matter when they name one of its rows."""
 
-    table: str
-    columns: tuple[str, ...]
-    references: str
-    referenced_columns: tuple[str, ...]
+    table: NamedTable
+    columns: tuple[NamedIdentifier, ...]
+    references: NamedTable
+    referenced_columns: tuple[NamedIdentifier, ...]
 
 
 class MattersPolicy(Setting):
     """What one matter is in the firm's database, for a restore of one of them."""
 
-    table: str | None = None
-    """``schema.table`` of ``cluster.database``; ``None``: this firm's restores do not know matters."""
-    key: str = "id"
+    table: NamedTable | None = None
+    """Of ``cluster.database``; ``None``: this firm's restores do not know matters."""
+    key: NamedIdentifier = Identifier("id")
     """The column by which people name one."""
     links: tuple[MatterLink, ...] = ()
-    shared: tuple[str, ...] = ()
+    shared: tuple[NamedTable, ...] = ()
     """Tables whose rows belong to no matter, even where they name one."""
 
 
@@ -230,7 +231,7 @@ class Cluster(Setting):
     connection: ConnectionId
     """Airflow connection id (or ``AIRFLOW_CONN_…`` for the command)."""
     database: str = "postgres"
-    """Where control totals and settings tables are read, and every run takes its lock."""
+    """As it is, without quotes: where control totals and settings tables are read, and every run takes its lock."""
     system_identifier: Annotated[int, Field(ge=1, le=2**64 - 1)] | None = None
     """``None``: taken from the first run, then held in firm.json."""
     live: LiveHost = LiveHost()
@@ -255,7 +256,7 @@ class Vaults(Setting):
 class Configuration(Setting):
     env_files: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
+    tables: tuple[NamedTable, ...] = ()
 
 
 class Notifier(Setting):

@@ -43,9 +43,10 @@ class ServerFacts:
     now: datetime
     tablespaces_in_place: Sequence[str] = ()
     """Folders of the data directory: as a restore leaves those that the WAL made."""
-    missing: tuple[str, ...] = ()
-    unreadable: tuple[str, ...] = ()
-    """Of the tables and columns that the firm's file names."""
+    database: str = "postgres"
+    """That the connection leads to: a right to a function is given in each database anew."""
+    role: str = "muniment"
+    """As SQL writes it."""
 
     @property
     def major(self) -> int:
@@ -61,7 +62,6 @@ def server_findings(facts: ServerFacts, policy: Policy, vault_since: datetime | 
     yield from _lost_changes(facts, policy)
     yield from _in_place(facts)
     yield from _rights(facts)
-    yield from _named_tables(facts)
     yield from _warnings(facts)
 
 
@@ -147,24 +147,15 @@ def _lost_changes(facts: ServerFacts, policy: Policy) -> Iterator[Finding]:
 def _rights(facts: ServerFacts) -> Iterator[Finding]:
     if not facts.may_switch_wal:
         yield Finding(
-            "the connection's role may not call pg_switch_wal()",
-            "GRANT EXECUTE ON FUNCTION pg_switch_wal() TO the role (docs/iam/postgres-role.sql has all grants).",
+            f"role {facts.role} may not call pg_switch_wal() in database {facts.database}",
+            f"in database {facts.database}: GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {facts.role}; "
+            "(docs/iam/postgres-role.sql has all grants).",
         )
     if facts.ready_segments is None:
         yield Finding(
-            "the connection's role may not see how many wal files wait for the archiver",
-            "GRANT pg_monitor TO the role (docs/iam/postgres-role.sql has all grants).",
+            f"role {facts.role} may not see how many wal files wait for the archiver",
+            f"in any database: GRANT pg_monitor TO {facts.role}; (docs/iam/postgres-role.sql has all grants).",
         )
-
-
-def _named_tables(facts: ServerFacts) -> Iterator[Finding]:
-    for name in facts.missing:
-        yield Finding(
-            f"{name} is not in the database, and the firm's file names it",
-            "correct control_totals or configuration.tables, or cluster.database.",
-        )
-    for name in facts.unreadable:
-        yield Finding(f"the connection's role may not read {name}", f"GRANT SELECT ON {name} TO the role.")
 
 
 def _warnings(facts: ServerFacts) -> Iterator[Finding]:

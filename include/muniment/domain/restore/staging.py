@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from muniment.domain.evidence import Check, DrillSide, TimedStep
+from muniment.domain.evidence import Check, DrillSide, TimedStep, of_verdict
 from muniment.domain.record import Record, new_id
 from muniment.domain.wal.lsn_text import LsnText
 
@@ -84,11 +84,16 @@ class Staging(Record):
 
     @property
     def passed(self) -> bool:
-        return all(check.passed for check in self.checks)
+        """Nothing that was checked failed."""
+        return not self.failed_checks
 
     @property
     def failed_checks(self) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if not check.passed)
+        return of_verdict(self.checks, False)
+
+    @property
+    def unjudged_checks(self) -> tuple[Check, ...]:
+        return of_verdict(self.checks, None)
 
     @property
     def banner(self) -> str:

@@ -13,6 +13,8 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
+from muniment.domain.sql_names import TableName
+
 type Row = Mapping[str, str | None]
 """Column → value; ``None`` is NULL."""
 type RowId = tuple[str, tuple[str, ...]]
@@ -99,6 +101,13 @@ class Catalogue:
 
     tables: Mapping[str, Table]
     keys: tuple[ForeignKey, ...]
+
+    def find(self, name: TableName) -> Table | None:
+        return self._by_parts.get((name.schema, name.table))
+
+    @cached_property
+    def _by_parts(self) -> Mapping[tuple[str, str], Table]:
+        return {(table.schema, table.relation): table for table in self.tables.values()}
 
     @cached_property
     def children(self) -> Mapping[str, Sequence[ForeignKey]]:

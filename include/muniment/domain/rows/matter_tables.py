@@ -8,6 +8,7 @@ from muniment.domain.firm.firm import DocumentReference, Firm, MatterLink, Matte
 from muniment.domain.rows.difference import RowSets
 from muniment.domain.rows.foreign_keys import Catalogue, ForeignKey, Row, RowId, Rows, Table
 from muniment.domain.rows.writes import RowWrites
+from muniment.domain.sql_names import Identifier, TableName, near, spelled
 from muniment.errors import InvalidConfiguration, TablesNotRestorable
 
 
@@ -26,8 +27,7 @@ class MatterTables:
         faults = list(_faults(policy, then, "the staged database")) or list(_faults(policy, live, "the live database"))
         if faults:
             raise InvalidConfiguration(count=len(faults), faults="\n".join(faults))
-        links = [_link(link) for link in policy.links]
-        return cls(firm.id, *(each.with_links(links, shared=policy.shared) for each in (then, live)))
+        return cls(firm.id, _linked(policy, then), _linked(policy, live))
 
     @cached_property
     def common(self) -> Mapping[str, tuple[str, ...]]:
@@ -103,9 +103,22 @@ class MatterTables:
         return RowWrites(before, after)
 
 
-def _link(link: MatterLink) -> ForeignKey:
-    name = f"matters.links: {link.table}"
-    return ForeignKey(name, link.table, link.columns, link.references, link.referenced_columns, is_link=True)
+def _linked(policy: MattersPolicy, catalogue: Catalogue) -> Catalogue:
+    """All that the registry names is there."""
+    links = [_link(link, catalogue) for link in policy.links]
+    return catalogue.with_links(links, shared=[_text(name, catalogue) for name in policy.shared])
+
+
+def _link(link: MatterLink, catalogue: Catalogue) -> ForeignKey:
+    columns, referenced = (tuple(column.name for column in names) for names in (link.columns, link.referenced_columns))
+    child, parent = _text(link.table, catalogue), _text(link.references, catalogue)
+    return ForeignKey(f"matters.links: {link.table}", child, columns, parent, referenced, is_link=True)
+
+
+def _text(name: TableName, catalogue: Catalogue) -> str:
+    """As the catalogue has it."""
+    table = catalogue.find(name)
+    return str(name) if table is None else table.name
 
 
 def _faults(policy: MattersPolicy, catalogue: Catalogue, where: str) -> Iterator[str]:
@@ -121,25 +134,28 @@ def _faults(policy: MattersPolicy, catalogue: Catalogue, where: str) -> Iterator
         yield from _lacking("matters.shared", name, (), catalogue, where)
 
 
-def _lacking(path: str, name: str, columns: Sequence[str], catalogue: Catalogue, where: str) -> Iterator[str]:
-    table = catalogue.tables.get(name)
+def _lacking(
+    path: str, name: TableName, columns: Sequence[Identifier], catalogue: Catalogue, where: str
+) -> Iterator[str]:
+    table = catalogue.find(name)
     if table is None:
-        yield f"policy.{path}: {where} has no table {name}"
+        yield f"policy.{path}: {where} has no table {name}{near(name, catalogue.tables)}"
         return
     for column in columns:
-        if column not in table.types:
-            yield f"policy.{path}: {name} of {where} has no column {column}"
+        if column.name not in table.types:
+            meant = near(column, map(spelled, table.types))
+            yield f"policy.{path}: {name} of {where} has no column {column}{meant}"
 
 
 def document_names(references: Iterable[DocumentReference], rows: Iterable[tuple[Table, Row]]) -> tuple[str, ...]:
     """The documents that rows name: keys, or ``s3://bucket/key`` where the bucket is known."""
-    by_table: dict[str, list[DocumentReference]] = {}
+    by_table: dict[TableName, list[DocumentReference]] = {}
     for reference in references:
         by_table.setdefault(reference.table, []).append(reference)
     found: set[str] = set()
     for table, row in rows:
-        for reference in by_table.get(table.name, ()):
-            value = row.get(reference.column)
+        for reference in by_table.get(TableName(table.schema, table.relation), ()):
+            value = row.get(reference.column.name)
             if value:
                 known = reference.bucket is not None and not value.startswith("s3://")
                 found.add(f"s3://{reference.bucket}/{value}" if known else value)

@@ -26,7 +26,7 @@ from muniment.domain.secret import Secret
 from muniment.domain.wal.names import history_name
 from muniment.errors import NotProvenLive, NotReached, NotStaged, PostgresError, WalNotYetArchived
 from muniment.ports import Clock, Progress
-from muniment.runbooks.control_totals import read_control_totals
+from muniment.runbooks.control_totals import read_those_there
 
 type Changes = Mapping[str, Any]
 """Fields of the journal, by name."""
@@ -54,7 +54,7 @@ class Stage:
 
 def read_totals(at: Stage, journal: CutOver) -> Changes:
     """What the live server has to have as well, and the transaction id that tells whether anybody has written since."""
-    totals = read_control_totals(replace(at.site, postgres=at.staging), clock=at.clock)
+    totals = read_those_there(replace(at.site, postgres=at.staging), clock=at.clock)
     return {"totals": totals, "xmax": read_serving_state(at.staging).xmax}
 
 
@@ -243,12 +243,17 @@ def _compare_totals(at: Stage, journal: CutOver, xmax: str) -> str:
         return "control totals were not compared: staging did not run, or was written to at its end"
     if xmax != journal.xmax:
         return "control totals were not compared: clients have written already"
-    totals = read_control_totals(at.site, clock=at.clock)
+    totals = read_those_there(at.site, clock=at.clock)
     if (totals.counts, totals.sums) != (journal.totals.counts, journal.totals.sums):
         staged = f"{journal.totals.counts} {journal.totals.sums}"
         reason = f"its control totals are {totals.counts} {totals.sums}, staging's were {staged}"
         raise NotProvenLive(id=journal.id, firm=journal.firm, reason=reason, aside=journal.aside)
-    return f"control totals are staging's: {len(totals.counts)} counts, {len(totals.sums)} sums"
+    wanted = at.site.policy.control_totals
+    named, there = len(wanted.tables) + len(wanted.sums), len(totals.counts) + len(totals.sums)
+    if not there:
+        return f"control totals were not compared: of the {named} that the policy names none is in it"
+    left = f"; {named - there} that the policy names are not in it" if there < named else ""
+    return f"control totals are staging's: {len(totals.counts)} counts, {len(totals.sums)} sums{left}"
 
 
 def _await_archive(at: Stage, journal: CutOver) -> None:

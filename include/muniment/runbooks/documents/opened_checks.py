@@ -33,10 +33,13 @@ def opened_checks(documents: Openable, there: Sequence[DocumentVersion], *, samp
 def _opened(
     documents: Openable, suffix: str, chosen: tuple[DocumentVersion, ...], parse: Callable[[bytes], str]
 ) -> Check:
+    name = f"{suffix[1:].upper()} files opened"
+    if not chosen:
+        return Check(name=name, expected="a sample opens", found="none is among the documents", passed=None)
     faults = [fault for version in chosen if (fault := _fault(documents, version, parse))]
     count = f"{len(chosen) - len(faults)} of {len(chosen)}"
     return Check(
-        name=f"{suffix[1:].upper()} files opened",
+        name=name,
         expected=f"{len(chosen)} of {len(chosen)}",
         found="; ".join((count, *faults[:NAMED_AT_MOST])),
         passed=not faults,

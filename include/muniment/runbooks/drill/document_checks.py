@@ -96,6 +96,8 @@ def _whole(point: Point, snapshot: DocumentSnapshot) -> Check:
 
 def _all_there(documents: Documents, snapshot: DocumentSnapshot) -> Check:
     owed = list(documents.owed(snapshot))
+    if not owed:
+        return Check(name=documents.name, expected="0 of 0", found="the snapshot has no document", passed=None)
     wrong = [version for version in owed if not documents.has(version)]
     count = f"{len(owed) - len(wrong)} of {len(owed)}"
     found = count + "".join(f"; not {version.key}" for version in wrong[:NAMED_AT_MOST])

@@ -10,7 +10,7 @@ from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
-from muniment.domain.evidence import Check
+from muniment.domain.evidence import Check, of_verdict
 from muniment.domain.vault.registers import DocumentSnapshot
 from muniment.errors import MunimentError
 from muniment.runbooks.documents.check_references import check_references, younger_documents
@@ -25,7 +25,7 @@ def reference_checks(site: Site, vault: Vault, server: PostgresServer, snapshot:
     if following is not None:
         names |= {(version.bucket, version.key) for version in following.versions}
     checks = check_references(server, references, names).checks
-    if following is not None or all(check.passed for check in checks):
+    if following is not None or not of_verdict(checks, False):
         return checks
     try:
         live = source_buckets(site.firm, site.clients)

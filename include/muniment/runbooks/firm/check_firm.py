@@ -15,6 +15,7 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.cluster_state import read_server_state
 from muniment.adapters.postgres.collations import old_collations
 from muniment.adapters.postgres.databases import read_databases
+from muniment.adapters.postgres.named_objects import look_up
 from muniment.adapters.postgres.server_facts import (
     own_database_fault,
     read_server_facts,
@@ -26,6 +27,7 @@ from muniment.adapters.vault.vault import Vault
 from muniment.domain.collation import findings
 from muniment.domain.finding import Finding
 from muniment.domain.firm.firm import DocumentBucket
+from muniment.domain.firm.named import name_findings, queries_named, tables_named
 from muniment.domain.firm.readiness import clock_findings, server_findings, space_findings
 from muniment.domain.firm.session_findings import (
     closed_findings,
@@ -82,6 +84,7 @@ def _checks(site: Site, marks: Marks, clock: Clock, run_dir: Path) -> Iterator[C
         yield lambda: iter([database_finding(site.firm.cluster.database, fault)])
     else:
         yield lambda: _server(site, marks["primary"])
+        yield lambda: _names(site)
         yield lambda: _sessions(site)
         yield lambda: _collations(site)
     yield lambda: closed_findings(site.postgres.closed_databases())
@@ -115,9 +118,13 @@ def _clocks(site: Site, worker: datetime) -> Iterator[Finding]:
 
 
 def _server(site: Site, mark: FirmMark | None) -> Iterator[Finding]:
-    totals, configuration = site.policy.control_totals, site.firm.configuration
-    facts = read_server_facts(site.postgres, (*totals.tables, *configuration.tables), totals.sums.values())
+    facts = read_server_facts(site.postgres)
     yield from server_findings(facts, site.policy, mark.created_at if mark else None)
+
+
+def _names(site: Site) -> Iterator[Finding]:
+    tables, queries = tuple(tables_named(site.firm)), tuple(queries_named(site.policy))
+    yield from name_findings(tables, queries, look_up(site.postgres, tables, queries))
 
 
 def _sessions(site: Site) -> Iterator[Finding]:

@@ -7,13 +7,14 @@ from datetime import datetime
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import RowReader, reading
 from muniment.domain.documents.recovery import DocumentRestorePlan
-from muniment.domain.firm.firm import Firm
+from muniment.domain.firm.firm import Firm, MattersPolicy
 from muniment.domain.record import new_id
 from muniment.domain.rows.difference import RowChange, RowSets, differences, requirements, with_requirements
 from muniment.domain.rows.foreign_keys import Catalogue, ForeignKey, NoOrder, Row, RowId, Rows, Table, digest
 from muniment.domain.rows.matter_plan import MatterPlan, PlannedRow, Triggers, key_text
 from muniment.domain.rows.matter_tables import MatterTables, document_names
 from muniment.domain.rows.writes import phases
+from muniment.domain.sql_names import near, split_key
 from muniment.errors import InvalidConfiguration, InvalidRequest, NoSuchDocument, NoSuchMatter, TablesNotRestorable
 from muniment.ports import Clock
 from muniment.runbooks.rows.staged_copy import prove_copy
@@ -128,16 +129,32 @@ class _Found:
 
     def choose(self, request: MatterRequest) -> frozenset[RowId]:
         """What was asked for, and what that cannot do without."""
-        by_name = {f"{change.row[0]}:{key_text(change.row[1])}": change.row for change in self.changes}
-        unknown = [name for name in request.only if name not in by_name]
-        if unknown:
-            faults = "\n".join(f"--only {name}: no row of the matter differs there" for name in unknown)
-            raise InvalidRequest(count=len(unknown), faults=faults)
         whole = ("deleted", "changed", "added", "arrived") if request.exactly else ("deleted", "changed")
-        asked = [by_name[name] for name in request.only] or [
+        asked = self._only(request) or [
             change.row for change in self.changes if change.change in whole and not change.is_parent
         ]
         return with_requirements(asked, requirements(self.tables.live, self.sets, self.changes))
+
+    def _only(self, request: MatterRequest) -> list[RowId]:
+        """Raises ``InvalidRequest`` with every name that leads to none of the changes."""
+        by_key = {(change.row[0], key_text(change.row[1])): change.row for change in self.changes}
+        found, faults = [], []
+        for text in request.only:
+            try:
+                name, key = split_key(text)
+            except ValueError as misshapen:
+                faults.append(f"--only {misshapen}")
+                continue
+            table = self.tables.live.find(name) or self.tables.then.find(name)
+            row = by_key.get((table.name, key)) if table else None
+            meant = near(name, sorted({change.row[0] for change in self.changes})) if table is None else ""
+            if row is None:
+                faults.append(f"--only {text}: no row of the matter differs there{meant}")
+            else:
+                found.append(row)
+        if faults:
+            raise InvalidRequest(count=len(faults), faults="\n".join(faults))
+        return found
 
     def require_restorable(self, chosen: frozenset[RowId]) -> None:
         faults = list(self.tables.faults({change.row for change in self.changes if change.row in chosen}, self.sets))
@@ -193,14 +210,19 @@ def _compare(firm: Firm, request: MatterRequest, then: RowReader, now: RowReader
 
 def _root(firm: Firm, matter: str, then: RowReader, now: RowReader) -> Rows:
     policy = firm.policy.matters
-    found, still = (reader.named(str(policy.table), policy.key, matter) for reader in (then, now))
+    found, still = (_named(policy, matter, reader) for reader in (then, now))
     if not found:
         told = "; the live one has it" if still else ""
-        raise NoSuchMatter(firm=firm.id, matter=repr(matter), table=policy.table, key=policy.key, now=told)
+        raise NoSuchMatter(firm=firm.id, matter=repr(matter), table=str(policy.table), key=str(policy.key), now=told)
     if len(found) > 1:
         fault = f"policy.matters.key: {len(found)} rows of {policy.table} have {policy.key} {matter!r}"
         raise InvalidConfiguration(count=1, faults=fault)
     return found
+
+
+def _named(policy: MattersPolicy, matter: str, reader: RowReader) -> Rows:
+    table = reader.catalogue.find(policy.table) if policy.table else None
+    return {} if table is None else reader.named(table.name, policy.key.name, matter)
 
 
 def _parents_gone(tables: MatterTables, then: RowReader, now: RowReader, rows: Rows) -> Rows:

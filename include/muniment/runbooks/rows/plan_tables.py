@@ -5,14 +5,16 @@ restore bring that schema over: in one transaction, touching nothing that is the
 in place.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.adapters.rows.table_copies import bring_schemas_over, copying, spelled
+from muniment.adapters.rows.table_copies import bring_schemas_over, copying
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.rows.foreign_keys import Catalogue, Table
 from muniment.domain.rows.table_plan import stamped
+from muniment.domain.sql_names import Identifier, TableName, near
 from muniment.errors import InvalidRequest
 from muniment.ports import Clock
 from muniment.runbooks.rows.staged_copy import prove_copy
@@ -20,26 +22,32 @@ from muniment.runbooks.rows.staged_copy import prove_copy
 
 @dataclass(frozen=True, slots=True)
 class TableSelection:
-    """``tables`` as PostgreSQL writes them (``practice.notes``), and every table of ``schemas``."""
+    """``tables``, and every table of ``schemas``."""
 
-    tables: tuple[str, ...] = ()
-    schemas: tuple[str, ...] = ()
+    tables: tuple[TableName, ...] = ()
+    schemas: tuple[Identifier, ...] = ()
 
     def of(self, catalogue: Catalogue) -> list[Table]:
         """Raises ``InvalidRequest`` with every name that is not there, or that no backup has the rows of."""
-        schemas = {table.schema for table in catalogue.tables.values()}
-        faults = [f"there is no table {name}" for name in self.tables if name not in catalogue.tables]
-        faults += [f"there is no schema {name} with a table" for name in self.schemas if name not in schemas]
-        chosen = [
-            table
-            for name, table in sorted(catalogue.tables.items())
-            if name in self.tables or table.schema in self.schemas
-        ]
+        faults = [*self._unknown(catalogue)]
+        chosen = [table for _, table in sorted(catalogue.tables.items()) if self._has(table)]
         faults += [f"{table.name} is UNLOGGED: no backup has its rows" for table in chosen if table.is_unlogged]
         if faults or not (self.tables or self.schemas):
             faults = faults or ["which tables? Name tables, or a schema"]
             raise InvalidRequest(count=len(faults), faults="\n".join(faults))
         return chosen
+
+    def _unknown(self, catalogue: Catalogue) -> Iterator[str]:
+        schemas = {Identifier(table.schema) for table in catalogue.tables.values()}
+        for name in self.tables:
+            if catalogue.find(name) is None:
+                yield f"there is no table {name}{near(name, catalogue.tables)}"
+        for schema in self.schemas:
+            if schema not in schemas:
+                yield f"there is no schema {schema} with a table{near(schema, schemas)}"
+
+    def _has(self, table: Table) -> bool:
+        return TableName(table.schema, table.relation) in self.tables or Identifier(table.schema) in self.schemas
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +80,5 @@ def restore_tables(
             bring_schemas_over(staged, live, schemas.values())
     return TablesBeside(
         live.database,
-        {each.name: (spelled(schemas[each.schema], each.relation), rows[each.name]) for each in chosen},
+        {each.name: (str(TableName(schemas[each.schema], each.relation)), rows[each.name]) for each in chosen},
     )

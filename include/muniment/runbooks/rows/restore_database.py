@@ -1,6 +1,7 @@
 """One database of a staged cluster into the live one, under a new name; in place by an approved change of names."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from muniment.adapters.postgres.server import PostgresServer
@@ -15,6 +16,7 @@ from muniment.domain.approval import Approval
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.rows.table_plan import DatabasePlan, stamped
+from muniment.domain.sql_names import near
 from muniment.errors import InvalidRequest, RowsRefused
 from muniment.ports import Clock
 from muniment.runbooks.rows.restore_matter import require_approval
@@ -42,9 +44,16 @@ def restore_database(
     prove_copy(firm, staged, live)
     properties = read_properties(staged, database)
     if properties is None:
-        raise InvalidRequest(count=1, faults=f"the staged cluster has no database {database}")
+        raise _no_database([database], staged, "the staged cluster")
     name = stamped(database, "restored", new_id(clock()))
     return RestoredDatabase(name, database, restore_whole(staged, database, properties, live, name))
+
+
+def _no_database(missing: Sequence[str], server: PostgresServer, where: str) -> InvalidRequest:
+    with databases_of(server) as databases:
+        known = databases.names()
+    faults = "\n".join(f"{where} has no database {name}{near(name, known)}" for name in missing)
+    return InvalidRequest(count=len(missing), faults=faults)
 
 
 def plan_swap(
@@ -55,8 +64,7 @@ def plan_swap(
     with databases_of(live) as databases:
         missing = [name for name in (restored, database) if not databases.has(name)]
         if missing:
-            faults = "\n".join(f"the live cluster has no database {name}" for name in missing)
-            raise InvalidRequest(count=len(missing), faults=faults)
+            raise _no_database(missing, live, "the live cluster")
         sessions = databases.sessions(database)
     return DatabasePlan(
         id=new_id(made_at),

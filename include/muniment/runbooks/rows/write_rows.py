@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
-from muniment.adapters.postgres.registry_query import first_value
+from muniment.adapters.postgres.registry_query import only_value
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import RowReader
 from muniment.adapters.rows.writer import RowWriter, StillNamed, WriteRefused, writing_rows
-from muniment.domain.drill.rules import balance_check
+from muniment.domain.drill.answers import balance_check
 from muniment.domain.firm.firm import Firm
 from muniment.domain.rows.foreign_keys import NoOrder, Row, RowId, Rows
 from muniment.domain.rows.matter_plan import BeforeImages, WrittenRow, key_text
@@ -58,7 +58,7 @@ class WriteSession:
         queries = self.firm.policy.drills.balances
         failed = []
         for name, query in queries.items():
-            check = balance_check(name, first_value(self.reader.connection, query))
+            check = balance_check(name, only_value(self.reader.connection, query))
             failed += [] if check.passed else [f"{name} is {check.found}"]
         if failed:
             raise LedgerOutOfBalance(firm=self.firm.id, when=when, balances=", ".join(failed))

@@ -13,7 +13,7 @@ from muniment.adapters.vault.vault import Vault
 from muniment.domain.documents.file_names import MANIFEST
 from muniment.domain.documents.recovery import DocumentRestorePlan, Selection, plan_documents
 from muniment.domain.documents.sync import DocumentName
-from muniment.domain.evidence import Check
+from muniment.domain.evidence import Check, of_verdict
 from muniment.domain.firm.firm import Firm
 from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.restore.staging import StagedDocuments
@@ -86,7 +86,7 @@ def _with_younger(
     live: LiveBuckets,
 ) -> tuple[Check, ...]:
     """A live bucket that is gone, or not ours to read, changes nothing: then what is not known is not there."""
-    if all(check.passed for check in references.checks):
+    if not of_verdict(references.checks, False):
         return references.checks
     try:
         younger = set(younger_documents(live.values(), at)) - names
