@@ -21,7 +21,6 @@ from muniment.errors import PostgresError, ServerUnavailable, SessionRefused, St
 # What initdb makes. template1 comes last: while anybody is in it, nobody can make a database from it.
 _FROM_THE_BEGINNING = ("postgres", "template1")
 _WRONG_PASSWORD = "28P01"
-_NOT_IN_REPERTOIRE = "22021"
 # A limit of -2 marks what an interrupted DROP DATABASE has left (DATCONNLIMIT_INVALID_DB): it can be dropped, no more.
 _DATABASES = """
 SELECT datname AS name, datallowconn AND datconnlimit <> -2 AS is_open, datconnlimit = -2 AS is_invalid
@@ -65,19 +64,7 @@ class PostgresServer:
     def _settled(self, session: Session) -> Iterator[Session]:
         with session_errors(self.firm, session), session.owning():
             settle(session, self.options)
-            with self._texts(session):
-                yield session
-
-    @contextmanager
-    def _texts(self, session: Session) -> Iterator[None]:
-        """A database without an encoding may hold bytes that are none; of any other the server answers in UTF-8."""
-        try:
-            yield
-        except UnicodeDecodeError:
-            if session.info.parameter_status("server_encoding") != "SQL_ASCII":
-                raise
-            reason = f"database {session.info.dbname} has no encoding (SQL_ASCII), and a text in it is none in UTF-8"
-            raise StatementRefused(firm=self.firm, reason=reason, sqlstate=_NOT_IN_REPERTOIRE) from None
+            yield session
 
     def _session(self, database: str) -> Session:
         conninfo = self._conninfo(dbname=database)
