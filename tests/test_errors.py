@@ -76,6 +76,17 @@ def test_the_message_of_a_wrong_cluster_word_for_word() -> None:
     )
 
 
+def test_a_restore_over_a_cluster_says_that_it_goes_on() -> None:
+    interrupted = errors.RestoreInterrupted(place="/srv/main", reason="S3 is away")
+    assert interrupted.exit_code == 75
+    assert str(interrupted) == (
+        "the restore over /srv/main was interrupted when some of its files were overwritten: S3 is away\n"
+        "KEPT: every object in the vaults, and what the restore has written; no server starts there until it is"
+        " finished\n"
+        "HINT: give the same command again: it goes on where it was."
+    )
+
+
 def test_what_stands_in_the_way_of_going_live_is_said_in_full() -> None:
     refused = errors.NotApproved(firm="acme", target="latest", reason="nobody answered in time")
     assert str(refused) == (

@@ -13,6 +13,7 @@
     │   ├── WalNotYetArchived         a segment is not in the vault before the deadline
     │   ├── WalNotPushed              S3 did not acknowledge a segment in the time that archive_command has
     │   ├── ContactNotTold            nobody at the firm knows yet that its restore was undone
+    │   ├── RestoreInterrupted        a restore over a stopped cluster goes on when its command is given again
     │   ├── CutOverInterrupted        a run was killed while nobody was served, and another one went on
     │   ├── SourceChanged             a document version was gone before it was copied
     │   ├── RunLockLost               nobody knows whether a second run of the same firm is at work
@@ -20,7 +21,7 @@
     └── Permanent                 trying again cannot help: a person has to look
         ├── Refused                   we would touch the wrong thing (exit code 4)
         │   ├── WrongCluster · WrongVault · UnmarkedVault · VaultNotSafe · CheckFailed · TargetNotEmpty · TargetInUse
-        │   ├── ClusterRuns
+        │   ├── ClusterRuns · LayoutNotRestorable
         │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable · BeingExpired
         │   ├── NotApproved · NotStaged · LiveNotReplaceable · CutOverBusy · OtherMachine
         │   ├── StagingBusy · NoSuchStaging · NoIsolation
@@ -204,6 +205,14 @@ class ContactNotTold(Transient):
     text = "nobody at firm {firm} could be told that restore {restore} was undone: {reason}"
     kept = "the firm's data; the record of the way back, in both vaults"
     hint = "call {contact}; it is tried again with the next WAL until contact.told_by gets through."
+
+
+class RestoreInterrupted(Transient):
+    """Over a stopped cluster, what passes by itself came when some of its files were overwritten."""
+
+    text = "the restore over {place} was interrupted when some of its files were overwritten: {reason}"
+    kept = "every object in the vaults, and what the restore has written; no server starts there until it is finished"
+    hint = "give the same command again: it goes on where it was."
 
 
 class CutOverInterrupted(Transient):
@@ -418,6 +427,16 @@ class ClusterRuns(Refused):
     text = "postgresql runs in {place} (pid {pid})"
     kept = "everything in {place}"
     hint = "stop it with `pg_ctl -D {place} stop`, or name an empty or a new folder."
+
+
+class LayoutNotRestorable(Refused):
+    """A restore over a cluster leaves every link, tablespace and mount point where it is, or does not begin."""
+
+    text = "a restore over {place} could not keep its layout: {reason}"
+    kept = "everything in {place}; nothing was fetched"
+    hint = (
+        "mount or make what is named, then give the same command again; or restore into an empty folder with `--into`."
+    )
 
 
 class SourceShrank(Refused):

@@ -1,6 +1,7 @@
 """A restore is killed with SIGKILL at each of its steps: its plan's next run finishes it, and fetches the rest only."""
 
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,8 +39,9 @@ STEPS = {
 }
 OF_A_CHAIN = {
     "behind the increment's files": (COMBINE, "finish", 2),
-    "before it is put together": (COMBINE, "_empty", 1),
+    "before the old one goes": (COMBINE, "clear_layout", 1),
     "behind pg_combinebackup": (COMBINE, "_hand_over", 1),
+    "in the middle of the renames": (COMBINE, "_take", 5),
 }
 
 
@@ -93,6 +95,23 @@ def test_a_chain_goes_on(
     assert chunks_asked_for(faulty_store, stored.backup(stored.full)) == []
     with serving(restored, programs17) as cluster:
         assert rows(cluster, "SELECT count(*) FROM matter") == [(ROWS + 10,)]
+
+
+@pytest.mark.parametrize("step", ["before the old one goes", "in the middle of the renames"])
+def test_over_a_cluster_a_chain_goes_on(
+    stored: Stored, old: Path, step: str, tmp_path: Path, programs17: PostgresPrograms, faulty_store: FaultProxy
+) -> None:
+    """A link of the host's is where it was, whenever the run was killed; no server starts meanwhile."""
+    wal = tmp_path / "wal"
+    shutil.move(old / "pg_wal", wal)
+    (old / "pg_wal").symlink_to(wal)
+    plan = stored.plan(stored.increment, old)
+    killed_at(OF_A_CHAIN[step], stored, plan, tmp_path, delta=True)
+    assert not (old / "global" / "pg_control").exists()
+    restored = stored.restore(plan, stored.through(faulty_store), programs=programs17, delta=True)
+    prove_whole(restored, programs17)
+    assert (old / "pg_wal").readlink() == wal
+    assert chunks_asked_for(faulty_store, stored.backup(stored.full)) == []
 
 
 def test_another_plan_and_a_second_process_are_refused(stored: Stored, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from muniment.domain.restore.plan import (
     WalToReplay,
 )
 from muniment.domain.restore.plan_text import NEVER_IN_IT, left_out, left_out_of_documents, plan_lines
+from muniment.domain.restore.space import RoomNeeded
 from muniment.domain.vault.registers import WalRange
 from muniment.domain.wal.names import Lsn
 from tests.support.paper_archives import MIB, NOON, archive, base, lsn, run, written
@@ -148,8 +149,28 @@ def test_what_is_not_known_is_said() -> None:
     assert lines["space"] == "2.8 GiB needed"
     assert lines["takes about"] == "not known: no drill of this firm has passed yet"
     assert lines["held"] == "no: a plan to look at; expire may delete some of it at any time"
-    assert lines["replaces"] == "/var/lib/postgresql/17/main"
+    assert lines["replaces"] == "/var/lib/postgresql/17/main, which goes aside"
     assert lines["not in it"] == "nothing that is known"
+
+
+def test_what_is_written_over_and_each_file_system_is_said() -> None:
+    over = plan(
+        into="/srv/main",
+        replaces="/srv/main",
+        space=(
+            RoomNeeded(places=("/srv/main", "/srv/space"), needed_bytes=2**30, there_bytes=2**31),
+            RoomNeeded(places=("/mnt/space",), needed_bytes=2**30, there_bytes=2**29),
+        ),
+    )
+    before = plan_lines(plan(into="/srv/main"))
+    assert [line for line in plan_lines(over) if line not in before] == [
+        "replaces       the cluster in /srv/main, WRITTEN OVER: what differs becomes the backup's, what it does not",
+        "                 have goes",
+        "space          /srv/main, /srv/space: 1.0 GiB needed, 2.0 GiB there",
+        "               /mnt/space: 1.0 GiB needed, 512.0 MiB there: TOO LITTLE",
+    ]
+    one = plan_lines(plan(space=over.space[1:]))
+    assert "space          1.0 GiB needed, 512.0 MiB there: TOO LITTLE" in one
 
 
 def test_what_is_left_out_of_the_database() -> None:

@@ -11,7 +11,7 @@ from muniment.adapters.leases.leases import standing_leases, write
 from muniment.domain.leases.lease import LASTS, LONGEST, Expiring, Needs, Standing
 from muniment.domain.restore.plan_text import plan_lines
 from muniment.domain.vault import keys
-from muniment.errors import BeingExpired, PlanOutdated, RestoreHalfDone
+from muniment.errors import BeingExpired, PlanOutdated, ProgramFailed, RestoreHalfDone
 from muniment.ports import utc_now
 from muniment.runbooks.leases.lease_point import lease_plan, release_plan
 from muniment.runbooks.restore.restore_cluster import restore_cluster
@@ -132,19 +132,20 @@ def test_damage_in_the_middle_of_a_restore_over_a_cluster_is_said_to_be_there_an
         assert rows(cluster, "SELECT count(*) FROM matter") == [(ROWS + 10,)]
 
 
-def test_a_program_that_fails_in_the_middle_does_not_say_that_nothing_was_deleted(
+def test_a_program_that_fails_leaves_the_cluster_as_it_was(
     stored: Stored, old: Path, tmp_path: Path, programs17: PostgresPrograms
 ) -> None:
-    """A chain is put together where the old cluster's files have just been removed."""
+    """Nothing of it goes before what is put together from a chain is whole."""
     broken = tmp_path / "bin"
     broken.mkdir()
     for program in programs17.bin_dir.iterdir():
         (broken / program.name).symlink_to("/bin/false" if program.name == "pg_combinebackup" else program)
-    plan = stored.plan(stored.increment, old)
-    with pytest.raises(RestoreHalfDone, match="pg_combinebackup ended with status 1") as half:
+    plan, before = stored.plan(stored.increment, old), files_in(old)
+    with pytest.raises(ProgramFailed, match="pg_combinebackup ended with status 1") as failed:
         stored.restore(plan, delta=True, programs=replace(programs17, bin_dir=broken))
-    assert not (old / "base").exists()
-    assert "nothing was deleted" not in str(half.value)
+    after = files_in(old)
+    assert {path: after.get(path) for path in before} == before, "beside it lies what was fetched"
+    assert "nothing was deleted" in str(failed.value)
     restored = stored.restore(plan, delta=True, programs=programs17)
     prove_whole(restored, programs17)
 

@@ -157,7 +157,7 @@ def test_the_replica_alone_plans_the_same_without_ledgers(firm: Archived, tmp_pa
     firm.verify()
     firm.copy_to_replica(without="audit/")
     assert not list(firm.site.replica.list("audit/"))
-    own = {"id", "made_at", "side", "vault", "region", "space_there_bytes", "replay"}
+    own = {"id", "made_at", "side", "vault", "region", "space_there_bytes", "space", "replay"}
     for target in ("latest", "immediate", at.isoformat(), f"xid:{xid}", "name:before import"):
         known = plan(firm, target, tmp_path)
         read = plan_restore(
@@ -268,7 +268,7 @@ def test_a_segment_that_one_vault_lacks_is_lent_by_the_other(
         f"; whether the other vault reaches it is not known: S3 ListObjectsV2 on {replica.bucket}/wal/"
         in refused.value.what
     )
-    own = {"id", "made_at", "replay", "space_there_bytes"}
+    own = {"id", "made_at", "replay", "space_there_bytes", "space"}
     assert lent.model_dump(exclude=own) == whole.model_dump(exclude=own)
     assert "1 of them are not in this vault and come from the other one" in "\n".join(plan_lines(lent))
 

@@ -319,7 +319,9 @@ def test_what_this_machine_lacks_is_said_before_anything_is_fetched(
     with pytest.raises(WrongVault):
         stage_restore(elsewhere, site17.firm, plan, clock=utc_now)
     refused(site17, plan.model_copy(update={"vault": "another"}), WrongVault)
-    assert ": no space left" not in refused(site17, plan.model_copy(update={"space_needed_bytes": 2**62}), DiskFull)
+    assert len(plan.space) == 1, "its WAL and its documents lie beside it"
+    too_much = (plan.space[0].model_copy(update={"needed_bytes": 2**62}),)
+    assert ": no space left" not in refused(site17, plan.model_copy(update={"space": too_much}), DiskFull)
     broken = tmp_path / "no_filter.py"
     broken.write_text("raise OSError('seccomp is not allowed here')")
     monkeypatch.setattr(isolation_launcher, "__file__", str(broken))

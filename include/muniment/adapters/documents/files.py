@@ -27,7 +27,7 @@ def write_file(vault: Vault, version: DocumentVersion, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     digest, size_bytes = hashlib.sha256(), 0
-    with room_in(path.parent, version.size_bytes), whole_file(path, durable=False) as out:
+    with room_in(version.size_bytes, path.parent), whole_file(path, durable=False) as out:
         for piece in vault.store.pieces(version.object, PIECE_BYTES):
             digest.update(piece)
             size_bytes += len(piece)

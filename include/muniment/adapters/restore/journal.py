@@ -5,14 +5,17 @@ It says whose folder this is; which files are whole, their checksums say.
 
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from muniment.adapters.host.durable_files import replace_file, sync_folder
 from muniment.adapters.host.lock_file import locked
 from muniment.adapters.site.site import Side
+from muniment.domain.backup.layout import Layout
 from muniment.domain.record import Record
 from muniment.domain.restore.plan import RestorePlan
 from muniment.errors import TargetInUse
@@ -27,8 +30,15 @@ class RestoreJournal(Record):
     plan: RestorePlan
     delta: bool
     """Whether there was a cluster before: then files that do not belong are removed."""
-    state: Literal["begun", "complete"] = "begun"
-    """``complete``: everything is on disk under its name, ``pg_control`` perhaps excepted."""
+    tablespaces: Mapping[int, str] = Field(default_factory=dict)
+    """OID → folder. A cluster that is restored over tells it only until its links are gone."""
+    state: Literal["begun", "replacing", "complete"] = "begun"
+    """``begun``: a cluster that is restored over is as it was, ``pg_control`` perhaps under its unfinished name.
+    ``complete``: everything is on disk under its name, ``pg_control`` perhaps excepted."""
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(Path(self.plan.into), {oid: Path(place) for oid, place in self.tablespaces.items()})
 
 
 def read_journal(into: Path) -> RestoreJournal | None:
@@ -52,10 +62,12 @@ def write_journal(into: Path, journal: RestoreJournal) -> None:
     replace_file(_file(into), journal.to_json())
 
 
-def remove_journal(into: Path) -> None:
-    """Last, together with everything that only the restore needed."""
-    shutil.rmtree(into / FOLDER)
-    sync_folder(into)
+def remove_journal(layout: Layout) -> None:
+    """Last, together with everything that only the restore needed; the journal's own folder last of all."""
+    for root in reversed(layout.roots):
+        if (root / FOLDER).exists():
+            shutil.rmtree(root / FOLDER)
+            sync_folder(root)
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def restore(
         if how["stage"]:
             plan = _staging_plan(session, vault, other, side, target, progress, only=how["only_plan"])
         else:
-            plan = _folder_plan(session, vault, other, side, target, into, progress, only=how["only_plan"])
+            plan = _folder_plan(session, vault, other, side, target, into, progress, how)
         _say_plan(plan, only=how["only_plan"], as_json=as_json)
         if how["only_plan"]:
             return
@@ -118,13 +118,14 @@ def _folder_plan(
     target: "RecoveryTarget",
     into: Path | None,
     progress: "Progress",
-    *,
-    only: bool,
+    how: dict[str, Any],
 ) -> "RestorePlan":
     """The one that was begun there, where it is the same that is asked for."""
     from muniment.adapters.restore.journal import unfinished_plan
     from muniment.runbooks.restore.plan_restore import plan_restore
+    from muniment.runbooks.restore.target_folder import holds_cluster
 
+    only = how["only_plan"]
     if into is None and not only:
         message = "name a folder with --into, stage it with --stage, or look at the plan alone with --plan"
         raise click.UsageError(message)
@@ -134,7 +135,17 @@ def _folder_plan(
         progress.note(f"the restore that was begun with plan {plan.id} goes on")
         progress.note(f"made {when(plan.made_at)}: {plan.target} is what it was then; an empty folder begins anew")
         return plan
-    plan = plan_restore(vault, session.firm(vault.firm), target, side=side, into=place, clock=utc_now, other=other)
+    replaces = str(place) if how["delta"] and holds_cluster(place) else None
+    plan = plan_restore(
+        vault,
+        session.firm(vault.firm),
+        target,
+        side=side,
+        into=place,
+        clock=utc_now,
+        replaces=replaces,
+        other=other,
+    )
     return plan if only else _leased(vault, other, plan, progress)
 
 

@@ -9,6 +9,8 @@ from muniment.domain.vault.registers import Backup
 CONTROL = "global/pg_control"
 # No server starts without pg_control: it gets its name when everything else is on disk.
 UNFINISHED_CONTROL = "global/pg_control.unfinished"
+WAL = "pg_wal"
+TABLESPACES = "pg_tblspc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,15 @@ class Layout:
         """Of a file, as long as the restore is not finished."""
         if path == CONTROL:
             return self.folder / UNFINISHED_CONTROL
+        root, below = self._parted(path)
+        return root / below
+
+    def root_of(self, path: str) -> Path:
+        return self._parted(path)[0]
+
+    def _parted(self, path: str) -> tuple[Path, str]:
         head, _, rest = path.partition("/")
         oid, _, below = rest.partition("/")
-        if head == "pg_tblspc" and oid.isdigit() and int(oid) in self.tablespaces:
-            return self.tablespaces[int(oid)] / below
-        return self.folder / path
+        if head == TABLESPACES and oid.isdigit() and int(oid) in self.tablespaces:
+            return self.tablespaces[int(oid)], below
+        return self.folder, path

@@ -22,9 +22,32 @@ def estimate_s(drills: Sequence[Drill], *, stored_bytes: int, segments: int) -> 
     return median(scaled or whole) if whole else None
 
 
-def space_needed_bytes(chain: Sequence[Backup]) -> int:
+type ByTablespace = dict[int | None, int]
+"""Bytes by the tablespace's OID; ``None`` is the data directory."""
+
+
+def room_by_tablespace(chain: Sequence[Backup]) -> ByTablespace:
     """``chain`` from its full backup on: room for its parts and for the result that is put together from them."""
-    return sum(backup.size_bytes for backup in chain) + (chain[0].size_bytes if len(chain) > 1 else 0)
+    parts: ByTablespace = {}
+    for backup in chain:
+        for oid, size_bytes in _sizes(backup).items():
+            parts[oid] = parts.get(oid, 0) + size_bytes
+    result = result_by_tablespace(chain) if len(chain) > 1 else {}
+    return {oid: size_bytes + result.get(oid, 0) for oid, size_bytes in parts.items()}
+
+
+def result_by_tablespace(chain: Sequence[Backup]) -> ByTablespace:
+    """As the largest part has it: an increment holds little of what the full backup has."""
+    sizes = [_sizes(backup) for backup in chain]
+    return {oid: max(each.get(oid, 0) for each in sizes) for oid in sizes[-1]}
+
+
+def space_needed_bytes(chain: Sequence[Backup]) -> int:
+    return sum(room_by_tablespace(chain).values())
+
+
+def _sizes(backup: Backup) -> ByTablespace:
+    return {archive.tablespace.oid if archive.tablespace else None: archive.size_bytes for archive in backup.archives}
 
 
 def _scaled(drill: Drill, stored_bytes: int, segments: int) -> float | None:

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 
 from muniment.domain.evidence import DrillSide
 from muniment.domain.record import HashedRecord, Record
+from muniment.domain.restore.space import RoomNeeded
 from muniment.domain.vault.registers import WalRange
 from muniment.domain.wal.lsn_text import LsnText
 
@@ -89,11 +90,13 @@ class RestorePlan(HashedRecord):
     config: str
     into: str
     replaces: str | None = None
-    """What is there now and goes aside; ``None`` where nothing does."""
+    """The live data directory that goes aside; ``into`` itself where its cluster is written over; ``None``: nothing."""
     fetch_bytes: int
     space_needed_bytes: int
     space_there_bytes: int | None = None
     """``None`` where the plan is made on another machine than the one that restores."""
+    space: tuple[RoomNeeded, ...] = ()
+    """For each file system, less what is there already; ``space_needed_bytes`` is the base backups' alone."""
     estimate_s: float | None = None
     """From the firm's measured drills; ``None`` where none has passed."""
     left_out: tuple[str, ...] = ()

@@ -51,9 +51,9 @@ def _rows(plan: RestorePlan) -> Iterator[tuple[str, str]]:
     yield "documents", _documents(plan.documents)
     yield "configuration", f"of {plan.config}"
     yield "into", plan.into
-    yield "replaces", plan.replaces or "nothing"
+    yield "replaces", _replaces(plan)
     yield "to fetch", human_size(plan.fetch_bytes)
-    yield "space", _space(plan)
+    yield from _space(plan)
     yield "takes about", human_duration(plan.estimate_s) if plan.estimate_s is not None else _UNMEASURED
     yield "held", f"until {_when(plan.held_until)}: {_HELD}" if plan.held_until else _NOT_HELD
 
@@ -99,12 +99,31 @@ def _documents(documents: DocumentsToRestore | None) -> str:
     return f"{documents.count:,} ({human_size(documents.size_bytes)}), {of}"
 
 
-def _space(plan: RestorePlan) -> str:
-    needed = f"{human_size(plan.space_needed_bytes)} needed"
-    if plan.space_there_bytes is None:
+def _replaces(plan: RestorePlan) -> str:
+    if plan.replaces is None:
+        return "nothing"
+    if plan.replaces == plan.into:
+        return (
+            f"the cluster in {plan.into}, WRITTEN OVER: what differs becomes the backup's, what it does not have goes"
+        )
+    return f"{plan.replaces}, which goes aside"
+
+
+def _space(plan: RestorePlan) -> Iterator[tuple[str, str]]:
+    """Each file system by the folders on it, where there are several."""
+    if not plan.space:
+        yield "space", _room(plan.space_needed_bytes, plan.space_there_bytes)
+    for number, room in enumerate(plan.space):
+        where = f"{', '.join(room.places)}: " if len(plan.space) > 1 else ""
+        yield "" if number else "space", where + _room(room.needed_bytes, room.there_bytes)
+
+
+def _room(needed_bytes: int, there_bytes: int | None) -> str:
+    needed = f"{human_size(needed_bytes)} needed"
+    if there_bytes is None:
         return needed
-    enough = "" if plan.space_there_bytes >= plan.space_needed_bytes else ": TOO LITTLE"
-    return f"{needed}, {human_size(plan.space_there_bytes)} there{enough}"
+    enough = "" if there_bytes >= needed_bytes else ": TOO LITTLE"
+    return f"{needed}, {human_size(there_bytes)} there{enough}"
 
 
 def left_out(choice: Choice, restorable: Restorable, reaches_at: datetime | None) -> Iterator[str]:

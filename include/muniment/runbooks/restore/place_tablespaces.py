@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from muniment.domain.backup.layout import TABLESPACES, Layout
 from muniment.domain.restore.plan import PlacedTablespace
 from muniment.domain.vault.registers import Backup
 from muniment.domain.wal.facts import MadeTablespace, SegmentFacts
 from muniment.domain.wal.names import WalSegment
-from muniment.runbooks.restore.target_folder import tablespace_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +31,12 @@ def _told(known: Mapping[str, SegmentFacts], segment: WalSegment) -> tuple[MadeT
     return facts.tablespaces if facts else None
 
 
-def placed_tablespaces(backup: Backup, told: ToldTablespaces, into: Path) -> Iterator[PlacedTablespace]:
+def placed_tablespaces(backup: Backup, told: ToldTablespaces, layout: Layout) -> Iterator[PlacedTablespace]:
     """One that was dropped again by then is among those that the WAL makes."""
     for archive in backup.archives:
         if (own := archive.tablespace) is not None:
-            place = str(tablespace_root(into) / str(own.oid))
+            place = str(layout.tablespaces[own.oid])
             yield PlacedTablespace(oid=own.oid, location=own.location, place=place, made_by="backup")
     for made in told.made:
-        place = str(into / "pg_tblspc" / str(made.oid))
+        place = str(layout.folder / TABLESPACES / str(made.oid))
         yield PlacedTablespace(oid=made.oid, location=made.location, place=place, made_by="WAL")

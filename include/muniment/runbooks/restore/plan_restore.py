@@ -4,18 +4,20 @@ Reads registers, listings and a few WAL segments, writes nothing. What cannot be
 anything else is fetched.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from muniment.adapters.drill.records import drills
-from muniment.adapters.host.file_systems import free_bytes
+from muniment.adapters.host.file_systems import free_bytes, on_one_file_system, room_for
 from muniment.adapters.postgres.collations import glibc_version
 from muniment.adapters.site.site import Side
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
+from muniment.domain.backup.layout import Layout
 from muniment.domain.collation import elsewhere
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
@@ -24,6 +26,7 @@ from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.restore.estimate import estimate_s, space_needed_bytes
 from muniment.domain.restore.plan import OtherTimeline, RestorePlan, WalToReplay
 from muniment.domain.restore.plan_text import left_out, left_out_of_documents
+from muniment.domain.restore.staging import parse_folder_name
 from muniment.domain.vault.registers import Point, RecoveryWindow, WalRange
 from muniment.domain.wal.names import TimelineId
 from muniment.errors import (
@@ -37,6 +40,8 @@ from muniment.ports import Clock
 from muniment.runbooks.restore.documents_of_plan import FoundDocuments, documents_by, documents_of_point
 from muniment.runbooks.restore.find_stop import StopFinder
 from muniment.runbooks.restore.place_tablespaces import ToldTablespaces, placed_tablespaces, told_tablespaces
+from muniment.runbooks.restore.space import Claim, claims_of, claims_of_result
+from muniment.runbooks.restore.target_folder import layout_of
 from muniment.runbooks.restore.vault_stock import Stock, take_stock
 from muniment.runbooks.wal.read_wal import open_reader
 from muniment.runbooks.wal.search_wal import WalSearch
@@ -56,6 +61,8 @@ def plan_restore(
 ) -> RestorePlan:
     """``other`` is asked only where ``vault`` lacks WAL that leads there, or has it damaged; it need not answer.
 
+    ``replaces`` is ``into`` itself where its cluster is written over.
+
     Raises ``WrongVault``, ``NothingToRestore``, ``ObjectMissing`` for an unknown point, and ``TargetUnreachable``.
 
     ``ProgramMissing`` where a time, a transaction or a name has to be looked up in WAL of a PostgreSQL that is not
@@ -63,7 +70,8 @@ def plan_restore(
     """
     made_at = clock()
     stock, found = _look_up(vault, other, target)
-    draft = _Draft(stock, found, _documents(stock, found), into)
+    layout = layout_of(into, found.choice.base.backup, delta=replaces == str(into))
+    draft = _Draft(stock, found, _documents(stock, found), layout, Path(replaces) if replaces else None)
     asked = {"firm": firm.id, "target": str(target), "side": side, "into": str(into), "replaces": replaces}
     return RestorePlan(id=new_id(made_at), made_at=made_at, **asked, **draft.way(), **draft.contents(), **draft.cost())
 
@@ -89,7 +97,8 @@ class _Draft:
     stock: Stock
     found: _Found
     documents: FoundDocuments
-    into: Path
+    layout: Layout
+    replaces: Path | None
 
     def way(self) -> dict[str, Any]:
         """From which backups, along which timelines, to which position."""
@@ -114,7 +123,7 @@ class _Draft:
         """What comes back beside rows, and what does not."""
         base = self.found.choice.base
         return {
-            "tablespaces": tuple(placed_tablespaces(base.backup, self.found.tablespaces, self.into)),
+            "tablespaces": tuple(placed_tablespaces(base.backup, self.found.tablespaces, self.layout)),
             "documents": self.documents.documents,
             "config": (self.found.point or base.point).config,
             "left_out": _left_out(self.stock, self.found, self.documents),
@@ -130,9 +139,22 @@ class _Draft:
             "replay": replay,
             "fetch_bytes": fetch_bytes + replay.stored_bytes,
             "space_needed_bytes": space_needed_bytes(base.chain),
-            "space_there_bytes": free_bytes(self.into),
+            "space_there_bytes": free_bytes(self.layout.folder),
+            "space": room_for(self._claims(replay)),
             "estimate_s": estimate_s(measured, stored_bytes=fetch_bytes, segments=replay.segments),
         }
+
+    def _claims(self, replay: WalToReplay) -> Iterator[Claim]:
+        """Of the restore; of what lies beside it; of the copy where it goes live on another file system."""
+        chain, into = self.found.choice.base.chain, self.layout.folder
+        yield from claims_of(self.layout, chain)
+        if parse_folder_name(into.parent.name) is not None:  # a staging's: its WAL and its documents lie beside it
+            documents = self.documents.documents
+            yield into.parent, documents.size_bytes if documents else 0
+            yield into.parent, replay.segments * chain[-1].wal_segment_bytes
+        if self.replaces is not None and self.replaces != into:
+            live = layout_of(self.replaces, chain[-1], delta=True)
+            yield from (claim for claim in claims_of_result(live, chain) if not on_one_file_system(claim[0], into))
 
 
 def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple[Stock, _Found]:

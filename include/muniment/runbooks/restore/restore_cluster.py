@@ -27,18 +27,26 @@ from muniment.adapters.vault import catalog
 from muniment.adapters.vault.fallback import FallbackVault, Substitution
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.backup.layout import CONTROL, UNFINISHED_CONTROL, Layout
-from muniment.domain.restore.estimate import space_needed_bytes
 from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.restore.settings import settings_file
 from muniment.domain.vault.registers import Backup, ClusterDatabase
-from muniment.errors import MunimentError, Permanent, ProgramMissing, Refused, RestoreHalfDone, WrongVault
+from muniment.errors import (
+    MunimentError,
+    ProgramMissing,
+    Refused,
+    RestoreHalfDone,
+    RestoreInterrupted,
+    Transient,
+    WrongVault,
+)
 from muniment.ports import Progress, Silent
 from muniment.runbooks.identity import prove_vault
 from muniment.runbooks.leases.lease_point import lease_wal, leased_plan
 from muniment.runbooks.restore.combine_chain import combine
 from muniment.runbooks.restore.lay_out_backup import finish, lay_out
 from muniment.runbooks.restore.prove_plan import prove_base, prove_rest
-from muniment.runbooks.restore.target_folder import examine, layout_of
+from muniment.runbooks.restore.space import claims_of
+from muniment.runbooks.restore.target_folder import examine
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +90,9 @@ def restore_cluster(
     chain = tuple(source.backup(backup_id) for backup_id in plan.chain)
     programs = _programs(plan, programs)
     require_locales(plan.firm, programs, _databases((vault, *([other] if other else [])), plan))
-    journal = examine(plan, chain[-1], delta=delta)
-    layout = layout_of(into, chain[-1], delta=journal.delta)
-    if journal.state == "begun":
+    journal = examine(plan, chain, delta=delta)
+    layout = journal.layout
+    if journal.state != "complete":
         _require_space(layout, chain)
         vaults = [vault, *([other] if other else [])]
         with leased_plan(vaults, plan, progress=progress), _honest(journal):
@@ -108,10 +116,10 @@ def _write(
     restore_command: Sequence[str] | None,
 ) -> None:
     plan, into = journal.plan, layout.folder
-    with held(into), file_systems.room_in(into, plan.space_needed_bytes):
+    with held(into), file_systems.room_in(plan.space_needed_bytes, *layout.roots):
         write_journal(into, journal)
-        _set_aside_control(layout)
-        _put_together(source, chain, layout, programs, progress, delta=journal.delta)
+        with _control_aside(layout, journal):
+            _put_together(source, chain, layout, programs, progress, journal=journal)
         command = command_text(restore_command) if restore_command else fetch_command(plan.firm, plan.side)
         _configure(layout, plan, command)
         file_systems.sync(layout.roots)  # everything is on disk before anyone is told that it is restored
@@ -123,13 +131,17 @@ def _honest(journal: RestoreJournal) -> Iterator[None]:
     """Over a cluster that was there, nobody may say that nothing was overwritten once the first file is."""
     try:
         yield
-    except Refused:
-        raise
-    except Permanent as error:
-        begun = read_journal(Path(journal.plan.into))
-        if begun is None or not begun.delta:
+    except (MunimentError, OSError) as error:
+        if not _is_replacing(journal) or isinstance(error, Refused):
             raise
-        raise RestoreHalfDone(place=journal.plan.into, reason=error.what) from error
+        what = error.what if isinstance(error, MunimentError) else str(error)
+        kind = RestoreInterrupted if isinstance(error, Transient) else RestoreHalfDone
+        raise kind(place=journal.plan.into, reason=what) from error
+
+
+def _is_replacing(journal: RestoreJournal) -> bool:
+    begun = read_journal(Path(journal.plan.into))
+    return begun is not None and begun.delta and begun.state != "begun"
 
 
 def fetch_command(firm: str, side: Side) -> str:
@@ -172,20 +184,21 @@ def _databases(vaults: Iterable[Vault], plan: RestorePlan) -> tuple[ClusterDatab
 
 
 def _require_space(layout: Layout, chain: tuple[Backup, ...]) -> None:
-    needed = space_needed_bytes(chain) - sum(map(_size_of, layout.roots))
-    file_systems.require_space(layout.folder, needed)
+    file_systems.require_room(claims_of(layout, chain))
 
 
-def _size_of(folder: Path) -> int:
-    """Of what a restore that was killed, or the cluster that is restored over, takes already."""
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
-
-
-def _set_aside_control(layout: Layout) -> None:
-    """From here until the end no server starts in this folder."""
+@contextmanager
+def _control_aside(layout: Layout, journal: RestoreJournal) -> Iterator[None]:
+    """From here until the end no server starts in this folder, unless it ends before the first file has changed."""
     control = layout.folder / CONTROL
     if control.exists():
         control.rename(layout.folder / UNFINISHED_CONTROL)
+    try:
+        yield
+    except BaseException:
+        if journal.delta and not _is_replacing(journal) and (layout.folder / UNFINISHED_CONTROL).exists():
+            (layout.folder / UNFINISHED_CONTROL).rename(control)
+        raise
 
 
 def _put_together(
@@ -195,18 +208,25 @@ def _put_together(
     programs: PostgresPrograms,
     progress: Progress,
     *,
-    delta: bool,
+    journal: RestoreJournal,
 ) -> None:
+    def replacing() -> None:
+        write_journal(layout.folder, journal.model_copy(update={"state": "replacing"}))
+
     if len(chain) == 1:
-        lay_out(source, chain[0], layout, progress=progress, replace=delta)
-    else:
-        combine(source, chain, layout, programs, progress=progress, lender=layout if delta else None)
+        lay_out(source, chain[0], layout, progress=progress, replacing=replacing if journal.delta else None)
+        return
+    lender = layout if journal.delta else None
+    combine(source, chain, layout, programs, progress=progress, lender=lender, replacing=replacing)
 
 
 def _configure(layout: Layout, plan: RestorePlan, restore_command: str) -> None:
     """postgresql.auto.conf wins over postgresql.conf, whatever the firm's server had there."""
-    with (layout.folder / "postgresql.auto.conf").open("a") as settings:
-        settings.write(settings_file(plan.settings, restore_command))
+    auto = layout.folder / "postgresql.auto.conf"
+    theirs = auto.read_text() if auto.exists() else ""
+    auto.unlink(missing_ok=True)  # it may be a link, or a second name of a part's
+    auto.touch(mode=0o600)
+    auto.write_text(theirs + settings_file(plan.settings, restore_command))
     (layout.folder / "standby.signal").unlink(missing_ok=True)
     (layout.folder / "recovery.signal").touch()
 
@@ -216,4 +236,4 @@ def _complete(layout: Layout) -> None:
     if (layout.folder / UNFINISHED_CONTROL).exists():
         finish(layout)
     sync_folder(layout.folder / "global")
-    remove_journal(layout.folder)
+    remove_journal(layout)

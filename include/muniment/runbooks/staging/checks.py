@@ -1,6 +1,8 @@
 """What has to be so before a restore is staged on this machine. Nothing is fetched before all of it is."""
 
-from muniment.adapters.host.file_systems import require_space
+from pathlib import Path
+
+from muniment.adapters.host.file_systems import require_room
 from muniment.adapters.host.locales import require_locales
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.staging.extension_check import require_extensions, require_isolation
@@ -31,5 +33,5 @@ def _require_space(plan: RestorePlan, folder: StagingFolder) -> None:
     """Where a killed run was at work already, its own steps ask for what is still needed."""
     if folder.path.exists():
         return
-    documents = plan.documents.size_bytes if plan.documents else 0
-    require_space(folder.path, plan.space_needed_bytes + documents)
+    claims = [(Path(room.places[0]), room.needed_bytes) for room in plan.space]
+    require_room(claims or [(folder.path, plan.space_needed_bytes)])
