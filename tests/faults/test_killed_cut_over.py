@@ -21,7 +21,7 @@ from muniment.runbooks.cut_over.cut_over import Order, cut_over, roll_back
 from tests.faults.cut_over_worker import Death, When, work
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
-from tests.support.cut_overs import Portable, Staged, staged_firm
+from tests.support.cut_overs import Portable, Staged, move_elsewhere, staged_firm
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -47,7 +47,12 @@ def forks() -> multiprocessing.context.ForkServerContext:
 def world(
     cluster_factory: ClusterFactory, site_factory: SiteFactory, programs17: PostgresPrograms, tmp_path: Path
 ) -> Staged:
-    return staged_firm(cluster_factory, site_factory, programs17, tmp_path)
+    """Its pg_wal lies elsewhere."""
+    found = staged_firm(cluster_factory, site_factory, programs17, tmp_path)
+    found.live.stop()
+    move_elsewhere(found.live, "pg_wal")
+    found.live.start()
+    return found
 
 
 def kill_everywhere(
@@ -107,6 +112,7 @@ def test_killed_at_every_step_it_goes_live_all_the_same(
     assert {"set aside before", "set aside after", "stop live during", "start during"} <= set(deaths)
     assert cut_over(world.stage(), order).outcome == "live"
     assert world.serves == "new"
+    assert (world.live.data_dir / "pg_wal").readlink().name == f"restored-{order.id}"
     [journal] = journals(world.live.data_dir)
     assert any(step.ended_at is None for step in journal.steps)
 
@@ -125,7 +131,8 @@ def test_killed_at_every_step_of_the_way_back_the_old_one_serves(
     )
     assert (gone.outcome, gone.why_back) == ("gone back", "wrong night")
     assert world.serves == "old"
-    assert world.staged.data_dir.exists()
+    assert (world.staged.data_dir / "pg_wal").is_dir()
+    assert not (world.staged.data_dir / "pg_wal").is_symlink()
 
 
 def _unfinished(world: Staged) -> bool:

@@ -1,6 +1,7 @@
 """A firm whose cluster is live, archives for real, and has a restore of an earlier instant staged beside it."""
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from muniment.runbooks.cut_over.cut_over import Order
 from muniment.runbooks.cut_over.steps import Stage
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory, make_policy, with_firm
+from tests.support.living import folder_of_the_firm
 from tests.support.wal import archive_with, muniment_script
 
 BEFORE, AFTER = "filed before the accident", "filed after it"
@@ -89,6 +91,17 @@ def own_port(cluster: LocalCluster) -> LocalCluster:
         file.write(f"port = {cluster.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
     cluster.start()
     return cluster
+
+
+def move_elsewhere(live: LocalCluster, *names: str) -> Path:
+    """Of a stopped cluster: each becomes a link to a folder beside it, which is returned."""
+    elsewhere = folder_of_the_firm(live.data_dir.with_name("elsewhere"))
+    for name in names:
+        shutil.move(live.data_dir / name, elsewhere / name)
+        (live.data_dir / name).symlink_to(elsewhere / name)
+    own(elsewhere)
+    own(live.data_dir)
+    return elsewhere
 
 
 def with_live(site: Site, live: LocalCluster) -> Site:

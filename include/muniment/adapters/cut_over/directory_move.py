@@ -5,7 +5,10 @@ import shutil
 from pathlib import Path
 
 from muniment.adapters.host.durable_files import sync_folder
+from muniment.domain.backup.layout import WAL
 from muniment.domain.restore.cut_over import Moved
+
+_STAGED_WAL = "pg_wal.staged"
 
 
 def move(source: Path, target: Path, owner: tuple[int, int] | None = None) -> None:
@@ -67,7 +70,48 @@ def _hand_over(root: Path, owner: tuple[int, int] | None) -> None:
 def tablespaces_of(data_dir: Path) -> dict[int, str]:
     """OID → where it lies."""
     links = (data_dir / "pg_tblspc").glob("[0-9]*")
-    return {int(link.name): str(link.readlink()) for link in links if link.is_symlink()}
+    return {int(link.name): _led_to(link) for link in links if link.is_symlink()}
+
+
+def wal_of(data_dir: Path) -> str | None:
+    """Where pg_wal leads; ``None`` where it is no link."""
+    link = data_dir / WAL
+    return _led_to(link) if link.is_symlink() else None
+
+
+def _led_to(link: Path) -> str:
+    """As it is written; one that is relative, from the root on."""
+    return os.path.normpath(link.parent / link.readlink())
+
+
+def bring_wal(data_dir: Path, place: Path, owner: tuple[int, int] | None) -> None:
+    """``pg_wal`` becomes a link to ``place``, which has all that was in it."""
+    wal, staged = data_dir / WAL, data_dir / _STAGED_WAL
+    if not wal.is_symlink():
+        if wal.exists():
+            rename(wal, staged)
+        move(staged, place, owner)
+        wal.symlink_to(place)
+        sync_folder(data_dir)
+    if staged.exists():
+        shutil.rmtree(staged)
+
+
+def return_wal(data_dir: Path, place: Path) -> None:
+    """Undoes ``bring_wal``, wherever that was killed; the same for itself."""
+    wal, staged = data_dir / WAL, data_dir / _STAGED_WAL
+    shutil.rmtree(partial(place), ignore_errors=True)
+    if place.exists():
+        if wal.is_symlink():
+            wal.unlink()
+        if not wal.exists():
+            move(place, wal)
+        if place.exists():
+            shutil.rmtree(place)
+        if staged.exists():
+            shutil.rmtree(staged)
+    elif staged.exists():
+        rename(staged, wal)
 
 
 def bring_tablespaces(data_dir: Path, moved: tuple[Moved, ...], owner: tuple[int, int] | None) -> None:

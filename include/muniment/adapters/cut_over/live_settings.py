@@ -18,6 +18,7 @@ from muniment.domain.wal.names import WalSegment, history_name, is_segment
 # What a host's owner puts beside the data: settings, who may come in, certificates.
 _OWN = ("*.conf", "*.crt", "*.key", "*.pem", "*.crl", "conf.d")
 _NEVER_OWN = ("recovery.conf",)
+_POSTGRES_OWN = ("base", "global", "pg_wal", "pg_tblspc", "pg_xact", "pg_multixact", "pg_logical")
 _TIMEOUT_S = 600.0
 
 
@@ -45,7 +46,7 @@ def remove_staging_role(data_dir: Path, programs: PostgresPrograms, scratch: Pat
 def give_own_settings(data_dir: Path, live: Path | None, staged_settings: Path) -> None:
     """The host's settings of now where there is a live data directory, else those of the backup without isolation.
 
-    What was there is kept in ``staged_settings``, for the way back.
+    What is a link there is one here, to the same place. What was here is kept in ``staged_settings``, for the way back.
     """
     _keep(data_dir, staged_settings)
     auto = data_dir / "postgresql.auto.conf"
@@ -61,6 +62,8 @@ def give_own_settings(data_dir: Path, live: Path | None, staged_settings: Path) 
 def take_settings_back(data_dir: Path, staged_settings: Path) -> None:
     if not staged_settings.exists():
         return
+    for link in _links(data_dir):
+        link.unlink()
     for own in _own_files(staged_settings):
         _copy(own, data_dir / own.name)
     shutil.rmtree(staged_settings)
@@ -83,18 +86,31 @@ def _keep(data_dir: Path, kept: Path) -> None:
 
 
 def _own_files(folder: Path) -> list[Path]:
-    found = {path for pattern in _OWN for path in folder.glob(pattern)}
+    found = {path for pattern in _OWN for path in folder.glob(pattern)} | set(_links(folder))
     return sorted(path for path in found if path.name not in _NEVER_OWN)
 
 
+def _links(folder: Path) -> list[Path]:
+    """What a host keeps elsewhere: settings, certificates, its log. A restored copy has none of its own.
+
+    Of PostgreSQL's own folders only pg_wal may be one, which is no setting.
+    """
+    return [path for path in folder.iterdir() if path.is_symlink() and not path.name.startswith(_POSTGRES_OWN)]
+
+
 def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.rmtree(target, ignore_errors=True)
+    """Never through a link: what one leads to belongs to the cluster that serves."""
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    else:
+        target.unlink(missing_ok=True)
+    if source.is_symlink():  # a relative one leads to the same place from here: the two lie side by side
+        target.symlink_to(source.readlink())
+    elif source.is_dir():
         shutil.copytree(source, target, symlinks=True)
-        places = [target, *target.rglob("*")]
     else:
         shutil.copy2(source, target)
-        places = [target]
+    places = [target, *(target.rglob("*") if target.is_dir() and not target.is_symlink() else ())]
     if os.geteuid() == 0:
         owner = target.parent.stat()
         for place in places:

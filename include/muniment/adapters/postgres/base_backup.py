@@ -15,6 +15,7 @@ from psycopg import pq
 
 from muniment.adapters.postgres.errors import kind_of
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.domain.backup.left_out import is_worth_telling
 from muniment.domain.vault.registers import Tablespace
 from muniment.domain.wal.names import Lsn
 from muniment.errors import BackupRefused, BackupStreamBroken, PageChecksumFailed, StatementRefused, Transient
@@ -54,6 +55,8 @@ class BackupEnd:
     lsn: Lsn
     timeline: int
     manifest: bytes
+    left_out: tuple[str, ...] = ()
+    """What the server said that it skips: links, by their paths below the data directory."""
 
 
 @dataclass(slots=True)
@@ -65,9 +68,15 @@ class BaseBackupStream:
     connection: pq.abc.PGconn
     received_bytes: int = 0
     _notices: list[str] = field(default_factory=list)
+    _skipped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.connection.notice_handler = lambda notice: self._notices.append(_message(notice))
+        self.connection.notice_handler = self._hear
+
+    def _hear(self, notice: pq.abc.PGresult) -> None:
+        """Of what it skips the server tells in ``sendDir`` (basebackup.c) alone, in whatever language."""
+        is_skipped = _field(notice, pq.DiagnosticField.SOURCE_FUNCTION) == "sendDir"
+        (self._skipped if is_skipped else self._notices).append(_message(notice))
 
     def start(self, label: str, parent_manifest: bytes | None = None) -> BackupStart:
         """Raises ``IncrementalRefused`` where the server cannot build on ``parent_manifest``."""
@@ -97,7 +106,9 @@ class BaseBackupStream:
                 take = manifest.extend
         lsn, timeline = _position(self._expect(pq.ExecStatus.TUPLES_OK))
         self._expect(pq.ExecStatus.COMMAND_OK)
-        return BackupEnd(lsn, timeline, bytes(manifest))
+        return BackupEnd(
+            lsn, timeline, bytes(manifest), tuple(sorted(filter(is_worth_telling, _quoted(self._skipped))))
+        )
 
     def _next_piece(self) -> memoryview | None:
         try:
@@ -196,5 +207,8 @@ def _message(result: pq.abc.PGresult) -> str:
 
 def _damaged_files(notices: list[str]) -> str:
     """The files that the server's warnings quote, in their order, each once: its sentences may be translated."""
-    names = dict.fromkeys(match[1].removeprefix("./") for notice in notices if (match := _QUOTED.search(notice)))
-    return ", ".join(names)
+    return ", ".join(_quoted(notices))
+
+
+def _quoted(notices: list[str]) -> dict[str, None]:
+    return dict.fromkeys(match[1].removeprefix("./") for notice in notices if (match := _QUOTED.search(notice)))

@@ -1,10 +1,12 @@
 """Reads what check_firm has to know of a PostgreSQL server."""
 
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
 
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.postgres.server_files import unread_files
 from muniment.domain.firm.readiness import ServerFacts
 from muniment.errors import PostgresError, SessionRefused, StatementRefused
 
@@ -36,11 +38,13 @@ _READY = "SELECT count(*) AS segments FROM pg_ls_archive_statusdir() WHERE name 
 type Connection = psycopg.Connection[dict[str, Any]]
 
 
-def read_server_facts(server: PostgresServer) -> ServerFacts:
+def read_server_facts(server: PostgresServer, links: Collection[str] = ()) -> ServerFacts:
+    """``links``: names in the data directory that the last base backup left out."""
     with server.connect() as connection:
         return ServerFacts(
             **_only(connection, _SETTINGS),
             ready_segments=_ready_segments(connection),
+            files_in_no_vault=_files_in_no_vault(connection, links),
             tls=connection.pgconn.ssl_in_use,
             is_local=_is_local(connection.info.host),
         )
@@ -82,6 +86,11 @@ def _only(connection: Connection, statement: Any) -> dict[str, Any]:
     found = connection.execute(statement).fetchone()
     assert found is not None, "each of these statements has one row"
     return found
+
+
+def _files_in_no_vault(connection: Connection, links: Collection[str]) -> tuple[str, ...]:
+    unread = unread_files(connection)
+    return (*unread.outside, *(path for path in unread.inside if path.rsplit("/", 1)[1] in links))
 
 
 def _ready_segments(connection: Connection) -> int | None:

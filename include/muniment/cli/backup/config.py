@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @json_option
 @click.pass_obj
 def config(session: Session, firm_id: str, config_id: str, side: Any, *, as_json: bool) -> None:
-    """FIRM's configuration of one night beside the one of now: .env files, secrets and settings tables.
+    """FIRM's configuration of one night beside the one of now: .env files, the server's own
+    files, secrets and settings tables.
 
     Shows names and what became of them, never a value. Reads only.
 
@@ -44,6 +45,7 @@ def _rows(found: "ConfigDifference") -> "list[tuple[str, str, str, str]]":
         ("file", f.path, f.presence, ", ".join(filter(None, (_names(f.keys), "mode" if f.mode_changed else ""))))
         for f in found.env_files
     ]
+    files += [("server's file", f.path, f.presence, _names(f.keys)) for f in found.server_files]
     secrets = [("secret", secret.name, secret.presence, "") for secret in found.secrets]
     tables = [("table", table.table, table.presence, _table(table)) for table in found.tables]
     return [*files, *secrets, *tables, *(("unreadable", fault, "", "") for fault in found.unreadable)]

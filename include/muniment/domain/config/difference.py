@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from muniment.domain.config.snapshot import EnvFile, StoredSecret, TableExport
+from muniment.domain.config.snapshot import EnvFile, ServerFile, StoredSecret, TableExport
 from muniment.domain.record import Record
 
 type Presence = Literal["same", "changed", "only then", "only now"]
@@ -63,6 +63,8 @@ class Sources:
     env_files: tuple[EnvFile, ...] = ()
     secrets: tuple[StoredSecret, ...] = ()
     tables: tuple[TableExport, ...] = ()
+    server_files: tuple[ServerFile, ...] = ()
+    server_files_unread: tuple[str, ...] = ()
     faults: tuple[str, ...] = field(default=())
 
 
@@ -74,11 +76,12 @@ class ConfigDifference(Record):
     env_files: tuple[EnvFileDifference, ...]
     secrets: tuple[SecretDifference, ...]
     tables: tuple[TableDifference, ...]
+    server_files: tuple[EnvFileDifference, ...] = ()
     unreadable: tuple[str, ...] = ()
 
     @property
     def is_same(self) -> bool:
-        files, secrets, tables = self.env_files, self.secrets, self.tables
+        files, secrets, tables = (*self.env_files, *self.server_files), self.secrets, self.tables
         presences = {*(f.presence for f in files), *(s.presence for s in secrets), *(t.presence for t in tables)}
         return not self.unreadable and presences <= {"same"}
 
@@ -92,6 +95,16 @@ def env_file_differences(then: tuple[EnvFile, ...], now: tuple[EnvFile, ...]) ->
         mode_changed = old.mode != new.mode
         same = keys.is_empty and not mode_changed
         yield EnvFileDifference(path=path, presence="same" if same else "changed", mode_changed=mode_changed, keys=keys)
+
+
+def server_file_differences(then: tuple[ServerFile, ...], now: tuple[ServerFile, ...]) -> Iterator[EnvFileDifference]:
+    """postgresql.conf by its settings' names; of what is written otherwise, that there is a difference."""
+    for path, old, new in _paired({each.path: each for each in then}, {each.path: each for each in now}):
+        if old is None or new is None:
+            yield EnvFileDifference(path=path, presence=_presence(old, new))
+            continue
+        keys = _keys_changed(old.content.reveal(), new.content.reveal())
+        yield EnvFileDifference(path=path, presence="same" if keys.is_empty else "changed", keys=keys)
 
 
 def secret_differences(then: tuple[StoredSecret, ...], now: tuple[StoredSecret, ...]) -> Iterator[SecretDifference]:

@@ -71,6 +71,13 @@ class EnvFile(_Hidden):
     content: Content
 
 
+class ServerFile(_Hidden):
+    """One of the server's own settings files, certificates and keys, wherever it lies on the database host."""
+
+    path: str
+    content: Content
+
+
 class StoredSecret(_Hidden):
     """One secret of Secrets Manager with its current version; ``metadata`` is what DescribeSecret tells beside it."""
 
@@ -106,6 +113,9 @@ class ConfigSnapshot(_Hidden):
     env_files: tuple[EnvFile, ...]
     secrets: tuple[StoredSecret, ...]
     tables: tuple[TableExport, ...]
+    server_files: tuple[ServerFile, ...] = ()
+    server_files_unread: tuple[str, ...] = ()
+    """Those that the role may not read, and why: in no vault where no base backup holds them either."""
 
     def to_json(self) -> bytes:
         """With its contents in clear."""

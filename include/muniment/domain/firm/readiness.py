@@ -47,6 +47,8 @@ class ServerFacts:
     """That the connection leads to: a right to a function is given in each database anew."""
     role: str = "muniment"
     """As SQL writes it."""
+    files_in_no_vault: tuple[str, ...] = ()
+    """Of the server's own files: no base backup holds them, and the role may not read them."""
 
     @property
     def major(self) -> int:
@@ -62,6 +64,7 @@ def server_findings(facts: ServerFacts, policy: Policy, vault_since: datetime | 
     yield from _lost_changes(facts, policy)
     yield from _in_place(facts)
     yield from _rights(facts)
+    yield from _own_files(facts)
     yield from _warnings(facts)
 
 
@@ -155,6 +158,17 @@ def _rights(facts: ServerFacts) -> Iterator[Finding]:
         yield Finding(
             f"role {facts.role} may not see how many wal files wait for the archiver",
             f"in any database: GRANT pg_monitor TO {facts.role}; (docs/iam/postgres-role.sql has all grants).",
+        )
+
+
+def _own_files(facts: ServerFacts) -> Iterator[Finding]:
+    if facts.files_in_no_vault:
+        yield Finding(
+            f"no base backup holds {', '.join(facts.files_in_no_vault)}, which lie outside of the data directory or are"
+            " links, and the connection's role may not read them",
+            "GRANT pg_read_server_files TO the role; GRANT EXECUTE ON FUNCTION pg_read_binary_file(text) TO the role:"
+            " then the night's configuration has them (docs/iam/postgres-role.sql).",
+            "warning",
         )
 
 

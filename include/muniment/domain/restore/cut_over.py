@@ -86,6 +86,10 @@ class CutOver(HashedRecord):
     start_options: tuple[str, ...] = ()
     """What the live server had on its command line, beside its data directory: whoever serves next gets it as well."""
     tablespaces: tuple[Moved, ...] = ()
+    wal: str | None = None
+    """Where the restored pg_wal goes, because the live one's is a link; ``None`` where it is a folder."""
+    old_wal: str | None = None
+    """Where the live one's leads, as ``wal`` was chosen by it."""
     totals: ControlTotals | None = None
     xmax: str | None = None
     """The next transaction id when ``totals`` were read: where it is still the same, nobody has written since."""
@@ -193,7 +197,10 @@ def tablespace_place(old: str | None, live: str, oid: int, cut_over_id: str) -> 
 
     PostgreSQL looks only at ``PG_<version>_<catalogue>`` in a tablespace: the two do not see each other.
     """
-    if old is None:
-        return f"{live}-tablespaces/{oid}-{cut_over_id}"
+    return f"{live}-tablespaces/{oid}-{cut_over_id}" if old is None else place_below(old, cut_over_id)
+
+
+def place_below(old: str, cut_over_id: str) -> str:
+    """The same for pg_wal, where that is a link: PostgreSQL looks at nothing there but files named after segments."""
     home, _, last = old.rpartition("/")
     return f"{home if last.startswith('restored-') else old}/restored-{cut_over_id}"

@@ -135,6 +135,8 @@ def left_out(choice: Choice, restorable: Restorable, reaches_at: datetime | None
     else:
         yield f"transactions that ended behind LSN {choice.stop.position}"
     yield from _branches(choice, restorable.archive)
+    if links := choice.base.backup.left_out:
+        yield f"links of the data directory, and what they lead to: {', '.join(links)}"
     yield NEVER_IN_IT
 
 

@@ -105,6 +105,8 @@ class Backup(Record):
     zstd_level: int
     archives: tuple[Archive, ...]
     manifest: StoredFile
+    left_out: tuple[str, ...] = ()
+    """Links of the data directory, by their names there: PostgreSQL sends none, nor what they lead to."""
 
     @property
     def size_bytes(self) -> int:

@@ -19,12 +19,13 @@ from muniment.adapters.site.site import Site
 from muniment.adapters.vault.catalog import chain_of, latest_backups, read_backup, read_point
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.backup import plan as backup_plan
+from muniment.domain.backup.left_out import without_which_nothing_starts
 from muniment.domain.backup.plan import BackupPlan, ServerState, plan_backup
 from muniment.domain.record import new_id
 from muniment.domain.retention.rules import GRACE, chain_locked_until
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Archive, Backup, StoredFile
-from muniment.errors import ObjectDamaged, ObjectMissing
+from muniment.errors import BackupRefused, ObjectDamaged, ObjectMissing
 from muniment.ports import Clock, Progress, Silent
 from muniment.runbooks.identity import prove_primary
 
@@ -144,6 +145,11 @@ def _store_chunks(
         ) as writer,
     ):
         end = stream.receive(writer)
+        if needed := without_which_nothing_starts(end.left_out):
+            reason = (
+                f"it leaves out {', '.join(needed)}: a link, in whose place PostgreSQL wants the folder or file itself"
+            )
+            raise BackupRefused(firm=site.firm.id, reason=reason)
         archives = writer.finish()
         step.expect(sum(archive.size_bytes for archive in archives))
     return _Received(start, end, slice_bytes, archives)
@@ -181,6 +187,7 @@ def _described(site: Site, attempt: _Attempt, received: _Received, manifest: Sto
         zstd_level=site.policy.base_backups.zstd_level,
         archives=received.archives,
         manifest=manifest,
+        left_out=received.end.left_out,
     )
 
 

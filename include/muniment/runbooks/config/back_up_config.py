@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from muniment.adapters.aws.secret_store import read_secret
+from muniment.adapters.postgres.server_files import read_server_files
 from muniment.adapters.postgres.table_export import export_tables
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault.vault import Vault
@@ -62,6 +63,8 @@ def _gather(site: Site, config_id: str, now: datetime) -> ConfigSnapshot:
         env_files=found.env_files,
         secrets=found.secrets,
         tables=found.tables,
+        server_files=found.server_files,
+        server_files_unread=found.server_files_unread,
     )
 
 
@@ -72,7 +75,8 @@ def read_sources(site: Site) -> Sources:
     env_files = tuple(_readable(map(_read_env_file, named.env_files), faults))
     secrets = tuple(_readable((_read_secret(site, name) for name in named.secrets), faults))
     tables = tuple(_readable(export_tables(site.postgres, named.tables), faults)) if named.tables else ()
-    return Sources(env_files, secrets, tables, tuple(faults))
+    files = read_server_files(site.postgres)
+    return Sources(env_files, secrets, tables, files.read, files.unread, tuple(faults))
 
 
 def _readable[T](answers: Iterable[T | Unreadable], faults: list[str]) -> Iterator[T]:

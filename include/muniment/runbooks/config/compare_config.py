@@ -6,6 +6,7 @@ from muniment.domain.config.difference import (
     ConfigDifference,
     env_file_differences,
     secret_differences,
+    server_file_differences,
     table_differences,
 )
 from muniment.ports import Clock
@@ -28,5 +29,6 @@ def compare_config(site: Site, *, vault: Vault | None = None, config_id: str, cl
         env_files=tuple(env_file_differences(then.env_files, now.env_files)),
         secrets=tuple(secret_differences(then.secrets, now.secrets)),
         tables=tuple(table_differences(then.tables, now.tables)),
-        unreadable=now.faults,
+        server_files=tuple(server_file_differences(then.server_files, now.server_files)),
+        unreadable=(*now.faults, *now.server_files_unread),
     )

@@ -1,17 +1,19 @@
 """What has to be so before a cut-over touches anything: the staged restore, the live place, the safety backup."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from muniment.adapters.cut_over import directory_move as swap
 from muniment.adapters.cut_over.live_settings import setting
 from muniment.adapters.host.control_file import ControlFile, path_of
 from muniment.adapters.host.data_directory import has_recovered, port_of
+from muniment.adapters.host.file_systems import mounts_below
 from muniment.adapters.postgres.archiver import checkpoint
 from muniment.adapters.vault import catalog
 from muniment.adapters.wal.archive import WalArchive
-from muniment.domain.restore.cut_over import Moved, Safety, tablespace_place
+from muniment.domain.backup.layout import WAL
+from muniment.domain.restore.cut_over import Moved, Safety, place_below, tablespace_place
 from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.wal.names import history_name
 from muniment.errors import LiveNotReplaceable, NotStaged, ObjectMissing
@@ -56,6 +58,8 @@ def _place_faults(at: Stage) -> Iterator[str]:
         yield "it is a mount point, which cannot be renamed: let the data directory lie below it"
     if place.is_symlink():
         yield "it is a link: name the folder itself"
+    for mount in mounts_below(place):
+        yield f"{mount} is a mount point inside of it: let a link in the data directory lead to that disk"
     if not os.access(place.parent, os.W_OK):
         yield f"this user may not write to {place.parent}"
 
@@ -69,14 +73,33 @@ def _live_faults(at: Stage, staged: ControlFile) -> Iterator[str]:
         yield "there is no data directory in it: set it aside by hand"
         return
     live = ControlFile.read(place, at.live.programs)
+    yield from _layout_faults(place)
     if live.system_identifier != staged.system_identifier:
         yield f"it is cluster {live.system_identifier}, the firm's is {staged.system_identifier}"
     if live.major != staged.major:
         yield f"it is of PostgreSQL {live.major}, the restored one of {staged.major}"
     if live.timeline >= staged.timeline:
         yield f"it is on timeline {live.timeline}, the restored one on {staged.timeline}"
-    if (place / "postgresql.conf").exists() and _archives(at) == "off":
+    if _has_settings(at) and _archives(at) == "off":
         yield "its archive_mode is off: nothing of the restored one would be archived either"
+
+
+def _layout_faults(live: Path) -> Iterator[str]:
+    """What the restored one's would lie in: a disk that is not mounted, or the folder that goes aside."""
+    led_to = {f"pg_tblspc/{oid}": place for oid, place in swap.tablespaces_of(live).items()}
+    if wal := swap.wal_of(live):
+        led_to[WAL] = wal
+    for link, place in led_to.items():
+        if not Path(place).is_dir():
+            yield f"its {link} leads to {place}, which is not there"
+        elif Path(place).resolve().is_relative_to(live.resolve()):
+            yield f"its {link} leads to {place}, inside of it"
+
+
+def _has_settings(at: Stage) -> bool:
+    """In the data directory, or where its command line says, as Debian's does."""
+    named = any("config_file" in option for option in at.live.last_options() or ())
+    return named or (at.live.data_dir / "postgresql.conf").exists()
 
 
 def _archives(at: Stage) -> str:
@@ -122,6 +145,12 @@ def require_safety(at: Stage, plan: RestorePlan, safety: Safety) -> None:
     if point is None or point.taken_at < plan.made_at:
         reason = "no safety backup of it has been registered since the plan was made, and nobody has waived it"
         raise LiveNotReplaceable(place=at.live.data_dir, reason=reason)
+
+
+def wal_to_move(at: Stage, cut_over_id: str) -> Mapping[str, str]:
+    """Fields of the journal: pg_wal stays on the disk that the live one's is on."""
+    old = swap.wal_of(at.live.data_dir)
+    return {"old_wal": old, "wal": place_below(old, cut_over_id)} if old else {}
 
 
 def tablespaces_to_move(at: Stage, cut_over_id: str) -> tuple[Moved, ...]:

@@ -13,7 +13,7 @@ from muniment.adapters.cut_over.journal import journals, one_at_a_time, see, wri
 from muniment.adapters.host.control_file import ControlFile, path_of
 from muniment.adapters.vault import catalog
 from muniment.domain.approval import Approval, Request, still_holds
-from muniment.domain.restore.cut_over import CutOver, Moved, Outcome, Safety, Seen, StepDone, next_step
+from muniment.domain.restore.cut_over import CutOver, Outcome, Safety, Seen, StepDone, next_step
 from muniment.domain.restore.plan import RestorePlan
 from muniment.errors import (
     CutOverBusy,
@@ -28,6 +28,7 @@ from muniment.runbooks.cut_over.checks import (
     require_safety,
     require_staged,
     tablespaces_to_move,
+    wal_to_move,
 )
 from muniment.runbooks.cut_over.record_roll_back import keep_record
 from muniment.runbooks.cut_over.steps import STEPS, Stage, clear_up
@@ -113,7 +114,8 @@ def release(at: Stage, cut_over_id: str) -> CutOver:
             raise LiveNotReplaceable(place=at.live.data_dir, reason=reason)
         assert journal is not None
         for each in journal.tablespaces:
-            _remove_old_tablespace(each)
+            _remove_old(each.old, "PG_*")
+        _remove_old(journal.old_wal, "*")
         shutil.rmtree(journal.aside, ignore_errors=True)
         return _ended(journal, "released")
 
@@ -164,6 +166,7 @@ def _begin(at: Stage, order: Order) -> CutOver:
         old_timeline=_timeline_of(at),
         start_options=at.live.last_options() or (),
         tablespaces=tablespaces_to_move(at, order.id),
+        **wal_to_move(at, order.id),
         begun_at=at.clock(),
     )
     write_journal(journal)
@@ -231,13 +234,16 @@ def _why_kept(at: Stage, journal: CutOver | None) -> str | None:
     return None
 
 
-def _remove_old_tablespace(moved: Moved) -> None:
-    """The new one lies below the old one's folder: only PostgreSQL's own folders in it are the old one's."""
-    if moved.old is None:
+def _remove_old(place: str | None, what: str) -> None:
+    """A tablespace or a pg_wal elsewhere. The new one may lie below its folder, and is not the old one's."""
+    if place is None:
         return
-    old = Path(moved.old)
+    old = Path(place)
     if old.name.startswith("restored-"):
         shutil.rmtree(old, ignore_errors=True)
         return
-    for folder in old.glob("PG_*"):
-        shutil.rmtree(folder)
+    for below in old.glob(what):
+        if below.is_file() or below.is_symlink():
+            below.unlink()
+        elif not below.name.startswith(("restored-", "lost+found")):
+            shutil.rmtree(below)

@@ -75,6 +75,8 @@ def bring_beside(at: Stage, journal: CutOver) -> Changes:
 
 def bring_tablespaces(at: Stage, journal: CutOver) -> Changes:
     swap.bring_tablespaces(journal.incoming, journal.tablespaces, _owner(journal))
+    if journal.wal is not None:
+        swap.bring_wal(journal.incoming, Path(journal.wal), _owner(journal))
     return {}
 
 
@@ -156,6 +158,8 @@ def put_back(at: Stage, journal: CutOver) -> Changes:
 def return_to_staging(at: Stage, journal: CutOver) -> Changes:
     going_live.take_settings_back(journal.incoming, _staged_settings(journal))
     swap.return_tablespaces(journal.incoming, journal.tablespaces)
+    if journal.wal is not None:
+        swap.return_wal(journal.incoming, Path(journal.wal))
     Path(journal.staged).parent.mkdir(parents=True, exist_ok=True)
     swap.move_back(journal.incoming, Path(journal.staged))
     return {}
