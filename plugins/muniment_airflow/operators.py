@@ -101,6 +101,15 @@ def refuse_unknown_parameters(night: Night) -> None:
         raise UnknownParameter(run=night.run, **dict(zip(("unknown", "known"), names, strict=True)))
 
 
+def tend_stagings(night: Night) -> None:
+    """Of this worker's machine: a keeper that was killed with its pod keeps nothing."""
+    from muniment.runbooks.drill.restore import scratch_root
+    from muniment.runbooks.staging.lifetime import tend
+
+    for told in tend(scratch_root(), now=utc_now()):
+        night.progress.note(told)
+
+
 class CheckFirm(FirmOperator):
     """Refuses a run that was triggered with unknown parameters, makes a new firm's vaults, then checks everything."""
 
@@ -110,6 +119,7 @@ class CheckFirm(FirmOperator):
         from muniment.runbooks.vault.ensure_stand_in import ensure_stand_in
 
         refuse_unknown_parameters(night)
+        tend_stagings(night)
         for done in (*create_vaults(site, clock=utc_now), *ensure_stand_in(site)):
             night.progress.note(f"made: {done}")
         for warning in (*airflow_findings(), *require_ready(site, clock=utc_now)):
@@ -274,5 +284,6 @@ class DrillWatch(FirmOperator):
     def work(self, site: "Site", night: Night) -> Result:
         from muniment.runbooks.drill.watch import watch_drills
 
+        tend_stagings(night)
         watch_drills(site.primary, site.firm, clock=utc_now)
         return {}

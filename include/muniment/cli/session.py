@@ -82,6 +82,16 @@ def shown_progress() -> "Iterator[Progress]":
         yield progress
 
 
+def tend_stagings() -> None:
+    """A keeper may have been killed: whoever comes by does its work, and says so on stderr."""
+    from muniment.ports import utc_now
+    from muniment.runbooks.drill.restore import scratch_root
+    from muniment.runbooks.staging.lifetime import tend
+
+    for told in tend(scratch_root(), now=utc_now()):
+        click.echo(told, err=True)
+
+
 def _complete_firm(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     from muniment.errors import NoRegistry
     from muniment.registry import firm_ids

@@ -87,6 +87,11 @@ def test_a_restore_wants_to_know_where_to(run: Run) -> None:
     done = run("restore", "FIRM")
     assert done.returncode == 2
     assert "name a folder with --into, stage it with --stage, or look at the plan alone with --plan" in done.stderr
+    for words in (("restore", "FIRM", "--stage"), ("staging", "extend", "20261121T083000123Z")):
+        for ttl in ("9m", "31d"):
+            refused = run(*words, "--ttl", ttl)
+            assert refused.returncode == 2
+            assert f"'{ttl}' is not between 10 minutes and 30 days" in refused.stderr
     planned = said(run, "restore", "FIRM", "--stage", "--plan")["plan"]
     assert planned["held_until"] is None
     assert f"staging-{planned['firm']}-" in planned["into"]

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from muniment.adapters.drill import relations
 from muniment.adapters.drill.relations import has_amcheck
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
@@ -71,6 +72,14 @@ def test_a_damaged_page_is_found(cluster: LocalCluster, with_amcheck: bool, tmp_
     assert not broken.passed
     assert broken.found.startswith("postgres: ")
     assert "page" in broken.found
+
+
+def test_what_gives_no_answer_in_time_is_a_fault_of_the_drill_and_not_its_end(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relations, "_TIMEOUT_S", 0.001)
+    found = relations.read_all_relations(inspection(cluster, cluster.programs).server, cluster.programs)
+    assert "no answer in 0.001 s" in found.faults[0]
 
 
 def test_a_damaged_index_is_found_where_amcheck_is(cluster: LocalCluster) -> None:

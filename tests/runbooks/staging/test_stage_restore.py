@@ -47,7 +47,7 @@ from muniment.errors import (
 from muniment.ports import utc_now
 from muniment.runbooks.nightly.chain import run_chain
 from muniment.runbooks.restore.plan_restore import plan_restore
-from muniment.runbooks.staging.lifetime import clear_expired, destroy, extend, find_staging, stagings
+from muniment.runbooks.staging.lifetime import clear_expired, destroy, extend, find_staging, stagings, tend
 from muniment.runbooks.staging.stage_restore import Beside, stage_restore, staging_place
 from muniment_demo.cloud import Cloud
 from muniment_demo.documents import Paper
@@ -262,7 +262,13 @@ def test_where_the_keeper_is_gone_the_next_staging_clears_what_is_over(site17: S
     assert clear_expired(root, now=staging.expires_at - timedelta(seconds=1)) == []
     with folder.held():
         assert clear_expired(root, now=staging.expires_at) == []
-    assert clear_expired(root, now=staging.expires_at) == [folder.path]
+    (told,) = tend(root, now=staging.expires_at - timedelta(seconds=1))
+    assert told == f"staging {folder.path.name} had lost its keeper, who ends it in time: it has one again"
+    assert eventually(lambda: folder.is_kept)
+    assert tend(root, now=staging.expires_at - timedelta(seconds=1)) == []
+    assert tend(root, now=staging.expires_at) == [
+        f"staging {folder.path.name} was past its time: its server was ended, its folder removed"
+    ]
     assert list(root.iterdir()) == []
     assert processes.working_in(folder.data_dir) == []
     assert left_of(memory) == NOTHING

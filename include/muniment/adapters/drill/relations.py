@@ -81,10 +81,14 @@ def _amcheck(
     argv = programs.argv(
         "pg_amcheck", "--install-missing", "--heapallindexed", "--database", pattern(database), *leave_out
     )
-    done = subprocess.run(
-        argv, env=program_environment(variables), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL, timeout=_TIMEOUT_S, check=False,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            argv, env=program_environment(variables), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, timeout=_TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        status = f"no answer in {_TIMEOUT_S:g} s: nothing says that it is whole"
+        raise ProgramFailed(program="pg_amcheck", status=status, stderr="") from None
     if done.returncode != 0:
         said = done.stdout.strip()[:_SAID_CHARS]
         raise ProgramFailed(program="pg_amcheck", status=f"status {done.returncode}", stderr=said)

@@ -44,7 +44,7 @@ def read_server_facts(server: PostgresServer, links: Collection[str] = ()) -> Se
         return ServerFacts(
             **_only(connection, _SETTINGS),
             ready_segments=_ready_segments(connection),
-            files_in_no_vault=_files_in_no_vault(connection, links),
+            files_in_no_vault=unread_files(connection, links),
             tls=connection.pgconn.ssl_in_use,
             is_local=_is_local(connection.info.host),
         )
@@ -86,11 +86,6 @@ def _only(connection: Connection, statement: Any) -> dict[str, Any]:
     found = connection.execute(statement).fetchone()
     assert found is not None, "each of these statements has one row"
     return found
-
-
-def _files_in_no_vault(connection: Connection, links: Collection[str]) -> tuple[str, ...]:
-    unread = unread_files(connection)
-    return (*unread.outside, *(path for path in unread.inside if path.rsplit("/", 1)[1] in links))
 
 
 def _ready_segments(connection: Connection) -> int | None:

@@ -3,7 +3,7 @@
 They may lie outside of the data directory, as Debian has them, or be links: then no base backup holds them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -31,19 +31,11 @@ class ServerFiles:
     unread: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadFiles:
-    """Paths. ``outside`` of the data directory no base backup holds them; ``inside`` it does, unless one is a link."""
-
-    outside: tuple[str, ...]
-    inside: tuple[str, ...]
-
-
-def read_server_files(server: PostgresServer) -> ServerFiles:
-    """Raises ``ServerUnavailable``."""
+def read_server_files(server: PostgresServer, links: Collection[str]) -> ServerFiles:
+    """Those that no base backup holds. ``links``: what the last one left out. Raises ``ServerUnavailable``."""
     with server.connect() as connection:
         read, unread = [], []
-        for path in _paths(connection, _data_directory(connection)):
+        for path in _paths(connection, links):
             answer = _read(connection, path)
             if isinstance(answer, ServerFile):
                 read.append(answer)
@@ -52,29 +44,27 @@ def read_server_files(server: PostgresServer) -> ServerFiles:
     return ServerFiles(tuple(read), tuple(unread))
 
 
-def unread_files(connection: Connection) -> UnreadFiles:
+def unread_files(connection: Connection, links: Collection[str]) -> tuple[str, ...]:
     """Which of them this role cannot read. Nothing of them leaves the server's answer."""
-    folder = _data_directory(connection)
-    unread = [path for path in _paths(connection, folder) if isinstance(_read(connection, path), str)]
-    inside = [path for path in unread if folder and PurePosixPath(path).is_relative_to(folder)]
-    return UnreadFiles(tuple(path for path in unread if path not in inside), tuple(inside))
+    return tuple(path for path in _paths(connection, links) if isinstance(_read(connection, path), str))
 
 
 def _data_directory(connection: Connection) -> str:
-    """Empty where the role may not know it: without pg_monitor it is told of no file either."""
+    """The root where the role may not know it: without pg_monitor it is told of no file either."""
     found = connection.execute(_NAMED, (["data_directory"],)).fetchone()
-    return str(found["setting"]) if found else ""
+    return str(found["setting"]) if found else "/"
 
 
-def _paths(connection: Connection, folder: str) -> Iterable[str]:
-    """Each once: what the settings name, and every file that one of them came from."""
+def _paths(connection: Connection, links: Collection[str]) -> list[str]:
+    """Each once: what the settings name, and every file that one of them came from; not what a base backup holds."""
+    folder = _data_directory(connection)
     settings = {row["name"]: row["setting"] for row in connection.execute(_NAMED, ([*_FILES, *_TLS, "ssl"],))}
     named = [settings[name] for name in _FILES if name in settings]
     named += [row["path"] for row in connection.execute(_SOURCES)]
     if settings.get("ssl") == "on":
         named += [settings[name] for name in _TLS if name in settings]
-    found = sorted({str(PurePosixPath(folder, name)) for name in named})
-    return [path for path in found if path != str(PurePosixPath(folder, "postgresql.auto.conf"))]
+    found = sorted({PurePosixPath(folder, name) for name in named})
+    return [str(path) for path in found if not path.is_relative_to(folder) or str(path.relative_to(folder)) in links]
 
 
 def _read(connection: Connection, path: str) -> ServerFile | str | None:

@@ -12,7 +12,7 @@ from muniment.adapters.host import processes
 from muniment.adapters.host.data_directory import postmaster_of
 from muniment.adapters.host.durable_files import replace_file, unfinished_name
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.host.lock_file import lock, locked
+from muniment.adapters.host.lock_file import is_locked, lock, locked
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.staging.isolated_cluster import IsolatedCluster
 from muniment.domain.restore.plan import RestorePlan
@@ -116,6 +116,13 @@ class StagingFolder:
         """
         with locked(self.path / "in-use", StagingBusy(place=self.path), patience_s=patience_s):
             yield
+
+    @property
+    def is_kept(self) -> bool:
+        try:
+            return is_locked(self.path / "keeper")
+        except FileNotFoundError:
+            return False
 
     def take_keeping(self) -> bool:
         """This process is its keeper until it ends, and the file says so; ``False`` where it has one."""

@@ -6,6 +6,7 @@ not show.
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Protocol, TypedDict
@@ -26,7 +27,7 @@ from muniment.domain.vault.registers import (
     Point,
     SnapshotHead,
 )
-from muniment.errors import NothingToRestore, ObjectMissing, StoreRefused, Transient
+from muniment.errors import NothingToRestore, ObjectDamaged, ObjectMissing, StoreRefused, Transient
 
 # Registers are read one request each; this many are under way at once.
 READS_AT_ONCE = 8
@@ -57,6 +58,13 @@ def read_backup(vault: Vault, backup_id: str) -> Backup | None:
 def backup_ids(vault: Vault) -> Iterator[str]:
     """Ids of every base backup that has any object, registered or not, in no order that means anything."""
     return vault.list_folders(keys.BASE)
+
+
+def left_out_of_last_backup(vault: Vault) -> tuple[str, ...]:
+    """Links of the data directory, by their paths in it; nothing where no base backup's register can be read."""
+    with suppress(ObjectDamaged):
+        return next((newest.left_out for newest in latest_backups(vault)), ())
+    return ()
 
 
 def latest_backups(vault: Vault) -> Iterator[Backup]:

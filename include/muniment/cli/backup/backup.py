@@ -4,7 +4,7 @@ import click
 
 from muniment.cli.backup.points import COLUMNS, row
 from muniment.cli.output import as_plain, say_json, say_table
-from muniment.cli.session import Session, firm_argument, json_option, shown_progress, typed_by
+from muniment.cli.session import Session, firm_argument, json_option, shown_progress, tend_stagings, typed_by
 from muniment.ports import utc_now
 
 
@@ -31,6 +31,7 @@ def backup(
     from muniment.domain.record import new_id
     from muniment.runbooks.nightly.chain import run_chain
 
+    tend_stagings()
     site, point_id = session.site(firm_id), point_id or new_id(utc_now())
     with shown_progress() as progress:
         progress.note(f"recovery point {point_id} of {firm_id}; if it is interrupted, go on with --point {point_id}")

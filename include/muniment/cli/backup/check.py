@@ -3,7 +3,7 @@
 import click
 
 from muniment.cli.output import say_json, say_table
-from muniment.cli.session import Session, firm_argument, json_option
+from muniment.cli.session import Session, firm_argument, json_option, tend_stagings
 from muniment.errors import CheckFailed
 from muniment.ports import utc_now
 
@@ -24,6 +24,7 @@ def check(session: Session, firm_id: str, *, as_json: bool, replace_lost_vault: 
     from muniment.runbooks.firm.check_firm import check_firm
     from muniment.runbooks.vault.create_vaults import create_vaults
 
+    tend_stagings()
     if replace_lost_vault:
         for done in create_vaults(session.site(firm_id), clock=utc_now, replace_lost=True):
             click.echo(f"made: {done}", err=True)

@@ -36,6 +36,20 @@ class Lasting(click.ParamType[timedelta]):
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+class Standing(Lasting):
+    """How long a staging may stand, by a firm's form and its policy as by command."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        from muniment.domain.firm.firm import LONGEST_STAGING, SHORTEST_STAGING
+        from muniment.domain.units import format_duration
+
+        asked = super().convert(value, param, ctx)
+        if not SHORTEST_STAGING <= asked <= LONGEST_STAGING:
+            shortest, longest = format_duration(SHORTEST_STAGING), format_duration(LONGEST_STAGING)
+            self.fail(f"{value!r} is not between {shortest} and {longest}", param, ctx)
+        return asked
+
+
 class Instant(click.ParamType["datetime | str"]):
     """ISO 8601 with its zone, a recovery point's id, or ``latest``."""
 

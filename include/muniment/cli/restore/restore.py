@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muniment.cli.output import paper_width, say_json, when
-from muniment.cli.restore.documents import Lasting, live_buckets
+from muniment.cli.restore.documents import Standing, live_buckets
 from muniment.cli.restore.staging import say_staging, staging_as_plain
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
 from muniment.ports import utc_now
@@ -47,7 +47,11 @@ def _parse_target(ctx: click.Context, param: click.Parameter, text: str) -> "Rec
     help="An empty or a new folder: it becomes PostgreSQL's data directory.",
 )
 @click.option("--stage", is_flag=True, help="Beside the live cluster: a server that hurts nobody, with its documents.")
-@click.option("--ttl", type=Lasting(), help="How long a staging stands: 90m, 24h, 7d. Default: the policy's.")
+@click.option(
+    "--ttl",
+    type=Standing(),
+    help="How long a staging stands: 90m, 24h, 7d; 10 minutes to 30 days. Default: the policy's.",
+)
 @click.option(
     "--without-documents", is_flag=True, help="Stage the cluster alone; rows are still compared with snapshots."
 )

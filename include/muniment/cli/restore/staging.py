@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muniment.cli.output import say_json, say_table, when
-from muniment.cli.restore.documents import Lasting
-from muniment.cli.session import json_option
+from muniment.cli.restore.documents import Standing
+from muniment.cli.session import json_option, tend_stagings
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ def list_stagings(*, as_json: bool) -> None:
     psql into the only one:   psql "$(muniment staging list --json | jq -r '.stagings[0].conninfo')"
     """
     from muniment.runbooks.drill.restore import scratch_root
-    from muniment.runbooks.staging.lifetime import clear_expired, half_made, stagings
+    from muniment.runbooks.staging.lifetime import half_made, stagings
 
-    clear_expired(scratch_root(), now=utc_now())
+    tend_stagings()
     found, unfinished = stagings(scratch_root()), half_made(scratch_root())
     if as_json:
         halves = [_half_made_as_plain(each) for each in unfinished]
@@ -56,7 +56,7 @@ def list_stagings(*, as_json: bool) -> None:
 
 @staging.command(short_help="Give one more time.")
 @click.argument("staging_id", metavar="ID")
-@click.option("--ttl", type=Lasting(), required=True, help="From now on: 90m, 24h, 7d.")
+@click.option("--ttl", type=Standing(), required=True, help="From now on: 90m, 24h, 7d; 10 minutes to 30 days.")
 @json_option
 def extend(staging_id: str, ttl: timedelta, *, as_json: bool) -> None:
     """Let staging ID stand for TTL from now on, whatever was left of its time.

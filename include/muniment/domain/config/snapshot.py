@@ -72,7 +72,7 @@ class EnvFile(_Hidden):
 
 
 class ServerFile(_Hidden):
-    """One of the server's own settings files, certificates and keys, wherever it lies on the database host."""
+    """One of the server's own settings files, certificates and keys that no base backup holds: a link, or elsewhere."""
 
     path: str
     content: Content
@@ -115,7 +115,7 @@ class ConfigSnapshot(_Hidden):
     tables: tuple[TableExport, ...]
     server_files: tuple[ServerFile, ...] = ()
     server_files_unread: tuple[str, ...] = ()
-    """Those that the role may not read, and why: in no vault where no base backup holds them either."""
+    """Those that the role may not read, and why: they are in no vault."""
 
     def to_json(self) -> bytes:
         """With its contents in clear."""

@@ -10,6 +10,7 @@ from muniment.adapters.aws.secret_store import read_secret
 from muniment.adapters.postgres.server_files import read_server_files
 from muniment.adapters.postgres.table_export import export_tables
 from muniment.adapters.site.site import Site
+from muniment.adapters.vault.catalog import left_out_of_last_backup
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.config.difference import Sources
 from muniment.domain.config.snapshot import Confidential, ConfigSnapshot, EnvFile, StoredSecret, Unreadable
@@ -75,7 +76,7 @@ def read_sources(site: Site) -> Sources:
     env_files = tuple(_readable(map(_read_env_file, named.env_files), faults))
     secrets = tuple(_readable((_read_secret(site, name) for name in named.secrets), faults))
     tables = tuple(_readable(export_tables(site.postgres, named.tables), faults)) if named.tables else ()
-    files = read_server_files(site.postgres)
+    files = read_server_files(site.postgres, left_out_of_last_backup(site.primary))
     return Sources(env_files, secrets, tables, files.read, files.unread, tuple(faults))
 
 

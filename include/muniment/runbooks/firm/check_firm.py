@@ -23,7 +23,7 @@ from muniment.adapters.postgres.server_facts import (
     sessions_fault,
 )
 from muniment.adapters.site.site import Side, Site
-from muniment.adapters.vault.catalog import latest_backups
+from muniment.adapters.vault.catalog import left_out_of_last_backup
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.collation import findings
 from muniment.domain.finding import Finding
@@ -119,14 +119,8 @@ def _clocks(site: Site, worker: datetime) -> Iterator[Finding]:
 
 
 def _server(site: Site, mark: FirmMark | None) -> Iterator[Finding]:
-    facts = read_server_facts(site.postgres, _left_out(site, mark))
+    facts = read_server_facts(site.postgres, left_out_of_last_backup(site.primary) if mark else ())
     yield from server_findings(facts, site.policy, mark.created_at if mark else None)
-
-
-def _left_out(site: Site, mark: FirmMark | None) -> tuple[str, ...]:
-    """By the last base backup; nothing where there is none, or its register cannot be read."""
-    newest = next(latest_backups(site.primary), None) if mark else None
-    return newest.left_out if newest else ()
 
 
 def _names(site: Site) -> Iterator[Finding]:

@@ -110,6 +110,30 @@ def clear_expired(root: Path, *, now: datetime, sparing: StagingFolder | None = 
     return [folder.path for folder in others if settle(folder, now)]
 
 
+def tend(root: Path, *, now: datetime) -> list[str]:
+    """For whoever comes by on this machine, since a keeper may have been killed, or the machine started anew.
+
+    What is over goes; what stands without a keeper is given one. Returns what was done, a sentence each.
+    """
+    told = [
+        f"staging {folder.name} was past its time: its server was ended, its folder removed"
+        for folder in clear_expired(root, now=now)
+    ]
+    for folder in staging_folders(root):
+        if _lost_its_keeper(folder):
+            start_keeper(folder)
+            told.append(f"staging {folder.path.name} had lost its keeper, who ends it in time: it has one again")
+    return told
+
+
+def _lost_its_keeper(folder: StagingFolder) -> bool:
+    """Somebody else's folder, which we may not look into, is not ours to keep."""
+    try:
+        return folder.record() is not None and not folder.is_kept
+    except PermissionError:
+        return False
+
+
 def settle(folder: StagingFolder, now: datetime) -> bool:
     """Whether it was over, and has gone. A half-made one, whose maker is gone, has no server from here on."""
     try:
@@ -120,8 +144,8 @@ def settle(folder: StagingFolder, now: datetime) -> bool:
             over = record.is_over(now) if record else folder.touched_at + HALF_MADE_KEPT <= now
             if over:
                 folder.remove()
-    except (StagingBusy, FileNotFoundError):
-        return False  # somebody makes, destroys or takes it live
+    except (StagingBusy, FileNotFoundError, PermissionError):
+        return False  # somebody makes, destroys or takes it live, or it is another user's
     return over
 
 
