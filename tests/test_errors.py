@@ -94,13 +94,46 @@ def test_what_stands_in_the_way_of_going_live_is_said_in_full() -> None:
         "KEPT: everything: the live cluster serves as before, and what is staged stays until its time is over\n"
         "HINT: ask one of restore.approvers, then start the restore again."
     )
+    by_command = errors.ActNotApproved(firm="acme", what="matter M-1", reason="eve asked for it")
+    assert str(by_command) == (
+        "matter M-1 of firm acme is not approved: eve asked for it\n"
+        "KEPT: everything: nothing was written\n"
+        "HINT: run it without `--approval`: that writes what another one of restore.approvers has to sign, and says"
+        " how."
+    )
     elsewhere = errors.OtherMachine(firm="acme", staged_on="db-1", here="db-2")
     assert str(elsewhere) == (
         "the restore of firm acme was staged on db-1, this task runs on db-2\n"
         "KEPT: everything: the live cluster was not touched, the staged one waits on db-1\n"
         "HINT: let cluster.live.queue lead to that machine alone, then clear this task."
     )
-    assert {refused.exit_code, elsewhere.exit_code} == {4}
+    assert {refused.exit_code, by_command.exit_code, elsewhere.exit_code} == {4}
+
+
+def test_what_cannot_be_recorded_is_not_begun_and_what_was_done_is_not_repeated() -> None:
+    before = errors.ActNotRecorded(firm="acme", what="matter M-1", reason="S3 is away")
+    assert str(before) == (
+        "matter M-1 of firm acme is not begun: neither vault takes the record of it: S3 is away\n"
+        "KEPT: everything: nothing was written\n"
+        "HINT: run the same command when one of the firm's vaults can be reached; the approval is valid as long as it"
+        " says."
+    )
+    after = errors.EndNotRecorded(firm="acme", what="matter M-1", id="20261121T093000000Z")
+    assert str(after) == (
+        "matter M-1 of firm acme is done, and neither vault takes the record of its end: act 20261121T093000000Z\n"
+        "KEPT: what was done, and the record of its beginning, by whom and on whose approval\n"
+        "HINT: do not run it again. `muniment acts acme` says that 20261121T093000000Z did not finish: note beside it"
+        " that it did."
+    )
+    assert (before.exit_code, after.exit_code) == (75, 1)
+
+
+def test_what_openssh_did_not_sign_is_told() -> None:
+    assert str(errors.SignatureNotMade(key="id_rsa", reason="invalid format")) == (
+        "ssh-keygen has not signed with id_rsa: invalid format\n"
+        "KEPT: everything: nothing was approved\n"
+        "HINT: name your key with `--key`, or sign the request on a machine that has it, and bring the `.sig` file."
+    )
 
 
 def test_the_message_of_an_unreachable_target_word_for_word() -> None:

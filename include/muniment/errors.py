@@ -4,6 +4,7 @@
 
     MunimentError
     ├── Transient                 the same call may succeed later: retry with backoff
+    │   ├── ActNotRecorded            no vault takes the record of an act on what is live: it has not begun
     │   ├── StoreUnavailable          S3, KMS or Secrets Manager did not answer, answered 5xx, or asked us to come again
     │   │   └── TransferBroken            what arrived is not what was sent
     │   ├── CredentialsExpired        a session token is too old
@@ -24,6 +25,8 @@
         │   ├── ClusterRuns · LayoutNotRestorable
         │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable · BeingExpired
         │   ├── NotApproved · NotStaged · LiveNotReplaceable · CutOverBusy · OtherMachine
+        │   │   └── ActNotApproved            nobody but a second person says yes on the command line
+        │   ├── ApprovalWanted
         │   ├── StagingBusy · NoSuchStaging · NoIsolation
         │   ├── LiveRowsChanged · LedgerOutOfBalance · TablesNotRestorable · RowsRefused
         │   └── SourceShrank · NotVerified · NotAReviewer · AlreadySignedOff
@@ -39,7 +42,7 @@
         ├── StoreRefused (an answer that we do not know) · AccessDenied · CredentialsUnusable · ClockWrong
         ├── KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
         ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
-        ├── NobodyServes · NotReached
+        ├── NobodyServes · NotReached · EndNotRecorded · SignatureNotMade
         ├── SessionRefused · StatementEnded · StatementRefused · RightMissing · ServerReadOnly · ServerDiskFull
         └── ProgramMissing · ExtensionMissing · LocaleMissing · ProgramFailed · DiskFull · WalFileMissing
 
@@ -197,6 +200,16 @@ class StatementRefused(PostgresError, Permanent):
 
     text = "postgresql of firm {firm} refused what was asked of it: {reason}"
     hint = "look the SQLSTATE up in PostgreSQL's documentation, appendix A; the server's log has the statement."
+
+
+class ActNotRecorded(Transient):
+    """Who changes what is live leaves word of it first, where nobody can take it away."""
+
+    text = "{what} of firm {firm} is not begun: neither vault takes the record of it: {reason}"
+    kept = "everything: nothing was written"
+    hint = (
+        "run the same command when one of the firm's vaults can be reached; the approval is valid as long as it says."
+    )
 
 
 class ContactNotTold(Transient):
@@ -494,6 +507,25 @@ class NotApproved(Refused):
     text = "the restore of firm {firm} to {target} does not go live: {reason}"
     kept = "everything: the live cluster serves as before, and what is staged stays until its time is over"
     hint = "ask one of restore.approvers, then start the restore again."
+
+
+class ActNotApproved(NotApproved):
+    """What a second person said to an act of the command line is not yes, or is said by somebody who may not."""
+
+    text = "{what} of firm {firm} is not approved: {reason}"
+    kept = "everything: nothing was written"
+    hint = "run it without `--approval`: that writes what another one of restore.approvers has to sign, and says how."
+
+
+class ApprovalWanted(Refused):
+    """A second person has not been asked yet: what to sign is written."""
+
+    text = "{what} of firm {firm} waits for a second person, until {until}: {request}"
+    kept = "everything: nothing was written but that request"
+    hint = (
+        "let one of {approvers} read the plan and sign: `muniment approve {request}` (or `ssh-keygen -Y sign -n muniment"
+        " -f KEY {request}`); then run the same command with `--approval {request}.sig`."
+    )
 
 
 class NotAReviewer(Refused):
@@ -801,6 +833,22 @@ class NobodyServes(Permanent):
     )
     kept = "both clusters, whole: the old one in {place}, the restored one in staging"
     hint = "look at {place}.log, start the old server as its host does; `muniment live status {firm}` tells whether it runs."
+
+
+class EndNotRecorded(Permanent):
+    """It is done, and the vaults only know that it was begun."""
+
+    text = "{what} of firm {firm} is done, and neither vault takes the record of its end: act {id}"
+    kept = "what was done, and the record of its beginning, by whom and on whose approval"
+    hint = "do not run it again. `muniment acts {firm}` says that {id} did not finish: note beside it that it did."
+
+
+class SignatureNotMade(Permanent):
+    """OpenSSH signs for a second person, with a key of that person's own."""
+
+    text = "ssh-keygen has not signed with {key}: {reason}"
+    kept = "everything: nothing was approved"
+    hint = "name your key with `--key`, or sign the request on a machine that has it, and bring the `.sig` file."
 
 
 class NotReached(Permanent):

@@ -48,7 +48,7 @@ class ApproveRestore(ApprovalOperator):
             if given := self._given_before(context, request):
                 return given
             self.log.warning("asked for the %s. time: an answer came too soon and was lost", context["ti"].try_number)
-        self.assigned_users = [{"id": user, "name": user} for user in request.may_answer]
+        self.assigned_users = [{"id": name, "name": name} for each in request.may_answer for name in each.names]
         return super().execute(context)
 
     def execute_complete(self, context: "Context", event: dict[str, Any]) -> Any:

@@ -27,7 +27,7 @@ Plan `{{ ti.xcom_pull(task_ids='plan')['sha256'] }}`
 
 
 def restore_doc(firm: Firm) -> str:
-    approvers = ", ".join(f"`{user}`" for user in firm.restore.approvers) or "nobody: nothing goes live"
+    approvers = ", ".join(f"`{each.name}`" for each in firm.restore.approvers) or "nobody: nothing goes live"
     live = firm.cluster.live.data_directory
     return f"""\
 ### {firm.name}: back to an instant

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from muniment.domain.firm.firm import Firm
 FAILURE_KEY, JOURNAL_KEY = "failure", "journal"
 _DOCUMENTS = (
-    "documents in the live buckets are as they were: `muniment documents {firm} --at {at} --in-place` brings back"
+    "documents in the live buckets are as they were: `muniment documents {firm} --prefix '' --at {at}` tells of each,"
+    " and with `--plan FILE` begins to bring them back"
 )
 _PAGE_COLUMNS = 84  # what Airflow's page shows of code without scrolling
 
@@ -182,6 +183,7 @@ class CutOver(RestoreStep):
             raise NotApproved(firm=plan.firm, target=plan.target, reason=reason)
         wanted = Takeover(
             id=night.point,
+            by=night.run,
             plan=plan,
             staged_on=said(night, named.STAGE, "host"),
             asked_by=request.asked_by or "",

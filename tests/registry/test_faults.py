@@ -17,7 +17,26 @@ def drop(path: str) -> Change:
     return change
 
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO1nzhZ4bX5fqzKE2Gvx3fZ6vzQ0Cy3tEw7yZz1R9lQm"
+
 IN_A_FIRM: dict[str, tuple[Change, str]] = {
+    "an approver's key that is none": (
+        put("restore.approvers", [{"name": "lead", "key": "ssh-ed25519 AAAA lead@office"}]),
+        "restore.approvers[0].key: what follows ssh-ed25519 is no such key, or not the whole of it",
+    ),
+    "an approver's private key": (
+        put("restore.approvers", ["partner", {"name": "lead", "key": "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blb"}]),
+        "restore.approvers[1].key: '-----BEGIN OPENSSH PRIVATE KEY-----\\nb3Bl' is no public key as"
+        " ~/.ssh/id_ed25519.pub has it",
+    ),
+    "one key, one name for two approvers": (
+        put("restore.approvers", ["jane", {"name": "lead", "key": KEY, "logins": ["jane"]}, {"name": "x", "key": KEY}]),
+        "restore.approvers: 'jane' stands for two of them; lead and x have the same key",
+    ),
+    "an approver without a name": (
+        put("restore.approvers", [{"key": KEY}]),
+        "restore.approvers[0].name: is missing: it must be text",
+    ),
     "a number without a unit": (
         put("policy.retention", 3),
         "policy.retention: 3 is not a duration with a unit, such as '7 days' or '15 minutes'",

@@ -20,6 +20,8 @@ NAMES = (
     "matter",
     "tables",
     "database",
+    "approve",
+    "acts",
     "config",
     "wal",
     "completion",

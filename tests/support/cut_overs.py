@@ -27,9 +27,11 @@ from muniment.runbooks.cut_over.steps import Stage
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory, make_policy, with_firm
 from tests.support.living import folder_of_the_firm
+from tests.support.ssh_keys import Person
 from tests.support.wal import archive_with, muniment_script
 
 BEFORE, AFTER = "filed before the accident", "filed after it"
+LEAD = Person("lead")
 WAIVED = Safety(waiver=Waiver(by="engineer", reason="the test has another copy"))
 
 
@@ -108,7 +110,7 @@ def with_live(site: Site, live: LocalCluster) -> Site:
     cluster = site.firm.cluster.model_copy(update={"live": LiveHost(data_directory=str(live.data_dir))})
     totals = ControlTotalsPolicy(tables=("public.matters",))
     policy = make_policy(object_lock=site.policy.object_lock, control_totals=totals)
-    return with_firm(site, cluster=cluster, restore=RestoreRules(approvers=("lead", "partner")), policy=policy)
+    return with_firm(site, cluster=cluster, restore=RestoreRules(approvers=(LEAD.setting, "partner")), policy=policy)
 
 
 def copy_of(live: LocalCluster, folder: Path) -> IsolatedCluster:

@@ -89,6 +89,8 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, is_asked: boo
         "matter": "restore.matter:matter",
         "tables": "restore.tables:tables",
         "database": "restore.tables:database",
+        "approve": "restore.approve:approve",
+        "acts": "restore.acts:acts",
         "config": "backup.config:config",
         "wal": "wal.wal:wal",
         "completion": "completion:completion",

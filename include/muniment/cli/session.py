@@ -1,6 +1,5 @@
 """What every command is given: where the registry and the connections are."""
 
-import getpass
 import signal
 import socket
 from collections.abc import Iterator
@@ -56,7 +55,9 @@ class Session:
 
 def typed_by(command: str) -> str:
     """What a record says of where it came from."""
-    return f"{command} by {getpass.getuser()} on {socket.gethostname()}"
+    from muniment.adapters.host.login import login_name
+
+    return f"{command} by {login_name()} on {socket.gethostname()}"
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from muniment.domain import units
+from muniment.domain.approval import ssh_public_key
 from muniment.domain.firm.firm import Spelling, iana_time_zone
 from muniment.domain.sql_names import ColumnPath, Identifier, TableName
 
@@ -22,7 +23,10 @@ _UNITS: Mapping[Any, tuple[str, Callable[[Any], str]]] = {
     units.parse_percent: ("a share between 0 % and 100 %", units.format_percent),
     units.parse_clock: ("a time of day, such as '02:00'", units.format_clock),
 }
-_RULES: Mapping[Any, str] = {iana_time_zone: "a time zone of the IANA database, such as America/Chicago"}
+_RULES: Mapping[Any, str] = {
+    iana_time_zone: "a time zone of the IANA database, such as America/Chicago",
+    ssh_public_key: "an OpenSSH public key, as ~/.ssh/id_ed25519.pub has it",
+}
 _PLAIN: Mapping[Any, str] = {
     str: "text",
     int: "a whole number",

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from muniment.adapters.acts.records import acts
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.restore.records import rolled_back
 from muniment.runbooks.cut_over.cut_over import cut_over
 from tests.faults.cut_over_worker import Death, work
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
-from tests.support.cut_overs import Portable, staged_firm
+from tests.support.cut_overs import LEAD, Portable, staged_firm
+from tests.support.ssh_keys import Person
 
 pytestmark = pytest.mark.timeout(720)
 
@@ -26,7 +28,7 @@ def test_an_engineer_sees_what_went_live_and_takes_it_back(
 
     def muniment(*words: str) -> subprocess.CompletedProcess[str]:
         argv = [str(tmp_path / "muniment.sh"), "live", *words]
-        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=360)
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=360, cwd=tmp_path)
 
     nothing = muniment("release", firm)
     assert nothing.returncode == 4
@@ -41,7 +43,18 @@ def test_an_engineer_sees_what_went_live_and_takes_it_back(
     assert early.returncode == 4
     assert "no full backup of the restored cluster is registered yet" in early.stderr
 
-    back = muniment("roll-back", firm, "--why", "the wrong night")
+    why = ("--why", "the wrong night")
+    alone = muniment("roll-back", firm, *why)
+    assert alone.returncode == 4
+    assert f"roll-back of cut-over {order.id} of firm {firm} waits for a second person, until " in alone.stderr
+    assert world.serves == "new"
+    request = tmp_path / f"roll-back-{order.id}.json.request"
+    asked = request.read_bytes()
+    assert muniment("roll-back", firm, *why).returncode == 4
+    assert request.read_bytes() == asked  # whoever runs it again asks for the same
+    stranger = Person("mallory").sign_file(request)
+    assert "is nobody's of restore.approvers" in muniment("roll-back", firm, *why, "--approval", str(stranger)).stderr
+    back = muniment("roll-back", firm, *why, "--approval", str(LEAD.sign_file(request)))
     assert back.returncode == 0, back.stderr
     places = f"the old cluster is in {world.live.data_dir} and answers; the restored one, in {world.staged.data_dir}"
     assert back.stdout.splitlines()[-1] == f"cut-over {order.id}: {places}"
@@ -54,6 +67,12 @@ def test_an_engineer_sees_what_went_live_and_takes_it_back(
         assert (record.abandoned, record.timeline) == (2, 1)
         assert record.run.startswith("muniment live roll-back by ")
         assert record.steps[-1].name == "return to staging"
+        (act,) = acts(vault)
+        assert (act.begun.act, act.begun.what) == ("roll-back", f"cut-over {order.id}")
+        assert act.begun.approval is not None
+        assert act.begun.approval.by == "lead"
+        assert act.ended is not None
+        assert act.ended.outcome == "done"
 
 
 def test_the_status_says_that_nobody_serves(
@@ -79,7 +98,9 @@ def test_the_status_says_that_nobody_serves(
         f" `muniment live cut-over {firm}`, or put the old cluster back with `muniment live roll-back {firm}`"
     )
     assert json.loads(muniment("status", firm, "--json").stdout)["serves"] == "nobody"
-    assert muniment("roll-back", firm, "--why", "better so").returncode == 0
+    assert muniment("roll-back", firm, "--why", "better so").returncode == 0  # nobody has to sign for that
+    (act,) = acts(world.site.replica)
+    assert (act.begun.act, act.begun.approval) == ("roll-back", None)
     assert world.serves == "old"
     assert json.loads(muniment("status", firm, "--json").stdout)["serves"] == "old"
     assert [record.was_live for record in rolled_back(world.site.primary)] == [False]

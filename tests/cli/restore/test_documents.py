@@ -8,24 +8,30 @@ from typing import Any
 
 import pytest
 
+from muniment.adapters.acts.records import acts
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.logins import Login
 from muniment.adapters.site.site import Site
+from muniment.domain.firm.firm import RestoreRules
 from muniment.ports import utc_now
 from muniment.runbooks.config.back_up_config import back_up_config
 from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Command, Ended, in_this_process, write_registry
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import SiteFactory, iam_policy, login_env, site_env
+from tests.fixtures.sites import SiteFactory, iam_policy, login_env, site_env, with_firm
 from tests.support.command_page import keys_in, keys_listed
 from tests.support.sources import Desk, sync
+from tests.support.ssh_keys import Person
+
+LEAD = Person("lead")
 
 type Run = Callable[..., Ended]
 
 
 @pytest.fixture(scope="module")
 def site(site_factory: SiteFactory, module_cluster_factory: ClusterFactory, programs17: PostgresPrograms) -> Site:
-    return site_factory(module_cluster_factory(programs17))
+    site = site_factory(module_cluster_factory(programs17))
+    return with_firm(site, restore=RestoreRules(approvers=(LEAD.setting,)))
 
 
 @pytest.fixture(scope="module")
@@ -62,14 +68,30 @@ def answer(ended: Ended) -> dict[str, Any]:
     return found
 
 
-def test_a_deletion_is_planned_and_undone(run: Run, site: Site, desk: Desk, night: str) -> None:
+def test_a_deletion_is_planned_signed_for_and_undone(
+    run: Run, site: Site, desk: Desk, night: str, tmp_path: Path
+) -> None:
+    """The role of docs/iam writes both records, into both vaults."""
     desk.delete("m/will.pdf")
     asked = ("documents", site.firm.id, "--deleted-since", night)
     planned = run(*asked)
     assert planned.code == 0, planned.err
     assert f"{desk.buckets[0]}/m/will.pdf" in planned.out
     assert planned.out.endswith("1 deleted\na plan: nothing was written\n")
-    done = run(*asked, "--in-place")
+    plan = tmp_path / "plan.json"
+    waiting = run(*asked, "--plan", plan)
+    assert (waiting.code, "1 documents of firm" in waiting.out) == (0, True)
+    shown = run("approve", f"{plan}.request")
+    assert "/m/will.pdf (6 B): deleted since: is current again" in shown.out
+    signature = LEAD.sign_file(Path(f"{plan}.request"))
+    assert len(acts(site.primary)) == 0
+    done = run("documents", site.firm.id, "--apply", plan, "--approval", signature)
+    for vault in site.vaults:
+        (act,) = acts(vault)
+        assert (act.begun.act, act.begun.what) == ("documents", "1 documents")
+        assert act.ended is not None
+        assert (act.ended.outcome, act.ended.did) == ("done", {"documents": 1})
+        assert vault.find(f"acts/{act.begun.id}.begun.json").locked_until is not None
     assert (done.code, done.out.splitlines()[-1]) == (0, "1 documents are current again, each as a new version")
     assert desk.s3.get_object(Bucket=desk.buckets[0], Key="m/will.pdf")["Body"].read() == b"signed"
 
@@ -106,14 +128,16 @@ def test_an_instant_that_nothing_covers_ends_with_4(run: Run, site: Site, night:
         (("--key", "a", "--at", "yesterday"), "is neither a time"),
         (("--key", "a", "--prefix", "b", "--at", "latest"), "--key is one document"),
         (("--key", "a", "--at", "latest", "--link", "soon"), "is not a time such as 15m"),
-        (("--key", "a", "--at", "latest", "--in-place", "--into", "x"), "at a time"),
-        (("--key", "a", "--at", "latest", "--in-place", "--without-live"), "has to look at the live buckets"),
+        (("--key", "a", "--at", "latest", "--plan", "p", "--into", "x"), "one at a time: --plan, --into"),
+        (("--key", "a", "--at", "latest", "--plan", "p", "--without-live"), "leave --without-live out"),
+        (("--apply", "p", "--key", "a", "--at", "latest"), "leave --key, --at out"),
         (
-            ("--in-place", "--link", "1h", "--without-live"),
-            "Error: one of --in-place, --into and --link at a time\n"
+            ("--plan", "p", "--link", "1h", "--without-live", "--approval", "p.request.sig"),
+            "Error: one at a time: --plan, --link\n"
+            "--approval is of something that is carried out\n"
             "which documents? Say --key, --prefix or --deleted-since\n"
             "as they were when? Say --at, a time with its zone, a point's id, or latest\n"
-            "--in-place has to look at the live buckets\n",
+            "what goes into the live buckets is compared with them: leave --without-live out\n",
         ),
         (("--deleted-since", "latest", "--at", "20261120T000000001Z"), "--at can only say the same"),
     ],

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
+from muniment.adapters.acts.records import acts
+from muniment.adapters.host.login import login_name
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.logins import Login
 from muniment.domain.firm.firm import Cluster, DocumentReference, DrillsPolicy, MattersPolicy, RestoreRules
@@ -18,8 +21,12 @@ from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, login_env, site_env, with_firm
 from tests.support.command_page import keys_in, keys_listed
 from tests.support.lost_matters import GONE, LIVED
-from tests.support.matters import BALANCES, DATABASE, ENGINEER, LEAD, MATTERS, Pair, World, make_pair
+from tests.support.matters import BALANCES, DATABASE, LEAD, MATTERS, Pair, World, make_pair
 from tests.support.sources import Desk, sync
+from tests.support.ssh_keys import Person
+
+ME, SECOND = Person(login_name()), Person(LEAD)
+"""Whoever runs the tests is an approver too, and asks for everything."""
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +46,7 @@ class Office:
             document_references=(DocumentReference(table="office.papers", column="storage_key"),),
         )
         cluster = Cluster(connection=site.firm.cluster.connection, database=DATABASE)
-        self.site = with_firm(site, cluster=cluster, restore=RestoreRules(approvers=(ENGINEER, LEAD)))
+        self.site = with_firm(site, cluster=cluster, restore=RestoreRules(approvers=(ME.setting, SECOND.setting)))
         self.desk = Desk(cloud, self.site)
         self.registry = write_registry(self.site.firm, folder / "registry")
         root = Login(
@@ -53,8 +60,19 @@ class Office:
 
     def __call__(self, command: str, *arguments: str | Path, staged: str | None = None) -> Ended:
         first, *rest = [command, self.site.firm.id, *map(str, arguments)]
-        where = ["--staged", staged or self.staged, "--by", ENGINEER]
+        where = ["--staged", staged or self.staged]
         return in_this_process("--registry", self.registry, first, *rest, *where, env=self.env)
+
+    def acts(self) -> list[dict[str, Any]]:
+        told = in_this_process("--registry", self.registry, "acts", self.site.firm.id, "--json", env=self.env)
+        assert told.code == 0, told.err
+        found: list[dict[str, Any]] = json.loads(told.out)["acts"]
+        return found
+
+
+def signed(plan: Path | str, by: Person = SECOND) -> tuple[str, Path]:
+    """The options that carry ``plan`` out."""
+    return "--approval", by.sign_file(Path(f"{plan}.request"))
 
 
 @pytest.fixture
@@ -83,21 +101,41 @@ def test_a_matter_is_shown_planned_refused_to_its_own_engineer_approved_and_undo
     assert set(keys_in(_without_names(json.loads(planned.out)))) <= keys_listed("matter")
     assert plan.stat().st_mode & 0o777 == 0o600
 
-    alone = office("matter", "M-1", "--apply", plan, "--approved-by", ENGINEER)
+    waiting = office("matter", "M-1", "--apply", plan)
+    assert waiting.code == 4
+    assert f"matter M-1 of firm {office.site.firm.id} waits for a second person, until " in waiting.err
+    assert f"let one of lead read the plan and sign: `muniment approve {plan}.request` (or `ssh-keygen" in waiting.err
+    alone = office("matter", "M-1", "--apply", plan, *signed(plan, ME))
     assert alone.code == 4
-    assert "engineer asked for it: somebody else has to approve" in alone.err
+    assert f"{ME.name} asked for it: somebody else has to approve" in alone.err
+    assert office.world.everything(office.world.pair.live) == there
+    assert office.acts() == []
 
-    done = office("matter", "M-1", "--apply", plan, "--approved-by", LEAD, "--json")
+    done = office("matter", "M-1", "--apply", plan, *signed(plan), "--json")
     assert done.code == 0, done.err
     answer = json.loads(done.out)
     assert set(answer) <= keys_listed("matter")
     assert (answer["documents_restored"], answer["deleted"]) == (1, 0)
     assert office.desk.s3.get_object(Bucket=office.desk.buckets[0], Key="a.pdf")["Body"].read() == b"as filed"
 
-    undone = office("matter", "M-1", "--undo", answer["kept"], "--approved-by", LEAD)
+    asked = office("matter", "M-1", "--undo", answer["kept"])
+    assert (asked.code, "waits for a second person" in asked.err) == (4, True)
+    other = office("matter", "M-1", "--undo", answer["kept"], *signed(plan))
+    assert (other.code, "lead approved another act (matter: matter M-1)" in other.err) == (4, True)
+    undone = office("matter", "M-1", "--undo", answer["kept"], *signed(answer["kept"]))
     assert undone.code == 0, undone.err
     assert undone.out.startswith("restore ")
     assert office.world.everything(office.world.pair.live) == there
+
+    restored, back = office.acts()
+    assert set(keys_in({**restored, "did": {}})) <= keys_listed("acts")
+    assert (restored["act"], restored["what"], restored["end"]) == ("matter", "matter M-1", "done")
+    assert (restored["asked_by"], restored["approval"]["by"], restored["signature_holds"]) == (ME.name, LEAD, True)
+    assert restored["plan_sha256"] == json.loads(planned.out)["sha256"]
+    assert restored["by"].startswith(f"muniment matter by {ME.name} on ")
+    assert (restored["did"]["documents"], restored["did"]["deleted"]) == (1, 0)
+    assert (back["act"], back["end"]) == ("undo", "done")
+    assert [len(acts(vault)) for vault in office.site.vaults] == [2, 2]
 
 
 def _without_names(answer: dict[str, dict[str, object]]) -> dict[str, object]:
@@ -124,10 +162,10 @@ def test_values_are_shown_to_whoever_asks_and_are_in_no_plan(office: Office, tmp
     [
         (
             ("--apply", "p", "--plan", "q"),
-            "Error: one at a time: --plan, --apply\nwho approves it? Say --approved-by NAME\n",
+            "Error: one at a time: --plan, --apply\n",
         ),
-        (("--apply", "p"), "who approves it? Say --approved-by NAME"),
-        (("--apply", "none.json", "--approved-by", LEAD), "none.json is no such plan"),
+        (("--approval", "p.request.sig"), "--approval is of something that is carried out"),
+        (("--apply", "none.json"), "none.json is no such plan"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_done(office: Office, arguments: tuple[str, ...], said: str) -> None:
@@ -141,7 +179,6 @@ def test_everything_that_is_wrong_about_a_swap_is_told_at_once(office: Office) -
     assert ended.code == 2
     assert ended.err.endswith(
         "Error: one at a time: --plan, --apply\n"
-        "who approves it? Say --approved-by NAME\n"
         "--plan and --restored go together: which restored database takes its place?\n"
     )
 
@@ -158,8 +195,8 @@ def test_a_staged_cluster_is_named_by_its_id_or_a_connection_string_without_a_pa
 def test_a_plan_of_another_matter_is_not_carried_out(office: Office, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     assert office("matter", "M-1", "--plan", plan).code == 0
-    assert MatterPlan.from_json(plan.read_bytes()).requested_by == ENGINEER
-    ended = office("matter", "M-2", "--apply", plan, "--approved-by", LEAD)
+    assert MatterPlan.from_json(plan.read_bytes()).requested_by == ME.name
+    ended = office("matter", "M-2", "--apply", plan, *signed(plan))
     assert (ended.code, "is a plan of matter M-1" in ended.err) == (2, True)
 
 
@@ -177,8 +214,12 @@ def test_tables_beside_and_in_place(office: Office, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     planned = office("tables", *pair, "--plan", plan)
     assert "office.notes: 4 rows now, 4 rows then; the rows of now are kept beside" in planned.out
-    done = office("tables", "--apply", plan, "--approved-by", LEAD, "--json")
+    done = office("tables", "--apply", plan, *signed(plan), "--json")
     assert done.code == 0, done.err
+    assert [(each["act"], each["what"]) for each in office.acts()] == [
+        ("tables beside", "office.notes, office.attachments"),
+        ("tables", "tables office.attachments, office.notes"),
+    ]
     before = json.loads(done.out)["before"]["office"]
     assert office.world.on_live(f"SELECT count(*) FROM {before}.notes WHERE body = 'rewritten'") == [(1,)]
     for schema in (before, restored.split(".")[0]):
@@ -195,8 +236,9 @@ def test_a_database_beside_and_in_place(office: Office, tmp_path: Path) -> None:
     assert office("database", DATABASE, "--plan", plan).code == 2
     planned = office("database", DATABASE, "--restored", answer["restored"], "--plan", plan)
     assert planned.code == 0, planned.err
-    done = office("database", DATABASE, "--apply", plan, "--approved-by", LEAD)
+    done = office("database", DATABASE, "--apply", plan, *signed(plan))
     assert done.code == 0, done.err
+    assert [(each["act"], each["end"]) for each in office.acts()] == [("database beside", "done"), ("database", "done")]
     assert office.world.on_live("SELECT count(*) FROM office.matters") == [(3,)]
     with psycopg.connect(office.world.pair.live.conninfo("template1"), autocommit=True) as connection:
         before = next(word for word in done.out.split() if "_before_" in word)

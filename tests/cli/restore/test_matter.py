@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from muniment.adapters.acts.records import acts
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.logins import Login
 from muniment.domain.firm.firm import Cluster, DocumentReference, DrillsPolicy, MattersPolicy, RestoreRules
@@ -18,9 +19,12 @@ from tests.cli.conftest import Ended, in_this_process, write_registry
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, login_env, site_env, with_firm
 from tests.support.lost_matters import GONE
-from tests.support.matters import BALANCES, DATABASE, ENGINEER, LEAD, MATTERS, ROWS, SCHEMA, rows_of
+from tests.support.matters import BALANCES, DATABASE, LEAD, MATTERS, ROWS, SCHEMA, rows_of
 from tests.support.sources import Desk
+from tests.support.ssh_keys import Person
 from tests.support.wal import archive_with, muniment_script
+
+SECOND = Person(LEAD)
 
 pytestmark = pytest.mark.timeout(720)
 
@@ -44,7 +48,7 @@ def test_a_matter_is_lost_and_comes_back_out_of_a_staging_with_its_documents(
         document_references=(DocumentReference(table="office.papers", column="storage_key"),),
     )
     place = Cluster(connection=site.firm.cluster.connection, database=DATABASE)
-    site = with_firm(site, cluster=place, restore=RestoreRules(approvers=(ENGINEER, LEAD)))
+    site = with_firm(site, cluster=place, restore=RestoreRules(approvers=(SECOND.setting,)))
     registry = write_registry(site.firm, tmp_path / "firms-registry")
     env = {**site_env(site), "MUNIMENT_SCRATCH": str(tmp_path / "scratch")}
 
@@ -66,14 +70,15 @@ def test_a_matter_is_lost_and_comes_back_out_of_a_staging_with_its_documents(
     assert staged.code == 1, staged.err  # a.pdf is none, and the check says so; the staging stands
     (standing,) = json.loads(muniment("staging", "list", "--json").out)["stagings"]
     try:
-        asked = ("matter", site.firm.id, "M-1", "--staged", standing["id"], "--by", ENGINEER)
+        asked = ("matter", site.firm.id, "M-1", "--staged", standing["id"])
         plan = tmp_path / "plan.json"
         planned = muniment(*asked, "--plan", plan)
         assert planned.code == 0, planned.err
         assert "documents: 1 at " in planned.out
 
         # The chain's own credentials may not write documents, and documents come first: no row is written without.
-        denied = muniment(*asked, "--apply", plan, "--approved-by", LEAD)
+        signed = ("--approval", SECOND.sign_file(plan.with_name("plan.json.request")))
+        denied = muniment(*asked, "--apply", plan, *signed)
         assert denied.code == 1
         assert rows_of(cluster, DATABASE) == lost
 
@@ -83,8 +88,12 @@ def test_a_matter_is_lost_and_comes_back_out_of_a_staging_with_its_documents(
             password=CLOUD_ROOT.secret_access_key,
             extra={"endpoint_url": cloud.endpoint_url},
         )
-        done = muniment(*asked, "--apply", plan, "--approved-by", LEAD, **login_env("aws", root))
+        done = muniment(*asked, "--apply", plan, *signed, **login_env("aws", root))
         assert done.code == 0, done.err
+        assert [(act.ended.outcome, act.ended.failure) for act in acts(site.replica) if act.ended] == [
+            ("failed", "AccessDenied"),
+            ("done", None),
+        ]
         now = rows_of(cluster, DATABASE)
         assert {**now, "office.people": []} == {**before, "office.people": []}
         assert desk.s3.get_object(Bucket=desk.buckets[0], Key="a.pdf")["Body"].read() == b"as filed"

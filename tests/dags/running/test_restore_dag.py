@@ -14,6 +14,7 @@ import httpx
 import psycopg
 import pytest
 
+from muniment.adapters.acts.records import acts
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.restore.records import find_record
@@ -221,6 +222,11 @@ def test_from_the_form_to_the_live_cluster(world: World) -> None:
     assert record.full_backup is not None
     assert record.contact == f"Dana Okafor: told by {SMTP}"
     assert [step.name for step in record.steps][-3:] == ["start", "connect", "prove"]
+    [act] = acts(world.site.replica)
+    assert (act.begun.act, act.begun.asked_by, act.begun.by) == ("cut-over", "engineer", record.run)
+    assert (act.begun.approval, act.begun.plan_sha256) == (record.approval, record.plan_sha256)
+    assert act.ended is not None
+    assert act.ended.outcome == "done"
     [letter] = [mail for mail in map(message_from_string, world.mails) if mail["To"] == "dana@firm.example"]
     assert letter["Subject"] == f"{world.site.firm.name}: your data was restored"
 

@@ -2,11 +2,14 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
 
+from muniment.adapters.acts.records import acts
 from muniment.adapters.cut_over.journal import journals
 from muniment.adapters.cut_over.live_host import LiveServer
 from muniment.adapters.host.data_directory import port_of
@@ -20,11 +23,18 @@ from muniment.domain.firm.firm import LiveHost
 from muniment.domain.record import new_id
 from muniment.domain.restore.cut_over import Safety
 from muniment.domain.restore.isolation import ROLE
+from muniment.domain.restore.live_plan import LivePlan
 from muniment.domain.restore.plan import RestorePlan
-from muniment.errors import LiveNotReplaceable, NobodyServes, OtherMachine, Refused, WentBack
+from muniment.errors import ActNotApproved, LiveNotReplaceable, NobodyServes, OtherMachine, Refused, WentBack
 from muniment.ports import Silent, utc_now
 from muniment.runbooks.cut_over.cut_over import cut_over, release, roll_back
-from muniment.runbooks.cut_over.take_live import record_what_is_owed, require_this_machine
+from muniment.runbooks.cut_over.take_live import (
+    Allowed,
+    record_what_is_owed,
+    release_old,
+    require_this_machine,
+    take_back,
+)
 from muniment.runbooks.nightly.safety_backup import back_up_around
 from tests.faults.worker import through
 from tests.fixtures.clusters import ClusterFactory
@@ -206,8 +216,36 @@ def test_nothing_is_left_beside_the_data_directory_but_the_journal(world: Staged
     kept = {f".cut-over-{order.id}.json", ".cut-over.lock"}
     assert beside(world) == {*kept, f".before-{order.id}", f".staged-settings-{order.id}"}  # the way back
     back_up_around(world.site, point_id=new_id(utc_now()), run="test", full=True, clock=utc_now)
-    release(world.stage(), order.id)
+    releasing = partial(release_old, world.site, order.id, by="test", clock=utc_now, progress=Silent())
+    with pytest.raises(ActNotApproved, match=f"release of cut-over {order.id} of firm .* nobody has signed for it"):
+        releasing(allowed=None)
+    releasing(allowed=allowed(world, order.id, "release"))
     assert beside(world) == kept
+    assert [(act.begun.act, act.ended and act.ended.outcome) for act in acts(world.site.primary)] == [
+        ("release", "done")
+    ]
+
+
+def allowed(world: Staged, cut_over_id: str, act: Literal["roll-back", "release"]) -> Allowed:
+    place = str(world.live.data_dir)
+    names = {"firm": world.site.firm.id, "cut_over": cut_over_id, "requested_by": "engineer", "made_at": utc_now()}
+    plan = LivePlan(act=act, host="db-1", live=place, aside=f"{place}.before-{cut_over_id}", **names)
+    return Allowed(plan, Approval(by="lead", at=utc_now(), plan_sha256=plan.sha256))
+
+
+def test_what_serves_is_given_up_only_after_a_second_person_signed_for_it(world: Staged) -> None:
+    order = world.order()
+    cut_over(world.stage(), order)
+    back = partial(take_back, world.site, order.id, why="wrong night", by="test", clock=utc_now, progress=Silent())
+    for wrong in (None, allowed(world, order.id, "release"), allowed(world, "20261101T000000000Z", "roll-back")):
+        with pytest.raises(ActNotApproved, match="nobody has signed for it"):
+            back(allowed=wrong)
+    own = allowed(world, order.id, "roll-back")
+    own = Allowed(own.plan.model_copy(update={"requested_by": "lead"}), own.approval)
+    with pytest.raises(ActNotApproved, match="lead approved another plan"):
+        back(allowed=own)
+    assert world.serves == "new"
+    assert acts(world.site.primary) == ()
 
 
 def test_nothing_is_left_after_the_way_back_either(world: Staged) -> None:

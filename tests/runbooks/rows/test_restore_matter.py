@@ -179,7 +179,7 @@ def test_only_a_second_person_from_the_list_approves(world: World, by: str, why:
         restore_matter(
             firm(), plan, approval=approval(plan, by), staged=world.staged, live=world.live, keep=lambda _: None
         )
-    assert refused.value.what == f"the restore of firm acme to matter M-1 does not go live: {why}"
+    assert refused.value.what == f"matter M-1 of firm acme is not approved: {why}"
 
 
 def test_an_approval_of_another_plan_does_not_count(world: World) -> None:

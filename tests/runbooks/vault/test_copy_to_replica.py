@@ -1,10 +1,12 @@
 """What tonight's point needs is in the other region, under its key, compared; only what was missing moved."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from muniment.adapters.acts.records import acts
 from muniment.adapters.site.site import Site
 from muniment.adapters.wal.ledgers import KnownFacts, WalLedgers
 from muniment.domain.backup.proofs import CopyProof
@@ -14,9 +16,11 @@ from muniment.domain.vault.registers import Backup
 from muniment.domain.wal.facts import SegmentFacts, VerifiedWal
 from muniment.errors import AccessDenied, AnotherRunIsActive, ObjectDamaged, ObjectMissing
 from muniment.ports import utc_now
+from muniment.runbooks.acts.on_record import on_record
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import SiteFactory
+from tests.support.acts import ORDER, ledger_of
 from tests.support.denials import denied_from
 from tests.support.nights import Nights
 from tests.support.s3 import s3_of
@@ -45,8 +49,12 @@ def everything(site: Site, side: str = "primary") -> dict[str, int]:
 
 def test_all_that_the_point_needs_arrives_under_the_replicas_key(site: Site, nights: Nights, cloud: Cloud) -> None:
     backup = nights.take(NIGHT, documents=("a.pdf", "b.docx"))
+    with on_record(replace(ledger_of(site), vaults=(site.primary,)), ORDER):
+        """As if the other region had been away."""
     proof = copy(site, backup)
     assert everything(site, "replica") == everything(site)
+    assert len(acts(site.replica)) == 1
+    assert acts(site.replica) == acts(site.primary)
     assert proof.objects_copied == len(everything(site))
     assert proof.objects_already_there == 0
     assert proof.bytes_copied == sum(everything(site).values())

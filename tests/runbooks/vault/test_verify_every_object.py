@@ -20,6 +20,7 @@ from muniment.domain.record import new_id
 from muniment.domain.vault import keys
 from muniment.errors import MunimentError
 from muniment.ports import utc_now
+from muniment.runbooks.acts.on_record import on_record
 from muniment.runbooks.drill.run_drill import run_drill
 from muniment.runbooks.nightly.chain import run_chain
 from muniment.runbooks.vault.verify_firm import verify_vault, verify_vaults
@@ -27,6 +28,7 @@ from muniment_demo.cloud import Cloud
 from muniment_demo.documents import Paper
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, with_firm
+from tests.support.acts import ORDER, ledger_of
 from tests.support.restore_records import record_of
 from tests.support.s3 import with_store
 from tests.support.signing import with_signing_key
@@ -44,6 +46,7 @@ KINDS = (
     "config/",
     "holds/",
     "drills/",
+    "acts/",
     "restores/",
     "audit/expired/",
     "audit/verified/",
@@ -89,6 +92,8 @@ def file_documents(cloud: Cloud, site: Site) -> None:
 
 
 def keep_records(site: Site) -> None:
+    with on_record(ledger_of(site), ORDER):
+        pass
     until, now = utc_now() + timedelta(days=1), utc_now()
     record = record_of(site, new_id(now))
     write_record(site, record, locked_until=until)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muniment.cli.output import say_json, say_table, size, when
-from muniment.cli.restore.in_place import require_sense
+from muniment.cli.restore.in_place import asked_by, read_plan, require_sense, write_new
+from muniment.cli.restore.second_person import FILE, apply_option, approval_option, approved, asked_for, subject
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
 from muniment.ports import utc_now
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from muniment.adapters.documents.source_bucket import SourceBucket
     from muniment.adapters.vault.vault import Vault
     from muniment.domain.documents.recovery import DocumentRestorePlan, PlannedDocument
+    from muniment.runbooks.acts.second_person import Subject
 
 SHOWN = 40
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -73,10 +75,11 @@ class Instant(click.ParamType["datetime | str"]):
 @click.option("--prefix", help="All whose keys begin so; '' is all there are.")
 @click.option("--deleted-since", type=Instant(), metavar="T", help="All that were there at T and are not now.")
 @click.option("--at", type=Instant(), metavar="T", help="As they were at T: a time with zone, a point's id, or latest.")
-@click.option("--in-place", is_flag=True, help="Into the live bucket, each as a new version.")
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), help="Into a new folder.")
 @click.option("--link", type=Lasting(), help="As links that expire: 15m, 1h, at most 7d.")
-@click.option("--plan", "plan_only", is_flag=True, help="Only show what would come back, and over what.")
+@click.option("--plan", "plan_path", type=FILE, help="For the live bucket: the plan, and what is to be signed.")
+@apply_option
+@approval_option
 @click.option("--bucket", help="Only of this document bucket.")
 @click.option("--without-live", is_flag=True, help="Do not look at the live buckets: they are gone, or not yours.")
 @side_option
@@ -85,33 +88,55 @@ class Instant(click.ParamType["datetime | str"]):
 def documents(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **asked: Any) -> None:
     """Bring back FIRM's documents as they were: one, those below a prefix, or all that were deleted since.
 
-    The plan comes first, and is all that happens without --in-place, --into or --link. In place, a document is only
-    superseded by a new version, and only where it is still what the plan shows; else it is refused (exit code 4).
+    The plan comes first, and is all that happens without --apply, --into or --link. Into the live bucket it is written
+    into a file, a second person signs for it, and it is carried out as it is: a document is only superseded by a new
+    version, and only where it is still what the plan shows; else it is refused (exit code 4).
 
     \b
     What became of a matter?  muniment documents hudson --prefix matters/4711/ --at 2026-11-19T18:00-05:00
-    Undo a deletion:          muniment documents hudson --deleted-since 2026-11-19T18:00-05:00 --in-place
+    Undo a deletion:          muniment documents hudson --deleted-since 2026-11-19T18:00-05:00 --plan plan.json
+    Somebody else signs:      muniment approve plan.json.request
+    Do it:                    muniment documents hudson --apply plan.json --approval plan.json.request.sig
     The region is lost:       muniment documents hudson --prefix '' --at latest --into DIR --from replica --without-live
     For one reader:           muniment documents hudson --key will.pdf --at latest --link 1h
     """
     require_sense(_misuses(asked))
+    if asked["apply_path"]:
+        answer = _apply(session, firm_id, side, asked)
+        say_json({"firm": firm_id, **answer}) if as_json else _tell(answer)
+        return
     vault = session.vault(firm_id, side)
     plan = _plan(session, vault, asked)
-    answer: dict[str, Any] = {"firm": firm_id, "plan": json.loads(plan.to_json()), "counts": plan.counts()}
+    answer = {"firm": firm_id, "plan": json.loads(plan.to_json()), "counts": plan.counts()}
     if not as_json:
         _show(plan)
-    if not asked["plan_only"]:
-        answer |= _carry_out(session, vault, plan, asked)
+    answer |= _carry_out(session, vault, plan, asked)
     if as_json:
+        answer.pop("lines", None)
         say_json(answer)
     else:
         _tell(answer)
 
 
+_WHICH = ("key", "prefix", "deleted_since", "at", "bucket")
+
+
 def _misuses(asked: dict[str, Any]) -> Iterator[str]:
+    ways = [f"--{way.removesuffix('_path')}" for way in ("apply_path", "plan_path", "into", "link") if asked[way]]
+    if len(ways) > 1:
+        yield f"one at a time: {', '.join(ways)}"
+    if asked["approval_path"] and not asked["apply_path"]:
+        yield "--approval is of something that is carried out"
+    if not asked["apply_path"]:
+        yield from _unclear(asked)
+    elif which := [f"--{name.replace('_', '-')}" for name in _WHICH if asked[name] is not None]:
+        yield f"the plan says which documents, and as they were when: leave {', '.join(which)} out"
+    if asked["without_live"] and (asked["apply_path"] or asked["plan_path"]):
+        yield "what goes into the live buckets is compared with them: leave --without-live out"
+
+
+def _unclear(asked: dict[str, Any]) -> Iterator[str]:
     key, since, at = asked["key"], asked["deleted_since"], asked["at"]
-    if sum(bool(asked[name]) for name in ("in_place", "into", "link")) > 1:
-        yield "one of --in-place, --into and --link at a time"
     if key is not None and (asked["prefix"] is not None or since):
         yield "--key is one document; --prefix and --deleted-since are many"
     if (key, asked["prefix"], since) == (None, None, None):
@@ -120,8 +145,6 @@ def _misuses(asked: dict[str, Any]) -> Iterator[str]:
         yield "as they were when? Say --at, a time with its zone, a point's id, or latest"
     if since and at and since != at:
         yield "--deleted-since T brings them back as they were at T; --at can only say the same"
-    if asked["in_place"] and asked["without_live"]:
-        yield "--in-place has to look at the live buckets"
 
 
 def _plan(session: Session, vault: "Vault", asked: dict[str, Any]) -> "DocumentRestorePlan":
@@ -130,13 +153,14 @@ def _plan(session: Session, vault: "Vault", asked: dict[str, Any]) -> "DocumentR
 
     since, at = asked["deleted_since"], asked["deleted_since"] or asked["at"]
     selection = Selection(key=asked["key"], prefix=asked["prefix"] or "", deleted_only=since is not None)
-    return plan_document_restore(
+    plan = plan_document_restore(
         vault,
         bucket=asked["bucket"],
         selection=selection,
         at=_instant(vault, at),
         live=None if asked["without_live"] else live_buckets(session, vault.firm),
     )
+    return plan.model_copy(update={"requested_by": asked_by()}) if asked["plan_path"] else plan
 
 
 def _instant(vault: "Vault", at: "datetime | str") -> datetime | None:
@@ -166,15 +190,31 @@ def _carry_out(session: Session, vault: "Vault", plan: "DocumentRestorePlan", as
         signer = LinkSigner.of(vault, login)
         links = run.link_documents(vault, plan, signer=signer, lasting=asked["link"], clock=utc_now)
         return {"links": [{**asdict(link), "expires_at": link.expires_at.isoformat()} for link in links]}
-    with shown_progress() as progress:
-        if asked["in_place"]:
-            live = live_buckets(session, vault.firm)
-            return {
-                "restored": [asdict(each) for each in run.restore_in_place(vault, plan, live=live, progress=progress)]
-            }
-        if asked["into"]:
+    if asked["plan_path"]:
+        write_new(asked["plan_path"], plan)
+        request, lines = asked_for(session.firm(vault.firm), _subject(plan), asked["plan_path"])
+        return {"sha256": plan.sha256, **request, "lines": lines}
+    if asked["into"]:
+        with shown_progress() as progress:
             return {"manifest": str(run.restore_into_folder(vault, plan, into=asked["into"], progress=progress))}
     return {}
+
+
+def _subject(plan: "DocumentRestorePlan") -> "Subject":
+    return subject("documents", f"{len(plan.documents)} documents", plan.sha256, plan.requested_by)
+
+
+def _apply(session: Session, firm_id: str, side: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    from muniment.domain.documents.recovery import DocumentRestorePlan
+    from muniment.runbooks.documents.restore_documents import restore_in_place
+
+    plan = read_plan(DocumentRestorePlan, asked["apply_path"])
+    vault, live = session.vault(firm_id, side), live_buckets(session, firm_id)
+    with approved(session, session.firm(firm_id), _subject(plan), asked["apply_path"], asked) as act:
+        with shown_progress() as progress:
+            done = restore_in_place(vault, plan, live=live, progress=progress)
+        act.did["documents"] = len(done)
+    return {"restored": [asdict(each) for each in done]}
 
 
 def _show(plan: "DocumentRestorePlan") -> None:
@@ -203,5 +243,7 @@ def _tell(answer: dict[str, Any]) -> None:
         case {"links": links}:
             for link in links:
                 click.echo(f"{link['key']!r} until {link['expires_at']}: {link['url']}")
+        case {"lines": lines}:
+            click.echo("\n".join(["a plan: nothing was written", *lines]))
         case _:
             click.echo("a plan: nothing was written")

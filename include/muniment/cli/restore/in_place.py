@@ -1,6 +1,5 @@
 """What the commands for parts of a database have in common: their options, the two servers, plan, apply and undo."""
 
-import getpass
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from muniment.cli.output import say_json
+from muniment.cli.restore.second_person import FILE, apply_option, approval_option, asked_for
 from muniment.cli.session import Session, firm_argument, json_option, side_option
-from muniment.ports import utc_now
 
 if TYPE_CHECKING:
     from muniment.adapters.postgres.server import PostgresServer
     from muniment.adapters.site.site import Side
-    from muniment.domain.approval import Approval
     from muniment.domain.firm.firm import Firm
     from muniment.domain.record import Record
+    from muniment.runbooks.acts.second_person import Subject
 
 _STAGING_ID = re.compile(r"\d{8}T\d{9}Z")
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 type Decorated = Callable[..., Any]
 type Decorator = Callable[[Any], Any]
@@ -64,16 +62,13 @@ _STAGED = click.option(
 )
 # The two ways of everything that changes what is live: a plan into a file, and that file carried out.
 _PLAN_AND_APPLY = (
-    click.option("--plan", "plan_path", type=_FILE, help="Write the plan into this new file."),
-    click.option("--by", metavar="NAME", help="Who asks for it. Default: the user of this machine."),
-    click.option("--apply", "apply_path", type=_FILE, help="Carry out the plan in this file."),
-    click.option("--approved-by", metavar="NAME", help="One of restore.approvers, and not who asked for it."),
+    click.option("--plan", "plan_path", type=FILE, help="Write the plan into this new file, and what is to be signed."),
+    apply_option,
+    approval_option,
 )
 UNDO = (
-    click.option("--undo", "undo_path", type=_FILE, help="Take back what a restore wrote: the file that it kept."),
-    click.option(
-        "--keep", "keep_path", type=_FILE, help="Where what is overwritten is kept. Default: beside the plan."
-    ),
+    click.option("--undo", "undo_path", type=FILE, help="Take back what a restore wrote: the file that it kept."),
+    click.option("--keep", "keep_path", type=FILE, help="Where what is overwritten is kept. Default: beside the plan."),
 )
 
 
@@ -109,11 +104,15 @@ def answer_by(
         click.echo(line)
 
 
-def planned(plan: Plan, path: Path | None) -> Answer:
-    """Written into ``path`` where there is one."""
+def planned(firm: "Firm", plan: Plan, wanted: "Subject", path: Path | None) -> Answer:
+    """Written into ``path`` where there is one, and what a second person signs beside it."""
+    answer: Answer = {"plan": json.loads(plan.to_json()), "sha256": plan.sha256, "lines": list(plan.lines())}
     if path:
         write_new(path, plan)
-    return {"plan": json.loads(plan.to_json()), "sha256": plan.sha256, "lines": list(plan.lines())}
+        request, lines = asked_for(firm, wanted, path)
+        answer |= request
+        answer["lines"] += lines
+    return answer
 
 
 def open_servers(session: Session, firm_id: str, side: "Side", staged: str) -> Servers:
@@ -150,12 +149,14 @@ def _staged(staged: str) -> tuple[str, str, datetime | None]:
     return staged, f"the cluster at {told.get('host', 'localhost')}:{told.get('port', 5432)}", None
 
 
-def asked_by(by: str | None) -> str:
-    return by or getpass.getuser()
+def asked_by() -> str:
+    from muniment.adapters.host.login import login_name
+
+    return login_name()
 
 
 def require_one_way(asked: Mapping[str, Any], *ways: str, misuses: Iterable[str] = ()) -> None:
-    """Of a command's ways to do something at most one; what carries out needs an approver. ``misuses``: its own."""
+    """Of a command's ways to do something at most one; only what carries out is approved. ``misuses``: its own."""
     require_sense([*_misuses(asked, ways), *misuses])
 
 
@@ -163,20 +164,14 @@ def _misuses(asked: Mapping[str, Any], ways: Sequence[str]) -> Iterator[str]:
     chosen = [way for way in ways if asked.get(way)]
     if len(chosen) > 1:
         yield f"one at a time: {', '.join('--' + way.removesuffix('_path') for way in chosen)}"
-    if any(asked.get(way) for way in ("apply_path", "undo_path")) and not asked["approved_by"]:
-        yield "who approves it? Say --approved-by NAME"
+    if asked["approval_path"] and not any(asked.get(way) for way in ("apply_path", "undo_path")):
+        yield "--approval is of something that is carried out"
 
 
 def require_sense(misuses: Iterable[str]) -> None:
     """Raises ``click.UsageError`` with all of them, one a line."""
     if found := list(misuses):
         raise click.UsageError("\n".join(found))
-
-
-def approval_of(plan_sha256: str, approved_by: str) -> "Approval":
-    from muniment.domain.approval import Approval
-
-    return Approval(by=approved_by, at=utc_now(), plan_sha256=plan_sha256)
 
 
 def read_plan[D: "Record"](kind: type[D], path: Path) -> D:

@@ -14,7 +14,6 @@ from muniment.cli.restore.in_place import (
     Servers,
     Ways,
     answer_by,
-    approval_of,
     asked_by,
     in_place_command,
     open_servers,
@@ -23,6 +22,7 @@ from muniment.cli.restore.in_place import (
     require_one_way,
     write_new,
 )
+from muniment.cli.restore.second_person import approved, subject
 from muniment.cli.session import Session, shown_progress
 from muniment.ports import utc_now
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from muniment.adapters.documents.source_bucket import SourceBucket
     from muniment.domain.documents.recovery import DocumentRestorePlan
     from muniment.domain.rows.matter_plan import MatterPlan
+    from muniment.runbooks.acts.second_person import Subject
 
 LONGEST_VALUE = 80
 
@@ -57,14 +58,15 @@ def matter(session: Session, /, firm_id: str, matter_id: str, side: Any, *, as_j
     What became of it?   muniment matter hudson 2026-00417 --staged 20261121T083000123Z --values
     Plan it:             muniment matter hudson 2026-00417 --staged 20261121T083000123Z --plan plan.json
     Two rows only:       … --only practice.notes:17 --only practice.notes:18 --plan plan.json
-    Do it:               … --apply plan.json --approved-by lead
-    Take it back:        … --undo plan.json.before --approved-by lead
+    Somebody else signs: muniment approve plan.json.request
+    Do it:               … --apply plan.json --approval plan.json.request.sig
+    Take it back:        … --undo plan.json.before
     """
     require_one_way(asked, "plan_path", "apply_path", "undo_path")
     servers = open_servers(session, firm_id, side, asked["staged"])
     ways: Ways = {
         "apply_path": lambda: _apply(session, servers, side, matter_id, asked),
-        "undo_path": lambda: _undo(servers, asked),
+        "undo_path": lambda: _undo(session, servers, asked),
     }
     answer_by(
         firm_id, ways, asked, otherwise=lambda: _planned(session, servers, side, matter_id, asked), as_json=as_json
@@ -73,7 +75,7 @@ def matter(session: Session, /, firm_id: str, matter_id: str, side: Any, *, as_j
 
 def _planned(session: Session, servers: Servers, side: Any, matter_id: str, asked: dict[str, Any]) -> Answer:
     plan = _plan(session, servers, side, matter_id, asked)
-    answer = planned(plan, asked["plan_path"])
+    answer = planned(servers.firm, plan, _subject(plan), asked["plan_path"])
     if asked["values"]:
         answer["values"] = _values(servers, plan)
         answer["lines"] += [line for row in answer["values"] for line in _value_lines(row)]
@@ -87,7 +89,7 @@ def _plan(session: Session, servers: Servers, side: Any, matter_id: str, asked: 
     at = _instant(session, servers, side, asked)
     request = MatterRequest(
         matter_id,
-        asked_by(asked["by"]),
+        asked_by(),
         source=servers.source,
         at=at,
         only=asked["only"],
@@ -101,6 +103,10 @@ def _plan(session: Session, servers: Servers, side: Any, matter_id: str, asked: 
     return plan_matter(
         servers.firm, request, staged=servers.staged, live=servers.live, clock=utc_now, documents=documents
     )
+
+
+def _subject(plan: "MatterPlan") -> "Subject":
+    return subject("matter", f"matter {plan.matter}", plan.sha256, plan.requested_by)
 
 
 def _values(servers: Servers, plan: "MatterPlan") -> list[dict[str, Any]]:
@@ -158,26 +164,26 @@ def _live_buckets(session: Session, firm_id: str) -> "dict[str, SourceBucket]":
 
 def _apply(session: Session, servers: Servers, side: Any, matter_id: str, asked: dict[str, Any]) -> Answer:
     from muniment.domain.rows.matter_plan import MatterPlan
-    from muniment.runbooks.rows.restore_matter import require_approval, restore_matter
+    from muniment.runbooks.rows.restore_matter import restore_matter
     from muniment.runbooks.rows.write_rows import counts
 
     plan = read_plan(MatterPlan, asked["apply_path"])
     if (plan.firm, plan.matter) != (servers.firm.id, matter_id):
         message = f"{asked['apply_path']} is a plan of matter {plan.matter} of {plan.firm}"
         raise click.UsageError(message)
-    approval = approval_of(plan.sha256, asked["approved_by"])
-    require_approval(servers.firm, f"matter {plan.matter}", plan.sha256, plan.requested_by, approval)
-    documents = _restore_documents(session, plan, side)
     kept = asked["keep_path"] or asked["apply_path"].with_name(f"{asked['apply_path'].name}.before")
-    images = restore_matter(
-        servers.firm,
-        plan,
-        approval=approval,
-        staged=servers.staged,
-        live=servers.live,
-        keep=partial(write_new, kept),
-    )
-    told = counts(images)
+    with approved(session, servers.firm, _subject(plan), asked["apply_path"], asked) as act:
+        act.did["documents"] = documents = _restore_documents(session, plan, side)
+        images = restore_matter(
+            servers.firm,
+            plan,
+            approval=act.approval,
+            staged=servers.staged,
+            live=servers.live,
+            keep=partial(write_new, kept),
+        )
+        told = counts(images)
+        act.did.update(told)
     lines = [
         f"matter {plan.matter} is live again: {_rows(told)}, {documents} documents restored",
         f"what was overwritten is in {kept}: it holds the firm's data, keep it as such",
@@ -196,22 +202,25 @@ def _restore_documents(session: Session, plan: "MatterPlan", side: Any) -> int:
         return len(restore_in_place(vault, plan.documents, live=live, progress=progress))
 
 
-def _undo(servers: Servers, asked: dict[str, Any]) -> Answer:
+def _undo(session: Session, servers: Servers, asked: dict[str, Any]) -> Answer:
     from muniment.domain.rows.matter_plan import BeforeImages
     from muniment.runbooks.rows.restore_matter import undo_matter
     from muniment.runbooks.rows.write_rows import counts
 
     path = asked["undo_path"]
     images = read_plan(BeforeImages, path)
-    undone = undo_matter(
-        servers.firm,
-        images,
-        asked_by=asked_by(asked["by"]),
-        approval=approval_of(images.sha256, asked["approved_by"]),
-        live=servers.live,
-        keep=partial(write_new, asked["keep_path"] or path.with_name(f"{path.name}.before")),
-    )
-    told = counts(undone)
+    wanted = subject("undo", f"what restore {images.plan} wrote", images.sha256)
+    with approved(session, servers.firm, wanted, path, asked) as act:
+        undone = undo_matter(
+            servers.firm,
+            images,
+            asked_by=act.asked_by,
+            approval=act.approval,
+            live=servers.live,
+            keep=partial(write_new, asked["keep_path"] or path.with_name(f"{path.name}.before")),
+        )
+        told = counts(undone)
+        act.did.update(told)
     return {"undone": undone.plan, **told, "lines": [f"restore {undone.plan} is undone: {_rows(told)}"]}
 
 

@@ -10,7 +10,6 @@ from muniment.cli.restore.in_place import (
     Servers,
     Ways,
     answer_by,
-    approval_of,
     asked_by,
     in_place_command,
     open_servers,
@@ -18,12 +17,14 @@ from muniment.cli.restore.in_place import (
     read_plan,
     require_one_way,
 )
+from muniment.cli.restore.second_person import approved, beside_live, subject
 from muniment.cli.restore.sql_name import SqlName
 from muniment.cli.session import Session
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
     from muniment.domain.rows.table_plan import DatabasePlan, TablesPlan
+    from muniment.runbooks.acts.second_person import Subject
 
 _LACKING = "--plan and --restored go together: which restored database takes its place?"
 
@@ -59,15 +60,16 @@ def tables(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **ask
     Beside:     muniment tables hudson --staged 20261121T083000123Z --table practice.notes
                 … --table 'practice."TimeEntries"' --schema '"Firm Archive"'
     In place:   muniment tables hudson --staged 20261121T083000123Z --table practice.notes --plan plan.json
-                … --apply plan.json --approved-by lead
+    Signed:     muniment approve plan.json.request
+                … --apply plan.json --approval plan.json.request.sig
     """
     require_one_way(asked, "plan_path", "apply_path")
     servers = open_servers(session, firm_id, side, asked["staged"])
     ways: Ways = {
-        "apply_path": lambda: _replace(servers, asked),
-        "plan_path": lambda: planned(_plan_tables(servers, asked), asked["plan_path"]),
+        "apply_path": lambda: _replace(session, servers, asked),
+        "plan_path": lambda: _planned_tables(servers, asked),
     }
-    answer_by(firm_id, ways, asked, otherwise=lambda: _beside(servers, asked), as_json=as_json)
+    answer_by(firm_id, ways, asked, otherwise=lambda: _beside(session, servers, asked), as_json=as_json)
 
 
 def _selection(asked: dict[str, Any]) -> Any:
@@ -76,20 +78,30 @@ def _selection(asked: dict[str, Any]) -> Any:
     return TableSelection(asked["tables"], asked["schemas"])
 
 
-def _beside(servers: Servers, asked: dict[str, Any]) -> Answer:
+def _beside(session: Session, servers: Servers, asked: dict[str, Any]) -> Answer:
     from muniment.runbooks.rows.plan_tables import restore_tables
 
-    found = restore_tables(
-        servers.firm,
-        _selection(asked),
-        staged=servers.staged,
-        live=servers.live,
-        clock=utc_now,
-        with_structure=not asked["data_only"],
-    )
+    with beside_live(session, servers.firm, "tables beside", ", ".join((*asked["tables"], *asked["schemas"]))):
+        found = restore_tables(
+            servers.firm,
+            _selection(asked),
+            staged=servers.staged,
+            live=servers.live,
+            clock=utc_now,
+            with_structure=not asked["data_only"],
+        )
     told = {name: {"restored": place, "rows": rows} for name, (place, rows) in found.tables.items()}
     lines = [f"{name} is in {place}: {rows} rows" for name, (place, rows) in found.tables.items()]
     return {"database": found.database, "tables": told, "lines": lines}
+
+
+def _planned_tables(servers: Servers, asked: dict[str, Any]) -> Answer:
+    plan = _plan_tables(servers, asked)
+    return planned(servers.firm, plan, _of_tables(plan), asked["plan_path"])
+
+
+def _of_tables(plan: "TablesPlan") -> "Subject":
+    return subject("tables", f"tables {', '.join(plan.tables)}", plan.sha256, plan.requested_by)
 
 
 def _plan_tables(servers: Servers, asked: dict[str, Any]) -> "TablesPlan":
@@ -100,19 +112,20 @@ def _plan_tables(servers: Servers, asked: dict[str, Any]) -> "TablesPlan":
         _selection(asked),
         staged=servers.staged,
         live=servers.live,
-        requested_by=asked_by(asked["by"]),
+        requested_by=asked_by(),
         clock=utc_now,
         source=servers.source,
     )
 
 
-def _replace(servers: Servers, asked: dict[str, Any]) -> Answer:
+def _replace(session: Session, servers: Servers, asked: dict[str, Any]) -> Answer:
     from muniment.domain.rows.table_plan import TablesPlan
     from muniment.runbooks.rows.replace_tables import replace_tables
 
     plan = read_plan(TablesPlan, asked["apply_path"])
-    approval = approval_of(plan.sha256, asked["approved_by"])
-    aside = replace_tables(servers.firm, plan, approval=approval, staged=servers.staged, live=servers.live)
+    with approved(session, servers.firm, _of_tables(plan), asked["apply_path"], asked) as act:
+        aside = replace_tables(servers.firm, plan, approval=act.approval, staged=servers.staged, live=servers.live)
+        act.did["tables"] = len(plan.tables)
     lines = [f"{name} is as it was" for name in plan.tables]
     lines += [f"the rows of before are in schema {place}" for place in aside.values()]
     return {"database": plan.database, "replaced": list(plan.tables), "before": aside, "lines": lines}
@@ -134,38 +147,53 @@ def database(session: Session, /, firm_id: str, database_name: str, side: Any, *
     \b
     Beside:     muniment database hudson practice --staged 20261121T083000123Z
     In place:   … --restored practice_restored_20261121t093000000z --plan plan.json
-                … --apply plan.json --approved-by lead
+    Signed:     muniment approve plan.json.request
+                … --apply plan.json --approval plan.json.request.sig
     """
     lacking = bool(asked["plan_path"]) != bool(asked["restored"])
     require_one_way(asked, "plan_path", "apply_path", misuses=[_LACKING] if lacking else [])
     servers = open_servers(session, firm_id, side, asked["staged"])
     ways: Ways = {
-        "apply_path": lambda: _swap(servers, asked),
-        "plan_path": lambda: planned(_plan_swap(servers, database_name, asked), asked["plan_path"]),
+        "apply_path": lambda: _swap(session, servers, asked),
+        "plan_path": lambda: _planned_swap(servers, database_name, asked),
     }
-    answer_by(firm_id, ways, asked, otherwise=lambda: _restore_database(servers, database_name), as_json=as_json)
+
+    def beside() -> Answer:
+        return _restore_database(session, servers, database_name)
+
+    answer_by(firm_id, ways, asked, otherwise=beside, as_json=as_json)
 
 
-def _restore_database(servers: Servers, name: str) -> Answer:
+def _restore_database(session: Session, servers: Servers, name: str) -> Answer:
     from muniment.runbooks.rows.restore_database import restore_database
 
-    found = restore_database(servers.firm, name, staged=servers.staged, live=servers.live, clock=utc_now)
+    with beside_live(session, servers.firm, "database beside", f"database {name}"):
+        found = restore_database(servers.firm, name, staged=servers.staged, live=servers.live, clock=utc_now)
     line = f"database {found.of} of {servers.source} is in {found.name} ({size(found.size_bytes)})"
     return {"database": found.of, "restored": found.name, "size_bytes": found.size_bytes, "lines": [line]}
+
+
+def _planned_swap(servers: Servers, name: str, asked: dict[str, Any]) -> Answer:
+    plan = _plan_swap(servers, name, asked)
+    return planned(servers.firm, plan, _of_database(plan), asked["plan_path"])
+
+
+def _of_database(plan: "DatabasePlan") -> "Subject":
+    return subject("database", f"database {plan.database}", plan.sha256, plan.requested_by)
 
 
 def _plan_swap(servers: Servers, name: str, asked: dict[str, Any]) -> "DatabasePlan":
     from muniment.runbooks.rows.restore_database import plan_swap
 
-    by = asked_by(asked["by"])
-    return plan_swap(servers.firm, asked["restored"], name, live=servers.live, requested_by=by, clock=utc_now)
+    return plan_swap(servers.firm, asked["restored"], name, live=servers.live, requested_by=asked_by(), clock=utc_now)
 
 
-def _swap(servers: Servers, asked: dict[str, Any]) -> Answer:
+def _swap(session: Session, servers: Servers, asked: dict[str, Any]) -> Answer:
     from muniment.domain.rows.table_plan import DatabasePlan
     from muniment.runbooks.rows.restore_database import swap_database
 
     plan = read_plan(DatabasePlan, asked["apply_path"])
-    swap_database(servers.firm, plan, approval=approval_of(plan.sha256, asked["approved_by"]), live=servers.live)
+    with approved(session, servers.firm, _of_database(plan), asked["apply_path"], asked) as act:
+        swap_database(servers.firm, plan, approval=act.approval, live=servers.live)
     line = f"{plan.restored} is {plan.database} now; what was live is kept as {plan.before}"
     return {"database": plan.database, "before": plan.before, "lines": [line]}

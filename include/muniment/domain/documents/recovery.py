@@ -16,7 +16,9 @@ from pydantic import AwareDatetime, ConfigDict
 from pydantic.dataclasses import dataclass as document_dataclass
 
 from muniment.domain.documents.sync import UNVERSIONED, DocumentName, SourceVersion
-from muniment.domain.record import Record
+from muniment.domain.record import HashedRecord, Record
+from muniment.domain.shown_text import shown
+from muniment.domain.units import human_size
 from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion, SnapshotHead
 
 type Change = Literal["unchanged", "changed", "deleted", "unknown"]
@@ -87,11 +89,13 @@ class AddedDocument:
     live: LiveVersion
 
 
-class DocumentRestorePlan(Record):
+class DocumentRestorePlan(HashedRecord):
     """What will come back, and over what. ``following`` is the snapshot that tells of the time after ``snapshot``."""
 
     format: Literal[1] = 1
     firm: str
+    requested_by: str | None = None
+    """``None`` where it is for reading alone, or a part of a matter's plan."""
     vault: str
     at: AwareDatetime
     selection: Selection
@@ -112,6 +116,17 @@ class DocumentRestorePlan(Record):
         for each in self.documents:
             counted[each.change] += 1
         return {**counted, "added": len(self.added), "uncertain": sum(not each.certain for each in self.documents)}
+
+    def lines(self) -> Iterator[str]:
+        """For whoever approves it: each document that becomes current again."""
+        counts = ", ".join(f"{number} {name}" for name, number in self.counts().items() if number)
+        yield f"documents of firm {self.firm} as they were at {self.at:%Y-%m-%d %H:%M:%S} UTC: {counts}"
+        for each in self.documents:
+            if each.change != "unchanged":
+                version, sure = each.version, "" if each.certain else "; may have been deleted by then"
+                name = f"{version.bucket}/{shown(version.key)}"
+                yield f"{name} ({human_size(version.size_bytes)}): {each.change} since{sure}: is current again"
+        yield "each becomes a new version: what is current now stays below it, and what was added since stays as it is"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from datetime import time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from muniment.domain.approval import Approver
 from muniment.domain.sql_names import Identifier, NamedColumn, NamedIdentifier, NamedTable
 from muniment.domain.units import Bytes, Duration, Percent, WallClock
 
@@ -273,9 +274,29 @@ class Contact(Setting):
     told_by: tuple[Notifier, ...] = ()
 
 
+def named(approver: object) -> object:
+    """A name alone is an approver who has no key."""
+    return {"name": approver} if isinstance(approver, str) else approver
+
+
+def different_people(approvers: tuple[Approver, ...]) -> tuple[Approver, ...]:
+    """Raises ``ValueError``: with another one's name or key a person would be two."""
+    names = [name for each in approvers for name in each.names]
+    faults = [f"{name!r} stands for two of them" for name in dict.fromkeys(names) if names.count(name) > 1]
+    keys = [each.key for each in approvers if each.key]
+    for key in dict.fromkeys(keys):
+        owners = [each.name for each in approvers if each.key == key]
+        faults += [f"{' and '.join(owners)} have the same key"] if len(owners) > 1 else []
+    if faults:
+        raise ValueError("; ".join(faults))
+    return approvers
+
+
 class RestoreRules(Setting):
-    approvers: tuple[str, ...] = ()
-    """User names of Airflow's, and of the host for the command. Empty: nothing goes live."""
+    approvers: Annotated[tuple[Annotated[Approver, BeforeValidator(named)], ...], AfterValidator(different_people)] = ()
+    """Empty: nothing goes live."""
+    approval_lasts: Annotated[Duration, Field(ge=timedelta(minutes=5), le=timedelta(days=7))] = timedelta(hours=24)
+    """How long what is asked for on the command line may be signed and carried out."""
     answer_within: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(days=7))] = timedelta(hours=4)
     """No answer is a no."""
 

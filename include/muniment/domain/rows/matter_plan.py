@@ -144,3 +144,9 @@ class BeforeImages(HashedRecord):
     system_identifier: int
     triggers: Triggers = "fire"
     rows: tuple[WrittenRow, ...]
+
+    def lines(self) -> Iterator[str]:
+        """For whoever approves that it is taken back: no value of a row."""
+        yield f"what restore {self.plan} of firm {self.firm} wrote into database {self.database} is taken back"
+        for table, count in sorted(Counter(row.table for row in self.rows).items()):
+            yield f"{table}: {count} rows are as they were before it"

@@ -27,8 +27,8 @@ _PREFIXES: dict[Kind, str] = {
     "ledger": keys.VERIFIED_WAL,
 }
 PREFIXES = tuple(_PREFIXES.values())
-"""All that retention ever looks at: firm.json, restore-kit/, holds/, drills/, restores/ and the rest of audit/ are not
-its own."""
+"""All that retention ever looks at: firm.json, restore-kit/, holds/, drills/, acts/, restores/ and the rest of audit/
+are not its own."""
 
 
 @dataclass(frozen=True, slots=True)

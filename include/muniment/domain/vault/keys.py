@@ -16,7 +16,9 @@ VERIFIED = "audit/verified/"
 VERIFIED_WAL = "audit/verified/wal/"
 DRILLS = "drills/"
 BEGUN = ".begun"
+BEGUN_JSON = ".begun.json"
 SIGN_OFF = ".sign-off"
+ACTS = "acts/"
 RESTORES = "restores/"
 APPROVAL = ".approval.json"
 ROLLED_BACK = ".rolled-back.json"
@@ -108,6 +110,16 @@ def sign_off(drill_id: str) -> str:
 def beside_sign_off(drill_id: str, sha256: str, ending: str) -> str:
     """As ``beside_drill``, named by the record's own sha256 (hex): what a killed sign-off left is in nobody's way."""
     return f"{DRILLS}{drill_id}{SIGN_OFF}.{sha256[:16]}.{ending}"
+
+
+def act(act_id: str) -> str:
+    """How it ended."""
+    return f"{ACTS}{act_id}.json"
+
+
+def begun_act(act_id: str) -> str:
+    """That it began; without an end it did not finish."""
+    return f"{ACTS}{act_id}{BEGUN_JSON}"
 
 
 def restore(restore_id: str) -> str:

@@ -110,14 +110,19 @@ def release(at: Stage, cut_over_id: str) -> CutOver:
     """Deletes the old cluster, once a full backup of the new one is registered. Raises ``LiveNotReplaceable``."""
     with one_at_a_time(at.live.data_dir):
         journal = _begun(at, cut_over_id)
-        if reason := _why_kept(at, journal):
-            raise LiveNotReplaceable(place=at.live.data_dir, reason=reason)
+        require_releasable(at, journal)
         assert journal is not None
         for each in journal.tablespaces:
             _remove_old(each.old, "PG_*")
         _remove_old(journal.old_wal, "*")
         shutil.rmtree(journal.aside, ignore_errors=True)
         return _ended(journal, "released")
+
+
+def require_releasable(at: Stage, journal: CutOver | None) -> None:
+    """Raises ``LiveNotReplaceable``."""
+    if reason := _why_kept(at, journal):
+        raise LiveNotReplaceable(place=at.live.data_dir, reason=reason)
 
 
 def is_backed_up(at: Stage, journal: CutOver) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from muniment.adapters.acts import records as act_records
 from muniment.adapters.drill.records import (
     begun_drills,
     complete_evidence,
@@ -83,6 +84,8 @@ def _earlier(site: Site, clock: Clock, progress: Progress, locked_until: datetim
     """What the last drill was kept from is told, and its pages made up for."""
     for drill_id in complete_evidence(site, locked_until=locked_until):
         progress.note(f"the evidence of drill {drill_id} was in one vault alone: now it is in both")
+    for key in act_records.complete(site.vaults, locked_until=clock() + site.policy.audit_log):
+        progress.note(f"{key} was in one vault alone: now it is in both")
     done = drills(site.primary, damaged=lambda error: progress.note(error.what))
     begun = begun_drills(site.primary, damaged=lambda error: progress.note(error.what))
     for each in not_finished(begun, clock=clock)[-1:]:

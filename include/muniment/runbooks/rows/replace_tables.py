@@ -56,8 +56,8 @@ def replace_tables(
 ) -> dict[str, str]:
     """Schema → the schema in which its tables' rows of before are kept.
 
-    Raises ``NotApproved``, ``WrongCluster``, ``LiveRowsChanged``, ``LedgerOutOfBalance``, ``RowsRefused``. Whatever it
-    raises, and whenever it is killed, live is as it was, or all of the plan is in it.
+    Raises ``ActNotApproved``, ``WrongCluster``, ``LiveRowsChanged``, ``LedgerOutOfBalance``, ``RowsRefused``. Whatever
+    it raises, and whenever it is killed, live is as it was, or all of the plan is in it.
     """
     require_approval(firm, f"{len(plan.tables)} tables", plan.sha256, plan.requested_by, approval)
     prove_copy(firm, staged, live, plan.system_identifier)

@@ -81,7 +81,7 @@ def plan_swap(
 def swap_database(firm: Firm, plan: DatabasePlan, *, approval: Approval, live: PostgresServer) -> None:
     """Both names change in one transaction. Sessions are ended; who connects at that very moment is sent away once.
 
-    Raises ``NotApproved``, ``WrongCluster``, and ``RowsRefused`` where sessions keep it busy or a name is gone.
+    Raises ``ActNotApproved``, ``WrongCluster``, and ``RowsRefused`` where sessions keep it busy or a name is gone.
     """
     require_approval(firm, f"database {plan.database}", plan.sha256, plan.requested_by, approval)
     prove_live(firm, live, plan.system_identifier)

@@ -17,7 +17,7 @@ from muniment.domain.rows.matter_plan import BeforeImages, MatterPlan, key_text,
 from muniment.domain.rows.matter_tables import MatterTables
 from muniment.domain.rows.writes import RowWrites
 from muniment.domain.shown_text import first_lines
-from muniment.errors import LiveRowsChanged, NotApproved
+from muniment.errors import ActNotApproved, LiveRowsChanged
 from muniment.runbooks.rows.plan_matter import live_digests
 from muniment.runbooks.rows.staged_copy import prove_copy, prove_live
 from muniment.runbooks.rows.write_rows import Keep, WriteSession, writing
@@ -30,7 +30,7 @@ def restore_matter(
 ) -> BeforeImages:
     """What was written, as ``keep`` was given it.
 
-    Raises ``NotApproved``, ``WrongCluster``, ``LiveRowsChanged``, ``LedgerOutOfBalance``, ``RowsRefused``,
+    Raises ``ActNotApproved``, ``WrongCluster``, ``LiveRowsChanged``, ``LedgerOutOfBalance``, ``RowsRefused``,
     ``TablesNotRestorable``. Whatever it raises, and whenever it is killed, the live database is as it was, or all of
     the plan is in it.
     """
@@ -64,10 +64,10 @@ def undo_matter(
 
 
 def require_approval(firm: Firm, target: str, plan_sha256: str, asked_by: str, approval: Approval) -> None:
-    """Raises ``NotApproved``."""
+    """Raises ``ActNotApproved``."""
     reason = still_holds(approval, Request(plan_sha256, asked_by, firm.restore.approvers))
     if reason is not None:
-        raise NotApproved(firm=firm.id, target=target, reason=reason)
+        raise ActNotApproved(firm=firm.id, what=target, reason=reason)
 
 
 def _staged_rows(plan: MatterPlan, staged: PostgresServer) -> tuple[Rows, Catalogue]:

@@ -8,6 +8,7 @@ ended.
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from muniment.adapters.acts import records
 from muniment.adapters.concurrency import at_once
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
@@ -32,6 +33,8 @@ def copy_to_replica(
     """
     prove_identity(site)
     progress = progress or Silent()
+    for key in records.complete(site.vaults, locked_until=clock() + site.policy.audit_log):
+        progress.note(f"{key} was in one vault alone: now it is in both")
     with site.exclusively() as held:
         locked_until = chain_locked_until(site.policy, clock())
         copy = VaultCopy(held.primary, held.replica, site.policy.documents.copies_at_once)
