@@ -8,7 +8,7 @@ from muniment.domain.collation import told
 from muniment.domain.evidence import Check
 
 
-def collation_checks(server: PostgresServer, *, passed: bool) -> Iterator[Check]:
+def collation_checks(server: PostgresServer, *, passed: bool | None) -> Iterator[Check]:
     """None where all of it sorts as before. Raises ``ServerUnavailable``."""
     old = [each for database in server.databases() for each in old_collations(server, database)]
     if old:
