@@ -406,7 +406,7 @@ class VaultNotSafe(Refused):
     """The bucket lacks a protection that every vault has."""
 
     text = "vault {bucket} is not safe: {findings}"
-    kept = "every object of both vaults; no backup was begun"
+    kept = "what both vaults hold; no backup was begun"
     hint = "run `muniment check {firm}` and follow each remedy."
 
 

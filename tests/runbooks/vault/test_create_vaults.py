@@ -245,7 +245,7 @@ def test_a_vault_that_is_gone_is_not_quietly_made_anew(
         create_vaults(site, clock=utc_now)
     assert str(refused.value) == (
         f"vault {site.replica.bucket} is not safe: it is gone, and the other vault holds recovery points\n"
-        "KEPT: everything; nothing was written\n"
+        "KEPT: what both vaults hold; no backup was begun\n"
         f"HINT: run `muniment check {site.firm.id}` and follow each remedy."
     )
     assert_untouched(site, "replica")
