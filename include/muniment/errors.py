@@ -29,6 +29,7 @@
         │   ├── ApprovalWanted
         │   ├── StagingBusy · NoSuchStaging · NoIsolation
         │   ├── LiveRowsChanged · LedgerOutOfBalance · TablesNotRestorable · RowsRefused
+        │   ├── UniqueValueTaken · TablesRefused · DatabaseHeld
         │   └── SourceShrank · NotVerified · NotAReviewer · AlreadySignedOff
         ├── Damaged                   stored bytes are not what was stored (exit code 3)
         │   ├── ObjectDamaged · ObjectMissing · MarkMissing · MarkNotRepairable · PlanOutdated · RestoreHalfDone · RegisterHidden · WalGap
@@ -635,6 +636,32 @@ class RowsRefused(Refused):
     text = "database {database} of firm {firm} refuses the restored rows: {reason}"
     kept = "every live row: nothing was written"
     hint = "choose other rows with `--only`, or plan it with `--without-triggers` where a trigger is against it."
+
+
+class UniqueValueTaken(Refused):
+    """A row that is not written has what a restored row needs for itself."""
+
+    text = "{row} cannot be as it was in database {database} of firm {firm}: {holder} has its values of {constraint}"
+    kept = "every live row: nothing was written"
+    hint = "give {holder} other values, or let it go with the matter (`--exactly`) where it was added to it since; or choose the rows that come back with `--only`."
+
+
+class TablesRefused(Refused):
+    """What the tables need is not in the live database, or their rows obey a constraint no more."""
+
+    text = "database {database} of firm {firm} does not take the restored tables: {reason}"
+    kept = "all that is live: nothing was written"
+    hint = (
+        "bring columns and rows alone with `--data-only`, or name what they need as well with `--table` and `--schema`."
+    )
+
+
+class DatabaseHeld(Refused):
+    """What no ended session lets go of."""
+
+    text = "database {database} of firm {firm} cannot change its name:\n{holders}"
+    kept = "every database under its name, and every session: none was ended"
+    hint = "connect to it, and COMMIT PREPARED or ROLLBACK PREPARED each transaction; drop an invalid database. Then the same plan can be applied."
 
 
 class LiveDocumentsChanged(Refused):

@@ -208,9 +208,9 @@ def _run(cluster: LocalCluster, database: str, statements: str) -> list[Any]:
         return found.fetchall() if found.description else []
 
 
-def make_pair(factory: ClusterFactory, programs: PostgresPrograms) -> Iterator[Pair]:
+def make_pair(factory: ClusterFactory, programs: PostgresPrograms, **settings: str | int) -> Iterator[Pair]:
     """The staged one is a copy of the live one's data directory, as a restore is."""
-    live = factory(programs, start=False)
+    live = factory(programs, start=False, **settings)
     staged = LocalCluster(live.data_dir.with_name("staged"), programs)
     shutil.copytree(live.data_dir, staged.data_dir, symlinks=True)
     shutil.copy(live.passfile, staged.passfile)

@@ -21,6 +21,7 @@ from muniment.errors import (
     RightMissing,
     RowsRefused,
     TablesNotRestorable,
+    UniqueValueTaken,
     WrongCluster,
 )
 from muniment.ports import utc_now
@@ -331,8 +332,15 @@ def test_a_row_that_goes_while_a_shared_one_names_it_is_refused_whatever_the_key
 def test_a_unique_value_that_is_taken_is_refused_without_quoting_it(world: World) -> None:
     world.on_live(GONE)
     world.on_live("INSERT INTO office.papers VALUES (77, 'M-2', 'a.pdf')")
-    with pytest.raises(RowsRefused, match='duplicate key value violates unique constraint "papers_storage_key_key"'):
+    with pytest.raises(UniqueValueTaken) as refused:
         restored(world, planned(world))
+    assert str(refused.value) == (
+        f"office.papers 1 cannot be as it was in database {world.name} of firm acme:"
+        " office.papers 77 has its values of papers_storage_key_key\n"
+        "KEPT: every live row: nothing was written\n"
+        "HINT: give office.papers 77 other values, or let it go with the matter (`--exactly`) where it was added to it"
+        " since; or choose the rows that come back with `--only`."
+    )
 
 
 def test_an_added_row_gives_its_unique_value_back(world: World) -> None:

@@ -21,6 +21,16 @@ _TABLES = """
                      WHERE i.indrelid = c.oid AND i.indisprimary AND place <= i.indnkeyatts
                      AND a.attrelid = c.oid AND a.attnum = k.number),
                     '{}') AS primary_key,
+           coalesce((SELECT array_agg(format('OPERATOR(%I.%s)', coalesce(s.nspname, 'pg_catalog'),
+                                             coalesce(o.oprname, '=')) ORDER BY place)
+                     FROM pg_index i, unnest(i.indclass::oid[]) WITH ORDINALITY AS k(opclass, place)
+                     JOIN pg_opclass p ON p.oid = k.opclass
+                     LEFT JOIN pg_amop m ON m.amopfamily = p.opcfamily AND m.amopstrategy = 3
+                         AND m.amopmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')
+                         AND (m.amoplefttype, m.amoprighttype) = (p.opcintype, p.opcintype)
+                     LEFT JOIN pg_operator o ON o.oid = m.amopopr LEFT JOIN pg_namespace s ON s.oid = o.oprnamespace
+                     WHERE i.indrelid = c.oid AND i.indisprimary),
+                    '{}') AS key_operators,
            coalesce((SELECT array_agg(t.tgname::text ORDER BY t.tgname) FROM pg_trigger t
                      WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')), '{}') AS triggers
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -30,8 +40,9 @@ _TABLES = """
 _COLUMNS = """
     SELECT a.attrelid AS oid, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
            NOT a.attnotnull AS is_nullable, a.attgenerated <> '' AS is_computed,
-           a.atthasdef OR a.attidentity <> '' OR NOT a.attnotnull AS fills_itself
-    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+           a.atthasdef OR a.attidentity <> '' OR NOT a.attnotnull AS fills_itself,
+           'oid'::regtype IN (t.oid, t.typbasetype) AS is_oid
+    FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
     WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum
 """
 # conparentid: PostgreSQL repeats a partitioned table's keys for each partition. Read as JSON, what only 18 knows is
@@ -52,6 +63,14 @@ _KEYS = f"""
             JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n.number) AS columns,
            (SELECT array_agg(a.attname::text ORDER BY place) FROM unnest(k.confkey) WITH ORDINALITY AS n(number, place)
             JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = n.number) AS referenced,
+           (SELECT array_agg(format('OPERATOR(%I.%s)', s.nspname, o.oprname) ORDER BY place)
+            FROM unnest(k.conpfeqop) WITH ORDINALITY AS n(number, place) JOIN pg_operator o ON o.oid = n.number
+            JOIN pg_namespace s ON s.oid = o.oprnamespace) AS operators,
+           (SELECT array_agg(CASE WHEN l.oid IS NOT NULL THEN format('%I.%I', s.nspname, l.collname) END ORDER BY place)
+            FROM unnest(k.confkey) WITH ORDINALITY AS n(number, place)
+            JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = n.number
+            LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace s ON s.oid = l.collnamespace
+           ) AS collations,
            EXISTS (SELECT FROM pg_index i WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL
                    AND i.indnkeyatts >= cardinality(k.conkey)
                    AND (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey) AS is_indexed
@@ -78,6 +97,7 @@ def _table(row: dict[str, Any], columns: dict[int, list[Column]]) -> Table:
         relation=row["relation"],
         columns=tuple(columns[row["oid"]]),
         primary_key=tuple(row["primary_key"]),
+        key_operators=tuple(row["key_operators"]),
         is_partitioned=row["is_partitioned"],
         is_unlogged=row["is_unlogged"],
         triggers=tuple(row["triggers"]),
@@ -88,5 +108,5 @@ def _keys(connection: Connection, tables: dict[int, Table]) -> Iterator[ForeignK
     for row in connection.execute(_KEYS):
         child, parent = tables.get(row["child"]), tables.get(row["parent"])
         if child is not None and parent is not None:
-            names = {name: tuple(row[name]) for name in ("columns", "referenced")}
-            yield ForeignKey(**{**row, **names, "child": child.name, "parent": parent.name})
+            lists = {name: tuple(row[name]) for name in ("columns", "referenced", "operators", "collations")}
+            yield ForeignKey(**{**row, **lists, "child": child.name, "parent": parent.name})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -11,19 +11,40 @@ from psycopg import IsolationLevel, sql
 from muniment.adapters.postgres.quoting import beside_placeholders
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.foreign_keys import read_catalogue
-from muniment.domain.rows.foreign_keys import Catalogue, Row, RowId, Rows, Table
+from muniment.domain.rows.foreign_keys import Catalogue, ForeignKey, Row, RowId, Rows, Table, Values
 
 type Connection = psycopg.Connection[dict[str, Any]]
-type Values = tuple[str, ...]
+
+_PLACE = ""  # no column is called so
+# A column that was made wider since, and one that names a wider one, has to bear all values of the other.
+_WIDER = {"smallint": "bigint", "integer": "bigint"}
+_EVERY_SCHEMA = """
+    SELECT set_config('search_path', string_agg(name, ', ' ORDER BY place), true) FROM (
+        SELECT current_setting('search_path') AS name, '' AS place
+        WHERE current_setting('search_path') NOT IN ('', '""')
+        UNION ALL SELECT quote_ident(nspname), nspname FROM pg_namespace
+        WHERE nspname <> 'information_schema' AND nspname !~ '^pg_' AND has_schema_privilege(oid, 'USAGE')
+    ) AS schemas HAVING count(*) > 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class RowReader:
-    """One transaction on one database. With ``locking`` each row that is read is held until its end (FOR UPDATE)."""
+    """One transaction on one database. With ``locking`` each row that is read is held until its end (FOR UPDATE).
+
+    PostgreSQL compares keys, by the operators that they are declared with. A row that was asked for by a key that it
+    spells differently keeps the asked one as its id, here and in whatever is read later.
+    """
 
     connection: Connection
     catalogue: Catalogue
     locking: bool = False
+    asked: dict[RowId, RowId] = field(default_factory=dict)
+    """A row's own id → the one that it was asked for by, where the two differ."""
+
+    def of(self, catalogue: Catalogue) -> "RowReader":
+        """The same transaction, with what the registry adds or leaves out."""
+        return replace(self, catalogue=catalogue)
 
     def by_key(self, row_ids: Iterable[RowId]) -> Rows:
         """Those of them that are there, by primary key."""
@@ -33,35 +54,82 @@ class RowReader:
         found: dict[RowId, Row] = {}
         for name, wanted in sorted(keys.items()):
             table = self.catalogue.tables[name]
-            found |= self.where(table, table.primary_key, wanted)
+            for row, key in self._matching(table, by_primary_key(table), wanted):
+                if (own := table.row_id(row)) != (name, key):
+                    self.asked[own] = (name, key)
+                found[name, key] = row
         return found
-
-    def where(
-        self, table: Table, columns: Sequence[str], values: Iterable[Values], *, is_period: bool = False
-    ) -> dict[RowId, Row]:
-        """The rows of ``table`` whose ``columns`` have one of ``values``: one query, whatever their number.
-
-        ``is_period``: of the last column it is enough that the two ranges touch.
-        """
-        wanted = list(dict.fromkeys(values))
-        if not wanted:
-            return {}
-        query = sql.SQL("SELECT {columns} FROM {table} AS r WHERE {condition}{lock}").format(
-            columns=beside_placeholders(sql.SQL(", ").join(sql.Identifier("r", name) for name in table.types)),
-            table=beside_placeholders(from_clause(table)),
-            condition=touches(table, columns) if is_period else matches(table, columns),
-            lock=sql.SQL(" FOR UPDATE OF r" if self.locking else ""),
-        )
-        parameters = [list(column) for column in zip(*wanted, strict=True)]
-        return {table.row_id(row): row for row in self._texts(query, parameters, tuple(table.types))}
 
     def named(self, table: str, column: str, value: str) -> Rows:
         """The rows that a person means; none where ``value`` is nothing that ``column`` can hold."""
+        found = self.catalogue.tables[table]
         try:
             with self.connection.transaction():
-                return self.where(self.catalogue.tables[table], [column], [(value,)])
+                return self.equal(found, Comparison((column,), (found.types[column],)), (value,))
         except psycopg.DataError:  # such as a word where numbers are
             return {}
+
+    def equal(self, table: Table, comparison: "Comparison", value: Values) -> Rows:
+        return {self._id(table, row): row for row, _ in self._matching(table, comparison, [value])}
+
+    def children(self, key: ForeignKey, targets: Iterable[Values]) -> Iterator[tuple[RowId, Row, Values]]:
+        """The rows that name one of ``targets``, and which: texts as the parent has them."""
+        child = self.catalogue.tables[key.child]
+        comparison = to_children(key, self.catalogue.tables[key.parent])
+        for row, target in self._matching(child, comparison, targets):
+            yield self._id(child, row), row, target
+
+    def parents(self, key: ForeignKey, values: Iterable[Values]) -> Iterator[tuple[RowId, Row, Values]]:
+        """The rows that are named by ``values``, and by which: texts as the child has them."""
+        parent = self.catalogue.tables[key.parent]
+        comparison = to_parents(key, self.catalogue.tables[key.child])
+        for row, value in self._matching(parent, comparison, values):
+            yield self._id(parent, row), row, value
+
+    def uncovered(self, key: ForeignKey, values: Sequence[Values]) -> list[Values]:
+        """Those of ``values`` whose last one, a period, the parents together do not cover."""
+        comparison = to_parents(key, self.catalogue.tables[key.child])
+        parent, last = self.catalogue.tables[key.parent], len(values[0]) - 1
+        query = sql.SQL(
+            "SELECT v.place::text FROM {values} WHERE {period} <@ "
+            "(SELECT range_agg({column}) FROM {table} AS r WHERE {condition}) IS NOT TRUE ORDER BY v.place"
+        ).format(
+            values=unnested("v", len(values[0])),
+            period=beside_placeholders(comparison.value(last)),
+            column=beside_placeholders(sql.Identifier("r", key.referenced[last])),
+            table=beside_placeholders(from_clause(parent)),
+            condition=comparison.condition([sql.Identifier("r", column) for column in key.referenced]),
+        )
+        found = self._texts(query, [list(column) for column in zip(*values, strict=True)], (_PLACE,))
+        return [values[int(str(each[_PLACE])) - 1] for each in found]
+
+    def spelled(self, *images: Rows) -> Catalogue:
+        """The catalogue with PostgreSQL's word on which of these rows name which, however they spell it."""
+        by_table: dict[str, list[Row]] = {}
+        for (name, _), row in (each for rows in images for each in rows.items()):
+            by_table.setdefault(name, []).append(row)
+        found = {}
+        for key in self.catalogue.keys:
+            if key.is_link or key.child not in by_table or key.parent not in by_table:
+                continue
+            targets = {target for row in by_table[key.parent] if (target := key.target(row)) is not None}
+            values = {value for row in by_table[key.child] if (value := key.values(row)) is not None} - targets
+            if values and targets:
+                found[key] = self._pairs(key, sorted(values), sorted(targets))
+        return replace(self.catalogue, spellings=found)
+
+    def _pairs(self, key: ForeignKey, values: Sequence[Values], targets: Sequence[Values]) -> dict[Values, Values]:
+        """Value of a child → the target that equals it."""
+        comparison = to_parents(key, self.catalogue.tables[key.child])
+        types = self.catalogue.tables[key.parent].types
+        left = [sql.SQL("{}::{}").format(sql.Identifier("p", f"v{n}"), sql.SQL(wide(types[column])))
+                for n, column in enumerate(key.referenced)]  # fmt: skip
+        query = sql.SQL("SELECT v.place::text, p.place::text FROM {} JOIN {} ON {}").format(
+            unnested("v", len(key.columns)), unnested("p", len(key.columns)), comparison.condition(left)
+        )
+        parameters = [*map(list, zip(*values, strict=True)), *map(list, zip(*targets, strict=True))]
+        found = self._texts(query, parameters, ("value", "target"))
+        return {values[int(str(each["value"])) - 1]: targets[int(str(each["target"])) - 1] for each in found}
 
     def hanging_on(self, rows: Rows) -> Rows:
         """``rows``, those that name one of them, those that name one of these, and so on: one query a key and step.
@@ -76,30 +144,38 @@ class RowReader:
             parent, new = waiting.popitem()
             for key in self.catalogue.children.get(parent, ()):
                 targets = [target for row in new if (target := key.target(row)) is not None]
-                child = self.catalogue.tables[key.child]
-                for row_id, row in self.where(child, key.columns, targets, is_period=key.is_period).items():
+                for row_id, row, _ in self.children(key, targets):
                     if row_id not in found:
                         found[row_id] = row
                         waiting.setdefault(key.child, []).append(row)
         return found
 
-    def uncovered(self, table: Table, columns: Sequence[str], values: Sequence[Values]) -> list[Values]:
-        """Those of ``values`` whose last one, a period, the rows of ``table`` together do not cover."""
-        *_, period = columns
-        query = sql.SQL(
-            "SELECT number::int - 1 AS place FROM {wanted} WHERE {period} <@ "
-            "(SELECT range_agg({column}) FROM {table} AS r WHERE {condition}) IS NOT TRUE ORDER BY number"
-        ).format(
-            wanted=_wanted(columns),
-            period=_value(table, columns, len(columns) - 1),
-            column=sql.Identifier("r", period),
-            table=from_clause(table),
-            condition=_touch(table, columns),
-        )
-        found = self.connection.execute(query, [list(column) for column in zip(*values, strict=True)])
-        return [values[row["place"]] for row in found]
+    def _id(self, table: Table, row: Row) -> RowId:
+        own = table.row_id(row)
+        return self.asked.get(own, own)
 
-    def _texts(self, query: sql.Composed, parameters: Sequence[Any], columns: Sequence[str]) -> Iterator[Row]:
+    def _matching(
+        self, table: Table, comparison: "Comparison", values: Iterable[Values]
+    ) -> Iterator[tuple[Row, Values]]:
+        """Each row with the value that it equals: one query, whatever their number."""
+        wanted = list(dict.fromkeys(values))
+        if not wanted:
+            return
+        query = sql.SQL("SELECT {columns}, v.place::text FROM {table} AS r JOIN {values} ON {condition}{lock}").format(
+            columns=beside_placeholders(sql.SQL(", ").join(sql.Identifier("r", name) for name in table.types)),
+            table=beside_placeholders(from_clause(table)),
+            values=unnested("v", len(comparison.columns)),
+            condition=comparison.condition([sql.Identifier("r", column) for column in comparison.columns]),
+            lock=sql.SQL(" FOR UPDATE OF r" if self.locking else ""),
+        )
+        parameters = [list(column) for column in zip(*wanted, strict=True)]
+        for found in self._texts(query, parameters, (*table.types, _PLACE)):
+            place = found.pop(_PLACE)
+            yield found, wanted[int(str(place)) - 1]
+
+    def _texts(
+        self, query: sql.Composed, parameters: Sequence[Any], columns: Sequence[str]
+    ) -> Iterator[dict[str, str | None]]:
         """Values as PostgreSQL wrote them: psycopg's own conversions would not all lead back."""
         with self.connection.cursor() as cursor:
             result = cursor.execute(query, parameters).pgresult
@@ -118,46 +194,58 @@ def from_clause(table: Table) -> sql.Composable:
     return name if table.is_partitioned else sql.SQL("ONLY {}").format(name)
 
 
-def matches(table: Table, columns: Sequence[str]) -> sql.Composed:
-    """A condition with one parameter a column: a list of texts."""
-    # As PostgreSQL itself has just written it.
-    types = [beside_placeholders(sql.SQL(table.types[column])) for column in columns]
-    names = [sql.Identifier(f"v{number}") for number in range(len(columns))]
-    return sql.SQL("({}) IN (SELECT {} FROM unnest({}) AS v({}))").format(
-        beside_placeholders(sql.SQL(", ").join(sql.Identifier("r", column) for column in columns)),
-        sql.SQL(", ").join(sql.SQL("{}::{}").format(name, type_) for name, type_ in zip(names, types, strict=True)),
-        sql.SQL(", ").join(sql.SQL("%s::text[]") for _ in columns),
-        sql.SQL(", ").join(names),
-    )
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Columns of a table with given values: texts of these ``types``, by these operators."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    operators: tuple[str, ...] = ()
+    collations: tuple[str | None, ...] = ()
+    value_first: bool = False
+
+    def value(self, number: int) -> sql.Composed:
+        return sql.SQL("{}::{}").format(sql.Identifier("v", f"v{number}"), sql.SQL(wide(self.types[number])))
+
+    def condition(self, left: Sequence[sql.Composable]) -> sql.SQL:
+        """``left``: what stands for the columns. The values are in ``v``."""
+        parts = []
+        for number, column in enumerate(left):
+            value: sql.Composable = self.value(number)
+            if self.collations and self.collations[number]:
+                value = sql.SQL("({} COLLATE {})").format(value, sql.SQL(str(self.collations[number])))
+            operator = sql.SQL(self.operators[number] if self.operators else "=")
+            sides = (value, operator, column) if self.value_first else (column, operator, value)
+            parts.append(sql.SQL(" ").join(sides))
+        return beside_placeholders(sql.SQL(" AND ").join(parts))
 
 
-def touches(table: Table, columns: Sequence[str]) -> sql.Composed:
-    """As ``matches``, where the last column is a period."""
-    return sql.SQL("EXISTS (SELECT FROM {} WHERE {})").format(_wanted(columns), _touch(table, columns))
+def wide(type_: str) -> str:
+    return _WIDER.get(type_, type_)
 
 
-def _touch(table: Table, columns: Sequence[str]) -> sql.Composed:
-    pairs = [
-        (beside_placeholders(sql.Identifier("r", column)), _value(table, columns, place))
-        for place, column in enumerate(columns)
-    ]
-    operators = [*["="] * (len(pairs) - 1), "&&"]
-    return sql.SQL(" AND ").join(
-        sql.SQL("{} {} {}").format(own, sql.SQL(operator), other)
-        for (own, other), operator in zip(pairs, operators, strict=True)
-    )
+def by_primary_key(table: Table) -> Comparison:
+    types = tuple(table.types[column] for column in table.primary_key)
+    return Comparison(table.primary_key, types, table.key_operators)
 
 
-def _value(table: Table, columns: Sequence[str], place: int) -> sql.Composed:
-    return sql.SQL("{}::{}").format(
-        sql.Identifier("v", f"v{place}"), beside_placeholders(sql.SQL(table.types[columns[place]]))
-    )
+def to_children(key: ForeignKey, parent: Table) -> Comparison:
+    """Values of the parent's types: a key of bigint has values that a child's int cannot hold."""
+    types = tuple(parent.types[column] for column in key.referenced)
+    return Comparison(key.columns, types, key.operators, key.collations, value_first=True)
 
 
-def _wanted(columns: Sequence[str]) -> sql.Composed:
-    return sql.SQL("unnest({}) WITH ORDINALITY AS v({}, number)").format(
-        sql.SQL(", ").join(sql.SQL("%s::text[]") for _ in columns),
-        sql.SQL(", ").join(sql.Identifier(f"v{place}") for place in range(len(columns))),
+def to_parents(key: ForeignKey, child: Table) -> Comparison:
+    types = tuple(child.types[column] for column in key.columns)
+    return Comparison(key.referenced, types, key.operators, key.collations)
+
+
+def unnested(name: str, columns: int) -> sql.Composed:
+    """One parameter a column: a list of texts. ``place`` counts from 1."""
+    return sql.SQL("unnest({}) WITH ORDINALITY AS {}({}, place)").format(
+        sql.SQL(", ").join(sql.SQL("%s::text[]") for _ in range(columns)),
+        sql.Identifier(name),
+        sql.SQL(", ").join(sql.Identifier(f"v{number}") for number in range(columns)),
     )
 
 
@@ -176,6 +264,12 @@ def begin_reading(connection: Connection) -> Catalogue:
     # Without a search_path PostgreSQL writes every type with its schema.
     connection.execute("SET LOCAL search_path = ''")
     catalogue = read_catalogue(connection)
-    # Operators of an extension's types, and what triggers call, are found where they always are.
-    connection.execute("SET LOCAL search_path = DEFAULT")
+    search_every_schema(connection)
     return catalogue
+
+
+def search_every_schema(connection: Connection) -> None:
+    """What triggers, checks and generated columns call is found where it always is: by the role's own path, and where
+    the application's role has another one, in any schema that there is."""
+    connection.execute("SET LOCAL search_path = DEFAULT")
+    connection.execute(_EVERY_SCHEMA)

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
+from muniment.adapters.rows.not_valid import SetAside
 from muniment.adapters.rows.reader import Connection, from_clause
+from muniment.adapters.rows.sequences import advance_past_table
 from muniment.domain.rows.foreign_keys import Table
 from muniment.domain.rows.table_plan import TableState
 
@@ -21,23 +23,42 @@ def read_state(connection: Connection, table: Table) -> TableState:
 
 
 def exchange_rows(source: Connection, target: Connection, tables: Sequence[Table]) -> None:
-    """``tables``, parents first: the rows of ``target`` go, those of ``source`` come."""
+    """``tables``, parents first: the rows of ``target`` go, those of ``source`` come, old ones under NOT VALID too."""
     target.execute("SET CONSTRAINTS ALL DEFERRED")
+    away = SetAside(target)
+    for table in tables:
+        away.put_all(table)
     _empty(target, tables)
     for table in tables:
-        _copy_rows(source, target, table)
+        copy_rows(source, target, table, table.stored, sql.Identifier(table.schema, table.relation))
+        advance_past_table(target, table)
     target.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    away.put_back()
 
 
-def _copy_rows(source: Connection, target: Connection, table: Table) -> None:
-    """Piece by piece: a table of any size passes through little memory."""
-    columns = sql.SQL(", ").join(map(sql.Identifier, table.stored))
-    out = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(columns, from_clause(table))
-    name = sql.Identifier(table.schema, table.relation)
-    into = sql.SQL("COPY {} ({}) FROM STDIN").format(name, columns)
-    with source.cursor() as reads, target.cursor() as writes, reads.copy(out) as rows, writes.copy(into) as back:
-        for piece in rows:
-            back.write(piece)
+def copy_rows(
+    source: Connection, target: Connection, table: Table, columns: Sequence[str], place: sql.Identifier
+) -> int:
+    """Piece by piece: a table of any size passes through little memory. Returns how many."""
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    out = sql.SQL("COPY (SELECT {} FROM {}) TO STDOUT").format(names, from_clause(table))
+    into = sql.SQL("COPY {} ({}) FROM STDIN").format(place, names)
+    with source.cursor() as reads, target.cursor() as writes:
+        with reads.copy(out) as rows, writes.copy(into) as back:
+            for piece in rows:
+                back.write(piece)
+        return writes.rowcount
+
+
+def named_objects(connection: Connection, table: Table) -> set[int]:
+    """The oids in those of its columns that may name large objects."""
+    found: set[int] = set()
+    for column in table.columns:
+        if column.is_oid:
+            query = sql.SQL("SELECT DISTINCT {0}::bigint AS oid FROM {1} WHERE {0} IS NOT NULL")
+            rows = connection.execute(query.format(sql.Identifier(column.name), from_clause(table)))
+            found |= {row["oid"] for row in rows}
+    return found
 
 
 def set_aside(connection: Connection, tables: Sequence[Table], schemas: Mapping[str, str]) -> None:

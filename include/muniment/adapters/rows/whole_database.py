@@ -1,15 +1,12 @@
-"""One database as a whole: made like another one, filled by PostgreSQL's own dump, given another one's name."""
+"""One database as a whole: made like another one, and filled by PostgreSQL's own dump."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg import sql
 
-from muniment.adapters.postgres.errors import described
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.rows.function_paths import search_path_of
 from muniment.adapters.rows.reader import Connection
 from muniment.adapters.rows.table_dump import pipe, programs_of
 
@@ -43,22 +40,13 @@ _LISTS = frozenset(
         "unix_socket_directories",
     }
 )
-_NAMES = "SELECT datname AS name FROM pg_database"
-_SESSIONS = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
-_END_SESSIONS = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid()
+_UNLOGGED = """
+    SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1
 """
 
 type Properties = dict[str, Any]
 """Encoding, locale and owner."""
-
-
-class DatabaseInUse(Exception):
-    """Somebody has a session in it."""
-
-
-class RenameRefused(Exception):
-    """Its text is PostgreSQL's own."""
 
 
 def read_properties(server: PostgresServer, database: str) -> Properties | None:
@@ -70,23 +58,55 @@ def read_properties(server: PostgresServer, database: str) -> Properties | None:
         return connection.execute(query, (database,)).fetchone()
 
 
+@dataclass(frozen=True, slots=True)
+class WholeDatabase:
+    """``unlogged``: tables that are empty in it, since no backup has their rows. ``with_path``: functions that need a
+    search_path where indexes, checks, generated columns or views call them, and had one while the rows came."""
+
+    size_bytes: int
+    unlogged: tuple[str, ...] = ()
+    with_path: tuple[str, ...] = ()
+
+
 def restore_whole(
     staged: PostgresServer, database: str, properties: Properties, live: PostgresServer, name: str
-) -> int:
-    """``database`` of ``staged`` as a new one of ``live``, with owners, rights and settings. Returns its bytes.
+) -> WholeDatabase:
+    """``database`` of ``staged`` as a new one of ``live``, with owners, rights and settings.
 
     Removed again whatever is raised: ``PostgresError``, ``ProgramMissing``, ``ProgramFailed``.
     """
     with live.beside() as connection:
         _create(connection, name, properties)
         try:
-            pipe(programs_of(staged), (staged, database), [], (live, name), ["--exit-on-error"])
+            with_path, unlogged = _fill(staged, database, live, name)
             _settle(connection, name, staged, database)
         except BaseException:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
             raise
         found = connection.execute("SELECT pg_database_size(%s) AS size", (name,)).fetchone() or {}
-    return int(found["size"])
+    return WholeDatabase(int(found["size"]), unlogged, with_path)
+
+
+def _fill(
+    staged: PostgresServer, database: str, live: PostgresServer, name: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Definitions first, then rows, indexes and constraints, of one snapshot.
+
+    Both programs, and from PostgreSQL 17 on whatever builds an index, empty the search_path: between the two, functions
+    that were found to need one get their own.
+    """
+    programs = programs_of(staged)
+    ends = ((staged, database), (live, name))
+    with staged.connect(database) as source, source.transaction():
+        source.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        snapshot = str((source.execute("SELECT pg_export_snapshot() AS id").fetchone() or {})["id"])
+        unlogged = tuple(row["name"] for row in source.execute(_UNLOGGED))
+        of_one = f"--snapshot={snapshot}"
+        pipe(programs, ends[0], [of_one, "--section=pre-data"], ends[1], ["--exit-on-error"])
+        with search_path_of(source, live, name) as functions:
+            rest = [of_one, "--section=data", "--section=post-data"]
+            pipe(programs, ends[0], rest, ends[1], ["--exit-on-error"])
+    return functions, unlogged
 
 
 def _create(connection: Connection, name: str, told: Properties) -> None:
@@ -129,47 +149,3 @@ def _grant(there: sql.Composed, row: dict[str, Any]) -> sql.Composed:
         sql.SQL(row["grantee"]),
         sql.SQL(" WITH GRANT OPTION" if row["is_grantable"] else ""),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterDatabases:
-    """Seen from a session in none of those that are given other names."""
-
-    connection: Connection
-
-    def names(self) -> list[str]:
-        return [str(row["name"]) for row in self.connection.execute(_NAMES)]
-
-    def has(self, name: str) -> bool:
-        return name in self.names()
-
-    def sessions(self, name: str) -> int:
-        """How many would be ended."""
-        return int((self.connection.execute(_SESSIONS, (name,)).fetchone() or {"n": 0})["n"])
-
-    def swap(self, database: str, before: str, restored: str) -> None:
-        """``database`` becomes ``before``, which nobody may connect to, ``restored`` takes its name: both or neither.
-
-        Sessions are ended. Raises ``DatabaseInUse`` where somebody was quicker, ``RenameRefused``.
-        """
-        self.connection.execute(_END_SESSIONS, ([database, restored],))
-        try:
-            with self.connection.transaction():
-                for old, new in ((database, before), (restored, database)):
-                    self.connection.execute(
-                        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(old), sql.Identifier(new))
-                    )
-                self.connection.execute(
-                    sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(before))
-                )
-        except psycopg.errors.ObjectInUse:
-            raise DatabaseInUse from None
-        except psycopg.Error as error:
-            raise RenameRefused(described(error)) from None
-
-
-@contextmanager
-def databases_of(server: PostgresServer) -> Iterator[ClusterDatabases]:
-    """Raises ``PostgresError``."""
-    with server.beside() as connection:
-        yield ClusterDatabases(connection)

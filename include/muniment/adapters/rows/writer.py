@@ -1,6 +1,6 @@
 """Rows written back in one transaction: COPY for what comes, UPDATE and DELETE by primary key for the rest."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,8 +10,18 @@ from psycopg import IsolationLevel, sql
 from muniment.adapters.postgres.errors import described
 from muniment.adapters.postgres.quoting import beside_placeholders
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.adapters.rows.reader import Connection, RowReader, Values, begin_reading, from_clause, matches
-from muniment.domain.rows.foreign_keys import Row, RowId, Table
+from muniment.adapters.rows.not_valid import SetAside
+from muniment.adapters.rows.reader import (
+    Connection,
+    RowReader,
+    begin_reading,
+    by_primary_key,
+    from_clause,
+    unnested,
+)
+from muniment.adapters.rows.sequences import advance_past_rows
+from muniment.adapters.rows.write_steps import Step, StillNamed, carry_out_all
+from muniment.domain.rows.foreign_keys import Row, RowId, Rows, Table
 from muniment.domain.rows.writes import Batch, WritePhases
 
 # A row that somebody else holds is waited for so long, and not for ever: others would queue up behind us.
@@ -20,25 +30,10 @@ _TRIGGERS = """
     SELECT tgname AS name, tgenabled = 'A' AS always FROM pg_trigger
     WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgenabled IN ('O', 'A')
 """
-# An identity or serial column's sequence, where it lies behind the ids that are there now. It never goes back.
-_SEQUENCES = """
-    SELECT a.attname AS column, d.objid::regclass::text AS sequence FROM pg_depend d
-    JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-    JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-    WHERE d.classid = 'pg_class'::regclass AND d.refobjid = %s::regclass AND d.deptype IN ('a', 'i')
-"""
 
 
 class WriteRefused(Exception):
     """A constraint, a trigger or a type says no. Its text is PostgreSQL's, without a value of a row."""
-
-
-class StillNamed(Exception):
-    """A row that should go is named by one that stays: its foreign key may delete that one too, or change it."""
-
-    def __init__(self, row: RowId, by: RowId) -> None:
-        super().__init__(row, by)
-        self.row, self.by = row, by
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,28 +50,52 @@ class RowWriter:
         return self.reader.catalogue.tables
 
     def write(self, phases: WritePhases) -> None:
-        """Raises ``StillNamed``, and whatever PostgreSQL refuses as psycopg has it."""
+        """Raises ``StillNamed``, ``ValueTaken``, and whatever PostgreSQL refuses as psycopg has it."""
         self.connection.execute("SET CONSTRAINTS ALL DEFERRED")
-        self._delete(phases.early_deletes)
-        self._insert(phases.inserts)
-        self._update(phases.updates)
-        self._delete(phases.late_deletes)
+        for step in self._deletes(phases.early_deletes):
+            self.carry_out(step)
+        away = SetAside(self.connection)
+        steps = (self._inserts(phases.inserts), self._updates(phases.updates), self._deletes(phases.late_deletes))
+        carry_out_all(self, [step for each in steps for step in each], away)
         for name, rows in phases.inserts.rows.items():
-            self._advance_sequences(self.tables[name], rows.values())
+            advance_past_rows(self.connection, self.tables[name], rows.values())
         # Now and not at COMMIT: what a constraint trigger refuses is still ours to report.
         self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        away.put_back()
 
-    def _insert(self, batch: Batch) -> None:
+    def _inserts(self, batch: Batch) -> Iterator[Step]:
         later: dict[RowId, Row] = {}
         for name in batch.order.tables:
             table, rows = self.tables[name], batch.rows[name]
             waiting = batch.order.columns_later(table)
-            self._copy_in(table, {row_id: {**row, **dict.fromkeys(waiting)} for row_id, row in rows.items()})
+            yield Step("insert", table, {row_id: {**row, **dict.fromkeys(waiting)} for row_id, row in rows.items()})
             if waiting:
                 later |= {row_id: {column: row[column] for column in waiting} for row_id, row in rows.items()}
-        self._update(later)
+        yield from self._updates(later)
 
-    def _copy_in(self, table: Table, rows: Mapping[RowId, Row]) -> None:
+    def _updates(self, rows: Rows) -> Iterator[Step]:
+        """``rows``: the columns that change, of each. A step for those of one table that change in the same columns."""
+        alike: dict[tuple[str, tuple[str, ...]], dict[RowId, Row]] = {}
+        for row_id, row in rows.items():
+            alike.setdefault((row_id[0], tuple(row)), {})[row_id] = row
+        for (name, columns), found in alike.items():
+            if columns:
+                yield Step("update", self.tables[name], found)
+
+    def _deletes(self, batch: Batch) -> Iterator[Step]:
+        for key in batch.order.later:
+            table = self.tables[key.child]
+            empty = dict.fromkeys(table.nullable(key.columns))
+            yield from self._updates(dict.fromkeys(batch.rows[table.name], empty))
+        for name in reversed(batch.order.tables):
+            yield Step("delete", self.tables[name], batch.rows[name])
+
+    def carry_out(self, step: Step) -> None:
+        """Raises ``StillNamed``, and whatever PostgreSQL refuses."""
+        carry_out = {"insert": self._copy_in, "update": self._update, "delete": self._delete}[step.kind]
+        carry_out(step.table, step.rows)
+
+    def _copy_in(self, table: Table, rows: Rows) -> None:
         columns = list(next(iter(rows.values())))
         names = sql.SQL(", ").join(map(sql.Identifier, columns))
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.schema, table.relation), names)
@@ -84,53 +103,36 @@ class RowWriter:
             for row in rows.values():
                 copy.write_row([row[column] for column in columns])
 
-    def _update(self, rows: Mapping[RowId, Row]) -> None:
-        """``rows``: the columns that change, of each."""
-        alike: dict[tuple[str, tuple[str, ...]], list[RowId]] = {}
-        for row_id, row in rows.items():
-            alike.setdefault((row_id[0], tuple(row)), []).append(row_id)
-        for (name, columns), row_ids in alike.items():
-            table = self.tables[name]
-            statement = sql.SQL("UPDATE {} AS r SET {} WHERE {}").format(
-                beside_placeholders(from_clause(table)),
-                sql.SQL(", ").join(_assigned(table, column) for column in columns),
-                sql.SQL(" AND ").join(_assigned(table, column, "r") for column in table.primary_key),
-            )
-            parameters = [[*rows[row_id].values(), *row_id[1]] for row_id in row_ids]
-            with self.connection.cursor() as cursor:
-                cursor.executemany(statement, parameters)
+    def _update(self, table: Table, rows: Rows) -> None:
+        columns, keys = list(next(iter(rows.values()))), table.primary_key
+        statement = sql.SQL("UPDATE {} AS r SET {} FROM {} WHERE {}").format(
+            beside_placeholders(from_clause(table)),
+            sql.SQL(", ").join(_assigned(table, column, len(keys) + n) for n, column in enumerate(columns)),
+            unnested("v", len(keys) + len(columns)),
+            by_primary_key(table).condition([sql.Identifier("r", column) for column in keys]),
+        )
+        values = [(*row_id[1], *row.values()) for row_id, row in rows.items()]
+        self.connection.execute(statement, [list(column) for column in zip(*values, strict=True)])
 
-    def _delete(self, batch: Batch) -> None:
-        for key in batch.order.later:
-            table = self.tables[key.child]
-            empty = dict.fromkeys(table.nullable(key.columns))
-            self._update(dict.fromkeys(batch.rows[table.name], empty))
-        for name in reversed(batch.order.tables):
-            table, rows = self.tables[name], batch.rows[name]
-            self._require_unnamed(table, rows)
-            statement = sql.SQL("DELETE FROM {} AS r WHERE {}").format(
-                beside_placeholders(from_clause(table)), matches(table, table.primary_key)
-            )
-            keys: list[Values] = [key for _, key in rows]
-            self.connection.execute(statement, [list(column) for column in zip(*keys, strict=True)])
+    def _delete(self, table: Table, rows: Rows) -> None:
+        self._require_unnamed(table, rows)
+        comparison = by_primary_key(table)
+        statement = sql.SQL("DELETE FROM {} AS r USING {} WHERE {}").format(
+            beside_placeholders(from_clause(table)),
+            unnested("v", len(table.primary_key)),
+            comparison.condition([sql.Identifier("r", column) for column in table.primary_key]),
+        )
+        keys = [key for _, key in rows]
+        self.connection.execute(statement, [list(column) for column in zip(*keys, strict=True)])
 
-    def _require_unnamed(self, table: Table, rows: Mapping[RowId, Row]) -> None:
+    def _require_unnamed(self, table: Table, rows: Rows) -> None:
         for key in self.reader.catalogue.children.get(table.name, ()):
             if key.is_period:
                 continue  # another row may cover the child: PostgreSQL decides, and takes no child along
             named = {target: row_id for row_id, row in rows.items() if (target := key.target(row)) is not None}
-            child = self.tables[key.child]
-            for row_id, row in self.reader.where(child, key.columns, named).items():
-                values = key.values(row)
-                if row_id not in rows and values is not None:
-                    raise StillNamed(named[values], row_id)
-
-    def _advance_sequences(self, table: Table, rows: Iterable[Row]) -> None:
-        for found in self.connection.execute(_SEQUENCES, (table.name,)).fetchall():
-            highest = max(int(row.get(found["column"]) or 0) for row in rows)
-            statement = sql.SQL("SELECT setval({}::regclass, {highest}) FROM {} s WHERE s.last_value < {highest}")
-            name = found["sequence"]
-            self.connection.execute(statement.format(sql.Literal(name), sql.SQL(name), highest=sql.Literal(highest)))
+            for row_id, _, target in self.reader.children(key, named):
+                if row_id not in rows:
+                    raise StillNamed(named[target], row_id)
 
     @contextmanager
     def without_triggers(self, names: Sequence[str]) -> Iterator[None]:
@@ -152,9 +154,10 @@ class RowWriter:
         self.connection.execute(statement)
 
 
-def _assigned(table: Table, column: str, alias: str | None = None) -> sql.Composed:
-    name = sql.Identifier(alias, column) if alias else sql.Identifier(column)
-    return sql.SQL("{} = %s::{}").format(*map(beside_placeholders, (name, sql.SQL(table.types[column]))))
+def _assigned(table: Table, column: str, number: int) -> sql.SQL:
+    value = sql.Identifier("v", f"v{number}")
+    told = sql.SQL("{} = {}::{}").format(sql.Identifier(column), value, sql.SQL(table.types[column]))
+    return beside_placeholders(told)
 
 
 @contextmanager
@@ -163,7 +166,7 @@ def writing_rows(server: PostgresServer, database: str) -> Iterator[RowReader]:
 
     Raises ``WriteRefused``; ``RightMissing``; ``LockNotAvailable`` where a row stays locked by somebody else.
     """
-    with server.connect(database) as connection, _refusals():
+    with server.connect(database) as connection, refusals():
         # Each statement sees what was committed before it: who held a lock on a row has changed what hangs on it.
         connection.isolation_level = IsolationLevel.READ_COMMITTED
         with connection.transaction():
@@ -172,7 +175,8 @@ def writing_rows(server: PostgresServer, database: str) -> Iterator[RowReader]:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
+    """What PostgreSQL says no to. Raises ``WriteRefused``."""
     try:
         yield
     except psycopg.errors.InsufficientPrivilege:

@@ -186,6 +186,7 @@ def _apply(session: Session, servers: Servers, side: Any, matter_id: str, asked:
         act.did.update(told)
     lines = [
         f"matter {plan.matter} is live again: {_rows(told)}, {documents} documents restored",
+        *([f"{len(plan.large_objects)} large objects came back"] if plan.large_objects else []),
         f"what was overwritten is in {kept}: it holds the firm's data, keep it as such",
     ]
     return {"matter": plan.matter, **told, "documents_restored": documents, "kept": str(kept), "lines": lines}

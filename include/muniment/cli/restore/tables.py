@@ -92,7 +92,7 @@ def _beside(session: Session, servers: Servers, asked: dict[str, Any]) -> Answer
         )
     told = {name: {"restored": place, "rows": rows} for name, (place, rows) in found.tables.items()}
     lines = [f"{name} is in {place}: {rows} rows" for name, (place, rows) in found.tables.items()]
-    return {"database": found.database, "tables": told, "lines": lines}
+    return {"database": found.database, "tables": told, "notes": found.notes, "lines": [*lines, *found.notes]}
 
 
 def _planned_tables(servers: Servers, asked: dict[str, Any]) -> Answer:
@@ -170,7 +170,8 @@ def _restore_database(session: Session, servers: Servers, name: str) -> Answer:
     with beside_live(session, servers.firm, "database beside", f"database {name}"):
         found = restore_database(servers.firm, name, staged=servers.staged, live=servers.live, clock=utc_now)
     line = f"database {found.of} of {servers.source} is in {found.name} ({size(found.size_bytes)})"
-    return {"database": found.of, "restored": found.name, "size_bytes": found.size_bytes, "lines": [line]}
+    told = {"database": found.of, "restored": found.name, "size_bytes": found.size_bytes, "notes": found.notes}
+    return {**told, "lines": [line, *found.notes]}
 
 
 def _planned_swap(servers: Servers, name: str, asked: dict[str, Any]) -> Answer:

@@ -1,14 +1,15 @@
 """What PostgreSQL's catalogue says about tables and what refers to what, and the orders that follow from it.
 
 A table's name is its SQL text (``practice.notes``, ``"My Files".note``). Values are text, as PostgreSQL prints them:
-equal texts of one type are equal values, and a text goes back in through the same type.
+a text goes back in through the same type. Equal texts of one type are equal values, but equal values may be spelled
+differently (1.0 and 1.00, ACME and acme as citext): which are, PostgreSQL says (``Catalogue.spellings``).
 """
 
 import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -20,17 +21,20 @@ type Row = Mapping[str, str | None]
 type RowId = tuple[str, tuple[str, ...]]
 """(table, values of its primary key)."""
 type Rows = Mapping[RowId, Row]
+type Values = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``is_computed``: GENERATED … STORED. ``fills_itself``: has a default, an identity or may be NULL."""
+    """``is_computed``: GENERATED … STORED. ``fills_itself``: has a default, an identity or may be NULL.
+    ``is_oid``: of the type oid or a domain over it, as ``lo`` is: it may name a large object."""
 
     name: str
     type: str
     is_nullable: bool = True
     is_computed: bool = False
     fills_itself: bool = True
+    is_oid: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Table:
     relation: str
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
+    key_operators: tuple[str, ...] = ()
+    """By which PostgreSQL compares the columns of the primary key."""
     is_partitioned: bool = False
     is_unlogged: bool = False
     """UNLOGGED, or with such a partition: no WAL has its rows, and no backup."""
@@ -84,12 +90,17 @@ class ForeignKey:
     rules: str = ""
     """What follows the columns in PostgreSQL's own definition: what a DELETE does, whether it is enforced."""
 
-    def values(self, child: Row) -> tuple[str, ...] | None:
+    operators: tuple[str, ...] = ()
+    """``parent operator child``, a column each, as the constraint has them; none: PostgreSQL's ``=``."""
+    collations: tuple[str | None, ...] = ()
+    """The parent's, by which both sides are compared."""
+
+    def values(self, child: Row) -> Values | None:
         """What the child names; ``None`` where one of the columns is NULL: then it names nothing."""
         found = tuple(value for column in self.columns if (value := child.get(column)) is not None)
         return found if len(found) == len(self.columns) else None
 
-    def target(self, parent: Row) -> tuple[str, ...] | None:
+    def target(self, parent: Row) -> Values | None:
         """What a child would say to name this parent."""
         found = tuple(value for column in self.referenced if (value := parent.get(column)) is not None)
         return found if len(found) == len(self.referenced) else None
@@ -101,6 +112,8 @@ class Catalogue:
 
     tables: Mapping[str, Table]
     keys: tuple[ForeignKey, ...]
+    spellings: Mapping[ForeignKey, Mapping[Values, Values]] = field(default_factory=dict)
+    """What children name → the same as the parent spells it, where the two texts differ."""
 
     def find(self, name: TableName) -> Table | None:
         return self._by_parts.get((name.schema, name.table))
@@ -133,7 +146,7 @@ class Catalogue:
         """
         apart = {*shared, *(table.name for table in self.tables.values() if table.is_unlogged)}
         kept = tuple(key for key in (*self.keys, *links) if key.child not in apart)
-        return Catalogue(self.tables, kept)
+        return replace(self, keys=kept)
 
     def references(self, rows: Rows) -> Iterator[tuple[RowId, RowId, ForeignKey]]:
         """Among ``rows``: who names whom. Links do not count: nothing stops whoever breaks one."""
@@ -143,14 +156,16 @@ class Catalogue:
         for key in self.keys:
             if key.is_link or key.child not in by_table or key.parent not in by_table:
                 continue
+            spelled = self.spellings.get(key, {})
             equal = len(key.columns) - key.is_period  # which periods touch, only PostgreSQL can say
-            targets: dict[tuple[str, ...], list[RowId]] = defaultdict(list)
+            targets: dict[Values, list[RowId]] = defaultdict(list)
             for parent in by_table[key.parent]:
                 if (target := key.target(rows[parent])) is not None:
                     targets[target[:equal]].append(parent)
             for child in by_table[key.child]:
                 if (values := key.values(rows[child])) is not None:
-                    yield from ((child, parent, key) for parent in targets.get(values[:equal], ()))
+                    found = targets.get(spelled.get(values, values)[:equal], ())
+                    yield from ((child, parent, key) for parent in found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +244,13 @@ def _weakest(catalogue: Catalogue, edges: Iterable[ForeignKey], ring: Sequence[s
 def _can_wait(child: Table, key: ForeignKey) -> bool:
     free = child.nullable(key.columns)
     return len(free) == len(key.columns) if key.is_match_full else bool(free)
+
+
+def large_objects_of(catalogue: Catalogue, row_id: RowId, row: Row) -> Iterator[int]:
+    """The oids in those of its columns that may name large objects."""
+    for column in catalogue.tables[row_id[0]].columns:
+        if column.is_oid and (value := row.get(column.name)):
+            yield int(value)
 
 
 def digest(row: Row, columns: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ what was seen; the values come from the staged server when it is applied, and mu
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
@@ -15,10 +15,13 @@ from muniment.domain.documents.recovery import DocumentRestorePlan
 from muniment.domain.record import HashedRecord, Record
 from muniment.domain.rows.difference import Change
 from muniment.domain.rows.foreign_keys import RowId
+from muniment.domain.shown_text import first_lines
+from muniment.domain.units import human_size
 
 type Triggers = Literal["fire", "disabled"]
 
 LONGEST_KEY_SHOWN = 60
+LARGE_OBJECTS_SHOWN = 10
 _DOES: dict[Change, str] = {
     "deleted": "comes back",
     "changed": "is set back",
@@ -69,6 +72,14 @@ class PlannedRow(Record):
         return f"{what}{columns}{needed}: {_DOES[self.change] if self.chosen else 'stays as it is'}"
 
 
+class LargeObject(Record):
+    """One that a row names by its ``oid``. ``sha256`` (hex) is of all that it holds."""
+
+    oid: int
+    sha256: str
+    size_bytes: int
+
+
 class MatterPlan(HashedRecord):
     """``rows``: what differs. ``live_rows``: table → key as JSON → sha256 (hex) of every row that hangs on it now."""
 
@@ -98,6 +109,8 @@ class MatterPlan(HashedRecord):
     notes: tuple[str, ...] = ()
     """What whoever approves should know, a sentence each."""
     documents: DocumentRestorePlan | None = None
+    large_objects: tuple[LargeObject, ...] = ()
+    """That its rows name and that are gone: they come back under their oids."""
 
     @property
     def chosen(self) -> tuple[PlannedRow, ...]:
@@ -114,10 +127,18 @@ class MatterPlan(HashedRecord):
         if self.documents is not None:
             found = ", ".join(f"{number} {name}" for name, number in self.documents.counts().items() if number)
             yield f"documents: {len(self.documents.documents)} at {self.documents.at:%Y-%m-%d %H:%M:%S} UTC: {found}"
+        yield from large_object_lines(self.large_objects)
         when = "after, and do not have to before" if self.mends_ledger else "before and after"
         yield f"ledgers that must balance {when}: {', '.join(self.balances) or 'none in the registry'}"
         yield f"triggers of the live tables: {'they fire' if self.triggers == 'fire' else 'off while this is written'}"
         yield from self.notes
+
+
+def large_object_lines(objects: Sequence[LargeObject]) -> Iterator[str]:
+    if objects:
+        size = human_size(sum(each.size_bytes for each in objects))
+        oids = ", ".join(first_lines([str(each.oid) for each in objects], LARGE_OBJECTS_SHOWN))
+        yield f"large objects: {len(objects)} are gone and come back ({size}): {oids}"
 
 
 class WrittenRow(Record):

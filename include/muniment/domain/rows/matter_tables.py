@@ -19,6 +19,8 @@ class MatterTables:
     firm: str
     then: Catalogue
     live: Catalogue
+    unlogged: tuple[ForeignKey, ...] = ()
+    """Keys of live UNLOGGED tables: followed by nobody, since no backup has what is in them."""
 
     @classmethod
     def of(cls, firm: Firm, then: Catalogue, live: Catalogue) -> "MatterTables":
@@ -27,7 +29,15 @@ class MatterTables:
         faults = list(_faults(policy, then, "the staged database")) or list(_faults(policy, live, "the live database"))
         if faults:
             raise InvalidConfiguration(count=len(faults), faults="\n".join(faults))
-        return cls(firm.id, _linked(policy, then), _linked(policy, live))
+        apart = tuple(key for key in live.keys if live.tables[key.child].is_unlogged)
+        return cls(firm.id, _linked(policy, then), _linked(policy, live), apart)
+
+    def untouched(self, tables: Iterable[str]) -> Iterator[str]:
+        """What hangs on rows of ``tables`` and is no matter of a restore."""
+        names = set(tables)
+        for key in self.unlogged:
+            if key.parent in names:
+                yield f"{key.child} is UNLOGGED: no backup has its rows, and what hangs on {key.parent} is left alone"
 
     @cached_property
     def common(self) -> Mapping[str, tuple[str, ...]]:
@@ -52,6 +62,12 @@ class MatterTables:
             yield f"{name}: the live database has no such table any more"
         elif then is not None and then.primary_key != live.primary_key:
             yield f"{name}: its primary key was {', '.join(then.primary_key)}, now it is {', '.join(live.primary_key)}"
+        elif then is not None:
+            # Keys of two types cannot be compared; what a row's other columns were matters where it is written.
+            names = {column for key in self.live.keys for column in _columns_of(key, name)} | {*live.primary_key}
+            for column in sorted(names & then.types.keys()):
+                if not _comparable(then.types[column], live.types[column]):
+                    yield f"{name}: column {column} was {then.types[column]}, now it is {live.types[column]}"
 
     def faults(self, chosen: Iterable[RowId], sets: RowSets) -> Iterator[str]:
         """Why chosen rows do not fit into their live tables."""
@@ -87,10 +103,14 @@ class MatterTables:
             by_table.setdefault(name, []).append(row)
         for name, found in by_table.items():
             for key in self.live.parents.get(name, ()):
-                if key.parent in self.then.tables and set(key.columns) <= self.then.tables[name].types.keys():
+                if self._was_there(key):
                     values = {value for row in found if (value := key.values(row)) is not None}
                     if values:
                         yield key, sorted(values)
+
+    def _was_there(self, key: ForeignKey) -> bool:
+        child, parent = self.then.tables[key.child], self.then.tables.get(key.parent)
+        return parent is not None and {*key.columns} <= child.types.keys() and {*key.referenced} <= parent.types.keys()
 
     def writes(self, sets: RowSets, chosen: Iterable[RowId]) -> RowWrites:
         """What has to be written for these rows: the columns that both sides have."""
@@ -101,6 +121,19 @@ class MatterTables:
             if row_id in sets.then
         }
         return RowWrites(before, after)
+
+
+_COMPARABLE = (("smallint", "integer", "bigint", "numeric"), ("character varying", "text", "character"))
+
+
+def _comparable(then: str, now: str) -> bool:
+    """Whatever the length that is declared."""
+    names = [type_.partition("(")[0] for type_ in (then, now)]
+    return names[0] == names[1] or any(set(names) <= set(alike) for alike in _COMPARABLE)
+
+
+def _columns_of(key: ForeignKey, table: str) -> tuple[str, ...]:
+    return (*(key.columns if key.child == table else ()), *(key.referenced if key.parent == table else ()))
 
 
 def _linked(policy: MattersPolicy, catalogue: Catalogue) -> Catalogue:

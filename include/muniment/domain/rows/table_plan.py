@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from muniment.domain.record import HashedRecord, Record
+from muniment.domain.rows.matter_plan import LargeObject, large_object_lines
 
 LONGEST_NAME = 63  # NAMEDATALEN - 1, in bytes
 
@@ -40,6 +41,8 @@ class TablesPlan(HashedRecord):
     then: dict[str, TableState]
     balances: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    large_objects: tuple[LargeObject, ...] = ()
+    """That the rows of then name and that are gone: they come back under their oids."""
 
     def lines(self) -> Iterator[str]:
         yield f"tables of firm {self.firm} in database {self.database}, replaced by those of {self.source}"
@@ -47,6 +50,7 @@ class TablesPlan(HashedRecord):
             then = self.then[name]
             same = " (the very same)" if then == now else ""
             yield f"{name}: {now.rows} rows now, {then.rows} rows then{same}; the rows of now are kept beside"
+        yield from large_object_lines(self.large_objects)
         yield f"ledgers that must balance before and after: {', '.join(self.balances) or 'none in the registry'}"
         yield "triggers of these tables: off while the rows are written; nobody else reads or writes them meanwhile"
         yield from self.notes
@@ -65,6 +69,7 @@ class DatabasePlan(HashedRecord):
     requested_by: str
     sessions: int
     """That were connected to the live one when the plan was made, and will be ended."""
+    notes: tuple[str, ...] = ()
 
     @property
     def before(self) -> str:
@@ -74,3 +79,4 @@ class DatabasePlan(HashedRecord):
         yield f"database {self.restored} of firm {self.firm} becomes {self.database}"
         yield f"what is {self.database} now becomes {self.before}, with all that is in it; nobody can connect to it"
         yield f"{self.sessions} sessions are connected to it now and are ended: what they have not committed is lost"
+        yield from self.notes

@@ -1,7 +1,7 @@
 """One matter as it was, read from a staged cluster and compared row by row with what is live: the plan. Reads only."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from muniment.adapters.postgres.server import PostgresServer
@@ -10,13 +10,25 @@ from muniment.domain.documents.recovery import DocumentRestorePlan
 from muniment.domain.firm.firm import Firm, MattersPolicy
 from muniment.domain.record import new_id
 from muniment.domain.rows.difference import RowChange, RowSets, differences, requirements, with_requirements
-from muniment.domain.rows.foreign_keys import Catalogue, ForeignKey, NoOrder, Row, RowId, Rows, Table, digest
+from muniment.domain.rows.foreign_keys import (
+    Catalogue,
+    ForeignKey,
+    NoOrder,
+    Row,
+    RowId,
+    Rows,
+    Table,
+    Values,
+    digest,
+    large_objects_of,
+)
 from muniment.domain.rows.matter_plan import MatterPlan, PlannedRow, Triggers, key_text
 from muniment.domain.rows.matter_tables import MatterTables, document_names
 from muniment.domain.rows.writes import phases
 from muniment.domain.sql_names import near, split_key
 from muniment.errors import InvalidConfiguration, InvalidRequest, NoSuchDocument, NoSuchMatter, TablesNotRestorable
 from muniment.ports import Clock
+from muniment.runbooks.rows.plan_large_objects import PlannedObjects, plan_large_objects
 from muniment.runbooks.rows.staged_copy import prove_copy
 
 type PlanDocuments = Callable[[Sequence[str]], DocumentRestorePlan]
@@ -53,8 +65,9 @@ def plan_matter(
     identifier = prove_copy(firm, staged, live)
     with reading(staged) as then, reading(live) as now:
         found = _compare(firm, request, then, now)
-    chosen = found.choose(request)
-    found.require_restorable(chosen)
+        chosen = found.choose(request)
+        found.require_restorable(chosen)
+        objects = found.large_objects(chosen, request, then, now)
     names = document_names(firm.policy.document_references, found.named_rows(chosen, request))
     planned, notes = _documents(documents, names)
     made_at = clock()
@@ -76,8 +89,9 @@ def plan_matter(
         triggers=request.triggers,
         balances=tuple(firm.policy.drills.balances),
         mends_ledger=request.mends_ledger,
-        notes=(*found.notes(chosen), *notes),
+        notes=(*found.notes(chosen), *objects.notes, *notes),
         documents=planned,
+        large_objects=objects.gone,
     )
 
 
@@ -163,8 +177,23 @@ class _Found:
                 phases(self.tables.live, self.tables.writes(self.sets, chosen))
             except NoOrder as ring:
                 faults = [f"{' → '.join(ring.ring)}: rows name each other in a ring, by columns that are never NULL"]
+        self._require_none(faults)
+
+    def _require_none(self, faults: Sequence[str]) -> None:
         if faults:
             raise TablesNotRestorable(firm=self.firm.id, count=len(faults), faults="\n".join(faults))
+
+    def large_objects(
+        self, chosen: frozenset[RowId], request: MatterRequest, then: RowReader, now: RowReader
+    ) -> PlannedObjects:
+        """Of the rows that come back, and of those that did not change: an object can go without its row."""
+        changed = {change.row for change in self.changes}
+        written = {row_id for row_id in chosen if row_id in self.sets.then}
+        kept = set() if request.only else self.sets.hung - changed
+        rows = {row_id: self.sets.then[row_id] for row_id in written | kept}
+        found = plan_large_objects(then, now, rows, written)
+        self._require_none(found.faults)
+        return found
 
     def named_rows(self, chosen: frozenset[RowId], request: MatterRequest) -> Iterator[tuple[Table, Row]]:
         """The rows whose documents come back: the whole matter's, or only those of the rows that were asked for."""
@@ -189,14 +218,25 @@ class _Found:
     def notes(self, chosen: frozenset[RowId]) -> Iterator[str]:
         written = {name for name, _ in chosen}
         yield from self.tables.notes(written)
+        yield from self.tables.untouched(name for name, _ in self.sets.hung)
+        yield from self._objects_left(chosen)
         if not self.firm.policy.drills.balances:
             yield "the registry names no ledger (drills.balances): nothing proves that it balances"
+
+    def _objects_left(self, chosen: frozenset[RowId]) -> Iterator[str]:
+        """As lo_manage does: it unlinks what the row no longer names."""
+        for row_id in sorted(chosen & self.sets.now.keys()):
+            table, then = self.tables.live.tables[row_id[0]], self.sets.then.get(row_id, {})
+            left = {*large_objects_of(self.tables.live, row_id, self.sets.now[row_id])}
+            left -= {*large_objects_of(self.tables.live, row_id, then)}
+            if left and table.triggers:
+                named = ", ".join(map(str, sorted(left)))
+                yield f"{table.name}: what its triggers do with large object {named} no undo takes back"
 
 
 def _compare(firm: Firm, request: MatterRequest, then: RowReader, now: RowReader) -> _Found:
     tables = MatterTables.of(firm, then.catalogue, now.catalogue)
-    then_on = RowReader(then.connection, tables.then)
-    now_on = RowReader(now.connection, tables.live)
+    then_on, now_on = then.of(tables.then), now.of(tables.live)
     root = _root(firm, request.matter, then_on, now_on)
     hung = then_on.hanging_on(root)
     tables.require(hung)
@@ -205,6 +245,7 @@ def _compare(firm: Firm, request: MatterRequest, then: RowReader, now: RowReader
     moved = then_on.by_key(row_id for row_id in live_rows.keys() - hung.keys() if row_id[0] in tables.then.tables)
     parents = _parents_gone(tables, then_on, now_on, {**hung, **moved})
     sets = RowSets({**hung, **moved, **parents}, live_rows, frozenset(hung), frozenset(parents))
+    tables = replace(tables, live=now_on.spelled(sets.then, sets.now))
     return _Found(firm, next(iter(root)), sets, differences(sets, tables.common), tables)
 
 
@@ -233,23 +274,19 @@ def _parents_gone(tables: MatterTables, then: RowReader, now: RowReader, rows: R
         new: dict[RowId, Row] = {}
         for key, values in tables.named_by(waiting):
             if key.is_period:
-                new |= _periods_gone(key, values, tables, then, now)
+                new |= _periods_gone(key, values, then, now)
                 continue
-            live = now.where(tables.live.tables[key.parent], key.referenced, values)
-            there = {key.target(row) for row in live.values()}
+            there = {value for _, _, value in now.parents(key, values)}
             missing = [value for value in values if value not in there]
-            new |= then.where(tables.then.tables[key.parent], key.referenced, missing)
+            new |= {row_id: row for row_id, row, _ in then.parents(key, missing)}
         waiting = {row_id: row for row_id, row in new.items() if row_id not in rows and row_id not in gone}
         gone |= waiting
     return gone
 
 
-def _periods_gone(
-    key: ForeignKey, values: Sequence[tuple[str, ...]], tables: MatterTables, then: RowReader, now: RowReader
-) -> Rows:
+def _periods_gone(key: ForeignKey, values: Sequence[Values], then: RowReader, now: RowReader) -> Rows:
     """What covered these then, where what is live does not: other rows may by now, with other bounds."""
-    missing = now.uncovered(tables.live.tables[key.parent], key.referenced, values)
-    covered = then.where(tables.then.tables[key.parent], key.referenced, missing, is_period=True)
+    covered = {row_id: row for row_id, row, _ in then.parents(key, now.uncovered(key, values))}
     still = now.by_key(covered)
     return {row_id: row for row_id, row in covered.items() if row_id not in still}
 

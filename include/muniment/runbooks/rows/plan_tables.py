@@ -1,21 +1,23 @@
 """Named tables, or all of a schema, out of a staged cluster and into the live database, under another schema's name.
 
-They are copied within the staged database into a schema of the new name, and from there PostgreSQL's own dump and
-restore bring that schema over: in one transaction, touching nothing that is there. ``replace_tables`` is for what goes
-in place.
+Empty copies within the staged database show pg_dump what they are to be called; what it writes is carried out in live,
+with the rows, in one transaction, touching nothing that is there. ``replace_tables`` is for what goes in place.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.adapters.rows.table_copies import bring_schemas_over, copying
+from muniment.adapters.rows.table_copies import copying
+from muniment.adapters.rows.tables_beside import writing_tables
+from muniment.adapters.rows.writer import WriteRefused
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.rows.foreign_keys import Catalogue, Table
 from muniment.domain.rows.table_plan import stamped
 from muniment.domain.sql_names import Identifier, TableName, near
-from muniment.errors import InvalidRequest
+from muniment.errors import InvalidRequest, TablesRefused
 from muniment.ports import Clock
 from muniment.runbooks.rows.staged_copy import prove_copy
 
@@ -52,10 +54,14 @@ class TableSelection:
 
 @dataclass(frozen=True, slots=True)
 class TablesBeside:
-    """``tables``: the table that was restored → where it is in the live database, and its rows."""
+    """``tables``: the table that was restored → where it is in the live database, and its rows.
+
+    ``notes``: what came with them, and what did not, a sentence each.
+    """
 
     database: str
     tables: dict[str, tuple[str, int]]
+    notes: tuple[str, ...] = ()
 
 
 def restore_tables(
@@ -69,16 +75,27 @@ def restore_tables(
 ) -> TablesBeside:
     """``with_structure``: with keys, indexes, defaults and checks; else columns and rows alone. No triggers, no grants.
 
-    Raises ``WrongCluster``, ``InvalidRequest``, ``ProgramMissing``, ``ProgramFailed``: then live is as it was.
+    Raises ``WrongCluster``, ``InvalidRequest``, ``ProgramMissing``, ``ProgramFailed``, ``AccessDenied``,
+    ``TablesRefused``: then live is as it was.
     """
     prove_copy(firm, staged, live)
     stamp = new_id(clock())
     with copying(staged) as copier:
         chosen = selection.of(copier.catalogue)
         schemas = {schema: stamped(schema, "restored", stamp) for schema in sorted({each.schema for each in chosen})}
-        with copier.copied(chosen, schemas, with_structure=with_structure) as rows:
-            bring_schemas_over(staged, live, schemas.values())
-    return TablesBeside(
-        live.database,
-        {each.name: (str(TableName(schemas[each.schema], each.relation)), rows[each.name]) for each in chosen},
-    )
+        with (
+            _refusals(firm, live.database),
+            copier.copied(chosen, schemas, with_structure=with_structure) as later,
+            writing_tables(copier, live, schemas) as writer,
+        ):
+            rows = writer.write(staged, chosen, later, whole=with_structure)
+    places = {each.name: (str(TableName(schemas[each.schema], each.relation)), rows[each.name]) for each in chosen}
+    return TablesBeside(live.database, places, tuple(later.notes))
+
+
+@contextmanager
+def _refusals(firm: Firm, database: str) -> Iterator[None]:
+    try:
+        yield
+    except WriteRefused as refused:
+        raise TablesRefused(database=database, firm=firm.id, reason=str(refused)) from None

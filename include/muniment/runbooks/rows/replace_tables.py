@@ -13,6 +13,7 @@ from muniment.domain.rows.foreign_keys import Catalogue, NoOrder, Table, table_o
 from muniment.domain.rows.table_plan import TablesPlan, TableState, stamped
 from muniment.errors import LiveRowsChanged, TablesNotRestorable
 from muniment.ports import Clock
+from muniment.runbooks.rows.plan_large_objects import plan_objects_of_tables
 from muniment.runbooks.rows.plan_tables import TableSelection
 from muniment.runbooks.rows.restore_matter import require_approval
 from muniment.runbooks.rows.staged_copy import prove_copy
@@ -36,6 +37,9 @@ def plan_replacement(
         faults = list(_faults(chosen, now.catalogue))
         if faults:
             raise TablesNotRestorable(firm=firm.id, count=len(faults), faults="\n".join(faults))
+        objects = plan_objects_of_tables(then, now, chosen)
+        if objects.faults:
+            raise TablesNotRestorable(firm=firm.id, count=len(objects.faults), faults="\n".join(objects.faults))
         made_at = clock()
         return TablesPlan(
             id=new_id(made_at),
@@ -48,6 +52,8 @@ def plan_replacement(
             tables=_states(now.connection, chosen),
             then=_states(then.connection, chosen),
             balances=tuple(firm.policy.drills.balances),
+            notes=objects.notes,
+            large_objects=objects.gone,
         )
 
 
@@ -69,6 +75,7 @@ def replace_tables(
         _require_same(plan, "the staged cluster", plan.then, _states(then.connection, tables))
         session.require_balance("before")
         aside = _set_aside(connection, plan, tables)
+        session.bring_over(then.connection, plan.large_objects)
         with RowWriter(session.reader).without_triggers([table.name for table in tables]):
             exchange_rows(then.connection, connection, tables)
         session.require_balance("after")

@@ -1,23 +1,18 @@
 """One database of a staged cluster into the live one, under a new name; in place by an approved change of names."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.adapters.rows.whole_database import (
-    DatabaseInUse,
-    RenameRefused,
-    databases_of,
-    read_properties,
-    restore_whole,
-)
+from muniment.adapters.rows.database_names import ClusterDatabases, DatabaseInUse, RenameRefused, databases_of
+from muniment.adapters.rows.whole_database import WholeDatabase, read_properties, restore_whole
 from muniment.domain.approval import Approval
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.rows.table_plan import DatabasePlan, stamped
 from muniment.domain.sql_names import near
-from muniment.errors import InvalidRequest, RowsRefused
+from muniment.errors import DatabaseHeld, InvalidRequest, RowsRefused
 from muniment.ports import Clock
 from muniment.runbooks.rows.restore_matter import require_approval
 from muniment.runbooks.rows.staged_copy import prove_copy, prove_live
@@ -27,11 +22,12 @@ ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True)
 class RestoredDatabase:
-    """``name``: the new database; ``of``: the one it is a copy of."""
+    """``name``: the new database; ``of``: the one it is a copy of. ``notes``: a sentence each."""
 
     name: str
     of: str
     size_bytes: int
+    notes: tuple[str, ...] = ()
 
 
 def restore_database(
@@ -46,7 +42,18 @@ def restore_database(
     if properties is None:
         raise _no_database([database], staged, "the staged cluster")
     name = stamped(database, "restored", new_id(clock()))
-    return RestoredDatabase(name, database, restore_whole(staged, database, properties, live, name))
+    done = restore_whole(staged, database, properties, live, name)
+    return RestoredDatabase(name, database, done.size_bytes, tuple(_notes(done)))
+
+
+def _notes(done: WholeDatabase) -> Iterator[str]:
+    if done.unlogged:
+        yield f"UNLOGGED, and empty in it, since no backup has their rows: {', '.join(done.unlogged)}"
+    if done.with_path:
+        yield (
+            f"{len(done.with_path)} functions had the database's search_path while the rows came, since indexes, checks"
+            " or generated columns call some that need one: ALTER FUNCTION … SET search_path makes them do without"
+        )
 
 
 def _no_database(missing: Sequence[str], server: PostgresServer, where: str) -> InvalidRequest:
@@ -66,6 +73,8 @@ def plan_swap(
         if missing:
             raise _no_database(missing, live, "the live cluster")
         sessions = databases.sessions(database)
+        held = [f"to be ended before it is applied: {line}" for line in databases.holders(database, restored)]
+        notes = (*held, *databases.left_behind(database))
     return DatabasePlan(
         id=new_id(made_at),
         firm=firm.id,
@@ -75,29 +84,41 @@ def plan_swap(
         made_at=made_at,
         requested_by=requested_by,
         sessions=sessions,
+        notes=notes,
     )
 
 
 def swap_database(firm: Firm, plan: DatabasePlan, *, approval: Approval, live: PostgresServer) -> None:
     """Both names change in one transaction. Sessions are ended; who connects at that very moment is sent away once.
 
-    Raises ``ActNotApproved``, ``WrongCluster``, and ``RowsRefused`` where sessions keep it busy or a name is gone.
+    Raises ``ActNotApproved``, ``WrongCluster``; ``DatabaseHeld`` before anything is touched, by a prepared
+    transaction; ``RowsRefused`` where sessions keep it busy or a name is gone.
     """
     require_approval(firm, f"database {plan.database}", plan.sha256, plan.requested_by, approval)
     prove_live(firm, live, plan.system_identifier)
     with databases_of(live) as databases:
         for attempt in range(1, ATTEMPTS + 1):
+            _require_free(firm, plan, databases)
             try:
                 databases.swap(plan.database, plan.before, plan.restored)
             except DatabaseInUse:
                 # A pool that connects again at once; from the first rename on it has to wait for us.
                 if attempt == ATTEMPTS:
-                    raise _refused(firm, plan, "sessions connect to it faster than they are ended") from None
+                    who = ", ".join(databases.who_connects(plan.database)) or "nobody any more"
+                    reason = f"sessions connect to it faster than they are ended: {who}"
+                    raise _refused(firm, plan, reason) from None
                 time.sleep(0.05)
             except RenameRefused as refused:
                 raise _refused(firm, plan, str(refused)) from None
             else:
                 return
+
+
+def _require_free(firm: Firm, plan: DatabasePlan, databases: ClusterDatabases) -> None:
+    """PostgreSQL itself waits five seconds for a prepared transaction, and then speaks of other users."""
+    held = databases.holders(plan.database, plan.restored)
+    if held:
+        raise DatabaseHeld(database=plan.database, firm=firm.id, holders="\n".join(f"  {line}" for line in held))
 
 
 def _refused(firm: Firm, plan: DatabasePlan, reason: str) -> RowsRefused:

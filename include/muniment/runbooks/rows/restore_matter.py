@@ -8,7 +8,7 @@ it, so that no row is live whose document is not.
 from collections.abc import Iterator, Mapping
 
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.adapters.rows.reader import RowReader, reading
+from muniment.adapters.rows.reader import reading
 from muniment.domain.approval import Approval, Request, still_holds
 from muniment.domain.firm.firm import Firm
 from muniment.domain.rows.difference import RowSets
@@ -36,14 +36,15 @@ def restore_matter(
     """
     require_approval(firm, f"matter {plan.matter}", plan.sha256, plan.requested_by, approval)
     prove_copy(firm, staged, live, plan.system_identifier)
-    then, catalogue = _staged_rows(plan, staged)
-    with writing(firm, live, plan.database) as session:
-        tables = MatterTables.of(firm, catalogue, session.reader.catalogue)
+    with reading(staged) as source, writing(firm, live, plan.database) as session:
+        then = source.by_key(row.row_id for row in plan.chosen if row.then_sha256)
+        tables = MatterTables.of(firm, source.catalogue, session.reader.catalogue)
         _require_then(plan, tables, then)
         if not plan.mends_ledger:
             session.require_balance("before")
         now = _live_rows(plan, tables, session)
         sets = RowSets(then, now, frozenset(then))
+        session.bring_over(source.connection, plan.large_objects)
         return session.carry_out(tables.writes(sets, [row.row_id for row in plan.chosen]), _header(plan), keep)
 
 
@@ -70,12 +71,6 @@ def require_approval(firm: Firm, target: str, plan_sha256: str, asked_by: str, a
         raise ActNotApproved(firm=firm.id, what=target, reason=reason)
 
 
-def _staged_rows(plan: MatterPlan, staged: PostgresServer) -> tuple[Rows, Catalogue]:
-    """What the chosen rows shall be."""
-    with reading(staged) as reader:
-        return reader.by_key(row.row_id for row in plan.chosen if row.then_sha256), reader.catalogue
-
-
 def _require_then(plan: MatterPlan, tables: MatterTables, then: Rows) -> None:
     """A staged cluster is anybody's to write into until it is destroyed."""
     planned = {row.row_id: row.then_sha256 for row in plan.chosen if row.then_sha256}
@@ -85,7 +80,7 @@ def _require_then(plan: MatterPlan, tables: MatterTables, then: Rows) -> None:
 
 def _live_rows(plan: MatterPlan, tables: MatterTables, session: WriteSession) -> Rows:
     """All that hangs on the matter now, locked, found in the same way as for the plan. Raises ``LiveRowsChanged``."""
-    reader = RowReader(session.reader.connection, tables.live, locking=True)
+    reader = session.reader.of(tables.live)
     now = reader.hanging_on(reader.by_key(_known(plan, tables.live)))
     _require_same(f"matter {plan.matter}", plan.live_rows, live_digests(tables.live, now), "live")
     return now

@@ -1,19 +1,21 @@
 """Rows written into a live database in one transaction, between two readings of its ledgers, and read back."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from muniment.adapters.postgres.registry_query import only_value
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.adapters.rows.reader import RowReader
-from muniment.adapters.rows.writer import RowWriter, StillNamed, WriteRefused, writing_rows
+from muniment.adapters.rows.large_objects import NotTheSame, bring_over
+from muniment.adapters.rows.reader import Connection, RowReader
+from muniment.adapters.rows.write_steps import StillNamed, ValueTaken
+from muniment.adapters.rows.writer import RowWriter, WriteRefused, writing_rows
 from muniment.domain.drill.answers import balance_check
 from muniment.domain.firm.firm import Firm
 from muniment.domain.rows.foreign_keys import NoOrder, Row, RowId, Rows
-from muniment.domain.rows.matter_plan import BeforeImages, WrittenRow, key_text
+from muniment.domain.rows.matter_plan import BeforeImages, LargeObject, WrittenRow, key_text
 from muniment.domain.rows.writes import RowWrites, phases
-from muniment.errors import LedgerOutOfBalance, RowsRefused
+from muniment.errors import LedgerOutOfBalance, RowsRefused, UniqueValueTaken
 
 type Keep = Callable[[BeforeImages], object]
 """Stores them for good; what it raises stops the restore."""
@@ -36,12 +38,21 @@ class WriteSession:
         writer = RowWriter(self.reader)
         tables = sorted({name for name, _ in writes.before.keys() | writes.after.keys()})
         with writer.without_triggers(tables) if header.triggers == "disabled" else nullcontext():
-            writer.write(phases(self.reader.catalogue, self._only_changes(writes)))
+            catalogue = self.reader.spelled(writes.before, writes.after)
+            writer.write(phases(catalogue, self._only_changes(writes)))
         self.require_balance("after")
         written = self._read_back(writes)
         images = header.model_copy(update={"rows": tuple(self._images(writes.before, written))})
         keep(images)
         return images
+
+    def bring_over(self, staged: Connection, objects: Iterable[LargeObject]) -> None:
+        """Before the rows that name them. Raises ``RowsRefused`` where one is not what the plan saw, or is there."""
+        for each in objects:
+            try:
+                bring_over(staged, self.reader.connection, each)
+            except NotTheSame as other:
+                self._refuse(f"large object {other} of the staged cluster is not what the plan saw")
 
     def _only_changes(self, writes: RowWrites) -> RowWrites:
         """Of a row that stays only the columns that differ: an UPDATE then asks for no right that it does not need."""
@@ -108,6 +119,11 @@ def _refusals(firm: Firm, database: str) -> Iterator[None]:
     except StillNamed as named:
         parent, child = (f"{row[0]} {key_text(row[1])}" for row in (named.row, named.by))
         raise RowsRefused(database=database, firm=firm.id, reason=f"{child} names {parent}, which should go") from None
+    except ValueTaken as taken:
+        row = f"{taken.row[0]} {key_text(taken.row[1])}"
+        holder = f"{taken.holder[0]} {key_text(taken.holder[1])}" if taken.holder else "another row"
+        facts = {"row": row, "holder": holder, "constraint": taken.constraint}
+        raise UniqueValueTaken(database=database, firm=firm.id, **facts) from None
     except NoOrder as found:
         ring = f"{' → '.join(found.ring)} name each other in a ring, by columns that are never NULL"
         raise RowsRefused(database=database, firm=firm.id, reason=ring) from None
