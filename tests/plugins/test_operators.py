@@ -16,6 +16,7 @@ from muniment_airflow.operators import BaseBackup, CheckFirm, RestoreTest, point
 from muniment_airflow.wal_operators import ReplicateWal
 from tests.fixtures.airflow import register
 from tests.fixtures.sites import site_env
+from tests.support.asset_events import NoEvents
 
 # The providers' own libraries, and a step that is called without Airflow around it.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -32,16 +33,6 @@ def known(site17: Site, registry_folder: Path, monkeypatch: pytest.MonkeyPatch) 
 def context(conf: dict[str, Any] | None = None, **run: Any) -> Any:
     dag = SimpleNamespace(dag_id="acme__backup", params={"full": False, "accept_shrink": False})
     return {"dag": dag, "dag_run": SimpleNamespace(conf=conf, **run), "run_id": "manual__1", "params": dag.params}
-
-
-class NoEvents(list[Any]):
-    """Of an asset that nobody has told of anything."""
-
-    def ascending(self, _: bool) -> "NoEvents":
-        return self
-
-    def limit(self, _: int) -> "NoEvents":
-        return self
 
 
 def test_the_points_id_is_the_runs_own_in_every_try() -> None:

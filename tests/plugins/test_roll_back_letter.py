@@ -17,10 +17,12 @@ from muniment.domain.restore.record import ContactTold
 from muniment.domain.vault import keys
 from muniment.ports import utc_now
 from muniment_airflow.failure_report import what_happened
+from muniment_airflow.firms import recovery_point_asset
 from muniment_airflow.wal_operators import ReplicateWal
 from tests.fixtures.airflow import register
 from tests.fixtures.on_call import SMTP
 from tests.fixtures.sites import site_env
+from tests.support.asset_events import NoEvents
 
 pytestmark = [pytest.mark.timeout(360), pytest.mark.filterwarnings("default")]
 
@@ -49,7 +51,8 @@ def firm(site17: Site, registry_folder: Any, monkeypatch: pytest.MonkeyPatch) ->
 def replicate(site: Site) -> None:
     with DAG(f"{site.firm.id}__wal", schedule=None) as dag:
         step = ReplicateWal(task_id="replicate_wal", firm_id=site.firm.id)
-    step.execute({"dag": dag, "dag_run": SimpleNamespace(run_after=AT), "run_id": "r", "ti": SimpleNamespace()})
+    run = {"dag": dag, "dag_run": SimpleNamespace(run_after=AT), "run_id": "r", "ti": SimpleNamespace()}
+    step.execute({**run, "inlet_events": {recovery_point_asset(site.firm.id): NoEvents()}})
 
 
 def test_the_contact_is_told_once_and_that_is_on_the_record(firm: Site, mails: list[str]) -> None:
