@@ -587,8 +587,9 @@ def test_what_keeps_a_run_from_its_sessions_is_named(one: Site, cluster: LocalCl
     """Each has begun a session; no run would have come to its end."""
     with psycopg.connect(cluster.conninfo(), autocommit=True) as admin:
         admin.execute("CREATE ROLE single LOGIN REPLICATION PASSWORD 'x' CONNECTION LIMIT 1")
-        admin.execute("GRANT pg_monitor, pg_checkpoint TO single")
-        admin.execute("GRANT EXECUTE ON FUNCTION pg_switch_wal() TO single")
+        admin.execute("CREATE ROLE several LOGIN REPLICATION PASSWORD 'x'")
+        admin.execute("GRANT pg_monitor, pg_checkpoint TO single, several")
+        admin.execute("GRANT EXECUTE ON FUNCTION pg_switch_wal() TO single, several")
         admin.execute("CREATE DATABASE private")
         admin.execute("REVOKE CONNECT ON DATABASE private FROM PUBLIC")
     single = as_role(one, cluster, "single", "x")
@@ -600,7 +601,8 @@ def test_what_keeps_a_run_from_its_sessions_is_named(one: Site, cluster: LocalCl
         ("private", "permission denied for database"),
         ("missing", 'database "missing" does not exist'),
     ):
-        elsewhere = replace(single, postgres=replace(single.postgres, database=name))
+        several = as_role(one, cluster, "several", "x")
+        elsewhere = replace(several, postgres=replace(several.postgres, database=name))
         elsewhere = with_firm(elsewhere, cluster=elsewhere.firm.cluster.model_copy(update={"database": name}))
         (found,) = check_firm(elsewhere, clock=utc_now)
         assert found.what.startswith(f"no session can be had in database {name}: ")

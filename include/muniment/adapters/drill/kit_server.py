@@ -1,21 +1,22 @@
 """The server of step 7 of RESTORE.md, started by the very command that step 6 prints, with its own settings."""
 
 import getopt
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
+from muniment.adapters.host.data_directory import accepts_connections
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms, as_unprivileged, run_program
+from muniment.adapters.postgres.session import open_session
 from muniment.adapters.staging.isolated_cluster import START_TIMEOUT_S
 from muniment.errors import ProgramFailed
 
 _PAUSE_S = 0.1
-_LOCKED_OUT = re.compile(r'role ".*" (does not exist|is not permitted to log in)|database ".*" does not exist')
 _LOG_TAIL_CHARS = 2000
 
 
@@ -47,19 +48,20 @@ class KitServer:
         LocalCluster(self.data_dir, self.programs).stop(timeout_s=START_TIMEOUT_S)
 
     def _first_session(self) -> psycopg.Connection:
-        """What psql would do with these options; not every installation's psql runs."""
+        """What psql would do with these options; not every installation's psql runs. A refusal is the last word."""
         options = dict(getopt.getopt(list(self.look[1:]), "h:U:d:l")[0])
+        self._await_connections()
+        try:
+            return open_session(make_conninfo("", host=options["-h"], dbname=options["-d"], user=self.superuser))
+        except psycopg.OperationalError as refused:
+            raise self._failed(refused) from refused
+
+    def _await_connections(self) -> None:
         cluster, deadline = LocalCluster(self.data_dir, self.programs), time.monotonic() + START_TIMEOUT_S
-        while True:
-            try:
-                return psycopg.connect(
-                    host=options["-h"], dbname=options["-d"], user=self.superuser, password="", autocommit=True
-                )
-            except psycopg.OperationalError as not_yet:
-                # Until it is done it lets nobody in, and its socket comes a moment after it.
-                is_over = _LOCKED_OUT.search(str(not_yet)) or time.monotonic() > deadline
-                if is_over or not cluster.is_running:
-                    raise self._failed(str(not_yet)) from not_yet
+        while not accepts_connections(self.data_dir):
+            if not cluster.is_running or time.monotonic() > deadline:
+                unfinished = "an unfinished recovery"
+                raise self._failed(unfinished)
             time.sleep(_PAUSE_S)
 
     def _failed(self, said: object) -> ProgramFailed:

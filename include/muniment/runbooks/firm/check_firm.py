@@ -11,8 +11,6 @@ from muniment.adapters.aws.key_probe import key_fault
 from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.host.file_systems import free_bytes
 from muniment.adapters.host.locales import require_locales
-from muniment.adapters.host.programs import PostgresPrograms
-from muniment.adapters.postgres.cluster_state import read_server_state
 from muniment.adapters.postgres.collations import old_collations
 from muniment.adapters.postgres.databases import read_databases
 from muniment.adapters.postgres.named_objects import look_up
@@ -22,6 +20,7 @@ from muniment.adapters.postgres.server_facts import (
     replication_fault,
     sessions_fault,
 )
+from muniment.adapters.rows.table_dump import programs_of
 from muniment.adapters.site.site import Side, Site
 from muniment.adapters.vault.catalog import left_out_of_last_backup
 from muniment.adapters.vault.vault import Vault
@@ -141,10 +140,9 @@ def _sessions(site: Site) -> Iterator[Finding]:
 
 def _locales(site: Site) -> Iterator[Finding]:
     """A warning: the backup needs none. Where no PostgreSQL is installed nothing is restored either."""
-    major = read_server_state(site.postgres).version // 10000
     with suppress(ProgramMissing):
         try:
-            require_locales(site.firm.id, PostgresPrograms.find(major), read_databases(site.postgres))
+            require_locales(site.firm.id, programs_of(site.postgres), read_databases(site.postgres))
         except LocaleMissing as missing:
             yield locale_finding(missing.what, missing.hint)
 
