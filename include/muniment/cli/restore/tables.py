@@ -81,7 +81,8 @@ def _selection(asked: dict[str, Any]) -> Any:
 def _beside(session: Session, servers: Servers, asked: dict[str, Any]) -> Answer:
     from muniment.runbooks.rows.plan_tables import restore_tables
 
-    with beside_live(session, servers.firm, "tables beside", ", ".join((*asked["tables"], *asked["schemas"]))):
+    which = ", ".join(map(str, (*asked["tables"], *asked["schemas"])))
+    with beside_live(session, servers.firm, "tables beside", which):
         found = restore_tables(
             servers.firm,
             _selection(asked),
