@@ -21,6 +21,7 @@ from muniment.domain.firm.firm import ControlTotalsPolicy, MattersPolicy, Restor
 from muniment.domain.record import new_id
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.secret import Secret
+from muniment.domain.sql_names import TableName
 from muniment.ports import utc_now
 from muniment.runbooks.drill.run_drill import run_drill
 from muniment.runbooks.firm.check_firm import check_firm
@@ -133,6 +134,7 @@ def back(site: Site, cluster: LocalCluster, staged: PostgresServer, live: Postgr
     approval = Approval(by="lead", at=utc_now(), plan_sha256=plan.sha256)
     restore_matter(site.firm, plan, approval=approval, staged=staged, live=live, keep=lambda _: None)
     assert rows(cluster.conninfo(), query) == before
-    found = restore_tables(site.firm, TableSelection(("public.ledger",)), staged=staged, live=live, clock=utc_now)
+    ledger = TableSelection((TableName.parse("public.ledger"),))
+    found = restore_tables(site.firm, ledger, staged=staged, live=live, clock=utc_now)
     ((place, count),) = found.tables.values()
     assert rows(cluster.conninfo(), f"SELECT count(*) FROM {place}") == [(count,)] == [(1994,)]

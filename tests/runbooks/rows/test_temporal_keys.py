@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from muniment.adapters.host.programs import PostgresPrograms
+from muniment.domain.sql_names import Identifier
 from muniment.ports import utc_now
 from muniment.runbooks.rows.plan_tables import TableSelection, restore_tables
 from tests.fixtures.clusters import ClusterFactory
@@ -130,7 +131,7 @@ def beside(world: World, *, with_structure: bool) -> str:
     """The new schema."""
     found = restore_tables(
         firm(**PLAIN),
-        TableSelection(schemas=("office",)),
+        TableSelection(schemas=(Identifier("office"),)),
         staged=world.staged,
         live=world.live,
         clock=utc_now,
