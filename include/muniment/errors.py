@@ -39,7 +39,7 @@
         │   ├── NoRegistry                nobody said where the registry is, and no project has one
         │   └── UnknownParameter          a run was triggered with a name that no step knows
         ├── InvalidRequest            a form or an option asks for what cannot be (exit code 2)
-        ├── ObjectArchived · DocumentsArchived · NoSuchDocument · NoSuchMatter · ConfigUnreadable
+        ├── ObjectArchived · NoSuchDocument · DocumentNotRead · NoSuchMatter
         ├── StoreRefused (an answer that we do not know) · AccessDenied · CredentialsUnusable · ClockWrong
         ├── KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
         ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
@@ -334,14 +334,6 @@ class ObjectArchived(Permanent):
     hint = "restore it with `aws s3api restore-object`, then run this again."
 
 
-class DocumentsArchived(Permanent):
-    """Documents in an archive storage class cannot be copied; all others were."""
-
-    text = "{count} documents of firm {firm} are in an archive storage class and cannot be copied:\n{documents}"
-    kept = "every document version that any snapshot names; the other new versions have been copied"
-    hint = "restore each with `aws s3api restore-object`, then run the chain again; keep such lifecycle rules off document buckets."
-
-
 class NoSuchDocument(Permanent):
     """Nothing that was asked for was there at that instant."""
 
@@ -350,19 +342,22 @@ class NoSuchDocument(Permanent):
     hint = "a key is spelled exactly, with its case; list what there was with `muniment documents {firm} --prefix … --plan`."
 
 
+class DocumentNotRead(Permanent):
+    """It was there at that instant, and the night could not read it."""
+
+    text = (
+        "no document {selection} that firm {firm} had at {at} is in the vault: it could not be read then:\n{documents}"
+    )
+    kept = "everything; nothing was fetched or written"
+    hint = "take an instant before, `--at` of an earlier night; or fetch it from the firm's own bucket, with the key that it is under."
+
+
 class NoSuchMatter(Permanent):
     """The staged cluster has no such row."""
 
     text = "firm {firm} had no matter {matter} in {table}.{key} at that instant{now}"
     kept = "everything; nothing was written"
     hint = "the value is spelled as PostgreSQL prints it; choose another instant if it was made later."
-
-
-class ConfigUnreadable(Permanent):
-    """Configuration sources that the firm's file names are not there or may not be read; ``faults`` lists all of them."""
-
-    text = "{count} configuration sources of firm {firm} cannot be read:\n{faults}"
-    hint = "correct configuration in the firm's file, or the rights of the backup's role, user or database login."
 
 
 class Refused(Permanent):

@@ -9,7 +9,7 @@ _DOES = {
     named.CHECK_FIRM: "right cluster, right vaults, both keys usable. Every finding at once, each with its remedy.",
     named.BASE_BACKUP: "from the replication protocol straight into the vault, sealed on the worker.",
     named.VERIFY_WAL_CHECKPOINT: "the vault holds every WAL segment which this backup needs, without a gap.",
-    named.SYNC_DOCUMENTS: "every document version that is new; then tonight's list of all of them.",
+    named.SYNC_DOCUMENTS: "every document version that is new; then tonight's list of all, unreadable ones too.",
     named.BACK_UP_CONFIG: "the files, secrets and tables that the firm's file names, sealed.",
     named.COPY_TO_REPLICA: (
         "all of it into the other region, and read back there; what earlier nights could not bring, too."
@@ -21,7 +21,9 @@ _STEPS = "\n".join(f"{number}. **{step}**: {_DOES[step]}" for number, step in en
 _AWAY = """\
 Where the second region does not answer, 6 copies nothing, 7 registers the point in the primary vault alone, 8 is
 skipped, and on-call hears of it once. The first night with both regions brings everything over. Behind a new hole in
-the WAL, 3 puts a full backup in the place of an incremental one (`wal_archive.hole`)."""
+the WAL, 3 puts a full backup in the place of an incremental one (`wal_archive.hole`). A document, secret, file or
+settings table that cannot be read stops nothing: the point is incomplete in exactly that, and on-call hears of it
+once."""
 
 _REMEDIES = """\
 * Every step is safe to run again: clear the failed task, and the run goes on with what it has already registered.

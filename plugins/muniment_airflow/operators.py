@@ -213,7 +213,7 @@ class RegisterRecoveryPoint(FirmOperator):
 
     def work(self, site: "Site", night: Night) -> Result:
         from muniment.runbooks.backup.register_recovery_point import register_recovery_point
-        from muniment.runbooks.incidents.alerts import registered_hole_alerts, second_region_alert
+        from muniment.runbooks.incidents.alerts import incomplete_alert, registered_hole_alerts, second_region_alert
         from muniment.runbooks.restore.publish_kit import refresh_restore_kit
 
         point = register_recovery_point(
@@ -230,7 +230,8 @@ class RegisterRecoveryPoint(FirmOperator):
         night.context["outlet_events"][recovery_point_asset(self.firm_id)].extra = told_of(point)
         for line in point_lines(point):
             night.progress.note(line)
-        for notice in (*registered_hole_alerts(site), second_region_alert(site, clock=utc_now)):
+        lasting = second_region_alert(site, clock=utc_now), incomplete_alert(site, clock=utc_now)
+        for notice in (*registered_hole_alerts(site), *lasting):
             tell_once(site, notice, night.context)
         return {"point_id": point.id, "size_bytes": point.size_bytes, "stored_bytes": point.stored_bytes}
 

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.backup.proofs import CopyProof, WalProof
+from muniment.domain.config.snapshot import ConfigSnapshot
 from muniment.domain.record import new_id
 from muniment.domain.vault import keys
+from muniment.domain.vault.incomplete import NotRead, UnreadDocument
 from muniment.domain.vault.registers import (
     Archive,
     Backup,
@@ -40,14 +42,19 @@ class Nights:
         parent: Backup | None = None,
         previous: str | None = None,
         documents: tuple[str, ...] = (),
+        unread: tuple[str, ...] = (),
     ) -> Backup:
         """One night up to the copy: base backup, WAL, documents, configuration. Its id is ``new_id(at)``."""
         vault, point_id = self.site.primary, new_id(at)
         first = self.next_segment
         self.push_wal(3)
         backup = self._backup(vault, at, parent, first)
-        self._documents(vault, point_id, at, previous, documents)
-        vault.put_sealed(keys.config(point_id), b"PRACTICE_NAME=Alder", locked_until=self.locked_until)
+        self._documents(vault, point_id, at, previous, documents, unread)
+        lacking = tuple(NotRead(what="secret", name=name, reason="not there") for name in unread)
+        config = ConfigSnapshot(
+            id=point_id, firm=vault.firm, taken_at=at, env_files=(), secrets=(), tables=(), unread=lacking
+        )
+        vault.put_sealed(keys.config(point_id), config.to_json(), locked_until=self.locked_until)
         return backup
 
     def push_wal(self, count: int) -> None:
@@ -93,9 +100,19 @@ class Nights:
         stored = vault.put_sealed(key, f"chunk {number}".encode(), locked_until=self.locked_until)
         return Chunk(key=key, offset=number * 10, size_bytes=10, stored_bytes=stored.stored_bytes, sha256=stored.sha256)
 
-    def _documents(self, vault: Vault, point_id: str, at: datetime, previous: str | None, documents: Names) -> None:
+    def _documents(
+        self, vault: Vault, point_id: str, at: datetime, previous: str | None, documents: Names, unread: Names
+    ) -> None:
         versions = tuple(self._document(vault, name, at) for name in documents)
-        snapshot = DocumentSnapshot(id=point_id, firm=vault.firm, taken_at=at, previous=previous, documents=versions)
+        closed = {"bucket": "matters", "version_id": "1", "size_bytes": 9, "modified_at": at, "reason": "denied"}
+        snapshot = DocumentSnapshot(
+            id=point_id,
+            firm=vault.firm,
+            taken_at=at,
+            previous=previous,
+            documents=versions,
+            unread=tuple(UnreadDocument(key=name, is_current=True, **closed) for name in unread),
+        )
         vault.put_sealed(keys.document_snapshot(point_id), snapshot.to_json(), locked_until=self.locked_until)
 
     def _document(self, vault: Vault, name: str, at: datetime) -> DocumentVersion:

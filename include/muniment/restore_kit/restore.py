@@ -413,10 +413,20 @@ def list_points(vault: Vault) -> None:
             f"{point['id']}  taken {point['taken_at'][:19]}Z  {point['kind']:11}  chain of {len(point['chain'])}"
             f"  {size(point['size_bytes'])} in this backup  {point['document_count']} documents"
         )
+        say_what_it_lacks(point)
     registered = {key[len("points/") : -len(".json")] for key in keys}
     for key in vault.keys("documents/snapshots/"):
         if key.rpartition("/")[2] not in registered:
             print(f"{key.rpartition('/')[2]}  documents alone: `fetch --documents DIR --point` takes this id")
+
+
+def say_what_it_lacks(point: Register) -> None:
+    """What that night could not read is in no vault, and no damage of this one's. Older points do not say."""
+    lacking = point.get("incomplete") or {"count": 0, "named": []}
+    for each in lacking["named"]:
+        print(f"  not in {point['id']}: {each['what']} {each['name']!r}: {each['reason']}")
+    if more := lacking["count"] - len(lacking["named"]):
+        print(f"  not in {point['id']}: {more} more")
 
 
 def size(count: float) -> str:
@@ -529,6 +539,7 @@ def fetch_parts(
     fetch_wal(vault, wal, into / "wal")
     write_private(into / "config.json", vault.sealed(f"config/{point['config']}")[0])
     write_private(into / "point.json", json.dumps(point, indent=1).encode())
+    say_what_it_lacks(point)
     if not tars:
         write_finish(into, backups, folders, timeline_to_follow(vault, point, backups[-1], wal))
 
@@ -988,7 +999,11 @@ def fetch_snapshot(vault: Vault, snapshot_id: str, into: Path) -> None:
     written = list(in_order(partial(fetch_document, vault, into), zip(documents, names, strict=True)))
     if unsure := [document["key"] for document in written if not document["is_checked"]]:
         print(f"note: of {len(unsure)} documents S3 keeps no checksum of the whole: only their size was compared")
-    manifest = {"snapshot": snapshot["id"], "firm": vault.firm, "taken_at": snapshot["taken_at"], "documents": written}
+    unread = [document for document in snapshot.get("unread", []) if document["is_current"]]
+    for document in unread:
+        print(f"  could not be read that night, and is not among them: {document['key']!r}: {document['reason']}")
+    told = {"snapshot": snapshot["id"], "firm": vault.firm, "taken_at": snapshot["taken_at"]}
+    manifest = {**told, "documents": written, "unread": unread}
     (into / "documents.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), "utf-8")
 
 

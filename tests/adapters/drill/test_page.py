@@ -53,6 +53,14 @@ def test_a_drill_that_was_ended_says_how_far_it_came() -> None:
     assert "not made" not in whole
 
 
+def test_what_the_point_lacks_is_named_and_neither_passed_nor_failed() -> None:
+    right = Check(name="pg_verifybackup", expected="a", found="a", passed=True)
+    page = page_of(drill(checks=(right,), not_proven=("document b/theirs: a key of the customer's",)))
+    assert "Checks passed<b>1 of 1</b>" in page
+    assert "document b/theirs: a key of the customer" in page
+    assert 'class="mark not-proven">not proven' in page
+
+
 def test_a_drill_that_did_not_finish_is_in_the_history() -> None:
     past = PastDrill(
         id="1", finished_at=NOW, side="primary", passed=False, recover_s=None, data_lost_s=None, finished=False

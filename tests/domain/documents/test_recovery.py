@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.domain.documents.recovery import Cover, Recalled, Selection, covers, documents_at, plan_documents
+from muniment.domain.documents.recovery import (
+    Cover,
+    Recalled,
+    Selection,
+    covers,
+    documents_at,
+    plan_documents,
+    unread_at,
+)
 from muniment.domain.documents.sync import SourceVersion, deletions, plan_sync, state_at
 from muniment.domain.vault.registers import DocumentSnapshot
 from tests.support.histories import POLICY, as_listed, at, histories, version
@@ -99,3 +107,21 @@ def test_selections(selection: Selection, found: set[str]) -> None:
     live = {("b", key): [version(key, 0, 1, latest=True)] for key in ("a", "ab")}
     plan = plan_documents(Cover(at(5), night(happened, 5, None)), selection, vault="v", live=live)
     assert {each.version.key for each in plan.documents} == found
+
+
+def test_what_could_not_be_read_is_recalled_by_nothing_older() -> None:
+    """Read on the first night, unreadable from second 4 on: an instant behind that has neither version."""
+    first = night(
+        [[version("a", 0, 1), version("b", 0, 1, latest=True)][:1], [version("b", 0, 1, latest=True)]], 3, None
+    )
+    newer = version("a", 1, 4, latest=True).unread("a key of the customer's", is_current=True)
+    later = night([[version("b", 0, 1, latest=True)]], 9, first)
+    second = DocumentSnapshot(**{**dict(later), "unread": (newer,), "deleted": ()})
+    assert told(list(documents_at(Cover(at(4), first, second), Selection(), None))) == {"a-0", "b-0"}
+    behind = Cover(at(5), first, second)
+    assert told(list(documents_at(behind, Selection(), None))) == {"b-0"}
+    assert unread_at(behind, Selection()) == (newer,)
+    assert unread_at(Cover(at(4), first, second), Selection()) == ()
+    live = {("b", "a"): [version("a", 1, 4, latest=True)]}
+    plan = plan_documents(behind, Selection(), vault="v", live=live)
+    assert (plan.unread, plan.added, plan.counts()["unread"]) == ((newer,), (), 1)

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from muniment.domain.incidents.alert import hole_notices, second_region_notice
+from muniment.domain.incidents.alert import hole_notices, incomplete_notice, second_region_notice
 from muniment.domain.record import new_id
+from muniment.domain.vault.incomplete import Incomplete, NotRead
 from muniment.domain.vault.registers import WalHole
 
 NIGHT = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -84,3 +85,42 @@ def test_a_hole_is_told_once() -> None:
         "everything before 2026-11-20 08:00:00 UTC\nHINT: "
     )
     assert hole_notices(firm="acme", holes=[hole], point="p2", told=frozenset({notice.name})) == ()
+
+
+def lacking(*names: str) -> Incomplete | None:
+    return Incomplete.of(NotRead(what="document", name=name, reason="closed") for name in names)
+
+
+def test_an_incomplete_point_is_told_once_for_each_set_and_when_it_is_over() -> None:
+    told: set[str] = set()
+
+    def night(day: int, *names: str) -> str | None:
+        now = NIGHT + timedelta(days=day)
+        notice = incomplete_notice(firm="acme", point=f"p{day}", lacking=lacking(*names), told=told, now=now)
+        if notice:
+            told.add(notice.name)
+        return notice and notice.message
+
+    assert night(0) is None
+    assert night(1, "b/theirs") == (
+        "recovery point p1 of firm acme is incomplete: 1 could not be read\n  document b/theirs: closed\n"
+        "KEPT: all else of the firm is in the point: database, WAL, the other documents and settings\n"
+        "HINT: give the backup's role what it lacks, or take what nobody needs out of the firm's file; the next night "
+        "tries it again. `muniment points acme` names it for each point. This is told again when the list changes."
+    )
+    assert [night(day, "b/theirs") for day in (2, 3, 30)] == [None] * 3
+    assert "2 could not be read" in (night(31, "b/theirs", "b/more") or "")
+    assert "1 could not be read" in (night(32, "b/theirs") or "")
+    assert "has all again that the firm's file names" in (night(33) or "")
+    assert night(34) is None
+    assert "1 could not be read" in (night(35, "b/theirs") or "")
+
+
+def test_a_key_with_a_lines_end_stays_on_its_line_and_a_set_of_thousands_is_counted() -> None:
+    found = lacking("b/two\nlines", *(f"c/{number:05}" for number in range(2000)))
+    assert found is not None
+    assert found.lines(1) == ["document b/two\\nlines: closed", "and 2,000 more"]
+    assert (found.count, len(found.named)) == (2001, 50)
+    again = lacking(*(f"c/{number:05}" for number in range(2000)), "b/two\nlines")
+    assert again is not None
+    assert again.digest == found.digest

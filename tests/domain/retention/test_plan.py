@@ -17,6 +17,7 @@ from muniment.domain.retention.rules import (
 )
 from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
+from muniment.domain.vault.incomplete import Incomplete, NotRead, What
 from muniment.domain.vault.inventory import group_versions, is_register
 from muniment.domain.wal.names import WalSegment
 from tests.support.worlds import DAY, SEGMENT_BYTES, START, SYSTEM, World, make_policy
@@ -69,6 +70,41 @@ def test_object_lock_keeps_what_policy_lets_go() -> None:
     oldest = world.points[0]
     locks = {key: world.now + 3 * DAY for key in (keys.backup_register(oldest.backup), keys.point(world.points[1].id))}
     assert_golden("locks", world.plan(locks=locks))
+
+
+def incomplete(world: World, what: What) -> None:
+    """The newest point lacks one thing."""
+    lacking = Incomplete.of([NotRead(what=what, name="x", reason="closed")])
+    world.points[-1] = world.points[-1].model_copy(update={"incomplete": lacking})
+
+
+def test_incomplete_points_let_the_last_complete_ones_stay() -> None:
+    """Each night lacks one document: after the retention, only the last points that have it have it."""
+    world = nights(World(policy=make_policy(retention=2 * DAY, minimum_verified_points=2)), 3)
+    complete = [point.id for point in world.points[-2:]]
+    for _ in range(9):
+        world.night()
+        incomplete(world, "document")
+        world.now += DAY
+    kept = world.plan().kept_ids("point")
+    assert set(complete) < kept
+    assert {point.id for point in world.points[-2:]} < kept
+    why = {verdict.group.id: verdict.reasons for verdict in world.plan().verdicts if verdict.group.kind == "point"}
+    assert all("one of the newest 2 complete points in which all could be read" in why[each] for each in complete)
+
+
+def test_a_point_that_names_damaged_files_is_none_of_the_minimum() -> None:
+    world = nights(World(policy=make_policy(retention=2 * DAY, minimum_verified_points=2)), 3)
+    sound = [point.id for point in world.points[-2:]]
+    for _ in range(9):
+        world.night()
+        incomplete(world, "relation file")
+        world.now += DAY
+    kept = world.plan().kept_ids("point")
+    assert set(sound) <= kept
+    assert len(kept - set(sound)) <= 3  # by their age alone
+    world.now += 30 * DAY
+    assert world.plan().kept_ids("point") == set(sound)
 
 
 def test_a_gap_of_weeks_keeps_the_minimum() -> None:

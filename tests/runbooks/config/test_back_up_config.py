@@ -2,8 +2,7 @@
 
 import json
 import logging
-import pickle
-import traceback
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -19,14 +18,13 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.postgres.table_export import export_tables
 from muniment.adapters.site.site import Site
-from muniment.domain.config.snapshot import Confidential, ConfigSnapshot, TableExport, Unreadable
+from muniment.domain.config.snapshot import Confidential, ConfigSnapshot, TableExport
 from muniment.domain.firm.firm import Configuration
 from muniment.domain.retention.rules import chain_locked_until
 from muniment.domain.secret import Secret
 from muniment.domain.sql_names import TableName
-from muniment.domain.vault import keys
+from muniment.domain.vault.incomplete import NotRead
 from muniment.domain.vault.registers import StoredFile
-from muniment.errors import ConfigUnreadable
 from muniment.ports import utc_now
 from muniment.runbooks.config.back_up_config import back_up_config, read_config
 from muniment_demo.cloud import Cloud
@@ -141,11 +139,9 @@ def test_all_that_is_missing_is_named_at_once(configured: Configured, secret_nam
         secrets=(secret_name, "arn:aws:secretsmanager:us-east-1:000000000000:secret:another-firms-AbCdEf"),
         tables=("practice.settings", "practice.absent", "practice.broken", 'practice."No such"'),
     )
-    config_id = new_id()
-    with pytest.raises(ConfigUnreadable) as caught:
-        back_up(site, config_id)
-    said = str(caught.value)
-    assert said.startswith(f"6 configuration sources of firm {site.firm.id} cannot be read:\n  file {tmp_path}/absent")
+    _, snapshot = back_up(site)
+    assert ([secret.name for secret in snapshot.secrets], len(snapshot.tables)) == ([secret_name], 1)
+    said = "\n".join(map(str, snapshot.unread))
     for line in (
         f"file {tmp_path}/absent.env: No such file or directory",
         f"file {tmp_path}: Is a directory",
@@ -155,18 +151,33 @@ def test_all_that_is_missing_is_named_at_once(configured: Configured, secret_nam
         'table practice."No such": not there',
     ):
         assert line in said
+    assert len(snapshot.unread) == 6
     assert CANARY not in said
-    assert site.primary.head(keys.config(config_id)) is None
+
+
+def test_one_byte_that_is_no_text_costs_its_own_table(configured: Configured, cluster: LocalCluster) -> None:
+    """WIN1252 takes the byte 0x81, which is no character in it: nobody can say it in UTF-8."""
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE western ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0")
+    with psycopg.connect(f"{cluster.conninfo()} dbname=western", autocommit=True) as connection:
+        connection.execute("CREATE TABLE odd AS SELECT chr(129) AS value")
+        connection.execute("CREATE TABLE even AS SELECT chr(228) AS value")
+    western = PostgresServer("firm", Secret(cluster.conninfo()), "western")
+    odd, even = export_tables(western, [TableName("public", "odd"), TableName("public", "even")])
+    assert str(odd) == "table public.odd: a byte in it is no text in the database's encoding (SQLSTATE 22P05)"
+    assert isinstance(even, TableExport)
+    assert even.rows.reveal() == "ä\n".encode()
 
 
 def test_a_secret_that_was_deleted_is_named(configured: Configured, cloud: Cloud, secret_name: str) -> None:
     """Whoever may not see all secrets is told by AWS that this one is forbidden, not that it is gone."""
     cloud.client("secretsmanager").delete_secret(SecretId=secret_name, ForceDeleteWithoutRecovery=True)
     site = configured(secrets=(secret_name,))
-    with pytest.raises(ConfigUnreadable, match=f"secret {secret_name}: .*not authorized"):
-        back_up(site)
-    with pytest.raises(ConfigUnreadable, match=f"secret {secret_name}: not there"):
-        back_up(replace(site, clients=cloud.client))  # as root
+    (denied,) = back_up(site)[1].unread
+    assert re.fullmatch(f"secret {secret_name}: .*not authorized.*", str(denied))
+    assert back_up(replace(site, clients=cloud.client))[1].unread == (  # as root
+        NotRead(what="secret", name=secret_name, reason="not there"),
+    )
 
 
 def test_nothing_shows_in_logs_errors_and_printed_forms(
@@ -176,9 +187,9 @@ def test_nothing_shows_in_logs_errors_and_printed_forms(
     env.write_text(CANARY)
     caplog.set_level(logging.DEBUG)
     sources = {"env_files": (str(env),), "secrets": (secret_name,), "tables": ("practice.settings", "practice.broken")}
-    with pytest.raises(ConfigUnreadable) as caught:
-        back_up(configured(**sources))
-    told = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + repr(pickle.dumps(caught.value))
+    _, incomplete = back_up(configured(**sources))
+    assert [each.name for each in incomplete.unread] == ["practice.broken"]
+    told = f"{incomplete.unread!r} {incomplete!r}"
 
     stored, snapshot = back_up(configured(**(sources | {"tables": ("practice.settings",)})))
 
@@ -247,8 +258,8 @@ def test_a_role_without_the_right_is_told_the_table(configured: Configured, clus
     clerk = PostgresServer("firm", Secret(f"{cluster.conninfo()} options='-c role=clerk'"))
     tables = [TableName("practice", name) for name in ("settings", "walled", "open")]
     denied, walled, readable = export_tables(clerk, tables)
-    assert denied == Unreadable("table practice.settings: permission denied for table settings")
-    assert walled == Unreadable(
+    assert str(denied) == "table practice.settings: permission denied for table settings"
+    assert str(walled) == (
         'table practice.walled: query would be affected by row-level security policy for table "walled"'
     )
     assert isinstance(readable, TableExport)

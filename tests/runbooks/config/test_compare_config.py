@@ -72,6 +72,15 @@ def test_every_change_is_told_and_no_value(
     assert CANARY not in found.to_json().decode()
 
 
+def test_what_a_night_could_not_read_has_neither_come_nor_changed_since(site: Site, tmp_path: Path) -> None:
+    (tmp_path / ".env").rename(tmp_path / "away")
+    back_up_config(site, config_id="20261121T000000001Z", clock=utc_now)
+    (tmp_path / "away").rename(tmp_path / ".env")
+    found = compare_config(site, config_id="20261121T000000001Z", clock=utc_now)
+    assert found.unreadable == (f"file {tmp_path / '.env'}: No such file or directory (that night)",)
+    assert [(each.path, each.presence) for each in found.env_files] == [(str(tmp_path / "gone.env"), "same")]
+
+
 def test_a_night_that_is_not_there_and_a_vault_that_is_not_ours(
     site: Site, site_factory: SiteFactory, cluster: LocalCluster
 ) -> None:

@@ -1,6 +1,8 @@
 """Documents on a real S3: what a snapshot says, what is copied once and never again, and what stops the chain."""
 
 import hashlib
+import json
+import os
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -13,25 +15,28 @@ from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
+from muniment.domain.documents.recovery import Cover, Selection, plan_documents
 from muniment.domain.documents.sync import SourceVersion
 from muniment.domain.record import new_id
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion
 from muniment.errors import (
+    AccessDenied,
     AnotherRunIsActive,
-    DocumentsArchived,
-    ObjectArchived,
+    DocumentNotRead,
     ObjectDamaged,
     SourceChanged,
     SourceShrank,
     WrongVault,
 )
 from muniment.ports import utc_now
+from muniment.runbooks.documents.restore_documents import plan_document_restore
 from muniment.runbooks.documents.sync_documents import sync_documents
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory, as_root, with_firm
+from tests.support.denials import denied_from
 from tests.support.nights import Nights
 from tests.support.progress import Told
 from tests.support.s3 import s3_of, with_store
@@ -370,27 +375,66 @@ def test_documents_under_another_kms_key(site: Site, desk: Desk, cloud: Cloud) -
     assert there["SSEKMSKeyId"] == site.primary.kms_key
 
 
-def test_archived_documents_are_named_and_the_others_copied(site: Site, desk: Desk, faulty_store: FaultProxy) -> None:
-    desk.put_many(4)
+def test_what_cannot_be_read_is_named_and_costs_the_others_nothing(
+    site: Site, desk: Desk, cloud: Cloud, faulty_store: FaultProxy
+) -> None:
+    """One in an archive, one under a key of the customer's own, one that the role may not read: three sentences."""
+    desk.put_many(3)
+    key = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": os.urandom(32)}
+    desk.put("theirs", b"under their key", **key)
+    desk.put("closed", b"not ours to read")
     desk.put("old matter", b"in Glacier")
+    denied = {"Effect": "Deny", "Action": "s3:GetObject*", "Resource": f"arn:aws:s3:::{desk.buckets[0]}/closed"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [denied]})
+    cloud.client("iam").put_user_policy(UserName=site.firm.id, PolicyName="closed", PolicyDocument=document)
     archived = next(each for each in _listed(desk) if each.key == "old matter")
     faulty_store.fail("archived", method="PUT", path=archived.object)
-    with pytest.raises(DocumentsArchived) as caught:
-        sync(through(site, faulty_store))
-    assert caught.value.what == (
-        f"1 documents of firm {site.firm.id} are in an archive storage class and cannot be copied:\n"
-        f"  {desk.buckets[0]}/old matter (version {archived.version_id})"
-    )
-    assert catalog.latest_snapshot(site.primary) is None
-    assert copies_in(site) == 4
-    with pytest.raises(ObjectArchived) as alone:
-        _copies(through(site, faulty_store)).copy(archived)
-    assert alone.value.what == (
-        f"object old matter in {desk.buckets[0]} is archived and cannot be read: "
-        "The operation is not valid for the object's storage class"
-    )
+    faulty_store.fail("archived", method="GET", path="old%20matter")
+    told = Told()
+
+    first = sync_documents(through(site, faulty_store), snapshot_id="20261120T1", clock=utc_now, progress=told)
+
+    assert {each.key for each in first.documents} == {"d/000", "d/001", "d/002"}
+    reasons = {each.key: each.reason for each in first.unread}
+    assert list(reasons) == ["closed", "old matter", "theirs"]
+    assert reasons["old matter"] == "The operation is not valid for the object's storage class"
+    assert "customer" in reasons["theirs"].lower() or "Server Side Encryption" in reasons["theirs"]
+    assert "not authorized" in reasons["closed"] or "Access Denied" in reasons["closed"]
+    assert all(each.is_current for each in first.unread)
+    assert catalog.find_snapshot(site.primary, first.id) == first
+    assert any(note.startswith("documents that could not be read: 3: document ") for note in told.notes)
+
+    # What can be read by now is read by now; what was replaced unread is told once more, and no shrinkage of anything.
     faulty_store.heal()
-    assert len(sync(through(site, faulty_store)).documents) == 5
+    desk.put("theirs", b"in the clear")
+    desk.put("d/000", b"second", **key)
+    second = sync(through(site, faulty_store))
+    assert {each.key for each in second.documents} == {"d/001", "d/002", "old matter", "theirs"}
+    assert [(each.key, each.is_current) for each in second.unread] == [
+        ("closed", True),
+        ("d/000", True),
+        ("theirs", False),
+    ]
+    assert second.deleted == ()
+    superseded = next(each for each in first.documents if each.key == "d/000")
+    plan = plan_documents(Cover(second.taken_at, second), Selection(), vault="v", live=None)
+    assert superseded.version_id not in {each.version.version_id for each in plan.documents}
+    assert [each.key for each in plan.unread] == ["closed", "d/000"]
+    with pytest.raises(DocumentNotRead) as caught:
+        plan_document_restore(site.primary, selection=Selection(key="closed"), at=None)
+    at = f"{second.taken_at:%Y-%m-%d %H:%M:%S} UTC"
+    assert str(caught.value).startswith(
+        f"no document 'closed' that firm {site.firm.id} had at {at} is in the vault: it could not be read then:\n"
+        f"document {desk.buckets[0]}/closed: "
+    )
+
+
+def test_a_vault_that_refuses_is_no_document_that_cannot_be_read(site: Site, desk: Desk) -> None:
+    """The same answer of S3: whose it is, the source tells. Else one lost right of the role would empty every night."""
+    desk.put("a", b"one")
+    with denied_from(site, 1, only=frozenset({"CopyObject"})), pytest.raises(AccessDenied):
+        sync(site)
+    assert catalog.latest_snapshot(site.primary) is None
 
 
 # Objects and copies

@@ -24,6 +24,7 @@ from muniment.domain.firm.firm import (
     MatterLink,
     MattersPolicy,
 )
+from muniment.domain.firm.readiness import LACKED
 from muniment.domain.secret import Secret
 from muniment.errors import CheckFailed, WrongCluster, WrongVault
 from muniment.ports import utc_now
@@ -346,9 +347,13 @@ def test_env_files_and_secrets_that_cannot_be_read_are_found(
     secrets = ("there/app", "gone/app", "closed/app")
     site = with_firm(site, configuration=Configuration(env_files=files, secrets=secrets))
     lost, gone, closed = check_firm(site, clock=utc_now)
-    assert lost == Finding(f"{tmp_path}/lost.env is not there", "correct configuration.env_files in the firm's file.")
-    assert gone == Finding("secret gone/app is not there", "correct configuration.secrets in the firm's file.")
+    file, name = f"{tmp_path}/lost.env", "correct configuration.env_files in the firm's file"
+    assert lost == Finding(f"{file} is not there", f"{name}; {LACKED}.", "warning")
+    assert gone == Finding(
+        "secret gone/app is not there", f"correct configuration.secrets in the firm's file; {LACKED}.", "warning"
+    )
     assert closed.what.startswith("Secrets Manager denied GetSecretValue on closed/app: ")
+    assert (closed.severity, LACKED in closed.remedy) == ("warning", True)
 
 
 NAMED = {
@@ -382,11 +387,11 @@ GONE = [
     "public.ledger in database postgres has no column amont, "
     "which policy.control_totals.sums.fees names; do you mean amount?",
     "database postgres has no table nowhere.at, which policy.control_totals.sums.rent names",
-    "database postgres has no table public.preferences, which configuration.tables[1] names",
 ]
 GONE_BY_RESTORES = [
     "public.cache in database postgres is UNLOGGED: no backup has its rows, and no restore can "
     "have what policy.control_totals.tables[3] counts",
+    "database postgres has no table public.preferences, which configuration.tables[1] names",
     "public.papers in database postgres has no column file, which policy.document_references[0] names",
     '"a firm".matters in database postgres has no column number, '
     'which policy.matters.table names; do you mean "Number"?',

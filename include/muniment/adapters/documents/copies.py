@@ -1,6 +1,7 @@
 """Brings document versions into the vault, one at a time, and makes sure of each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,7 +14,23 @@ from muniment.domain.firm.firm import Policy
 from muniment.domain.retention.rules import documents_locked_until
 from muniment.domain.stored_object import StoredObject
 from muniment.domain.vault.registers import DocumentVersion
-from muniment.errors import ObjectDamaged, ObjectMissing, SourceChanged
+from muniment.errors import (
+    ClockWrong,
+    CredentialsUnusable,
+    Damaged,
+    ObjectDamaged,
+    ObjectMissing,
+    Permanent,
+    SourceChanged,
+)
+
+
+class DocumentUnreadable(Exception):
+    """Within the sync: it names all of them, and copies the others."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +50,50 @@ class DocumentCopies:
         return None if self.vault.lock_mode == "none" else documents_locked_until(self.policy, self.now)
 
     def copy(self, version: SourceVersion) -> DocumentVersion:
-        """Raises ``SourceChanged`` where the version is gone, ``ObjectArchived`` where S3 cannot read it."""
+        """Raises ``SourceChanged`` where the version is gone, ``DocumentUnreadable`` where the firm's own bucket does
+        not give its bytes, and the vault's own errors."""
         source = self._source_of(version)
-        try:
+        with self._reading(version):
             copied = copy_object(source, target=self.vault, key=version.object, locked_until=self.locked_until)
             sha256 = self._compared(version, source, copied)
-        except ObjectMissing as error:
-            raise SourceChanged(key=version.key, bucket=version.bucket) from error
         return version.copied(sha256, self.locked_until)
 
     def recognise(self, version: SourceVersion) -> DocumentVersion:
-        """The copy that a killed run left behind: as good as a new one, or damaged."""
+        """The copy that a killed run left behind: as good as a new one, or damaged. Raises ``DocumentUnreadable``."""
         found = self.vault.find(version.object)
-        entry = version.copied(self._compared(version, self._source_of(version), found), found.locked_until)
+        with self._reading(version):
+            sha256 = self._compared(version, self._source_of(version), found)
+        entry = version.copied(sha256, found.locked_until)
         return self.lock(entry) if ends_too_soon(entry.locked_until, self.policy, self.now) else entry
+
+    @contextmanager
+    def _reading(self, version: SourceVersion) -> Iterator[None]:
+        """One answer of S3 is about two places. Whose it was, the source tells alone: asked for its first byte."""
+        try:
+            yield
+        except ObjectMissing as error:
+            raise SourceChanged(key=version.key, bucket=version.bucket) from error
+        except (Damaged, CredentialsUnusable, ClockWrong):  # what is wrong with us is wrong with every document
+            raise
+        except Permanent as refused:
+            if reason := self._why_unreadable(version):
+                raise DocumentUnreadable(reason) from refused
+            raise
+
+    def _why_unreadable(self, version: SourceVersion) -> str | None:
+        """An archived document, one under a key of the customer's, one that our role may not read. Transient answers
+        are raised: they say nothing."""
+        which = "" if version.version_id == UNVERSIONED else version.version_id
+        part = range(1) if version.size_bytes else None
+        try:
+            self.sources[version.bucket].store.get(version.key, version_id=which, part=part)
+        except ObjectMissing as error:
+            raise SourceChanged(key=version.key, bucket=version.bucket) from error
+        except (CredentialsUnusable, ClockWrong):
+            raise
+        except Permanent as refused:
+            return str(refused.facts.get("reason", refused.what))
+        return None
 
     def lock(self, entry: DocumentVersion) -> DocumentVersion:
         """The same entry, its object locked for longer."""

@@ -53,7 +53,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One check; or what was planned and not made, which neither passed nor failed."""
+    """One check; or what was planned and not made, or could not be proven, which neither passed nor failed."""
 
     name: str
     expected: str
@@ -138,6 +138,8 @@ class View:
         for check in self.drill.checks:
             name, expected, found = map(shown, (check.name, check.expected, check.found))
             yield Line(name, expected, found, check.verdict)
+        for lacking in self.drill.not_proven:
+            yield Line("not in the recovery point", "nothing", shown(lacking), "not proven")
         if self.drill.failure is not None and self.drill.not_done:
             planned = f"all {len(self.drill.planned)} steps of the plan"
             yield Line("what it did not come to", planned, "not: " + "; ".join(self.drill.not_done), "not made")

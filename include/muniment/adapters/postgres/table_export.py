@@ -7,8 +7,9 @@ import psycopg
 from psycopg import IsolationLevel, sql
 
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.domain.config.snapshot import Confidential, TableColumn, TableExport, Unreadable
+from muniment.domain.config.snapshot import Confidential, TableColumn, TableExport
 from muniment.domain.sql_names import TableName
+from muniment.domain.vault.incomplete import NotRead
 
 _FIND = """
     SELECT c.oid, n.nspname AS schema, c.relname AS name
@@ -24,7 +25,7 @@ _COLUMNS = """
 type Connection = psycopg.Connection[dict[str, Any]]
 
 
-def export_tables(server: PostgresServer, names: Iterable[TableName]) -> Iterator[TableExport | Unreadable]:
+def export_tables(server: PostgresServer, names: Iterable[TableName]) -> Iterator[TableExport | NotRead]:
     """One answer for each of ``names``. Raises ``PostgresError``."""
     with server.connect() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
@@ -34,7 +35,7 @@ def export_tables(server: PostgresServer, names: Iterable[TableName]) -> Iterato
                 yield _answer(connection, name)
 
 
-def _answer(connection: Connection, name: TableName) -> TableExport | Unreadable:
+def _answer(connection: Connection, name: TableName) -> TableExport | NotRead:
     """No words of PostgreSQL's own but for a missing right: another error of a query may quote a row."""
     try:
         with connection.transaction():
@@ -42,15 +43,21 @@ def _answer(connection: Connection, name: TableName) -> TableExport | Unreadable
     except psycopg.OperationalError:
         raise
     except psycopg.errors.InsufficientPrivilege as denied:
-        return Unreadable(f"table {name}: {denied.diag.message_primary}")
+        return _not_read(name, str(denied.diag.message_primary))
+    except (psycopg.errors.CharacterNotInRepertoire, psycopg.errors.UntranslatableCharacter) as error:
+        return _not_read(name, f"a byte in it is no text in the database's encoding (SQLSTATE {error.sqlstate})")
     except psycopg.Error as error:
-        return Unreadable(f"table {name}: postgresql refused it with SQLSTATE {error.sqlstate}")
+        return _not_read(name, f"postgresql refused it with SQLSTATE {error.sqlstate}")
 
 
-def _export(connection: Connection, name: TableName) -> TableExport | Unreadable:
+def _not_read(name: TableName, reason: str) -> NotRead:
+    return NotRead(what="table", name=str(name), reason=reason)
+
+
+def _export(connection: Connection, name: TableName) -> TableExport | NotRead:
     found = connection.execute(_FIND, (name.schema, name.table)).fetchone()
     if found is None:
-        return Unreadable(f"table {name}: not there")
+        return _not_read(name, "not there")
     table = sql.Identifier(found["schema"], found["name"])
     columns = tuple(TableColumn(**row) for row in connection.execute(_COLUMNS, (found["oid"],)))
     names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)

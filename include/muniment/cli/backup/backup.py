@@ -2,7 +2,7 @@
 
 import click
 
-from muniment.cli.backup.points import COLUMNS, row
+from muniment.cli.backup.points import COLUMNS, lacking, row
 from muniment.cli.output import as_plain, say_json, say_table
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, tend_stagings, typed_by
 from muniment.ports import utc_now
@@ -47,4 +47,7 @@ def backup(
     if as_json:
         say_json({"point": as_plain(point)})
         return
-    say_table((*COLUMNS, "verified in"), [(*row(point), "both regions" if point.verified_replica_at else "one region")])
+    verified = "both regions" if point.verified_replica_at else "one region"
+    say_table((*COLUMNS, "verified in"), [(*row(point), "nowhere: DAMAGED" if point.is_damaged else verified)])
+    for line in lacking(point):
+        click.echo(line)

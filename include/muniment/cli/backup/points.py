@@ -76,6 +76,9 @@ def points(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
         say_json({"firm": firm_id, "vault": vault.bucket, "points": plain, "vaults": [_plain(each) for each in seen]})
     else:
         say_table((*COLUMNS, *SIDES), [(*row(point), *(each.cell(point) for each in seen)) for point in found])
+        for point in found:
+            for line in lacking(point):
+                click.echo(line)
         for each in seen:
             _tell(each)
         click.echo(f"{len(found)} recovery points in {vault.bucket}")
@@ -106,6 +109,16 @@ def _tell(seen: Seen) -> None:
         if lacks:
             more = f" and {len(lacks) - 1:,} more" if len(lacks) > 1 else ""
             click.echo(f"{seen.vault} lacks of {point_id}: {lacks[0]}{more}")
+
+
+def lacking(point: "Point") -> list[str]:
+    """What could not be read that night, the first few; --json names more."""
+    from muniment.domain.vault.incomplete import SAID_AT_MOST
+
+    if point.incomplete is None:
+        return []
+    what = "names DAMAGED files and is no verified point" if point.is_damaged else "is incomplete"
+    return [f"{point.id} {what}: {line}" for line in point.incomplete.lines(SAID_AT_MOST)]
 
 
 def row(point: "Point") -> tuple[str, ...]:

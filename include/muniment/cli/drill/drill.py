@@ -70,6 +70,8 @@ def drill(session: Session, firm_id: str, seed: int | None, side: Any, by: Any, 
         return
     rows = [(check.name, check.expected, check.found, check.verdict) for check in done.checks]
     say_table(("check", "expected", "found", ""), rows)
+    for lacking in done.not_proven:
+        click.echo(f"not proven, because the recovery point lacks it: {lacking}")
     click.echo(f"drill {done.id} passed: {done.target}, from {done.vault}; {counted(done.checks)}")
     click.echo(f"evidence: drills/{done.id}.json, and its pages beside it, in both vaults")
 

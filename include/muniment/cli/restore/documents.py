@@ -223,8 +223,17 @@ def _show(plan: "DocumentRestorePlan") -> None:
         click.echo(f"and {len(plan.documents) - SHOWN:,} more: --json has all of them")
     counts = ", ".join(f"{number:,} {name}" for name, number in plan.counts().items() if number)
     click.echo(f"{len(plan.documents):,} documents ({size(plan.size_bytes)}) at {when(plan.at)}: {counts}")
+    for line in _unread(plan):
+        click.echo(line)
     if not plan.compared:
         click.echo("not compared with the live buckets")
+
+
+def _unread(plan: "DocumentRestorePlan") -> list[str]:
+    from muniment.domain.vault.incomplete import Incomplete
+
+    lacking = Incomplete.of(each.as_not_read() for each in plan.unread)
+    return [f"not in it, because it could not be read then: {line}" for line in lacking.lines(SHOWN)] if lacking else []
 
 
 def _row(planned: "PlannedDocument") -> tuple[str, ...]:

@@ -77,6 +77,8 @@ def _nothing_to_build_on(chain: tuple[Backup, ...], server: ServerState) -> str 
         return f"{newest.id} is of cluster {newest.system_identifier}, this is {server.system_identifier}"
     if newest.stop_timeline != server.timeline:
         return f"{newest.id} is on timeline {newest.stop_timeline}, the server on {server.timeline}"
+    if damaged := next((backup.id for backup in chain if backup.damaged), None):
+        return f"{damaged} names damaged files, and nothing is built on those"
     return _lacking(chain, server)
 
 

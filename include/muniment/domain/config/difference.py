@@ -2,14 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import AwareDatetime
 
 from muniment.domain.config.snapshot import EnvFile, ServerFile, StoredSecret, TableExport
 from muniment.domain.record import Record
+from muniment.domain.vault.incomplete import NotRead
 
 type Presence = Literal["same", "changed", "only then", "only now"]
 
@@ -58,14 +59,26 @@ class TableDifference(Record):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """A configuration as it is now. ``faults``: what is named and cannot be read, and why."""
+    """A configuration as it is now. ``unread``: what is named and cannot be read, and why."""
 
     env_files: tuple[EnvFile, ...] = ()
     secrets: tuple[StoredSecret, ...] = ()
     tables: tuple[TableExport, ...] = ()
     server_files: tuple[ServerFile, ...] = ()
     server_files_unread: tuple[str, ...] = ()
-    faults: tuple[str, ...] = field(default=())
+    unread: tuple[NotRead, ...] = ()
+
+    def without(self, unread: Iterable[NotRead]) -> "Sources":
+        """Those that could be read then as well: what nobody read that night has neither come nor changed since."""
+        names = {(each.what, each.name.replace('"', "")) for each in unread}
+        return replace(
+            self,
+            env_files=tuple(each for each in self.env_files if ("file", each.path) not in names),
+            secrets=tuple(
+                each for each in self.secrets if {("secret", each.name), ("secret", each.arn)}.isdisjoint(names)
+            ),
+            tables=tuple(each for each in self.tables if ("table", each.table.replace('"', "")) not in names),
+        )
 
 
 class ConfigDifference(Record):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer, SerializationInfo
 
 from muniment.domain.record import Record
+from muniment.domain.vault.incomplete import NotRead
 
 REDACTED = "**redacted**"
 _REVEALED = {"reveal": True}
@@ -28,13 +29,6 @@ class Confidential:
         return REDACTED
 
     __repr__ = __str__
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """Why one source of a firm's configuration could not be read. Quotes nothing of it."""
-
-    reason: str
 
 
 def _read(value: Any) -> Any:
@@ -116,6 +110,8 @@ class ConfigSnapshot(_Hidden):
     server_files: tuple[ServerFile, ...] = ()
     server_files_unread: tuple[str, ...] = ()
     """Those that the role may not read, and why: they are in no vault."""
+    unread: tuple[NotRead, ...] = ()
+    """Sources that the firm's file names and that could not be read."""
 
     def to_json(self) -> bytes:
         """With its contents in clear."""

@@ -15,10 +15,11 @@ from typing import Literal
 from pydantic import AwareDatetime, ConfigDict
 from pydantic.dataclasses import dataclass as document_dataclass
 
-from muniment.domain.documents.sync import UNVERSIONED, DocumentName, SourceVersion
+from muniment.domain.documents.sync import UNVERSIONED, DocumentName, SourceVersion, names_of
 from muniment.domain.record import HashedRecord, Record
 from muniment.domain.shown_text import shown
 from muniment.domain.units import human_size
+from muniment.domain.vault.incomplete import UnreadDocument
 from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion, SnapshotHead
 
 type Change = Literal["unchanged", "changed", "deleted", "unknown"]
@@ -105,6 +106,8 @@ class DocumentRestorePlan(HashedRecord):
     """With the live buckets; else every change is ``unknown``."""
     documents: tuple[PlannedDocument, ...]
     added: tuple[AddedDocument, ...] = ()
+    unread: tuple[UnreadDocument, ...] = ()
+    """They were there and could not be read: no vault has them as they were, and a restore leaves them alone."""
 
     @property
     def size_bytes(self) -> int:
@@ -115,7 +118,8 @@ class DocumentRestorePlan(HashedRecord):
         counted = dict.fromkeys(("unchanged", "changed", "deleted", "unknown"), 0)
         for each in self.documents:
             counted[each.change] += 1
-        return {**counted, "added": len(self.added), "uncertain": sum(not each.certain for each in self.documents)}
+        beside = {"added": len(self.added), "unread": len(self.unread)}
+        return {**counted, **beside, "uncertain": sum(not each.certain for each in self.documents)}
 
     def lines(self) -> Iterator[str]:
         """For whoever approves it: each document that becomes current again."""
@@ -158,27 +162,53 @@ def covers(base: SnapshotHead | None, following: SnapshotHead | None, at: dateti
 
 
 def documents_at(cover: Cover, selection: Selection, live: Histories | None) -> Iterator[Recalled]:
-    """What was current at ``cover.at``, as snapshots say it: dated before that instant, and not deleted by then."""
-    before = {name: version for name, version in _named(cover.base.documents, selection)}
+    """What was current at ``cover.at``, as snapshots say it: dated before that instant, and not deleted by then.
+
+    What could not be read is not among it (``unread_at``), nor is an older version in its place.
+    """
     if cover.is_exact or cover.following is None:
-        yield from map(Recalled, before.values())
+        yield from (Recalled(version) for _, version in _named(cover.base.documents, selection))
         return
     following = cover.following
     current = {name: version for name, version in _named(following.documents, selection)}
     deleted = {(each.bucket, each.key): each.deleted_at for each in following.deleted}
-    newest = dict(before)
-    # Newest first in a snapshot; what is still current comes last of all.
-    for name, version in (*reversed(list(_named(following.superseded, selection))), *current.items()):
-        if version.modified_at < cover.at:
-            newest[name] = version
-    for name, version in newest.items():
+    for name, version in _newest(cover, selection).items():
+        if isinstance(version, UnreadDocument):
+            continue
         history = live.get(name) if live is not None else None
         found = _alive(version, cover, deleted.get(name), history, is_current=current.get(name) == version)
         if found is not None:
             yield found
 
 
-def _named(versions: Iterable[DocumentVersion], selection: Selection) -> Iterator[tuple[DocumentName, DocumentVersion]]:
+def unread_at(cover: Cover, selection: Selection) -> tuple[UnreadDocument, ...]:
+    """Of what was current at ``cover.at``, what no snapshot holds: it was there, and could not be read."""
+    noted = cover.following.deleted if cover.following else ()
+    gone = {(each.bucket, each.key) for each in noted if each.deleted_at < cover.at}
+    newest = _newest(cover, selection).items()
+    return tuple(version for name, version in newest if isinstance(version, UnreadDocument) and name not in gone)
+
+
+def _newest(cover: Cover, selection: Selection) -> dict[DocumentName, DocumentVersion | UnreadDocument]:
+    """The last version of each document that is dated before the instant, deleted by then or not."""
+    newest: dict[DocumentName, DocumentVersion | UnreadDocument] = dict(_named(cover.base.documents, selection))
+    newest |= _named((each for each in cover.base.unread if each.is_current), selection)
+    if cover.is_exact or cover.following is None:
+        return newest
+    following = cover.following
+    # Newest first in a snapshot; what is still current comes last of all.
+    later: list[DocumentVersion | UnreadDocument] = list(reversed(following.superseded))
+    later += [*following.unread, *following.documents]
+    for name, version in _named(later, selection):
+        there = newest.get(name)
+        if version.modified_at < cover.at and (there is None or version.modified_at >= there.modified_at):
+            newest[name] = version
+    return newest
+
+
+def _named[V: (DocumentVersion, UnreadDocument, DocumentVersion | UnreadDocument)](
+    versions: Iterable[V], selection: Selection
+) -> Iterator[tuple[DocumentName, V]]:
     for version in versions:
         if selection.covers(version.bucket, version.key):
             yield (version.bucket, version.key), version
@@ -224,8 +254,9 @@ def plan_documents(
 ) -> DocumentRestorePlan:
     """``live`` is ``None`` where nobody may or can look; what is gone is then what ``newest`` does not name."""
     there = {name: _live(history) for name, history in (live or {}).items()}
-    still = {(each.bucket, each.key) for each in newest.documents} if newest else set()
-    recalled = list(documents_at(cover, selection, live))
+    still = names_of(newest.documents) | names_of(newest.unread) if newest else set()
+    recalled, unread = list(documents_at(cover, selection, live)), unread_at(cover, selection)
+    then = names_of(found.version for found in recalled) | names_of(unread)
     documents = [
         planned
         for planned in (_planned(each, there, still, compared=live is not None) for each in recalled)
@@ -240,7 +271,8 @@ def plan_documents(
         following=cover.following.id if cover.following and not cover.is_exact else None,
         compared=live is not None,
         documents=tuple(sorted(documents, key=lambda each: (each.version.bucket, each.version.key))),
-        added=() if selection.deleted_only else tuple(_added(recalled, there, selection)),
+        added=() if selection.deleted_only else tuple(_added(then, there, selection)),
+        unread=unread,
     )
 
 
@@ -276,9 +308,8 @@ def _is_same(version: DocumentVersion, live: LiveVersion) -> bool:
 
 
 def _added(
-    recalled: Iterable[Recalled], there: Mapping[DocumentName, LiveVersion | None], selection: Selection
+    then: set[DocumentName], there: Mapping[DocumentName, LiveVersion | None], selection: Selection
 ) -> Iterator[AddedDocument]:
-    then = {(each.version.bucket, each.version.key) for each in recalled}
     for (bucket, key), live in sorted(there.items(), key=lambda item: item[0]):
         if live is not None and (bucket, key) not in then and selection.covers(bucket, key):
             yield AddedDocument(bucket, key, live)

@@ -12,6 +12,7 @@ from typing import Self
 from muniment.domain.firm.firm import Policy
 from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
+from muniment.domain.vault.incomplete import UnreadDocument
 from muniment.domain.vault.registers import DeletedDocument, DocumentSnapshot, DocumentVersion
 
 type DocumentName = tuple[str, str]
@@ -73,6 +74,21 @@ class SourceVersion:
             sha256=sha256,
             locked_until=locked_until,
         )
+
+    def unread(self, reason: str, *, is_current: bool) -> UnreadDocument:
+        return UnreadDocument(
+            bucket=self.bucket,
+            key=self.key,
+            version_id=self.version_id,
+            size_bytes=self.size_bytes,
+            modified_at=self.modified_at,
+            is_current=is_current,
+            reason=reason,
+        )
+
+
+def names_of(versions: Iterable[DocumentVersion] | Iterable[UnreadDocument]) -> set[DocumentName]:
+    return {(each.bucket, each.key) for each in versions}
 
 
 def newest_first(versions: Iterable[SourceVersion], marks: Iterable[SourceVersion]) -> list[SourceVersion]:

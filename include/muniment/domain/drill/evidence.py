@@ -142,6 +142,8 @@ class Drill(HashedRecord):
     """``None`` where the server never answered."""
     failure: Told | None = None
     """The error that ended the drill before its last check."""
+    not_proven: tuple[Told, ...] = ()
+    """What the point lacks, because it could not be read that night: no check has passed for it, and none failed."""
     previous: str | None = None
     """The drill before this one, and in ``previous_sha256`` (hex) the sha256 of its evidence, or, where it did not
     finish, of the record that it began: a chain."""

@@ -22,7 +22,8 @@ class NamedTable:
 
     @property
     def severity(self) -> Severity:
-        return "stop" if self.is_read else "warning"
+        """A settings table that is lacking costs the night that table alone (docs/adr/0033)."""
+        return "stop" if self.is_total else "warning"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 # A gigabyte of segments of 16 MiB: the archiver is not a little late, it cannot keep up.
 READY_SEGMENTS_LIMIT = 64
 SPACE_NEEDED_BYTES = 256 * 2**20
+LACKED = "until then each recovery point lacks it, and says so"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,16 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from muniment.domain.record import Record, new_id
+from muniment.domain.vault.incomplete import Incomplete
 from muniment.domain.vault.registers import WalHole
 
-type Topic = Literal["second-region", "wal-hole"]
+type Topic = Literal["second-region", "wal-hole", "incomplete"]
 
 REMIND_EVERY_NIGHTS = 7
 _OVER = ".over"
 _LACKING = "-lacking"
 """A trouble that began while the region answered."""
+_DIGEST_DIGITS = 16
 _AWAY = ".away"
 """And in which it then went away: that is news, whatever on-call knew before."""
 
@@ -91,6 +93,35 @@ def _nights_since(since: str, now: datetime) -> int:
 def hole_notices(*, firm: str, holes: Sequence[WalHole], point: str, told: Set[str]) -> tuple[Notice, ...]:
     """One for each that was not told of yet: a hole is known by the instant at which it begins."""
     return tuple(_of_hole(firm, hole, point) for hole in holes if new_id(hole.start_at) not in told)
+
+
+def incomplete_notice(
+    *, firm: str, point: str, lacking: Incomplete | None, told: Set[str], now: datetime
+) -> Notice | None:
+    """Of the newest point: told when what it lacks is not what on-call knows, and when nothing is lacking any more.
+
+    A night that has it as the night before is silent. Each note is named by its instant and by the set's digest.
+    """
+    last = max(told, default=None)
+    if lacking is None:
+        if last is None or last.endswith(_OVER):
+            return None
+        what = f"recovery point {point} of firm {firm} has all again that the firm's file names"
+        text = _text(what, "that point, whole; the points before it as they are", "none.")
+        return Notice("incomplete", new_id(now) + _OVER, f"{firm}: recovery points are complete again", text)
+    if last is not None and last.endswith(f"-{lacking.digest[:_DIGEST_DIGITS]}"):
+        return None
+    listed = "".join(f"\n  {line}" for line in lacking.lines())
+    what = f"recovery point {point} of firm {firm} is incomplete: {lacking.count:,} could not be read{listed}"
+    kept = "all else of the firm is in the point: database, WAL, the other documents and settings"
+    if lacking.damages:
+        kept = "the recovery points before it; in this one all that is not named, which a person chose to take so"
+    hint = (
+        "give the backup's role what it lacks, or take what nobody needs out of the firm's file; the next night tries"
+        f" it again. `muniment points {firm}` names it for each point. This is told again when the list changes."
+    )
+    name = f"{new_id(now)}-{lacking.digest[:_DIGEST_DIGITS]}"
+    return Notice("incomplete", name, f"{firm}: incomplete recovery point", _text(what, kept, hint))
 
 
 def _begun(firm: str, region: str, away: str | None, waiting: Sequence[str], name: str) -> Notice:

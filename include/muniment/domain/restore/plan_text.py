@@ -8,6 +8,8 @@ from muniment.domain.recovery.backup_choice import Choice, Restorable
 from muniment.domain.recovery.wal_coverage import Archive
 from muniment.domain.restore.plan import DocumentsToRestore, RestorePlan
 from muniment.domain.units import human_duration, human_size
+from muniment.domain.vault.incomplete import Incomplete
+from muniment.domain.vault.registers import Point
 
 NEVER_IN_IT = (
     "what no base backup holds: rows of unlogged tables, replication slots, and whatever lies outside of the data"
@@ -159,6 +161,27 @@ def left_out_of_documents(documents: DocumentsToRestore | None, at: datetime, *,
         yield f"what became of documents after {_when(documents.at)}: they are {older} older than the database"
     if uncertain:
         yield f"certainty about {uncertain:,} documents: they may have been deleted by then, and nothing recorded tells"
+
+
+def left_out_as_unread(choice: Choice, documents: Incomplete | None, configured: Point) -> Iterator[str]:
+    """``configured``: the point whose configuration comes back; the pages are those of the base backup's own."""
+    base = choice.base.point
+    if base.incomplete and base.is_damaged:
+        damaged = [each.name for each in base.incomplete.named if each.what == "relation file"]
+        more = ", among others" if base.incomplete.count > len(base.incomplete.named) else ""
+        yield (
+            f"SOUND PAGES of {', '.join(damaged)}{more}: PostgreSQL found them damaged when the base backup was taken,"
+            " and no sound backup leads there"
+        )
+    if documents:
+        yield f"{_counted(documents.count, 'document')} that could not be read that night: {documents}"
+    sources = (each for each in (configured.incomplete.named if configured.incomplete else ()))
+    if settings := Incomplete.of(each for each in sources if each.what in {"file", "secret", "table"}):
+        yield f"{_counted(settings.count, 'source')} of the configuration that could not be read that night: {settings}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _when(at: datetime) -> str:

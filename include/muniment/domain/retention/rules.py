@@ -97,12 +97,21 @@ def _keep_points(view: View, reasons: Reasons, kept_elsewhere: Set[str]) -> None
         for hold in view.inventory.holds:
             if hold.covers(point.taken_at):
                 reasons.keep("point", point.id, name_of(hold))
-    least = policy.minimum_verified_points
-    why = f"one of the newest {least} complete points" if least > 1 else "the newest complete point"
-    for point in view.usable[-least:]:
-        reasons.keep("point", point.id, why)
+    _keep_the_least(view, reasons)
     for need in (*_window_anchors(view), *_hold_anchors(view)):
         reasons.keep("point", need.point.id, f"{need.reason} begins with it")
+
+
+def _keep_the_least(view: View, reasons: Reasons) -> None:
+    """Where the newest ones lack what could not be read, also the last that had it: else that goes for good."""
+    least = view.policy.minimum_verified_points
+    why = f"one of the newest {least} complete points" if least > 1 else "the newest complete point"
+    newest = view.usable[-least:]
+    for point in newest:
+        reasons.keep("point", point.id, why)
+    for point in view.whole[-least:]:
+        if point not in newest:
+            reasons.keep("point", point.id, f"{why} in which all could be read")
 
 
 def _keep_leased(view: View, reasons: Reasons) -> None:

@@ -43,8 +43,14 @@ class View:
 
     @cached_property
     def usable(self) -> tuple[Point, ...]:
-        """Points of which nothing is missing here: only these count."""
-        return tuple(point for point in self.points if not missing_here(point, self.inventory))
+        """Points of which nothing is missing here: only these count. One that names damaged files is no verified one:
+        it stays as long as its age lets it, and nothing goes on its account."""
+        return tuple(p for p in self.points if not p.is_damaged and not missing_here(p, self.inventory))
+
+    @cached_property
+    def whole(self) -> tuple[Point, ...]:
+        """Of these, the ones that also hold all that the firm's file names."""
+        return tuple(point for point in self.usable if point.incomplete is None)
 
     def begins(self, at: datetime, system: SystemIdentifier) -> Point | None:
         """The point from which a recovery to ``at`` starts; the oldest one where all are younger."""

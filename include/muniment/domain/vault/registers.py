@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, ConfigDict
 from pydantic.dataclasses import dataclass
 
 from muniment.domain.record import Record
+from muniment.domain.vault.incomplete import Incomplete, UnreadDocument
 from muniment.domain.wal.lsn_text import LsnText
 from muniment.domain.wal.names import Lsn
 
@@ -107,6 +108,8 @@ class Backup(Record):
     manifest: StoredFile
     left_out: tuple[str, ...] = ()
     """Links of the data directory, by their names there: PostgreSQL sends none, nor what they lead to."""
+    damaged: tuple[str, ...] = ()
+    """Files in which PostgreSQL found damaged pages, and a person took the backup all the same."""
 
     @property
     def size_bytes(self) -> int:
@@ -173,6 +176,8 @@ class DocumentSnapshot(SnapshotHead):
     superseded: tuple[DocumentVersion, ...] = ()
     """Versions that came after ``previous`` and were overwritten or deleted before ``taken_at``."""
     deleted: tuple[DeletedDocument, ...] = ()
+    unread: tuple[UnreadDocument, ...] = ()
+    """Versions that were there and could not be read: in no vault, and no damage of the vault's."""
 
     @property
     def versions(self) -> Iterator[DocumentVersion]:
@@ -276,6 +281,13 @@ class Point(Record):
     verified_primary_at: AwareDatetime
     verified_replica_at: AwareDatetime | None
     """``None``: that region did not answer. A later night may have brought it: the replica has its register then."""
+    incomplete: Incomplete | None = None
+    """What could not be read that night and is not in it; ``None``: all that the firm's file names is."""
+
+    @property
+    def is_damaged(self) -> bool:
+        """A person took it although PostgreSQL found damaged pages: it is no verified point."""
+        return self.incomplete is not None and self.incomplete.damages
 
     @property
     def backup(self) -> str:

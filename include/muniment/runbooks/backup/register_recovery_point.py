@@ -9,7 +9,7 @@ replica's register first, so a point in the replica alone is always one that is 
 going.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from muniment.adapters.postgres.cluster_needs import read_cluster_needs
@@ -20,11 +20,14 @@ from muniment.adapters.vault.authenticity import get_authentic
 from muniment.adapters.vault.replication import VaultCopy
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.backup.proofs import CopyProof, WalProof
+from muniment.domain.config.snapshot import ConfigSnapshot
 from muniment.domain.retention.rules import chain_locked_until, lock_ahead, point_locked_until
 from muniment.domain.vault import keys
-from muniment.domain.vault.registers import Backup, ControlTotals, Point
+from muniment.domain.vault.incomplete import Incomplete, NotRead
+from muniment.domain.vault.registers import Backup, ControlTotals, DocumentSnapshot, Point
 from muniment.errors import NotVerified, ObjectMissing
 from muniment.ports import Clock, Silent
+from muniment.runbooks.config.back_up_config import read_config
 from muniment.runbooks.control_totals import read_control_totals
 from muniment.runbooks.identity import prove_identity, prove_primary, replica_away
 from muniment.runbooks.vault.copy_to_replica import bring_wal
@@ -148,4 +151,14 @@ def _point(
         databases=read_databases(site.postgres),
         verified_primary_at=wal.verified_at,
         verified_replica_at=copy.verified_at if copy else None,
+        incomplete=Incomplete.of(_lacking(chain, snapshot, read_config(site.primary, point_id))),
     )
+
+
+def _lacking(chain: Iterable[Backup], snapshot: DocumentSnapshot, config: ConfigSnapshot) -> Iterator[NotRead]:
+    """A chain has the damaged files of each of its backups."""
+    for backup in chain:
+        for name in backup.damaged:
+            yield NotRead(what="relation file", name=name, reason=f"damaged when base backup {backup.id} was taken")
+    yield from (each.as_not_read() for each in snapshot.unread)
+    yield from config.unread

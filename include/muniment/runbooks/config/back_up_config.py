@@ -13,11 +13,12 @@ from muniment.adapters.site.site import Site
 from muniment.adapters.vault.catalog import left_out_of_last_backup
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.config.difference import Sources
-from muniment.domain.config.snapshot import Confidential, ConfigSnapshot, EnvFile, StoredSecret, Unreadable
+from muniment.domain.config.snapshot import Confidential, ConfigSnapshot, EnvFile, StoredSecret
 from muniment.domain.retention.rules import chain_locked_until
 from muniment.domain.vault import keys
+from muniment.domain.vault.incomplete import NotRead
 from muniment.domain.vault.registers import StoredFile
-from muniment.errors import ConfigUnreadable, KeyUnusable, ObjectMissing, StoreRefused
+from muniment.errors import ClockWrong, CredentialsUnusable, ObjectMissing, Permanent
 from muniment.ports import Clock
 from muniment.runbooks.identity import prove_primary
 
@@ -25,7 +26,7 @@ from muniment.runbooks.identity import prove_primary
 def back_up_config(site: Site, *, config_id: str, clock: Clock) -> StoredFile:
     """What was stored. Run again it is only read, whatever the configuration is by then.
 
-    Raises ``ConfigUnreadable``, which names every source that is not there or may not be read, and stores nothing then.
+    A source that is not there or may not be read is named in it, and the others are stored.
     """
     prove_primary(site)
     with site.exclusively() as held:
@@ -54,9 +55,6 @@ def _stored(vault: Vault, key: str) -> StoredFile:
 
 def _gather(site: Site, config_id: str, now: datetime) -> ConfigSnapshot:
     found = read_sources(site)
-    if found.faults:
-        faults = "\n".join(f"  {fault}" for fault in found.faults)
-        raise ConfigUnreadable(firm=site.firm.id, count=len(found.faults), faults=faults)
     return ConfigSnapshot(
         id=config_id,
         firm=site.firm.id,
@@ -66,35 +64,36 @@ def _gather(site: Site, config_id: str, now: datetime) -> ConfigSnapshot:
         tables=found.tables,
         server_files=found.server_files,
         server_files_unread=found.server_files_unread,
+        unread=found.unread,
     )
 
 
 def read_sources(site: Site) -> Sources:
-    """All that the firm's file names, as it is now; what cannot be read is among its faults."""
-    faults: list[str] = []
+    """All that the firm's file names, as it is now, and what of it cannot be read."""
+    unread: list[NotRead] = []
     named = site.firm.configuration
-    env_files = tuple(_readable(map(_read_env_file, named.env_files), faults))
-    secrets = tuple(_readable((_read_secret(site, name) for name in named.secrets), faults))
-    tables = tuple(_readable(export_tables(site.postgres, named.tables), faults)) if named.tables else ()
+    env_files = tuple(_readable(map(_read_env_file, named.env_files), unread))
+    secrets = tuple(_readable((_read_secret(site, name) for name in named.secrets), unread))
+    tables = tuple(_readable(export_tables(site.postgres, named.tables), unread)) if named.tables else ()
     files = read_server_files(site.postgres, left_out_of_last_backup(site.primary))
-    return Sources(env_files, secrets, tables, files.read, files.unread, tuple(faults))
+    return Sources(env_files, secrets, tables, files.read, files.unread, tuple(unread))
 
 
-def _readable[T](answers: Iterable[T | Unreadable], faults: list[str]) -> Iterator[T]:
+def _readable[T](answers: Iterable[T | NotRead], unread: list[NotRead]) -> Iterator[T]:
     for answer in answers:
-        if isinstance(answer, Unreadable):
-            faults.append(answer.reason)
+        if isinstance(answer, NotRead):
+            unread.append(answer)
         else:
             yield answer
 
 
-def _read_env_file(name: str) -> EnvFile | Unreadable:
+def _read_env_file(name: str) -> EnvFile | NotRead:
     """Where the worker runs; a relative path begins in its working folder."""
     path = Path(name)
     try:
         status, content = path.stat(), path.read_bytes()
     except OSError as error:
-        return Unreadable(f"file {name}: {error.strerror}")
+        return NotRead(what="file", name=name, reason=str(error.strerror))
     return EnvFile(
         path=name,
         mode=stat.S_IMODE(status.st_mode),
@@ -103,14 +102,14 @@ def _read_env_file(name: str) -> EnvFile | Unreadable:
     )
 
 
-def _read_secret(site: Site, name: str) -> StoredSecret | Unreadable:
+def _read_secret(site: Site, name: str) -> StoredSecret | NotRead:
     """In the region that its ARN names, or in the primary vault's."""
     region = name.split(":")[3] if name.startswith("arn:") else site.primary.region
     try:
         return read_secret(site.clients("secretsmanager", region), name)
     except ObjectMissing:
-        return Unreadable(f"secret {name}: not there")
-    except StoreRefused as denied:
-        return Unreadable(f"secret {name}: {denied.facts['reason']}")
-    except KeyUnusable as unusable:
-        return Unreadable(f"secret {name}: {unusable.what}")
+        return NotRead(what="secret", name=name, reason="not there")
+    except (CredentialsUnusable, ClockWrong):
+        raise
+    except Permanent as refused:
+        return NotRead(what="secret", name=name, reason=str(refused.facts.get("reason", refused.what)))

@@ -20,7 +20,8 @@ def compare_config(site: Site, *, vault: Vault | None = None, config_id: str, cl
     vault = vault or site.primary
     mark = prove_vault(vault)
     prove_cluster(site, mark.system_identifier)
-    then, now = read_config(vault, config_id), read_sources(site)
+    then = read_config(vault, config_id)
+    now = read_sources(site).without(then.unread)
     return ConfigDifference(
         firm=then.firm,
         config=then.id,
@@ -30,5 +31,9 @@ def compare_config(site: Site, *, vault: Vault | None = None, config_id: str, cl
         secrets=tuple(secret_differences(then.secrets, now.secrets)),
         tables=tuple(table_differences(then.tables, now.tables)),
         server_files=tuple(server_file_differences(then.server_files, now.server_files)),
-        unreadable=(*now.faults, *now.server_files_unread),
+        unreadable=(
+            *map(str, now.unread),
+            *(f"{each} (that night)" for each in then.unread),
+            *now.server_files_unread,
+        ),
     )

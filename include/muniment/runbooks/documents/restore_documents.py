@@ -32,7 +32,9 @@ from muniment.domain.documents.recovery import (
 from muniment.domain.documents.sync import DocumentName, SourceVersion
 from muniment.domain.leases.lease import Needs
 from muniment.domain.shown_text import first_lines
+from muniment.domain.vault.incomplete import Incomplete
 from muniment.errors import (
+    DocumentNotRead,
     InvalidConfiguration,
     InvalidRequest,
     LiveDocumentsChanged,
@@ -79,7 +81,8 @@ def plan_document_restore(
     """What was there at ``at`` (``None``: the newest snapshot) and what became of it since. Reads only.
 
     ``live`` is ``None`` where the live buckets are gone, or not ours to read: then nothing is compared with them.
-    Raises ``WrongVault``, ``NothingToRestore``, ``NoSuchDocument``, and ``NoSnapshotCovers`` with the nearest nights.
+    Raises ``WrongVault``, ``NothingToRestore``, ``NoSuchDocument``, ``DocumentNotRead`` where all that is asked for
+    could not be read then, and ``NoSnapshotCovers`` with the nearest nights.
     """
     prove_vault(vault)
     selection = selection.model_copy(update={"bucket": bucket or selection.bucket})
@@ -90,7 +93,9 @@ def plan_document_restore(
     newest = catalog.latest_snapshot(vault) if live is None and selection.deleted_only else None
     plan = plan_documents(cover, selection, vault=vault.bucket, live=histories, newest=newest)
     if not plan.documents:
-        raise NoSuchDocument(firm=vault.firm, selection=selection, at=f"{cover.at:%Y-%m-%d %H:%M:%S} UTC")
+        asked = {"firm": vault.firm, "selection": selection, "at": f"{cover.at:%Y-%m-%d %H:%M:%S} UTC"}
+        lacking = Incomplete.of(each.as_not_read() for each in plan.unread)
+        raise DocumentNotRead(**asked, documents="\n".join(lacking.lines())) if lacking else NoSuchDocument(**asked)
     return plan
 
 

@@ -7,6 +7,7 @@ make no half-truth.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
@@ -14,7 +15,7 @@ from itertools import chain
 from pydantic import TypeAdapter
 
 from muniment.adapters.concurrency import at_once
-from muniment.adapters.documents.copies import DocumentCopies
+from muniment.adapters.documents.copies import DocumentCopies, DocumentUnreadable
 from muniment.adapters.documents.source_bucket import SourceBucket, source_buckets, wait_until
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
@@ -29,16 +30,14 @@ from muniment.domain.documents.sync import (
     suspicious,
 )
 from muniment.domain.retention.rules import chain_locked_until
-from muniment.domain.shown_text import first_lines
 from muniment.domain.vault import keys
+from muniment.domain.vault.incomplete import Incomplete
 from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion
-from muniment.errors import DocumentsArchived, ObjectArchived, SourceShrank
+from muniment.errors import SourceShrank
 from muniment.ports import Clock, Progress, Silent
 from muniment.runbooks.identity import prove_primary
 
 type Sources = Mapping[str, SourceBucket]
-
-NAMED_AT_MOST = 50
 
 
 def sync_documents(
@@ -52,8 +51,9 @@ def sync_documents(
     """The registered snapshot. Run again it is only read; after a crash, what was copied is not copied again.
 
     Raises ``SourceShrank`` where more documents vanished or were overwritten than the policy allows: their new versions
-    are in the vault by then, which harms nothing, but no snapshot names them. ``DocumentsArchived`` names what cannot
-    be copied, ``SourceChanged`` a version that went away meanwhile. ``clock`` is every runbook's; here S3's own counts.
+    are in the vault by then, which harms nothing, but no snapshot names them. ``SourceChanged`` names a version that
+    went away meanwhile. What the firm's own bucket does not give is named in the snapshot, and costs the others
+    nothing. ``clock`` is every runbook's; here S3's own counts.
     """
     prove_primary(site)
     with site.exclusively() as held:
@@ -68,7 +68,7 @@ def _sync(site: Site, snapshot_id: str, accept_shrink: bool, progress: Progress)
     state, there = _look(site.primary, sources, previous)
     plan = plan_sync(state, previous, there, site.policy)
     copies = DocumentCopies(sources, site.primary, site.policy, state.taken_at)
-    entries = _carry_out(plan, copies, site.policy.documents.copies_at_once, progress)
+    carried = _carry_out(plan, copies, site.policy.documents.copies_at_once, progress)
     if copies.read_back:
         progress.note(
             "new documents read once, because the store gave no SHA-256 of their copies: "
@@ -76,8 +76,10 @@ def _sync(site: Site, snapshot_id: str, accept_shrink: bool, progress: Progress)
         )
     if not accept_shrink:
         _refuse_shrunken(site, state, previous)
-    snapshot = _snapshot(site.firm.id, snapshot_id, state, previous, plan, entries)
+    snapshot = _snapshot(site.firm.id, snapshot_id, state, previous, plan, carried)
     _register(site, snapshot)
+    if lacking := Incomplete.of(each.as_not_read() for each in snapshot.unread):
+        progress.note(f"documents that could not be read: {lacking.count:,}: {lacking}")
     return snapshot
 
 
@@ -101,28 +103,36 @@ def next_instant(vault: Vault, sources: Iterable[SourceBucket]) -> datetime:
     return instant
 
 
-def _carry_out(plan: SyncPlan, copies: DocumentCopies, workers: int, progress: Progress) -> dict[str, DocumentVersion]:
-    """An entry for each vault object that tonight's snapshot names."""
-    archived: list[SourceVersion] = []
+@dataclass(slots=True)
+class _Carried:
+    """``entries``: by vault object, of each version that is in the vault; ``unread``: why the others are not."""
 
-    def copy(version: SourceVersion) -> DocumentVersion | None:
-        try:
-            return copies.copy(version)
-        except ObjectArchived:
-            archived.append(version)
-            return None
+    entries: dict[str, DocumentVersion] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+def _carry_out(plan: SyncPlan, copies: DocumentCopies, workers: int, progress: Progress) -> _Carried:
+    carried = _Carried()
+
+    def reading(work: Callable[[SourceVersion], DocumentVersion]) -> Callable[[SourceVersion], DocumentVersion | None]:
+        def read(version: SourceVersion) -> DocumentVersion | None:
+            try:
+                return work(version)
+            except DocumentUnreadable as unreadable:
+                carried.unread[version.object] = unreadable.reason
+                return None
+
+        return read
 
     do = partial(_each, workers=workers, progress=progress)
     entries = chain(
         plan.kept,
-        do("documents copied", copy, plan.to_copy),
-        do("documents found", copies.recognise, plan.to_recognise),
+        do("documents copied", reading(copies.copy), plan.to_copy),
+        do("documents found", reading(copies.recognise), plan.to_recognise),
         do("locks extended", copies.lock, plan.to_lock),
     )
-    by_object = {entry.object: entry for entry in entries}
-    if archived:
-        raise DocumentsArchived(firm=copies.vault.firm, count=len(archived), documents="\n".join(_named(archived)))
-    return by_object
+    carried.entries.update((entry.object, entry) for entry in entries)
+    return carried
 
 
 def _each[T](
@@ -136,12 +146,6 @@ def _each[T](
             step.advance(1)
             if entry is not None:
                 yield entry
-
-
-def _named(versions: list[SourceVersion]) -> list[str]:
-    """One a line; spelled as Python does, for a key may hold a line's end."""
-    names = (f"  {version.bucket}/{version.key} (version {version.version_id})" for version in versions)
-    return first_lines([name.encode("unicode_escape").decode() for name in names], NAMED_AT_MOST)
 
 
 def _refuse_shrunken(site: Site, state: SourceState, previous: DocumentSnapshot | None) -> None:
@@ -163,16 +167,23 @@ def _snapshot(
     state: SourceState,
     previous: DocumentSnapshot | None,
     plan: SyncPlan,
-    entries: Mapping[str, DocumentVersion],
+    carried: _Carried,
 ) -> DocumentSnapshot:
+    entries, unread = carried.entries, carried.unread
     return DocumentSnapshot(
         id=snapshot_id,
         firm=firm,
         taken_at=state.taken_at,
         previous=previous.id if previous else None,
-        documents=tuple(entries[version.object] for version in state.current),
-        superseded=tuple(entries[version.object] for version in plan.superseded),
+        documents=tuple(entries[version.object] for version in state.current if version.object in entries),
+        superseded=tuple(entries[version.object] for version in plan.superseded if version.object in entries),
         deleted=tuple(deletions(state, previous)),
+        unread=tuple(
+            version.unread(unread[version.object], is_current=is_current)
+            for is_current, versions in ((True, state.current), (False, plan.superseded))
+            for version in versions
+            if version.object in unread
+        ),
     )
 
 

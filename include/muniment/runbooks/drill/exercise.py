@@ -85,6 +85,7 @@ class Exercise:
             record.data_lost_s = self._at_risk()
             aim = self._aim()
             record.target, record.plan = aim.target, self._plan(aim)
+            record.not_proven = tuple(aim.point.incomplete.lines()) if aim.point.incomplete else ()
         with self._leased(aim), scratch_folder(run_dir, self.site.firm.id, self.id) as scratch:
             laid_out = self._by_kit(aim, scratch) if self.route.by == "restore-kit" else self._by_us(aim, scratch)
             self._recover_and_prove(laid_out, aim, scratch)

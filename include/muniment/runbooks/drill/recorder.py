@@ -20,6 +20,7 @@ class Record:
     plan: tuple[str, ...] = ()
     steps: list[TimedStep] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
+    not_proven: tuple[str, ...] = ()
     figures: RestoreFigures | None = None
     recover_s: float | None = None
     data_lost_s: float | None = None

@@ -10,6 +10,7 @@ from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
+from muniment.domain.documents.sync import names_of
 from muniment.domain.evidence import Check, of_verdict
 from muniment.domain.vault.registers import DocumentSnapshot
 from muniment.errors import MunimentError
@@ -17,13 +18,16 @@ from muniment.runbooks.documents.check_references import check_references, young
 
 
 def reference_checks(site: Site, vault: Vault, server: PostgresServer, snapshot: DocumentSnapshot) -> tuple[Check, ...]:
-    """``server`` was recovered to a position between ``snapshot`` and the one after it."""
+    """``server`` was recovered to a position between ``snapshot`` and the one after it.
+
+    A document that could not be read was there: its row has not lost it. The drill names it among what is not proven.
+    """
     references = site.policy.document_references
-    names = {(version.bucket, version.key) for version in snapshot.documents}
+    names = names_of(snapshot.documents) | names_of(snapshot.unread)
     _, later = neighbours(vault, snapshot.taken_at)
     following = catalog.find_snapshot(vault, later.id) if later else None
     if following is not None:
-        names |= {(version.bucket, version.key) for version in following.versions}
+        names |= names_of(following.versions) | names_of(following.unread)
     checks = check_references(server, references, names).checks
     if following is not None or not of_verdict(checks, False):
         return checks

@@ -174,6 +174,7 @@ def _evidence(exercise: Exercise, earlier: _Earlier, begun: BegunDrill, failure:
         rpo_s=promised.rpo.total_seconds(),
         figures=record.figures,
         failure=failure,
+        not_proven=record.not_proven,
         previous=last.id if last else None,
         previous_sha256=last.sha256 if last else None,
         history=tuple(signed_by(earlier.signed, each.as_past()) for each in earlier.drills[-HISTORY_SHOWN:]),

@@ -28,7 +28,7 @@ from muniment.domain.collation import findings
 from muniment.domain.finding import Finding
 from muniment.domain.firm.firm import DocumentBucket
 from muniment.domain.firm.named import name_findings, queries_named, tables_named
-from muniment.domain.firm.readiness import clock_findings, server_findings, space_findings
+from muniment.domain.firm.readiness import LACKED, clock_findings, server_findings, space_findings
 from muniment.domain.firm.session_findings import (
     closed_findings,
     database_finding,
@@ -42,6 +42,7 @@ from muniment.errors import (
     KeyUnusable,
     LocaleMissing,
     ObjectMissing,
+    Permanent,
     PostgresError,
     ProgramMissing,
     ServerUnavailable,
@@ -222,9 +223,9 @@ def _env_file(path: Path) -> Iterator[Finding]:
     try:
         path.open("rb").close()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-        yield Finding(f"{path} is not there", "correct configuration.env_files in the firm's file.")
+        yield _lacked(f"{path} is not there", "correct configuration.env_files in the firm's file")
     except OSError:
-        yield Finding(f"{path} cannot be read by this user", "let the user that runs the backup read it.")
+        yield _lacked(f"{path} cannot be read by this user", "let the user that runs the backup read it")
 
 
 def _secret(site: Site, name: str) -> Iterator[Finding]:
@@ -233,4 +234,11 @@ def _secret(site: Site, name: str) -> Iterator[Finding]:
         with store_errors("GetSecretValue", name, service="Secrets Manager"):
             site.clients("secretsmanager", site.primary.region).get_secret_value(SecretId=name)
     except ObjectMissing:
-        yield Finding(f"secret {name} is not there", "correct configuration.secrets in the firm's file.")
+        yield _lacked(f"secret {name} is not there", "correct configuration.secrets in the firm's file")
+    except Permanent as refused:
+        yield _lacked(refused.what, refused.hint.format(**refused.facts).removesuffix("."))
+
+
+def _lacked(what: str, remedy: str) -> Finding:
+    """A warning: one source of the configuration does not cost the firm its night."""
+    return Finding(what, f"{remedy}; {LACKED}.", "warning")

@@ -15,6 +15,7 @@ from muniment.domain.incidents.alert import (
     Notice,
     Topic,
     hole_notices,
+    incomplete_notice,
     last_over,
     open_since,
     second_region_notice,
@@ -78,6 +79,18 @@ def hole_alerts(site: Site, holes: Mapping[str, Sequence[WalHole]]) -> tuple[Not
 def registered_hole_alerts(site: Site) -> tuple[Notice, ...]:
     """Also those behind which a point was made by a command, or by a night that could tell nobody."""
     return hole_alerts(site, {point.id: point.new_holes for point in catalog.points(site.primary)})
+
+
+def incomplete_alert(site: Site, *, clock: Clock) -> Notice | None:
+    """Whether the newest point lacks something that on-call does not know of, or lacks nothing any more."""
+    newest = catalog.latest_point(site.primary)
+    return incomplete_notice(
+        firm=site.firm.id,
+        point=newest.id,
+        lacking=newest.incomplete,
+        told=_told(site.primary, "incomplete"),
+        now=clock(),
+    )
 
 
 def remember(site: Site, notice: Notice, told: str, *, clock: Clock) -> None:

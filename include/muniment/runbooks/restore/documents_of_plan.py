@@ -6,8 +6,9 @@ from datetime import datetime
 from muniment.adapters.documents.cover import nearest_cover
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
-from muniment.domain.documents.recovery import Selection, documents_at
+from muniment.domain.documents.recovery import Selection, documents_at, unread_at
 from muniment.domain.restore.plan import DocumentsToRestore
+from muniment.domain.vault.incomplete import Incomplete
 from muniment.domain.vault.registers import Point
 
 
@@ -17,16 +18,20 @@ class FoundDocuments:
 
     documents: DocumentsToRestore | None
     uncertain: int = 0
+    unread: Incomplete | None = None
+    """Those that were there, and could not be read."""
 
 
 def documents_of_point(vault: Vault, point: Point) -> FoundDocuments:
-    """The night's own: its register has counted them."""
+    """The night's own: its register has counted them, and says what it lacks."""
     taken_at = catalog.snapshot_head(vault, point.documents).taken_at
-    return FoundDocuments(
-        DocumentsToRestore(
-            at=taken_at, snapshot=point.documents, count=point.document_count, size_bytes=point.document_bytes
-        )
+    unread = None
+    if point.incomplete:
+        unread = Incomplete.of(each.as_not_read() for each in catalog.find_snapshot(vault, point.documents).unread)
+    documents = DocumentsToRestore(
+        at=taken_at, snapshot=point.documents, count=point.document_count, size_bytes=point.document_bytes
     )
+    return FoundDocuments(documents, unread=unread)
 
 
 def documents_by(vault: Vault, at: datetime) -> FoundDocuments:
@@ -45,4 +50,5 @@ def documents_by(vault: Vault, at: datetime) -> FoundDocuments:
             size_bytes=sum(each.version.size_bytes for each in recalled),
         ),
         uncertain=sum(cover.at != at or not each.certain for each in recalled),
+        unread=Incomplete.of(each.as_not_read() for each in unread_at(cover, Selection())),
     )

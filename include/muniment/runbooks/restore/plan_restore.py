@@ -25,7 +25,7 @@ from muniment.domain.recovery.backup_choice import Choice, Instant, Restorable, 
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.restore.estimate import estimate_s, space_needed_bytes
 from muniment.domain.restore.plan import OtherTimeline, RestorePlan, WalToReplay
-from muniment.domain.restore.plan_text import left_out, left_out_of_documents
+from muniment.domain.restore.plan_text import left_out, left_out_as_unread, left_out_of_documents
 from muniment.domain.restore.staging import parse_folder_name
 from muniment.domain.vault.registers import Point, RecoveryWindow, WalRange
 from muniment.domain.wal.names import TimelineId
@@ -273,6 +273,7 @@ def _left_out(stock: Stock, found: _Found, documents: FoundDocuments) -> tuple[s
     return (
         *left_out(found.choice, stock.restorable, found.last_end),
         *left_out_of_documents(documents.documents, found.at, uncertain=documents.uncertain),
+        *left_out_as_unread(found.choice, documents.unread, found.point or found.choice.base.point),
         *(_passed_over(damage) for damage in stock.damaged),
         *elsewhere(found.choice.base.backup.collations, glibc_version()),
     )

@@ -12,7 +12,7 @@ from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.documents.file_names import MANIFEST
 from muniment.domain.documents.recovery import DocumentRestorePlan, Selection, plan_documents
-from muniment.domain.documents.sync import DocumentName
+from muniment.domain.documents.sync import DocumentName, names_of
 from muniment.domain.evidence import Check, of_verdict
 from muniment.domain.firm.firm import Firm
 from muniment.domain.restore.plan import RestorePlan
@@ -69,7 +69,7 @@ def both_ways(
     reference is configured, the sample is one of all documents.
     """
     versions = [planned.version for planned in found.documents]
-    names = {(version.bucket, version.key) for version in versions}
+    names = names_of(versions) | names_of(found.unread)
     references = check_references(server, firm.policy.document_references, names)
     yield from references.checks if live is None else _with_younger(firm, server, references, names, found.at, live)
     if folder is not None:
