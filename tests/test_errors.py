@@ -70,9 +70,25 @@ def test_the_message_of_a_wrong_cluster_word_for_word() -> None:
     assert str(error) == (
         "connection acme_pg of firm acme leads to cluster 2, the firm's cluster is 1\n"
         "KEPT: everything; nothing was read from that cluster and nothing was written\n"
-        "HINT: correct the connection, or the system_identifier in the firm's file "
-        "when the cluster was replaced on purpose; where both are right, `muniment repair acme --plan` tells whether a "
-        "vault's firm.json was changed."
+        "HINT: where the cluster was replaced on purpose (pg_upgrade, a dump into a new one): `muniment adopt acme`, "
+        "which shows both and asks a second person. Else correct the connection, or cluster.system_identifier in the "
+        "firm's file; where both are right, `muniment repair acme --plan` tells whether a vault's firm.json was "
+        "changed."
+    )
+
+
+def test_the_message_of_an_old_cluster_that_still_runs_word_for_word() -> None:
+    error = errors.ReplacedCluster(firm="acme", connection="pg_wal", actual=1, expected=2, until="2026-11-20 08:00 UTC")
+    assert str(error) == (
+        "connection pg_wal of firm acme leads to cluster 1, which cluster 2 replaced on 2026-11-20 08:00 UTC\n"
+        "KEPT: everything; nothing was read from that cluster and nothing was written\n"
+        "HINT: stop that server, or its archive_command, and let the connection lead to the other one; where it is to "
+        "serve again, `muniment adopt acme` takes it back."
+    )
+    assert str(errors.NotAdoptable(firm="acme", actual=2, reason="it is a standby, or recovers still")) == (
+        "cluster 2 cannot be adopted by firm acme: it is a standby, or recovers still\n"
+        "KEPT: everything: both vaults know the firm's cluster as before\n"
+        "HINT: correct what the line names, then make a new plan: `muniment adopt acme --plan FILE`."
     )
 
 

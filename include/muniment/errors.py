@@ -21,8 +21,8 @@
     │   └── AnotherRunIsActive        a second run of the same firm
     └── Permanent                 trying again cannot help: a person has to look
         ├── Refused                   we would touch the wrong thing (exit code 4)
-        │   ├── WrongCluster · WrongVault · UnmarkedVault · VaultNotSafe · CheckFailed · TargetNotEmpty · TargetInUse
-        │   ├── ClusterRuns · LayoutNotRestorable
+        │   ├── WrongCluster · ReplacedCluster · NotAdoptable · AdoptionNotApproved · WrongVault · UnmarkedVault
+        │   ├── VaultNotSafe · CheckFailed · TargetNotEmpty · TargetInUse · ClusterRuns · LayoutNotRestorable
         │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable · BeingExpired
         │   ├── NotApproved · NotStaged · LiveNotReplaceable · CutOverBusy · OtherMachine
         │   │   └── ActNotApproved            nobody but a second person says yes on the command line
@@ -372,9 +372,30 @@ class WrongCluster(Refused):
     text = "connection {connection} of firm {firm} leads to cluster {actual}, the firm's cluster is {expected}"
     kept = "everything; nothing was read from that cluster and nothing was written"
     hint = (
-        "correct the connection, or the system_identifier in the firm's file when the cluster was replaced on purpose; "
-        "where both are right, `muniment repair {firm} --plan` tells whether a vault's firm.json was changed."
+        "where the cluster was replaced on purpose (pg_upgrade, a dump into a new one): `muniment adopt {firm}`, which "
+        "shows both and asks a second person. Else correct the connection, or cluster.system_identifier in the firm's "
+        "file; where both are right, `muniment repair {firm} --plan` tells whether a vault's firm.json was changed."
     )
+
+
+class ReplacedCluster(WrongCluster):
+    """It was the firm's until another one was adopted, and runs still, or again."""
+
+    text = (
+        "connection {connection} of firm {firm} leads to cluster {actual}, which cluster {expected} replaced on {until}"
+    )
+    hint = (
+        "stop that server, or its archive_command, and let the connection lead to the other one; where it is to serve "
+        "again, `muniment adopt {firm}` takes it back."
+    )
+
+
+class NotAdoptable(Refused):
+    """The cluster behind the connection cannot take the old one's place, or not on this plan."""
+
+    text = "cluster {actual} cannot be adopted by firm {firm}: {reason}"
+    kept = "everything: both vaults know the firm's cluster as before"
+    hint = "correct what the line names, then make a new plan: `muniment adopt {firm} --plan FILE`."
 
 
 class WrongVault(Refused):
@@ -522,6 +543,14 @@ class ApprovalWanted(Refused):
         "let one of {approvers} read the plan and sign: `muniment approve {request}` (or `ssh-keygen -Y sign -n muniment"
         " -f KEY {request}`); then run the same command with `--approval {request}.sig`."
     )
+
+
+class AdoptionNotApproved(NotApproved):
+    """Nobody but a second person, from the firm's list, may let another cluster take the firm's name."""
+
+    text = "firm {firm} does not adopt {target}: {reason}"
+    kept = "everything: both vaults know the firm's cluster as before, and its recovery points"
+    hint = "ask one of restore.approvers, then start it again."
 
 
 class NotAReviewer(Refused):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from muniment.domain.wal.names import WalSegment
+from muniment.domain.wal.names import SystemIdentifier, WalSegment
 
 if TYPE_CHECKING:
     from muniment.domain.progress import Unit  # brings pydantic along: `muniment --help` answers without
@@ -21,6 +21,9 @@ def utc_now() -> datetime:
 
 class WalSource(Protocol):
     """WAL of one cluster: one vault's archive, or what two vaults hold together."""
+
+    @property
+    def system_identifier(self) -> SystemIdentifier: ...
 
     def read(self, name: str) -> bytes:
         """The plain file, found to be what was pushed."""

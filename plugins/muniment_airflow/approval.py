@@ -30,6 +30,7 @@ class ApproveRestore(ApprovalOperator):
     """
 
     template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "target", "plan_sha256")
+    not_approved: type[NotApproved] = NotApproved
 
     def __init__(self, *, firm_id: str, target: str, plan_sha256: str, **kwargs: Any) -> None:
         super().__init__(defaults=ApprovalOperator.REJECT, **kwargs)
@@ -38,9 +39,8 @@ class ApproveRestore(ApprovalOperator):
         self.plan_sha256 = plan_sha256
 
     def execute(self, context: "Context") -> Any:
-        if context["params"]["where"] != "live":
-            message = "this restore ends in staging"
-            raise AirflowSkipException(message)
+        if needless := self._needless(context):
+            raise AirflowSkipException(needless)
         request = self._request(context)
         if objection := request.objection():
             self._refuse(context, objection)
@@ -66,6 +66,10 @@ class ApproveRestore(ApprovalOperator):
             self._refuse(context, reason)
         self.log.info("%s by %s", APPROVE, answer.names[0])
         return self._take(context, approved(request, answer))
+
+    def _needless(self, context: "Context") -> str | None:
+        """Why nobody has to be asked; ``None`` where somebody has."""
+        return None if context["params"]["where"] == "live" else "this restore ends in staging"
 
     def _take(self, context: "Context", approval: Approval) -> dict[str, Any]:
         from muniment.adapters.restore.records import write_approval
@@ -97,7 +101,7 @@ class ApproveRestore(ApprovalOperator):
     def _refuse(self, context: "Context", reason: str) -> None:
         context["ti"].xcom_push(key=NOT_APPROVED_KEY, value=reason)
         with errors_as_airflow():
-            raise NotApproved(firm=self.firm_id, target=self.target, reason=reason)
+            raise self.not_approved(firm=self.firm_id, target=self.target, reason=reason)
 
 
 def request_of(context: "Context", firm_id: str, plan_sha256: str) -> Request:

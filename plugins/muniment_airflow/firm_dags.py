@@ -15,6 +15,7 @@ from muniment.domain.firm.firm import Firm
 from muniment.domain.firm.schedule import drill_cron, nightly_schedule, shard_of, wal_cron
 from muniment.registry import load_firm, load_registry
 from muniment_airflow import operators as steps
+from muniment_airflow.adopt_dag import adopt_dag
 from muniment_airflow.dag_settings import (
     BULK,
     HEAVY_POOL,
@@ -189,6 +190,7 @@ BUILDERS = {
     "backup": backup_dag,
     "wal": wal_dag,
     "restore": restore_dag,
+    "adopt": adopt_dag,
     "restore_test": restore_test_dag,
     "drill_watch": drill_watch_dag,
     "drill_sign_off": drill_sign_off_dag,

@@ -13,6 +13,7 @@ from muniment.adapters.site.site import Site
 from muniment.domain.approval import Approval
 from muniment.domain.firm.firm import RestoreRules
 from muniment.domain.record import new_id
+from muniment_airflow.adopt_operators import ApproveAdoption
 from muniment_airflow.approval import ApproveRestore
 from muniment_airflow.failure_report import what_happened
 from tests.fixtures.airflow import register
@@ -104,3 +105,17 @@ def test_a_restore_into_staging_asks_nobody(step: ApproveRestore) -> None:
 def test_where_nobody_could_approve_nobody_is_asked(step: ApproveRestore) -> None:
     with pytest.raises(AirflowFailException, match="nobody knows who asked for it"):
         step.execute(context(asked_by=None))
+
+
+def test_an_adoption_is_asked_of_another_person_in_its_own_words(step: ApproveRestore) -> None:
+    assert step.firm_id == "acme"
+    asked = ApproveAdoption(task_id="approve", firm_id="acme", target="cluster 7", plan_sha256=PLAN, subject="?")
+    said = asked.execute_complete(context(where="anywhere"), event("lead"))
+    assert Approval.from_json(said["approval"].encode()) == Approval(by="lead", at=AT, plan_sha256=PLAN)
+    with pytest.raises(AirflowFailException) as refused:
+        asked.execute_complete(context(), event("engineer"))
+    assert str(refused.value) == (
+        "firm acme does not adopt cluster 7: engineer asked for it: somebody else has to approve\n"
+        "KEPT: everything: both vaults know the firm's cluster as before, and its recovery points\n"
+        "HINT: ask one of restore.approvers, then start it again."
+    )

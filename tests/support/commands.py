@@ -4,6 +4,7 @@ NAMES = (
     "firms",
     "check",
     "status",
+    "adopt",
     "backup",
     "points",
     "verify",

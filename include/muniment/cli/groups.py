@@ -73,6 +73,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, is_asked: boo
         "firms": "backup.firms:firms",
         "check": "backup.check:check",
         "status": "backup.status:status",
+        "adopt": "restore.adopt:adopt",
         "backup": "backup.backup:backup",
         "points": "backup.points:points",
         "verify": "backup.verify:verify",

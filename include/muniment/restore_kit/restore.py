@@ -407,12 +407,16 @@ def measured(point: Register) -> tuple[datetime, int, str]:
 
 def list_points(vault: Vault) -> None:
     print(f"{vault.bucket}: {vault.mark['role']} vault of firm {vault.firm}, cluster {vault.mark['system_identifier']}")
+    for former in vault.mark.get("former", []):
+        print(f"before it, until {former['until'][:19]}Z: cluster {former['system_identifier']}")
     keys = vault.keys("points/")
     for point in points(vault, keys):
         print(
             f"{point['id']}  taken {point['taken_at'][:19]}Z  {point['kind']:11}  chain of {len(point['chain'])}"
             f"  {size(point['size_bytes'])} in this backup  {point['document_count']} documents"
         )
+        if point["system_identifier"] != vault.mark["system_identifier"]:
+            print(f"  of cluster {point['system_identifier']}, which another one replaced")
         say_what_it_lacks(point)
     registered = {key[len("points/") : -len(".json")] for key in keys}
     for key in vault.keys("documents/snapshots/"):
@@ -793,7 +797,7 @@ def timeline_to_follow(vault: Vault, point: Register, backup: Register, wal: Ite
     newest = {name[:8]: key for name, key in sorted(files.items()) if len(name) == 24}
     seen = {line: written_at(vault, key) for line, key in newest.items()}
     for back in ways_back(vault):
-        if back["timeline"]:
+        if back["timeline"] and served(vault, instant(back["ended_at"])) == backup["system_identifier"]:
             line = f"{back['timeline']:08X}"
             seen[line] = max(seen.get(line, EARLIEST), instant(back["ended_at"]))
     last = max(seen, key=lambda line: (seen[line], line))
@@ -802,6 +806,12 @@ def timeline_to_follow(vault: Vault, point: Register, backup: Register, wal: Ite
     if last != own and not (history and passes(vault.sealed(history)[0].decode(), backup)):
         return int(point["wal"]["timeline"])
     return int(last, 16)
+
+
+def served(vault: Vault, at: datetime) -> int:
+    """Which cluster was the firm's then: another one may have been adopted since."""
+    former = (each for each in vault.mark.get("former", []) if at < instant(each["until"]))
+    return int(next(former, vault.mark)["system_identifier"])
 
 
 def ways_back(vault: Vault) -> Iterator[Register]:

@@ -5,8 +5,8 @@ from muniment.adapters.site.site import Site
 from muniment.adapters.vault.authenticity import read_mark
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault import keys
-from muniment.domain.vault.registers import FirmMark
-from muniment.errors import MunimentError, StoreUnavailable, WrongCluster, WrongVault
+from muniment.domain.vault.firm_mark import FirmMark
+from muniment.errors import MunimentError, ReplacedCluster, StoreUnavailable, WrongCluster, WrongVault
 
 
 def prove_identity(site: Site) -> FirmMark:
@@ -15,22 +15,25 @@ def prove_identity(site: Site) -> FirmMark:
     Raises ``WrongCluster`` or ``WrongVault``; ``ObjectMissing`` where check_firm has never run.
     """
     mark = prove_vaults(site)
-    prove_cluster(site, mark.system_identifier)
+    prove_cluster(site, mark)
     return mark
 
 
 def prove_primary(site: Site) -> FirmMark:
     """For what neither reads nor writes the replica: it goes on while that vault's region is away."""
     mark = prove_vault(site.primary)
-    prove_cluster(site, mark.system_identifier)
+    prove_cluster(site, mark)
     return mark
 
 
 def prove_vaults(site: Site) -> FirmMark:
-    """The primary vault's mark, for what needs no cluster: both are this firm's and speak of one cluster."""
+    """The primary vault's mark, for what needs no cluster: both are this firm's and speak of one cluster.
+
+    A replica that was away when the primary's cluster was adopted hears of it next (``bring_adoption``).
+    """
     mark = prove_vault(site.primary)
     replica = prove_vault(site.replica)
-    if replica.system_identifier != mark.system_identifier:
+    if replica.system_identifier != mark.system_identifier and not replica.precedes(mark):
         raise WrongVault(bucket=site.replica.bucket, expected=_named(mark), actual=_named(replica))
     return mark
 
@@ -42,12 +45,21 @@ def prove_vault(vault: Vault) -> FirmMark:
     return mark
 
 
-def prove_cluster(site: Site, expected: int) -> None:
-    """``expected`` is what firm.json holds; the registry may pin the identifier as well."""
-    actual = site.postgres.system_identifier()
-    pinned = site.firm.cluster.system_identifier or expected
-    if actual != expected or actual != pinned:
-        raise WrongCluster(firm=site.firm.id, connection=site.firm.cluster.connection, actual=actual, expected=expected)
+def prove_cluster(site: Site, mark: FirmMark) -> None:
+    """``mark``: firm.json's; the registry may pin the identifier as well."""
+    actual, connection = site.postgres.system_identifier(), site.firm.cluster.connection
+    if actual != mark.system_identifier:
+        raise wrong_cluster(mark, connection, actual)
+    pinned = site.firm.cluster.system_identifier
+    if pinned not in (None, actual):
+        raise WrongCluster(firm=site.firm.id, connection=connection, actual=actual, expected=pinned)
+
+
+def wrong_cluster(mark: FirmMark, connection: str, actual: int) -> WrongCluster:
+    """What to say of another cluster than the mark's: an old one of the firm's own runs by mistake, mostly."""
+    facts = {"firm": mark.firm, "connection": connection, "actual": actual, "expected": mark.system_identifier}
+    until = mark.replaced_at(actual)
+    return ReplacedCluster(**facts, until=f"{until:%Y-%m-%d %H:%M} UTC") if until else WrongCluster(**facts)
 
 
 def replica_away(site: Site) -> StoreUnavailable | None:

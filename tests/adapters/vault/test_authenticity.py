@@ -12,7 +12,7 @@ from muniment.adapters.vault.authenticity import get_authentic, mac_key, read_ma
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.holds.hold import Hold
 from muniment.domain.vault import keys
-from muniment.domain.vault.registers import FirmMark
+from muniment.domain.vault.firm_mark import FirmMark
 from muniment.errors import ObjectDamaged
 from muniment.ports import utc_now
 from muniment_demo.cloud import Cloud

@@ -148,8 +148,9 @@ def test_another_clusters_files_are_refused(
     (name,) = switch_wal(other)
     refused = firm17.push(other.data_dir / "pg_wal" / name)
     ours, theirs = firm17.cluster.system_identifier(), other.system_identifier()
-    assert refused.returncode == 3
-    assert f"wal segment {name} is not valid: it belongs to cluster {theirs}, not {ours}" in refused.stderr
+    assert refused.returncode == 4
+    assert f"leads to cluster {theirs}, the firm's cluster is {ours}" in refused.stderr
+    assert f"`muniment adopt {firm17.site.firm.id}`" in refused.stderr
     history = other.data_dir / "pg_wal" / "00000002.history"
     history.write_text("1\t0/3000000\tno recovery target specified\n")
     refused = firm17.push(history)

@@ -142,8 +142,9 @@ def test_another_cluster_than_the_pinned_one_is_refused_before_anything_is_made(
         f"connection {name.replace('-', '_')}_postgres of firm {name} leads to cluster {actual}, "
         "the firm's cluster is 7\n"
         "KEPT: everything; nothing was read from that cluster and nothing was written\n"
-        "HINT: correct the connection, or the system_identifier in the firm's file "
-        "when the cluster was replaced on purpose; where both are right, "
+        "HINT: where the cluster was replaced on purpose (pg_upgrade, a dump into a new one): "
+        f"`muniment adopt {name}`, which shows both and asks a second person. Else correct the connection, or "
+        "cluster.system_identifier in the firm's file; where both are right, "
         f"`muniment repair {name} --plan` tells whether a vault's firm.json was changed."
     )
     assert_untouched(new_site)

@@ -9,7 +9,8 @@ from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault import keys
-from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion, FirmMark
+from muniment.domain.vault.firm_mark import FirmMark
+from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion
 from muniment.errors import WrongVault
 from muniment.ports import utc_now
 from muniment.runbooks.vault.point_presence import absent_from

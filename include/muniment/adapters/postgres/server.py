@@ -37,6 +37,8 @@ class PostgresServer:
     database: str = "postgres"
     application: str = "muniment"
     """``application_name`` of every session, at most 63 bytes."""
+    may_be: frozenset[int] = frozenset()
+    """Of a restored copy: the system identifiers of the firm's clusters, those before the one that serves too."""
 
     @contextmanager
     def connect(self, database: str | None = None) -> Iterator[Session]:

@@ -14,7 +14,7 @@ from muniment.adapters.vault.vault import Vault
 from muniment.domain.repair.plan import MarkMending
 from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys, mac
-from muniment.domain.vault.registers import FirmMark
+from muniment.domain.vault.firm_mark import FirmMark
 from muniment.errors import Damaged, ObjectDamaged
 
 _LOOKED_AT = 20
@@ -30,7 +30,10 @@ class Sound:
     etag: str
 
     def agrees_with(self, other: "Sound") -> bool:
-        return self.mac_key == other.mac_key and self.mark.system_identifier == other.mark.system_identifier
+        """One that has not heard of the other's adoption yet is no contradiction: it hears of it next."""
+        one, two = self.mark, other.mark
+        same = one.system_identifier == two.system_identifier or one.precedes(two) or two.precedes(one)
+        return self.mac_key == other.mac_key and same
 
 
 @dataclass(frozen=True, slots=True)

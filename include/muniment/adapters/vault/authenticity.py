@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from muniment.adapters.vault.envelope import MessageDamaged
 from muniment.domain.record import Record
 from muniment.domain.vault import keys, mac
-from muniment.domain.vault.registers import FirmMark
+from muniment.domain.vault.firm_mark import FirmMark
 from muniment.errors import MarkMissing, ObjectDamaged, ObjectMissing
 
 if TYPE_CHECKING:

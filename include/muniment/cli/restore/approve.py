@@ -4,7 +4,7 @@ import hashlib
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -104,20 +104,21 @@ def _plan_lines(act: str, plan: bytes) -> Iterable[str]:
     from muniment.domain.restore.live_plan import LivePlan
     from muniment.domain.rows.matter_plan import BeforeImages, MatterPlan
     from muniment.domain.rows.table_plan import DatabasePlan, TablesPlan
+    from muniment.domain.vault.adoption import AdoptionPlan
 
-    match act:
-        case "matter":
-            return MatterPlan.from_json(plan).lines()
-        case "undo":
-            return BeforeImages.from_json(plan).lines()
-        case "tables":
-            return TablesPlan.from_json(plan).lines()
-        case "database":
-            return DatabasePlan.from_json(plan).lines()
-        case "documents":
-            return DocumentRestorePlan.from_json(plan).lines()
-        case "roll-back" | "release":
-            return LivePlan.from_json(plan).lines()
+    kinds: dict[str, Any] = {
+        "matter": MatterPlan,
+        "undo": BeforeImages,
+        "tables": TablesPlan,
+        "database": DatabasePlan,
+        "documents": DocumentRestorePlan,
+        "adopt": AdoptionPlan,
+        "roll-back": LivePlan,
+        "release": LivePlan,
+    }
+    if act in kinds:
+        lines: Iterable[str] = kinds[act].from_json(plan).lines()
+        return lines
     message = f"{act!r} is nothing that this version of muniment knows"
     raise click.UsageError(message)
 

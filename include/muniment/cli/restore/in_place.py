@@ -122,9 +122,10 @@ def open_servers(session: Session, firm_id: str, side: "Side", staged: str) -> S
     from muniment.runbooks.identity import prove_cluster, prove_vault
 
     site = session.site(firm_id)
-    prove_cluster(site, prove_vault(site.vault(side)).system_identifier)
+    mark = prove_vault(site.vault(side))
+    prove_cluster(site, mark)
     conninfo, source, at = _staged(staged)
-    copy = PostgresServer(firm_id, Secret(conninfo), site.firm.cluster.database)
+    copy = PostgresServer(firm_id, Secret(conninfo), site.firm.cluster.database, may_be=frozenset(mark.clusters))
     return Servers(site.firm, copy, site.postgres, source, at)
 
 

@@ -25,6 +25,7 @@ type Kind = Literal[
     "cut-over",
     "roll-back",
     "release",
+    "adopt",
 ]
 type Ended = Literal["done", "failed", "did not finish", "not finished yet"]
 

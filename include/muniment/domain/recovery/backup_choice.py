@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.recovery.timelines import Timelines
 from muniment.domain.recovery.wal_coverage import Archive
 from muniment.domain.vault.registers import Backup, Point
@@ -75,6 +76,17 @@ class Restorable:
     def timeline(self) -> TimelineId:
         """In whose history a target is looked up."""
         return self.timelines.serving if self.asked is None else self.asked
+
+    def may_lie_before(self, target: RecoveryTarget) -> bool:
+        """Whether a target that nothing here leads to may be of a cluster before this one. The end of what is here, a
+        position or a time behind its first base backup is not."""
+        match target.kind:
+            case "lsn":
+                return Lsn.parse(target.value) < min(base.backup.stop_lsn for base in self.bases)
+            case "time":
+                return target.at < min(base.backup.finished_at for base in self.bases)
+            case kind:
+                return kind in {"xid", "name"}
 
     def leading_to(self, line: TimelineId) -> tuple[Base, ...]:
         """The base backups, newest first, that lie in the past of this timeline."""

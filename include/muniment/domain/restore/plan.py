@@ -74,6 +74,10 @@ class RestorePlan(HashedRecord):
     chain: tuple[str, ...]
     """Backup ids, the full one first."""
     server_version: int
+    cluster: int | None = None
+    """System identifier."""
+    replaced_at: AwareDatetime | None = None
+    """When another cluster was adopted in its place; ``None`` for the one that serves."""
     timeline: int
     history: int
     """In whose history the target was looked up; ``timeline`` is the one in it that has the target."""

@@ -62,8 +62,10 @@ def _rows(plan: RestorePlan) -> Iterator[tuple[str, str]]:
 
 def _timelines(plan: RestorePlan) -> Iterator[tuple[str, str]]:
     """Which one was taken, and that there are others."""
+    if plan.replaced_at:
+        yield "cluster", f"{plan.cluster}, WHICH ANOTHER ONE REPLACED on {_when(plan.replaced_at)}: it does not serve"
     if plan.history == plan.serving:
-        yield "timeline", f"{plan.history}, which serves"
+        yield "timeline", f"{plan.history}, " + ("its last" if plan.replaced_at else "which serves")
     else:
         yield "timeline", f"{plan.history}, AS WAS ASKED FOR: the firm's cluster is on timeline {plan.serving}"
     for other in plan.others:

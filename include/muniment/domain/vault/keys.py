@@ -24,6 +24,7 @@ APPROVAL = ".approval.json"
 ROLLED_BACK = ".rolled-back.json"
 ROLLED_BACK_TOLD = ".rolled-back-told.json"
 EXPIRED = "audit/expired/"
+ADOPTED = "audit/adopted/"
 ALERTS = "audit/alerts/"
 EXPIRING = "audit/expiring.json"
 LEASES = "leases/"
@@ -76,6 +77,10 @@ def lease(lease_id: str) -> str:
 
 def expired(plan_id: str) -> str:
     return f"{EXPIRED}{plan_id}"
+
+
+def adopted(adoption_id: str) -> str:
+    return f"{ADOPTED}{adoption_id}.json"
 
 
 def alerts(topic: str) -> str:

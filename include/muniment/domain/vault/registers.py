@@ -28,18 +28,6 @@ An id alone tells no order: a scheduled run that starts late is named after the 
 """
 
 
-class FirmMark(Record):
-    """``firm.json``: whose vault this is. Read before anything else."""
-
-    format: Literal[1] = 1
-    firm: str
-    system_identifier: int
-    role: Literal["primary", "replica"]
-    created_at: AwareDatetime
-    mac_key: str | None = None
-    """The firm's MAC key as an AWS Encryption SDK message, base64; ``None`` in vaults from before there was one."""
-
-
 class Chunk(Record):
     """One S3 object: ``encrypt(zstd(archive[offset : offset + size_bytes]))``; ``sha256`` is the stored bytes'."""
 

@@ -19,7 +19,7 @@ def compare_config(site: Site, *, vault: Vault | None = None, config_id: str, cl
     beside the rest. Raises ``WrongVault``, ``WrongCluster``, ``ObjectMissing`` where there is no such night."""
     vault = vault or site.primary
     mark = prove_vault(vault)
-    prove_cluster(site, mark.system_identifier)
+    prove_cluster(site, mark)
     then = read_config(vault, config_id)
     now = read_sources(site).without(then.unread)
     return ConfigDifference(

@@ -36,7 +36,7 @@ from muniment.domain.firm.session_findings import (
     sessions_finding,
 )
 from muniment.domain.vault import keys
-from muniment.domain.vault.registers import FirmMark
+from muniment.domain.vault.firm_mark import FirmMark
 from muniment.errors import (
     CheckFailed,
     KeyUnusable,

@@ -4,7 +4,7 @@ Reads registers, listings and a few WAL segments, writes nothing. What cannot be
 anything else is fetched.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,7 +42,7 @@ from muniment.runbooks.restore.find_stop import StopFinder
 from muniment.runbooks.restore.place_tablespaces import ToldTablespaces, placed_tablespaces, told_tablespaces
 from muniment.runbooks.restore.space import Claim, claims_of, claims_of_result
 from muniment.runbooks.restore.target_folder import layout_of
-from muniment.runbooks.restore.vault_stock import Stock, take_stock
+from muniment.runbooks.restore.vault_stock import Stock, stocks
 from muniment.runbooks.wal.read_wal import open_reader
 from muniment.runbooks.wal.search_wal import WalSearch
 from muniment.runbooks.wal.windows import windows_of
@@ -65,11 +65,15 @@ def plan_restore(
 
     Raises ``WrongVault``, ``NothingToRestore``, ``ObjectMissing`` for an unknown point, and ``TargetUnreachable``.
 
+    A cluster that was adopted since is looked into first, and those before it where the target may lie before it.
+
     ``ProgramMissing`` where a time, a transaction or a name has to be looked up in WAL of a PostgreSQL that is not
     installed here; the other targets are then planned without being looked up.
     """
     made_at = clock()
     stock, found = _look_up(vault, other, target)
+    if replaces:
+        stock.require_present(replaces)
     layout = layout_of(into, found.choice.base.backup, delta=replaces == str(into))
     draft = _Draft(stock, found, _documents(stock, found), layout, Path(replaces) if replaces else None)
     asked = {"firm": firm.id, "target": str(target), "side": side, "into": str(into), "replaces": replaces}
@@ -110,6 +114,8 @@ class _Draft:
             "point": choice.base.point.id,
             "chain": tuple(backup.id for backup in choice.base.chain),
             "server_version": choice.base.backup.server_version,
+            "cluster": self.stock.store.system_identifier,
+            "replaced_at": self.stock.replaced_at,
             "settings": _settings(choice),
             "timeline": choice.timeline,
             "history": history,
@@ -158,18 +164,31 @@ class _Draft:
 
 
 def _look_up(vault: Vault, other: Vault | None, target: RecoveryTarget) -> tuple[Stock, _Found]:
-    stock = take_stock(vault, None, target)
     try:
-        return stock, _find(stock, target)
+        return _first_that_leads(stocks(vault, None, target), target)
     except (TargetUnreachable, Damaged) as refused:
         if other is None:
             raise
         alone = refused
     try:
-        both = take_stock(vault, other, target)
+        both = list(stocks(vault, other, target))
     except MunimentError as away:
         raise _unasked(alone, away) from away
-    return both, _find(both, target)
+    return _first_that_leads(both, target)
+
+
+def _first_that_leads(found: Iterable[Stock], target: RecoveryTarget) -> tuple[Stock, _Found]:
+    """The present's, where it does. Raises the present's ``TargetUnreachable`` where no cluster of the firm does."""
+    first: TargetUnreachable | None = None
+    for stock in found:
+        try:
+            return stock, _find(stock, target)
+        except TargetUnreachable as refused:
+            first = first or refused
+            if not stock.restorable.may_lie_before(target):
+                break
+    assert first is not None, "stocks raises where there is none"
+    raise first
 
 
 def _unasked(refused: TargetUnreachable | Damaged, away: MunimentError) -> MunimentError:

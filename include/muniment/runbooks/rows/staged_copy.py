@@ -6,13 +6,14 @@ from muniment.errors import WrongCluster
 
 
 def prove_copy(firm: Firm, staged: PostgresServer, live: PostgresServer, expected: int | None = None) -> int:
-    """The system identifier of both: a restored cluster keeps its own. Raises ``WrongCluster``.
+    """The live one's system identifier. A restored cluster keeps its own: the same, or that of one of the firm's before
+    it (``staged.may_be``, out of firm.json). Raises ``WrongCluster``.
 
-    ``expected``: what firm.json, or a plan, says it is.
+    ``expected``: what firm.json, or a plan, says the live one's is.
     """
     actual = prove_live(firm, live, expected)
     found = staged.system_identifier()
-    if found != actual:
+    if found != actual and found not in staged.may_be:
         raise WrongCluster(firm=firm.id, connection="to the staged cluster", actual=found, expected=actual)
     if staged.started_at() == live.started_at():
         raise WrongCluster(

@@ -20,6 +20,7 @@ from muniment.domain.vault import keys
 from muniment.domain.vault.dependencies import WalNeed, segment_number
 from muniment.domain.vault.inventory import BackupFacts, WalFile
 from muniment.domain.vault.registers import Backup, Chunk, StoredFile
+from muniment.domain.wal.names import SystemIdentifier, is_history
 from muniment.ports import Clock, Progress, Silent
 from muniment.runbooks.identity import prove_identity
 
@@ -83,6 +84,15 @@ def bring_wal(copy: VaultCopy, backup: Backup, locked_until: datetime, progress:
     with progress.step("wal", len(wanted), "segments") as step:
         copy.bring(wanted, there, step)
     _bring_ledgers(copy, backup, locked_until)
+
+
+def bring_wal_of(copy: VaultCopy, system_identifier: SystemIdentifier, locked_until: datetime) -> None:
+    """All that the target lacks of one cluster's archive, for one that writes no more and has no next night."""
+    prefix = keys.wal_prefix(system_identifier)
+    there = sizes_under(copy.target, prefix)
+    lacking = [found for found in copy.source.list(prefix) if found.key not in there]
+    lacking.sort(key=lambda found: not is_history(found.key.rsplit("/", 1)[1]))
+    copy.bring([Wanted(found.key, found.size_bytes, locked_until) for found in lacking], there, Silent())
 
 
 def _bring_ledgers(copy: VaultCopy, backup: Backup, locked_until: datetime) -> None:

@@ -6,10 +6,11 @@ from muniment.adapters.site.site import Side, Site
 from muniment.adapters.vault.authenticity import mac_key, new_mac_key, put_mark, wrapped
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault import keys
-from muniment.domain.vault.registers import FirmMark
+from muniment.domain.vault.firm_mark import FirmMark
 from muniment.errors import AlreadyRegistered, UnmarkedVault, VaultNotSafe, WrongCluster, WrongVault, keeping
 from muniment.ports import Clock
-from muniment.runbooks.identity import prove_vault, replica_away
+from muniment.runbooks.identity import prove_cluster, prove_vault, replica_away
+from muniment.runbooks.vault.bring_adoption import bring_adoption
 
 SIDES: tuple[Side, Side] = ("primary", "replica")
 
@@ -40,6 +41,8 @@ def create_vaults(site: Site, *, clock: Clock, replace_lost: bool = False) -> tu
             done += _lock_down(vault)
             _mark(site, side, system_identifier, clock())
             done.append(f"{vault.bucket}: {keys.FIRM}")
+        if len(marks) == len(SIDES):
+            done += bring_adoption(site, clock=clock)
     return tuple(done)
 
 
@@ -48,17 +51,26 @@ def prove_marks(site: Site) -> Marks:
 
     Raises ``WrongCluster`` or ``WrongVault``; ``StoreUnavailable`` where a vault that has to be made cannot be seen.
     """
-    system_identifier = site.postgres.system_identifier()
-    pinned = site.firm.cluster.system_identifier
-    if pinned not in (None, system_identifier):
-        raise _wrong_cluster(site, actual=system_identifier, expected=pinned)
-    primary = _find_mark(site, "primary", system_identifier)
+    primary = _find_mark(site, "primary")
+    if primary is not None:
+        prove_cluster(site, primary)
     if primary is not None and replica_away(site):
         return {"primary": primary}
-    return {"primary": primary, "replica": _find_mark(site, "replica", system_identifier)}
+    replica = _find_mark(site, "replica")
+    if replica is not None and not (primary and replica.precedes(primary)):
+        prove_cluster(site, replica)
+    if primary is None and replica is None:
+        _prove_pinned(site)
+    return {"primary": primary, "replica": replica}
 
 
-def _find_mark(site: Site, side: Side, system_identifier: int) -> FirmMark | None:
+def _prove_pinned(site: Site) -> None:
+    actual, pinned = site.postgres.system_identifier(), site.firm.cluster.system_identifier
+    if pinned not in (None, actual):
+        raise WrongCluster(firm=site.firm.id, connection=site.firm.cluster.connection, actual=actual, expected=pinned)
+
+
+def _find_mark(site: Site, side: Side) -> FirmMark | None:
     vault = site.vault(side)
     region = vault.store.bucket_region()
     if region is None:
@@ -68,24 +80,18 @@ def _find_mark(site: Site, side: Side, system_identifier: int) -> FirmMark | Non
             bucket=vault.bucket, expected=f"{vault.firm} in {vault.region}", actual=f"somebody in {region}"
         )
     if vault.head(keys.FIRM) is not None:
-        return _prove_mark(site, side, system_identifier)
+        return _prove_mark(site, side)
     if vault.store.holds_anything():
         raise UnmarkedVault(bucket=vault.bucket, firm=vault.firm)
     return None
 
 
-def _prove_mark(site: Site, side: Side, system_identifier: int) -> FirmMark:
+def _prove_mark(site: Site, side: Side) -> FirmMark:
     vault = site.vault(side)
     mark = prove_vault(vault)
     if mark.role != side:
         raise WrongVault(bucket=vault.bucket, expected=f"{vault.firm} ({side})", actual=f"{mark.firm} ({mark.role})")
-    if mark.system_identifier != system_identifier:
-        raise _wrong_cluster(site, actual=system_identifier, expected=mark.system_identifier)
     return mark
-
-
-def _wrong_cluster(site: Site, *, actual: int, expected: int | None) -> WrongCluster:
-    return WrongCluster(firm=site.firm.id, connection=site.firm.cluster.connection, actual=actual, expected=expected)
 
 
 def lost_vault(site: Site, marks: Marks) -> Vault | None:
@@ -118,15 +124,17 @@ def _mark(site: Site, side: Side, system_identifier: int, now: datetime) -> None
     Both vaults have one MAC key, so that what is copied from one to the other is authentic there too.
     """
     vault, other = site.vault(side), site.other(side)
-    found = mac_key(other) if other.head(keys.FIRM) else new_mac_key()
+    is_other_made = other.head(keys.FIRM) is not None
+    found = mac_key(other) if is_other_made else new_mac_key()
     mark = FirmMark(
         firm=vault.firm,
         system_identifier=system_identifier,
         role=side,
         created_at=now,
         mac_key=wrapped(vault, found) if found else None,
+        former=prove_vault(other).former if is_other_made else (),
     )
     try:
         put_mark(vault, mark)
     except AlreadyRegistered:
-        _prove_mark(site, side, system_identifier)
+        prove_cluster(site, _prove_mark(site, side))

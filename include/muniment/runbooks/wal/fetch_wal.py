@@ -13,8 +13,8 @@ from muniment.adapters.wal.fallback import FallbackArchive
 from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.wal.names import SystemIdentifier, is_segment
-from muniment.errors import Damaged, ObjectMissing, WalGap, WrongCluster
-from muniment.runbooks.identity import prove_vault
+from muniment.errors import Damaged, ObjectMissing, WalGap
+from muniment.runbooks.identity import prove_vault, wrong_cluster
 from muniment.runbooks.wal.replayable import Archived
 
 
@@ -70,11 +70,13 @@ class WalFetcher:
 def open_fetcher(
     preferred: Vault, fallback: Vault, *, data_directory_belongs_to: SystemIdentifier | None
 ) -> WalFetcher:
-    """Raises ``WrongVault`` or ``WrongCluster`` before anything is handed out."""
+    """The archive of the cluster that recovers, which may be one that was replaced since.
+
+    Raises ``WrongVault`` or ``WrongCluster`` before anything is handed out.
+    """
     vaults = FallbackVault(preferred, fallback)
-    mark = vaults.read(keys.FIRM, prove_vault).system_identifier
-    if data_directory_belongs_to not in (None, mark):
-        raise WrongCluster(
-            firm=preferred.firm, connection="the data directory", actual=data_directory_belongs_to, expected=mark
-        )
-    return WalFetcher(FallbackArchive(vaults, mark))
+    mark = vaults.read(keys.FIRM, prove_vault)
+    cluster = data_directory_belongs_to or mark.system_identifier
+    if cluster not in mark.clusters:
+        raise wrong_cluster(mark, "the data directory", cluster)
+    return WalFetcher(FallbackArchive(vaults, cluster))

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,10 +17,11 @@ from muniment.adapters.wal.spool import WalSpool, identity_of
 from muniment.domain.firm.firm import Policy
 from muniment.domain.retention.rules import chain_locked_until
 from muniment.domain.vault import keys
-from muniment.domain.wal.names import is_archivable, is_history, is_label
-from muniment.errors import AlreadyRegistered, StoreUnavailable, WalConflict, WalSegmentInvalid, WrongCluster
+from muniment.domain.vault.firm_mark import FirmMark
+from muniment.domain.wal.names import SegmentHeader, is_archivable, is_history, is_label
+from muniment.errors import AlreadyRegistered, StoreUnavailable, WalConflict, WalSegmentInvalid
 from muniment.ports import Clock
-from muniment.runbooks.identity import prove_vault
+from muniment.runbooks.identity import prove_vault, wrong_cluster
 
 # What is in memory at once is a segment's bytes, its compressed and its sealed form, for each worker.
 _MEMORY_BYTES = 192 * 2**20
@@ -33,9 +35,13 @@ class WalPusher:
     """What is the same for every file of one run. Make it with ``open_pusher``, which proves whose vault it is."""
 
     vault: Vault
-    system_identifier: int
+    mark: FirmMark
     locked_until: datetime
     spool: WalSpool
+
+    @property
+    def system_identifier(self) -> int:
+        return self.mark.system_identifier
 
     def push(self, file: Path) -> str:
         """Stores one file and returns the identity of what was stored.
@@ -66,7 +72,13 @@ class WalPusher:
     def _prove_ours(self, file: Path, content: bytes) -> None:
         if is_history(file.name) or is_label(file.name):
             return self._prove_cluster_of(file)
+        self._prove_cluster(_system_identifier_in(content))
         return prove_segment(file.name, content, self.system_identifier)
+
+    def _prove_cluster(self, actual: int | None) -> None:
+        """What is no segment at all is told by ``prove_segment``."""
+        if actual is not None and actual != self.system_identifier:
+            raise wrong_cluster(self.mark, "pg_wal", actual)
 
     def _prove_cluster_of(self, file: Path) -> None:
         """History files and labels do not say whose they are; the data directory in which they lie does."""
@@ -75,10 +87,7 @@ class WalPusher:
         if actual is None:
             reason = "it lies in no data directory, and the file itself does not tell whose it is"
             raise WalSegmentInvalid(segment=file.name, reason=reason)
-        if actual != self.system_identifier:
-            raise WrongCluster(
-                firm=self.vault.firm, connection="pg_wal", actual=actual, expected=self.system_identifier
-            )
+        self._prove_cluster(actual)
 
     def _prove_same(self, key: str, name: str, digest: str) -> None:
         there = self.vault.head(key)
@@ -94,7 +103,7 @@ class WalPusher:
 def open_pusher(vault: Vault, policy: Policy, spool: WalSpool, *, clock: Clock) -> WalPusher:
     """Raises ``WrongVault`` before anything is written to another firm's."""
     mark = prove_vault(vault)
-    return WalPusher(vault, mark.system_identifier, chain_locked_until(policy, clock()), spool)
+    return WalPusher(vault, mark, chain_locked_until(policy, clock()), spool)
 
 
 @dataclass(slots=True)
@@ -131,6 +140,12 @@ def others_ready(file: Path, spool: WalSpool) -> Iterator[Path]:
         other = file.with_name(name)
         if name != file.name and is_archivable(name) and other.exists() and not spool.is_acknowledged(other):
             yield other
+
+
+def _system_identifier_in(segment: bytes) -> int | None:
+    with suppress(ValueError):
+        return SegmentHeader.parse(segment).system_identifier
+    return None
 
 
 def _read(file: Path) -> tuple[bytes, os.stat_result]:

@@ -13,6 +13,7 @@ from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.wal.names import is_history
 from muniment.ports import Clock, Progress, Silent, Step
 from muniment.runbooks.identity import prove_vaults, require_replica
+from muniment.runbooks.vault.bring_adoption import bring_adoption
 
 COPIES_AT_ONCE = 16
 
@@ -27,6 +28,8 @@ def replicate_wal(site: Site, *, clock: Clock, progress: Progress | None = None)
     progress = progress or Silent()
     require_replica(site)
     mark = prove_vaults(site)
+    for done in bring_adoption(site, clock=clock):
+        progress.note(f"made: {done}")
     source = WalArchive(site.primary, mark.system_identifier)
     there = WalArchive(site.replica, mark.system_identifier).files()
     lacking = [found for name, found in source.files().items() if name not in there]

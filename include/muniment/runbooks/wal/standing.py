@@ -29,7 +29,7 @@ def standing(site: Site, *, clock: Clock) -> Standing:
 
 def _server(site: Site) -> tuple[ArchiverState | None, str | None]:
     try:
-        prove_cluster(site, prove_vault(site.primary).system_identifier)
+        prove_cluster(site, prove_vault(site.primary))
         return read_archiver(site.postgres), None
     except MunimentError as error:
         return None, error.what

@@ -6,7 +6,6 @@ from datetime import datetime
 from pydantic import AwareDatetime
 
 from muniment.adapters.postgres.archiver import ArchiverState, read_archiver, waiting_files
-from muniment.adapters.restore.records import rolled_back
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
@@ -14,13 +13,14 @@ from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.record import Record
 from muniment.domain.recovery.wal_coverage import Archive, effective_rpo_s, holes_between
 from muniment.domain.stored_object import ObjectVersion
-from muniment.domain.vault.registers import Backup, FirmMark, RecoveryWindow, WalHole
+from muniment.domain.vault.firm_mark import FirmMark
+from muniment.domain.vault.registers import Backup, RecoveryWindow, WalHole
 from muniment.domain.wal.lsn_text import LsnText
 from muniment.domain.wal.names import Lsn, TimelineId
 from muniment.errors import ServerUnavailable
 from muniment.ports import Clock
 from muniment.runbooks.identity import prove_primary, prove_vault, replica_away
-from muniment.runbooks.wal.windows import timelines_of, windows_on
+from muniment.runbooks.wal.windows import timelines_of, ways_back_of, windows_on
 
 # XLogLongPageHeaderData: where the first record of a fresh segment begins.
 _LONG_HEADER_BYTES = 40
@@ -109,10 +109,11 @@ def _archive_of(
     """The archive, and the timeline that serves: by the server's word, else as far as the vault tells."""
     if state is not None:
         return store.archive(files, state.segment_bytes), state.timeline
+    backups = [backup for backup in backups if backup.system_identifier == store.system_identifier]
     if not backups:
         return store.archive({}, _ANY_SEGMENT_BYTES), None
     archive = store.archive(files, backups[-1].wal_segment_bytes)
-    return archive, timelines_of(store, archive, backups, rolled_back(store.vault)).serving
+    return archive, timelines_of(store, archive, backups, ways_back_of(store.vault, store.system_identifier)).serving
 
 
 def _missing_in_replica(site: Site, mark: FirmMark, files: Mapping[str, ObjectVersion]) -> int | None:

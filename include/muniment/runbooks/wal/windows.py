@@ -10,20 +10,22 @@ from muniment.domain.recovery.roll_back import RolledBack
 from muniment.domain.recovery.timelines import Timelines
 from muniment.domain.recovery.wal_coverage import Archive, Reach, reaches, reaches_on, recovery_windows
 from muniment.domain.vault.registers import Backup, Point, RecoveryWindow
-from muniment.domain.wal.names import TimelineId, WalSegment
+from muniment.domain.wal.names import SystemIdentifier, TimelineId, WalSegment
 from muniment.ports import WalSource
+from muniment.runbooks.identity import prove_vault
 
 
 def windows_of(store: WalSource, archive: Archive, backups: Iterable[Backup]) -> tuple[RecoveryWindow, ...]:
-    """Every interval that can be restored from this vault, on whichever timeline."""
-    return _windows(store, reaches(backups, archive))
+    """Every interval that can be restored from this vault, on whichever timeline of this cluster: another one's
+    positions and timelines may have the same numbers."""
+    return _windows(store, reaches(_own(store, backups), archive))
 
 
 def windows_on(
     store: WalSource, archive: Archive, backups: Iterable[Backup], timeline: TimelineId
 ) -> tuple[RecoveryWindow, ...]:
     """Those that lie in the history of one timeline; between two of them lies a hole."""
-    return _windows(store, reaches_on(backups, archive, timeline))
+    return _windows(store, reaches_on(_own(store, backups), archive, timeline))
 
 
 def timelines_of(
@@ -37,7 +39,8 @@ def timelines_of(
 def points_of_the_present(vault: Vault) -> tuple[Point, ...]:
     """The recovery points, oldest first, that lie in the history of the timeline which serves.
 
-    What an abandoned timeline has can be restored, but a drill of it proves nothing about the firm as it is.
+    What an abandoned timeline has can be restored, and what a replaced cluster has, but a drill of it proves nothing
+    about the firm as it is. Until the cluster that serves has a point, the last one's are the present.
     """
     points = catalog.points(vault)
     if not points:
@@ -45,8 +48,24 @@ def points_of_the_present(vault: Vault) -> tuple[Point, ...]:
     newest = catalog.find_backup(vault, points[-1].backup)
     store = WalArchive(vault, newest.system_identifier)
     archive = store.archive(store.files(), newest.wal_segment_bytes)
-    serving = timelines_of(store, archive, (newest,), rolled_back(vault)).serving
-    return tuple(point for point in points if archive.passes(point.control_totals.lsn, point.wal.timeline, serving))
+    serving = timelines_of(store, archive, (newest,), ways_back_of(vault, store.system_identifier)).serving
+    own = (point for point in points if point.system_identifier == store.system_identifier)
+    return tuple(point for point in own if archive.passes(point.control_totals.lsn, point.wal.timeline, serving))
+
+
+def ways_back_of(vault: Vault, system_identifier: SystemIdentifier) -> tuple[RolledBack, ...]:
+    """The roll-backs of one cluster: those before it was replaced, and after the one that it has replaced was."""
+    former = prove_vault(vault).former
+    changes = [(each.system_identifier, each.until) for each in former]
+    return tuple(
+        back
+        for back in rolled_back(vault)
+        if next((system for system, until in changes if back.ended_at < until), system_identifier) == system_identifier
+    )
+
+
+def _own(store: WalSource, backups: Iterable[Backup]) -> tuple[Backup, ...]:
+    return tuple(backup for backup in backups if backup.system_identifier == store.system_identifier)
 
 
 def _windows(store: WalSource, found: tuple[Reach, ...]) -> tuple[RecoveryWindow, ...]:
