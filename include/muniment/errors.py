@@ -817,7 +817,11 @@ class PageChecksumFailed(Damaged):
 
     text = "page checksums failed while firm {firm} was backed up: {files}"
     kept = "every earlier backup; this one was not registered"
-    hint = "the cluster's own disk is damaged: check the hardware and restore the relation from the last good backup."
+    hint = (
+        "the cluster's own disk is damaged: check the hardware and restore the relation from the last good backup. So that "
+        "all the rest is protected meanwhile: `muniment backup {firm} --accept-damage`, a point that names these files and "
+        "is no verified one."
+    )
 
 
 class BackupRefused(Permanent):

@@ -74,6 +74,12 @@ def backup_dag(firm: Firm) -> DAG:
                 title="Accept the shrink",
                 description="Only after a person has found out why documents vanished.",
             ),
+            "accept_damage": Param(
+                False,
+                type="boolean",
+                title="Accept damaged files",
+                description="Pages of the cluster are damaged: a point that names the files and is no verified one.",
+            ),
         },
         doc_md=backup_doc(firm, nightly),
         **common_settings(firm, "backup", HEAVY_POOL),

@@ -31,6 +31,8 @@ _REMEDIES = """\
   `KEPT` and a `HINT`.
 * `{documents}` refused because too many documents vanished: find out who deleted them. Only when it was meant,
   trigger a run with *Accept the shrink*.
+* `{base}` refused because pages are damaged: look at the disk. So that all the rest is protected meanwhile, trigger a
+  run with *Accept damaged files*: its point names the files, counts as no verified one, and nothing builds on it.
 * A full backup now: trigger a run with *Full backup*.
 * Airflow is down: `muniment backup {firm}` does the same on any machine that has the firm's connections."""
 
@@ -48,7 +50,7 @@ point.
 
 #### When it fails
 
-{_REMEDIES.format(firm=firm.id, documents=named.SYNC_DOCUMENTS)}
+{_REMEDIES.format(firm=firm.id, documents=named.SYNC_DOCUMENTS, base=named.BASE_BACKUP)}
 
 #### Where it is
 

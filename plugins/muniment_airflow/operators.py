@@ -134,7 +134,12 @@ class BaseBackup(FirmOperator):
         from muniment.runbooks.backup.back_up_cluster import back_up_cluster
 
         backup = back_up_cluster(
-            site, point_id=night.point, full=night.asked_for("full"), clock=utc_now, progress=night.progress
+            site,
+            point_id=night.point,
+            full=night.asked_for("full"),
+            accept_damage=night.asked_for("accept_damage"),
+            clock=utc_now,
+            progress=night.progress,
         )
         return {
             "backup_id": backup.id,

@@ -145,7 +145,7 @@ def test_a_misspelt_parameter_fails_at_once_and_the_second_on_call_hears_of_it(
     assert page["Message"].startswith(
         f"firm: {firm.firm.id} ({firm.firm.name}, test)\ntask: check_firm\nrun: {dag_run}\n"
         "retried: no after its first try; clear the task when the cause is gone\n\n"
-        f"run {dag_run} was triggered with ful; the parameters are accept_shrink, full\n"
+        f"run {dag_run} was triggered with ful; the parameters are accept_damage, accept_shrink, full\n"
         "KEPT: everything; nothing was started\n"
         "HINT: trigger it again with the parameters' own names.\n\n"
         f"log: http://127.0.0.1:8080/dags/{firm.firm.id}__backup/runs/"

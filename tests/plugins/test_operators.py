@@ -31,7 +31,7 @@ def known(site17: Site, registry_folder: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def context(conf: dict[str, Any] | None = None, **run: Any) -> Any:
-    dag = SimpleNamespace(dag_id="acme__backup", params={"full": False, "accept_shrink": False})
+    dag = SimpleNamespace(dag_id="acme__backup", params={"full": False, "accept_shrink": False, "accept_damage": False})
     return {"dag": dag, "dag_run": SimpleNamespace(conf=conf, **run), "run_id": "manual__1", "params": dag.params}
 
 

@@ -1,12 +1,14 @@
 """Which base backup and which WAL: a model archive is searched by brute force and must agree."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.domain.recovery.backup_choice import Choice, Instant, Restorable, Stop, Unreachable
+from muniment.domain.recovery.backup_choice import Base, Choice, Instant, Restorable, Stop, Unreachable
+from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.recovery.wal_coverage import TimelineHistory
 from muniment.domain.wal.names import Lsn, WalSegment
 from tests.support.paper_archives import MIB, archive, base, lsn, run, segment, written
@@ -52,6 +54,32 @@ def test_an_older_backup_bridges_what_a_newer_one_lacks() -> None:
     assert choice.base.point.id == "a"
     assert isinstance(found.consistent(), Choice)
     assert isinstance(Restorable((base("b", 6.1, 7.5),), archive(*run(3, 6)), written(1)).consistent(), Unreachable)
+
+
+def damaged(found: Base) -> Base:
+    backup = found.backup.model_copy(update={"damaged": ("base/5/16384",)})
+    return replace(found, chain=(*found.chain[:-1], backup))
+
+
+def test_one_that_names_damaged_files_is_chosen_where_no_sound_one_leads() -> None:
+    newest, older = damaged(base("b", 6.1, 6.5)), base("a", 3.1, 3.5)
+    whole = Restorable((newest, older), archive(*run(3, 9)), written(1))
+    for choice in (whole.choose(at(7.2)), whole.consistent()):
+        assert isinstance(choice, Choice)
+        assert choice.base.point.id == "a"
+    alone = Restorable((newest, older), archive(*run(3, 4), *run(6, 9)), written(1)).choose(at(7.2))
+    assert isinstance(alone, Choice)
+    assert alone.base.point.id == "b"
+
+
+def test_what_may_be_of_a_cluster_before_this_one() -> None:
+    """Never the end of what is here, nor what lies behind its first base backup: that would be another past."""
+    found = Restorable((base("b", 6.1, 6.5), base("a", 3.1, 3.5)), archive(*run(3, 9)), written(1))
+    ended = found.bases[-1].backup.finished_at
+    before, behind = (f"{ended + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}" for minutes in (-1, 1))
+    may = ["xid:731", "name:before-import", str(lsn(3.2)), before]
+    may_not = ["latest", "immediate", str(lsn(3.6)), str(lsn(99)), behind]
+    assert [found.may_lie_before(RecoveryTarget.parse(text)) for text in (*may, *may_not)] == [True] * 4 + [False] * 5
 
 
 def test_timelines_are_followed_and_what_was_left_behind_is_not_the_past() -> None:

@@ -296,8 +296,8 @@ def test_somebody_writes_during_the_backup(site17: Site, programs17: PostgresPro
     verified(site, backup, tmp_path / "restored", programs17)
 
 
-def test_a_damaged_page_fails_the_backup_and_names_the_file(
-    site_factory: SiteFactory, cluster_factory: ClusterFactory, programs: PostgresPrograms
+def test_a_damaged_page_fails_the_backup_and_names_the_file_unless_a_person_wants_it_all_the_same(
+    site_factory: SiteFactory, cluster_factory: ClusterFactory, programs: PostgresPrograms, tmp_path: Path
 ) -> None:
     cluster = cluster_factory(programs)
     site = site_factory(cluster)
@@ -317,9 +317,17 @@ def test_a_damaged_page_fails_the_backup_and_names_the_file(
         f"page checksums failed while firm {site.firm.id} was backed up: {files}\n"
         "KEPT: every earlier backup; this one was not registered\n"
         "HINT: the cluster's own disk is damaged: check the hardware and restore the relation from the last good "
-        "backup."
+        "backup. So that all the rest is protected meanwhile: "
+        f"`muniment backup {site.firm.id} --accept-damage`, a point that names these files and is no verified one."
     )
     assert registered_backups(site.primary) == ()
+    taken = back_up_cluster(site, point_id="20261120T080000001Z", accept_damage=True, clock=utc_now)
+    assert sorted(taken.damaged) == sorted(paths)
+    assert registered_backups(site.primary) == (taken,)
+    verified(site, taken, tmp_path / "restored", programs)
+    # An increment would read what was changed alone, and find nothing.
+    again = back_up_cluster(site, point_id="20261121T080000001Z", accept_damage=True, clock=utc_now)
+    assert (again.kind, sorted(again.damaged)) == ("full", sorted(paths))
 
 
 def test_a_server_that_restarts_midway_breaks_the_stream_and_nothing_is_registered(

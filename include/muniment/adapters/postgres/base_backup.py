@@ -57,6 +57,8 @@ class BackupEnd:
     manifest: bytes
     left_out: tuple[str, ...] = ()
     """What the server said that it skips: links, by their paths below the data directory."""
+    damaged: tuple[str, ...] = ()
+    """Files in which the server found damaged pages, where somebody wants the backup all the same."""
 
 
 @dataclass(slots=True)
@@ -90,9 +92,13 @@ class BaseBackupStream:
         self._expect(pq.ExecStatus.COPY_OUT, incremental=incremental)
         return BackupStart(lsn, timeline, estimated)
 
-    def receive(self, sink: ArchiveSink) -> BackupEnd:
+    def receive(self, sink: ArchiveSink, *, accept_damage: bool = False) -> BackupEnd:
         """Hands every archive to ``sink``. Raises ``BackupStreamBroken``, ``PageChecksumFailed``, ``BackupRefused``,
-        any other ``PostgresError``."""
+        any other ``PostgresError``.
+
+        ``accept_damage``: damaged pages are named instead. The server has sent all of it, the manifest and the end
+        included, before it says so (``perform_base_backup`` in src/backend/backup/basebackup.c).
+        """
         manifest = bytearray()
         take: Callable[[memoryview], object] = sink.write
         while (piece := self._next_piece()) is not None:
@@ -105,10 +111,15 @@ class BaseBackupStream:
             elif kind == ord("m"):
                 take = manifest.extend
         lsn, timeline = _position(self._expect(pq.ExecStatus.TUPLES_OK))
-        self._expect(pq.ExecStatus.COMMAND_OK)
-        return BackupEnd(
-            lsn, timeline, bytes(manifest), tuple(sorted(filter(is_worth_telling, _quoted(self._skipped))))
-        )
+        left_out = tuple(sorted(filter(is_worth_telling, _quoted(self._skipped))))
+        try:
+            self._expect(pq.ExecStatus.COMMAND_OK)
+        except PageChecksumFailed:
+            damaged = _damaged_files(self._notices)
+            if not accept_damage or not damaged:
+                raise
+            return BackupEnd(lsn, timeline, bytes(manifest), left_out, damaged)
+        return BackupEnd(lsn, timeline, bytes(manifest), left_out)
 
     def _next_piece(self) -> memoryview | None:
         try:
@@ -146,7 +157,7 @@ class BaseBackupStream:
         state = _field(result, pq.DiagnosticField.SQLSTATE)
         reason = _message(result) or self.connection.get_error_message().strip()
         if state == _DATA_CORRUPTED:
-            raise PageChecksumFailed(firm=self.firm, files=_damaged_files(self._notices) or reason)
+            raise PageChecksumFailed(firm=self.firm, files=", ".join(_damaged_files(self._notices)) or reason)
         kind = kind_of(state)
         if self.connection.status != pq.ConnStatus.OK or not state or issubclass(kind, Transient):
             raise self._broken(reason)
@@ -205,9 +216,9 @@ def _message(result: pq.abc.PGresult) -> str:
     return f"{text} ({detail})" if detail else text
 
 
-def _damaged_files(notices: list[str]) -> str:
+def _damaged_files(notices: list[str]) -> tuple[str, ...]:
     """The files that the server's warnings quote, in their order, each once: its sentences may be translated."""
-    return ", ".join(_quoted(notices))
+    return tuple(_quoted(notices))
 
 
 def _quoted(notices: list[str]) -> dict[str, None]:

@@ -12,12 +12,13 @@ from muniment.ports import utc_now
 @firm_argument
 @click.option("--full", is_flag=True, help="A full base backup, whatever the policy says.")
 @click.option("--accept-shrink", is_flag=True, help="Go on although many documents vanished: you know why they did.")
+@click.option(
+    "--accept-damage", is_flag=True, help="Go on although pages are damaged: a point that names the files, unverified."
+)
 @click.option("--point", "point_id", metavar="ID", help="Go on with the recovery point that an interrupted run began.")
 @json_option
 @click.pass_obj
-def backup(
-    session: Session, /, firm_id: str, point_id: str | None, *, as_json: bool, full: bool, accept_shrink: bool
-) -> None:
+def backup(session: Session, /, firm_id: str, point_id: str | None, *, as_json: bool, **how: bool) -> None:
     """Take a recovery point of FIRM now.
 
     All that the nightly DAG does: check, base backup, WAL, documents, configuration, second region, registration,
@@ -39,8 +40,7 @@ def backup(
             site,
             point_id=point_id,
             run=typed_by("muniment backup"),
-            full=full,
-            accept_shrink=accept_shrink,
+            **how,
             clock=utc_now,
             progress=progress,
         )

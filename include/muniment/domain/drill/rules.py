@@ -74,13 +74,15 @@ def evidence_locked_until(policy: Policy, now: datetime) -> datetime:
 
 
 def choose_target(points: Sequence[Point], *, window: timedelta, now: datetime, seed: int) -> DrillTarget | None:
-    """The same seed and points lead to the same target; ``None`` where there is no point.
+    """The same seed and points lead to the same target; ``None`` where there is no point. One that names damaged files
+    is drawn where there is no other: that it would fail is known.
 
     Half of the drills take a recovery point, which tells its control totals to the cent; the others any position
     between two neighbours, as far back as the point-in-time ``window`` reaches.
     """
     chance = random.Random(seed)
-    ordered = sorted(points, key=lambda point: point.measured)
+    sound = [point for point in points if not point.is_damaged] or points
+    ordered = sorted(sound, key=lambda point: point.measured)
     gaps = list(_gaps(ordered, now - window)) if window else []
     # Numbers that were read on a busy server are nobody's exactly: they bracket others.
     exact = [point for point in ordered if point.control_totals.exact] or ordered[-1:]

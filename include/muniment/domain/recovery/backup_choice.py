@@ -4,7 +4,7 @@ A target is looked up in the history of the timeline that serves, or of the one 
 another branch has is not its past. A recovery point alone names its own timeline.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,6 +25,11 @@ class Base:
     @property
     def backup(self) -> Backup:
         return self.chain[-1]
+
+    @property
+    def is_damaged(self) -> bool:
+        """PostgreSQL found damaged pages in it, and a person took it all the same."""
+        return any(backup.damaged for backup in self.chain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ class Restorable:
 
     def consistent(self) -> Choice | Unreachable:
         """The end of the newest base backup in this history whose own WAL is there."""
-        for base in self.leading_to(self.timeline):
+        for base in _sound_first(self.leading_to(self.timeline)):
             end, timeline = base.backup.stop_lsn, base.backup.stop_timeline
             last = self._ending(end, timeline)
             if self._leads(base, last):
@@ -139,9 +144,12 @@ class Restorable:
         return Unreachable(f"the archive has the own WAL of no base backup that leads to timeline {self.timeline}")
 
     def choose(self, stop: Stop) -> Choice | Unreachable:
-        """The newest base backup that had ended at ``stop``, and from which no WAL is missing on the way."""
+        """The newest base backup that had ended at ``stop``, and from which no WAL is missing on the way.
+
+        One that names damaged files only where no sound one leads there.
+        """
         lines = self._lines_at(stop.record) if stop.timeline is None else (stop.timeline,)
-        for base in self.bases:
+        for base in _sound_first(self.bases):
             for line in lines:
                 last = self._ending(stop.read_through, line)
                 if base.backup.stop_lsn <= stop.position and self._leads(base, last):
@@ -204,6 +212,10 @@ class Restorable:
 
     def _ending(self, lsn: Lsn, timeline: TimelineId) -> WalSegment:
         return WalSegment.ending(lsn, timeline, self.archive.segment_bytes)
+
+
+def _sound_first(bases: Iterable[Base]) -> list[Base]:
+    return sorted(bases, key=lambda base: base.is_damaged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,21 @@ from muniment.runbooks.identity import prove_primary
 
 
 @dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a person or a schedule has asked for."""
+
+    point_id: str
+    accept_damage: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Attempt:
     """One try. Each has an id of its own, because a key of the vault is never written twice."""
 
     id: str
     point_id: str
     plan: BackupPlan
+    accept_damage: bool
     server: ServerState
     started_at: datetime
     locked_until: datetime
@@ -57,11 +66,14 @@ def back_up_cluster(
     *,
     point_id: str,
     full: bool = False,
+    accept_damage: bool = False,
     instead_of: Backup | None = None,
     clock: Clock,
     progress: Progress | None = None,
 ) -> Backup:
     """The backup of ``point_id``: the registered one where there is one (``instead_of`` is none), else a new one.
+
+    ``accept_damage``: where PostgreSQL finds damaged pages the backup is registered and names the files.
 
     Raises the store's errors, ``BackupStreamBroken``, ``PageChecksumFailed`` and ``BackupRefused``. Whatever it raises,
     nothing of the attempt is registered.
@@ -76,7 +88,7 @@ def back_up_cluster(
             return done
         server = read_server_state(site.postgres)
         plan = backup_plan.full("asked for") if full else _plan(held, server, clock())
-        return _back_up(held, point_id, plan, server, clock, progress)
+        return _back_up(held, _Wanted(point_id, accept_damage), plan, server, clock, progress)
 
 
 def _registered_for(vault: Vault, point_id: str, now: datetime) -> Backup | None:
@@ -98,12 +110,13 @@ def _plan(site: Site, server: ServerState, now: datetime) -> BackupPlan:
 
 
 def _back_up(
-    site: Site, point_id: str, plan: BackupPlan, server: ServerState, clock: Clock, progress: Progress
+    site: Site, wanted: _Wanted, plan: BackupPlan, server: ServerState, clock: Clock, progress: Progress
 ) -> Backup:
     """An incremental that cannot be built, for whatever reason, becomes a full one: tonight's point matters more."""
     progress.note(str(plan))
     now = clock()
-    attempt = _Attempt(new_id(now), point_id, plan, server, now, chain_locked_until(site.policy, now))
+    until = chain_locked_until(site.policy, now)
+    attempt = _Attempt(new_id(now), wanted.point_id, plan, wanted.accept_damage, server, now, until)
     if plan.parent is None:
         return _register(site, attempt, _receive(site, attempt, None, progress), clock)
     try:
@@ -111,7 +124,7 @@ def _back_up(
     except (IncrementalRefused, ObjectMissing, ObjectDamaged) as reason:
         why = reason.what if isinstance(reason, ObjectMissing | ObjectDamaged) else reason
         instead = backup_plan.full(f"nothing can be built on {plan.parent.id}: {why}")
-        return _back_up(site, point_id, instead, server, clock, progress)
+        return _back_up(site, wanted, instead, server, clock, progress)
     return _register(site, attempt, received, clock)
 
 
@@ -144,7 +157,7 @@ def _store_chunks(
             )
         ) as writer,
     ):
-        end = stream.receive(writer)
+        end = stream.receive(writer, accept_damage=attempt.accept_damage)
         if needed := without_which_nothing_starts(end.left_out):
             reason = (
                 f"it leaves out {', '.join(needed)}: a link, in whose place PostgreSQL wants the folder or file itself"
@@ -188,6 +201,7 @@ def _described(site: Site, attempt: _Attempt, received: _Received, manifest: Sto
         archives=received.archives,
         manifest=manifest,
         left_out=received.end.left_out,
+        damaged=received.end.damaged,
     )
 
 

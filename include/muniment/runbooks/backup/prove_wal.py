@@ -35,5 +35,13 @@ def prove_wal(site: Site, *, backup_id: str, clock: Clock, progress: Progress | 
 
 def _begin_anew(site: Site, backup: Backup, why: str, clock: Clock, progress: Progress) -> tuple[Backup, WalProof]:
     progress.note(f"a full backup takes the place of {backup.id}: {why}")
-    full = back_up_cluster(site, point_id=backup.point, full=True, instead_of=backup, clock=clock, progress=progress)
+    full = back_up_cluster(
+        site,
+        point_id=backup.point,
+        full=True,
+        accept_damage=bool(backup.damaged),
+        instead_of=backup,
+        clock=clock,
+        progress=progress,
+    )
     return full, verify_wal_checkpoint(site, backup_id=full.id, clock=clock, progress=progress)

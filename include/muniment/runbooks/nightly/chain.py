@@ -26,6 +26,7 @@ def run_chain(
     point_id: str,
     run: str,
     full: bool = False,
+    accept_damage: bool = False,
     accept_shrink: bool = False,
     clock: Clock,
     progress: Progress | None = None,
@@ -36,7 +37,9 @@ def run_chain(
     ensure_stand_in(site)
     for warning in require_ready(site, clock=clock):
         progress.note(str(warning))
-    backup = back_up_cluster(site, point_id=point_id, full=full, clock=clock, progress=progress)
+    backup = back_up_cluster(
+        site, point_id=point_id, full=full, accept_damage=accept_damage, clock=clock, progress=progress
+    )
     backup, wal = prove_wal(site, backup_id=backup.id, clock=clock, progress=progress)
     sync_documents(site, snapshot_id=point_id, accept_shrink=accept_shrink, clock=clock, progress=progress)
     back_up_config(site, config_id=point_id, clock=clock)
