@@ -11,7 +11,8 @@ from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.logins import Login
 from muniment.adapters.site.site import Site, build_vault
-from muniment.domain.firm.firm import Configuration, ControlTotalsPolicy
+from muniment.domain.firm.application import ControlTotalsPolicy
+from muniment.domain.firm.firm import Configuration
 from muniment.domain.record import new_id
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.secret import Secret

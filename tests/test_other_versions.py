@@ -17,7 +17,8 @@ from muniment.adapters.site.site import Site
 from muniment.adapters.staging.records import StagingFolder
 from muniment.domain.approval import Approval
 from muniment.domain.drill.rules import Means
-from muniment.domain.firm.firm import ControlTotalsPolicy, MattersPolicy, RestoreRules
+from muniment.domain.firm.application import ControlTotalsPolicy, MattersPolicy
+from muniment.domain.firm.firm import RestoreRules
 from muniment.domain.record import new_id
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.secret import Secret

@@ -21,7 +21,8 @@ from rich.table import Table
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.site.site import Site
 from muniment.domain.drill.evidence import Drill, Means
-from muniment.domain.firm.firm import ControlTotalsPolicy, WalArchive
+from muniment.domain.firm.application import ControlTotalsPolicy
+from muniment.domain.firm.firm import WalArchive
 from muniment.domain.record import new_id
 from muniment.domain.units import human_duration, human_size
 from muniment.ports import utc_now

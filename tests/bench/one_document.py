@@ -17,7 +17,7 @@ from rich.table import Table
 
 from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.site.site import Site
-from muniment.domain.documents.recovery import Selection
+from muniment.domain.documents.selection import Selection
 from muniment.domain.record import new_id
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import DocumentSnapshot

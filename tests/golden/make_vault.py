@@ -27,7 +27,8 @@ from muniment.adapters.host.programs import PostgresPrograms, wheel_bin_dir
 from muniment.adapters.site.site import Site, build_site
 from muniment.adapters.vault.envelope import local_envelope
 from muniment.adapters.wal.archive import SHA256, WRITTEN_AT
-from muniment.domain.firm.firm import BaseBackups, Configuration, ControlTotalsPolicy, WalArchive
+from muniment.domain.firm.application import ControlTotalsPolicy
+from muniment.domain.firm.firm import BaseBackups, Configuration, WalArchive
 from muniment.domain.record import new_id
 from muniment.domain.vault import keys
 from muniment.ports import utc_now

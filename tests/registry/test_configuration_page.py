@@ -7,7 +7,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from muniment.domain.firm.firm import Application, Firm, Policy
+from muniment.domain.firm.application import Application
+from muniment.domain.firm.firm import Firm, Policy
 from muniment.registry import load_registry
 from muniment.registry.keys import Key, keys_of
 from tests.registry.conftest import ROOT, Files

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from muniment.domain.firm.firm import Firm, MattersPolicy
+from muniment.domain.firm.application import MattersPolicy
+from muniment.domain.firm.firm import Firm
 from muniment.domain.sql_names import Identifier, TableName
 from muniment.domain.units import UNITS_REQUIRED
 from muniment.errors import InvalidConfiguration

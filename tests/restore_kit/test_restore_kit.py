@@ -11,7 +11,7 @@ import pytest
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
-from muniment.domain.firm.firm import ControlTotalsPolicy
+from muniment.domain.firm.application import ControlTotalsPolicy
 from muniment.domain.record import new_id
 from muniment.domain.vault.registers import Point
 from muniment.ports import utc_now

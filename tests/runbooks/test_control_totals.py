@@ -11,7 +11,7 @@ import pytest
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
-from muniment.domain.firm.firm import ControlTotalsPolicy
+from muniment.domain.firm.application import ControlTotalsPolicy
 from muniment.errors import InvalidConfiguration
 from muniment.ports import utc_now
 from muniment.runbooks.control_totals import read_control_totals, read_those_there

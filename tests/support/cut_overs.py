@@ -15,7 +15,8 @@ from muniment.adapters.site.logins import Login
 from muniment.adapters.site.site import Site, build_site
 from muniment.adapters.staging.isolated_cluster import IsolatedCluster
 from muniment.domain.approval import Approval, Waiver
-from muniment.domain.firm.firm import ControlTotalsPolicy, Firm, LiveHost, RestoreRules
+from muniment.domain.firm.application import ControlTotalsPolicy
+from muniment.domain.firm.firm import Firm, LiveHost, RestoreRules
 from muniment.domain.record import new_id
 from muniment.domain.restore.cut_over import Safety
 from muniment.domain.restore.plan import RestorePlan, WalToReplay

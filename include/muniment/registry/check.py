@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from muniment.domain.firm.application import Application
 from muniment.domain.firm.contradictions import (
     Contradiction,
     application_contradictions,
@@ -15,7 +16,7 @@ from muniment.domain.firm.contradictions import (
     policy_contradictions,
     vaults_contradictions,
 )
-from muniment.domain.firm.firm import Application, DocumentBucket, Firm, Policy, VaultPlace, Vaults
+from muniment.domain.firm.firm import DocumentBucket, Firm, Policy, VaultPlace, Vaults
 from muniment.domain.units import UNITS_REQUIRED
 from muniment.registry.faults import Fault, did_you_mean, faults_in
 from muniment.registry.overrides import merged, without_none

@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from muniment.domain import units
 from muniment.domain.approval import ssh_public_key
-from muniment.domain.firm.firm import Spelling, iana_time_zone
+from muniment.domain.firm.setting import Spelling, iana_time_zone
 from muniment.domain.sql_names import ColumnPath, Identifier, TableName
 
 _UNITS: Mapping[Any, tuple[str, Callable[[Any], str]]] = {

@@ -2,7 +2,7 @@
 
 from muniment.adapters.postgres.control_totals import TotalsReader, counting
 from muniment.adapters.site.site import Site
-from muniment.domain.firm.firm import ControlTotalsPolicy
+from muniment.domain.firm.application import ControlTotalsPolicy
 from muniment.domain.vault.registers import ControlTotals
 from muniment.errors import InvalidConfiguration
 from muniment.ports import Clock

@@ -12,7 +12,8 @@ from muniment.adapters.acts.records import acts
 from muniment.adapters.host.login import login_name
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.logins import Login
-from muniment.domain.firm.firm import Cluster, DocumentReference, DrillsPolicy, MattersPolicy, RestoreRules
+from muniment.domain.firm.application import DocumentReference, DrillsPolicy, MattersPolicy
+from muniment.domain.firm.firm import Cluster, RestoreRules
 from muniment.domain.rows.matter_plan import MatterPlan
 from muniment_demo.cloud import ROOT as CLOUD_ROOT
 from muniment_demo.cloud import Cloud

@@ -11,7 +11,8 @@ import pytest
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
-from muniment.domain.firm.firm import ControlTotalsPolicy, DocumentBucket
+from muniment.domain.firm.application import ControlTotalsPolicy
+from muniment.domain.firm.firm import DocumentBucket
 from muniment.domain.vault import keys
 from muniment_demo.cloud import Cloud
 from tests.cli.conftest import Ended, in_a_shell, in_this_process, write_registry

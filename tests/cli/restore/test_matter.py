@@ -9,7 +9,8 @@ import pytest
 from muniment.adapters.acts.records import acts
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.logins import Login
-from muniment.domain.firm.firm import Cluster, DocumentReference, DrillsPolicy, MattersPolicy, RestoreRules
+from muniment.domain.firm.application import DocumentReference, DrillsPolicy, MattersPolicy
+from muniment.domain.firm.firm import Cluster, RestoreRules
 from muniment.domain.record import new_id
 from muniment.ports import utc_now
 from muniment.runbooks.nightly.chain import run_chain

@@ -6,15 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.domain.documents.recovery import (
-    Cover,
-    Recalled,
-    Selection,
-    covers,
-    documents_at,
-    plan_documents,
-    unread_at,
-)
+from muniment.domain.documents.recovery import Cover, Recalled, covers, documents_at, plan_documents, unread_at
+from muniment.domain.documents.selection import Selection
 from muniment.domain.documents.sync import SourceVersion, deletions, plan_sync, state_at
 from muniment.domain.vault.registers import DocumentSnapshot
 from tests.support.histories import POLICY, as_listed, at, histories, version

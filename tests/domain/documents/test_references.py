@@ -1,5 +1,5 @@
 from muniment.domain.documents.references import Reconciliation
-from muniment.domain.firm.firm import DocumentReference
+from muniment.domain.firm.application import DocumentReference
 
 BY_KEY = DocumentReference(table="practice.documents", column="storage_key")
 THERE = [

@@ -8,7 +8,7 @@ import pytest
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.server import PostgresServer
-from muniment.domain.firm.firm import DocumentReference
+from muniment.domain.firm.application import DocumentReference
 from muniment.domain.secret import Secret
 from muniment.runbooks.documents.check_references import check_references
 from muniment_demo.documents import first_day

@@ -19,7 +19,8 @@ from muniment.adapters.site.logins import Login
 from muniment.adapters.site.site import Site, build_site
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.documents.file_names import safe_paths
-from muniment.domain.documents.recovery import DocumentRestorePlan, Selection
+from muniment.domain.documents.recovery import DocumentRestorePlan
+from muniment.domain.documents.selection import Selection
 from muniment.errors import (
     AccessDenied,
     InvalidConfiguration,

@@ -15,7 +15,8 @@ from muniment.adapters.documents.source_bucket import source_buckets
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
-from muniment.domain.documents.recovery import Cover, Selection, plan_documents
+from muniment.domain.documents.recovery import Cover, plan_documents
+from muniment.domain.documents.selection import Selection
 from muniment.domain.documents.sync import SourceVersion
 from muniment.domain.record import new_id
 from muniment.domain.vault import keys

@@ -15,7 +15,7 @@ from muniment.adapters.staging import isolation_launcher
 from muniment.adapters.vault import catalog
 from muniment.domain.drill.evidence import Means
 from muniment.domain.drill.rules import choose_target
-from muniment.domain.firm.firm import ControlTotalsPolicy
+from muniment.domain.firm.application import ControlTotalsPolicy
 from muniment.domain.record import new_id
 from muniment.domain.wal.names import Lsn
 from muniment.errors import DrillFailed

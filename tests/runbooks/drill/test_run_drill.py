@@ -23,7 +23,8 @@ from muniment.adapters.vault.vault import Vault
 from muniment.domain.drill.evidence import Drill
 from muniment.domain.drill.rules import choose_target
 from muniment.domain.evidence import Check
-from muniment.domain.firm.firm import ControlTotalsPolicy, DocumentReference, DrillsPolicy, RecoveryClass
+from muniment.domain.firm.application import ControlTotalsPolicy, DocumentReference, DrillsPolicy
+from muniment.domain.firm.firm import RecoveryClass
 from muniment.domain.record import new_id
 from muniment.domain.vault import keys
 from muniment.errors import DrillFailed, DrillUnfinished, ObjectDamaged, Permanent, StoreUnavailable

@@ -16,14 +16,14 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.finding import Finding
-from muniment.domain.firm.firm import (
-    Configuration,
+from muniment.domain.firm.application import (
     ControlTotalsPolicy,
     DocumentReference,
     DrillsPolicy,
     MatterLink,
     MattersPolicy,
 )
+from muniment.domain.firm.firm import Configuration
 from muniment.domain.firm.readiness import LACKED
 from muniment.domain.secret import Secret
 from muniment.errors import CheckFailed, WrongCluster, WrongVault

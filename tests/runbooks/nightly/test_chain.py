@@ -13,7 +13,7 @@ from muniment.adapters.retention.inventory import read_inventories
 from muniment.adapters.site.site import Site
 from muniment.adapters.staging.records import StagingFolder
 from muniment.adapters.vault import catalog
-from muniment.domain.firm.firm import ControlTotalsPolicy
+from muniment.domain.firm.application import ControlTotalsPolicy
 from muniment.domain.record import new_id
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.vault.dependencies import missing_here

@@ -27,7 +27,7 @@ from muniment.adapters.staging.isolated_cluster import IsolatedCluster
 from muniment.adapters.staging.records import StagingFolder
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.authenticity import code_of
-from muniment.domain.firm.firm import DocumentReference, DrillsPolicy
+from muniment.domain.firm.application import DocumentReference, DrillsPolicy
 from muniment.domain.record import new_id
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.restore.plan import RestorePlan

@@ -148,7 +148,7 @@ def _unclear(asked: dict[str, Any]) -> Iterator[str]:
 
 
 def _plan(session: Session, vault: "Vault", asked: dict[str, Any]) -> "DocumentRestorePlan":
-    from muniment.domain.documents.recovery import Selection
+    from muniment.domain.documents.selection import Selection
     from muniment.runbooks.documents.restore_documents import plan_document_restore
 
     since, at = asked["deleted_since"], asked["deleted_since"] or asked["at"]

@@ -110,7 +110,7 @@ def _subject(plan: "MatterPlan") -> "Subject":
 
 
 def _values(servers: Servers, plan: "MatterPlan") -> list[dict[str, Any]]:
-    from muniment.runbooks.rows.plan_matter import show_values
+    from muniment.runbooks.rows.show_values import show_values
 
     found = show_values(plan, staged=servers.staged, live=servers.live)
     return [{"table": each.row.table, "key": each.row.key, "then": each.then, "live": each.live} for each in found]
@@ -147,7 +147,7 @@ def _instant(session: Session, servers: Servers, side: Any, asked: dict[str, Any
 def _plan_documents(
     session: Session, firm_id: str, side: Any, at: datetime, names: Sequence[str]
 ) -> "DocumentRestorePlan":
-    from muniment.domain.documents.recovery import Selection
+    from muniment.domain.documents.selection import Selection
     from muniment.runbooks.documents.restore_documents import plan_document_restore
 
     vault = session.vault(firm_id, side)

@@ -8,15 +8,15 @@ younger than the snapshot before. The live bucket's own delete markers tell, whe
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from itertools import takewhile
 from typing import Literal
 
 from pydantic import AwareDatetime, ConfigDict
 from pydantic.dataclasses import dataclass as document_dataclass
 
+from muniment.domain.documents.selection import Selection
 from muniment.domain.documents.sync import UNVERSIONED, DocumentName, SourceVersion, names_of
-from muniment.domain.record import HashedRecord, Record
+from muniment.domain.record import HashedRecord
 from muniment.domain.shown_text import shown
 from muniment.domain.units import human_size
 from muniment.domain.vault.incomplete import UnreadDocument
@@ -25,37 +25,6 @@ from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion, S
 type Change = Literal["unchanged", "changed", "deleted", "unknown"]
 type Histories = Mapping[DocumentName, Sequence[SourceVersion]]
 """A live bucket's versions and delete markers, newest first, of each document that has any."""
-
-
-class Selection(Record):
-    """Which documents. ``key`` is one, ``prefix`` many, an empty one all; ``deleted_only``: those that are gone now.
-
-    ``names``: these and no others, as a firm's rows have them: keys, or ``s3://bucket/key``.
-    """
-
-    bucket: str | None = None
-    key: str | None = None
-    names: tuple[str, ...] = ()
-    prefix: str = ""
-    deleted_only: bool = False
-
-    def covers(self, bucket: str, key: str) -> bool:
-        if self.bucket not in {None, bucket}:
-            return False
-        if self.names:
-            return key in self._wanted or f"s3://{bucket}/{key}" in self._wanted
-        return key == self.key if self.key is not None else key.startswith(self.prefix)
-
-    @cached_property
-    def _wanted(self) -> frozenset[str]:
-        return frozenset(self.names)
-
-    def __str__(self) -> str:
-        if self.names:
-            return f"of {len(self.names)} names"
-        what = f"{self.key!r}" if self.key is not None else f"below {self.prefix!r}" if self.prefix else "at all"
-        where = f" in {self.bucket}" if self.bucket else ""
-        return f"{what}{where}{', deleted since' if self.deleted_only else ''}"
 
 
 @document_dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))

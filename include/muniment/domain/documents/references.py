@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from muniment.domain.documents.sync import DocumentName
 from muniment.domain.evidence import Check
-from muniment.domain.firm.firm import DocumentReference
+from muniment.domain.firm.application import DocumentReference
 
 NAMED_AT_MOST = 5
 _WHOLE = "s3://"

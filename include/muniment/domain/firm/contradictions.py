@@ -5,16 +5,8 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import NamedTuple
 
-from muniment.domain.firm.firm import (
-    Application,
-    DocumentBucket,
-    LiveHost,
-    MattersPolicy,
-    NightlyWindow,
-    Policy,
-    VaultPlace,
-    Vaults,
-)
+from muniment.domain.firm.application import Application, MattersPolicy
+from muniment.domain.firm.firm import DocumentBucket, LiveHost, NightlyWindow, Policy, VaultPlace, Vaults
 from muniment.domain.units import format_clock, format_duration
 
 

@@ -4,81 +4,26 @@ Durations are ``timedelta`` and sizes are bytes in here; the files carry units. 
 reports every fault at once.
 """
 
-import re
-from dataclasses import dataclass
 from datetime import time, timedelta
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from muniment.domain.approval import Approver
-from muniment.domain.sql_names import Identifier, NamedColumn, NamedIdentifier, NamedTable
+from muniment.domain.firm.application import ControlTotalsPolicy, DocumentReference, DrillsPolicy, MattersPolicy
+from muniment.domain.firm.setting import (
+    AbsolutePath,
+    BucketName,
+    ConnectionId,
+    FirmId,
+    KeyArn,
+    Region,
+    Setting,
+    TimeZone,
+    Weekday,
+)
+from muniment.domain.sql_names import NamedTable
 from muniment.domain.units import Bytes, Duration, Percent, WallClock
-
-
-@dataclass(frozen=True)
-class Spelling:
-    """A pattern that can say in words what it wants."""
-
-    pattern: str
-    meaning: str
-
-    def __call__(self, text: str) -> str:
-        if not re.fullmatch(self.pattern, text, re.ASCII):
-            message = f"{text!r} is not {self.meaning}"
-            raise ValueError(message)
-        return text
-
-
-FirmId = Annotated[
-    str,
-    AfterValidator(
-        Spelling(r"[a-z][a-z0-9-]{1,38}", "an id: 2 to 39 lower-case letters, digits and hyphens, a letter first")
-    ),
-]
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-Region = Annotated[str, AfterValidator(Spelling(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, such as us-east-1"))]
-BucketName = Annotated[
-    str,
-    AfterValidator(
-        Spelling(
-            r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
-            "a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens",
-        )
-    ),
-]
-# No alias: KMS keyrings compare key ARNs when they decrypt, and an alias can be moved to another key.
-KeyArn = Annotated[
-    str,
-    AfterValidator(
-        Spelling(
-            r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
-            "the ARN of a KMS key, such as arn:aws:kms:us-east-1:111122223333:key/… (an alias cannot decrypt)",
-        )
-    ),
-]
-ConnectionId = Annotated[
-    str, AfterValidator(Spelling(r"[A-Za-z0-9_.-]{1,200}", "a connection id: letters, digits, '_', '.' and '-'"))
-]
-
-
-def iana_time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        message = f"{name!r} is not a time zone of the IANA database, such as America/Chicago"
-        raise ValueError(message) from None
-    return name
-
-
-TimeZone = Annotated[str, AfterValidator(iana_time_zone)]
-
-
-class Setting(BaseModel):
-    """Immutable and strict about names: a key we do not know is a mistake, not a comment."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class NightlyWindow(Setting):
@@ -121,58 +66,6 @@ class RecoveryClass(Setting):
     rto: Annotated[Duration, Field(ge=timedelta(minutes=1), le=timedelta(hours=24))]
 
 
-class ControlTotalsPolicy(Setting):
-    """What is counted and summed in the live database and compared after a restore."""
-
-    tables: tuple[NamedTable, ...] = ()
-    sums: dict[str, NamedColumn] = Field(default_factory=dict)
-    """name → the column."""
-
-
-class DocumentReference(Setting):
-    """A column whose values name documents: by key, or whole as ``s3://bucket/key``. NULL names none."""
-
-    table: NamedTable
-    """Of ``cluster.database``."""
-    column: NamedIdentifier
-    bucket: BucketName | None = None
-    """``None``: the key may lie in any of the firm's document buckets."""
-
-
-class DrillsPolicy(Setting):
-    """What a drill proves beyond the control totals. Each query runs read-only in the restored cluster."""
-
-    balances: dict[str, str] = Field(default_factory=dict)
-    """name → a query whose one number is 0 at any instant: a ledger that balances."""
-    smoke_queries: dict[str, str] = Field(default_factory=dict)
-    """name → a query whose one value is true."""
-    documents_opened: Annotated[int, Field(ge=0, le=10_000, strict=True)] = 20
-    """How many PDF and DOCX files are opened, drawn by lot."""
-    sign_off_within: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=90))] = timedelta(days=14)
-    """How long a quarter's drill may wait for a reviewer before on-call is told."""
-
-
-class MatterLink(Setting):
-    """A reference without a foreign key: rows of ``table`` belong to the matter when they name one of its rows."""
-
-    table: NamedTable
-    columns: tuple[NamedIdentifier, ...]
-    references: NamedTable
-    referenced_columns: tuple[NamedIdentifier, ...]
-
-
-class MattersPolicy(Setting):
-    """What one matter is in the firm's database, for a restore of one of them."""
-
-    table: NamedTable | None = None
-    """Of ``cluster.database``; ``None``: this firm's restores do not know matters."""
-    key: NamedIdentifier = Identifier("id")
-    """The column by which people name one."""
-    links: tuple[MatterLink, ...] = ()
-    shared: tuple[NamedTable, ...] = ()
-    """Tables whose rows belong to no matter, even where they name one."""
-
-
 SHORTEST_STAGING, LONGEST_STAGING = timedelta(minutes=10), timedelta(days=30)
 
 
@@ -201,18 +94,6 @@ class Policy(Setting):
     drills: DrillsPolicy = DrillsPolicy()
     matters: MattersPolicy = MattersPolicy()
     staging: StagingPolicy = StagingPolicy()
-
-
-class Application(Setting):
-    """What lies in the databases of all firms that run one product: a schema, where a tier is a promise."""
-
-    control_totals: ControlTotalsPolicy = ControlTotalsPolicy()
-    document_references: tuple[DocumentReference, ...] = ()
-    drills: DrillsPolicy = DrillsPolicy()
-    matters: MattersPolicy = MattersPolicy()
-
-
-AbsolutePath = Annotated[str, AfterValidator(Spelling(r"/.*[^/]", "an absolute path, without a slash at its end"))]
 
 
 class LiveHost(Setting):

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from muniment.domain.finding import Finding, Severity
-from muniment.domain.firm.firm import Firm, MattersPolicy, Policy
+from muniment.domain.firm.application import MattersPolicy
+from muniment.domain.firm.firm import Firm, Policy
 from muniment.domain.sql_names import Identifier, TableName, near, spelled
 
 

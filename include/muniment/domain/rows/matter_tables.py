@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from muniment.domain.firm.firm import DocumentReference, Firm, MatterLink, MattersPolicy
+from muniment.domain.firm.application import DocumentReference, MatterLink, MattersPolicy
+from muniment.domain.firm.firm import Firm
 from muniment.domain.rows.difference import RowSets
 from muniment.domain.rows.foreign_keys import Catalogue, ForeignKey, Row, RowId, Rows, Table
 from muniment.domain.rows.writes import RowWrites

@@ -10,7 +10,7 @@ from muniment.adapters.rows.column_values import ColumnUnreadable, column_values
 from muniment.domain.documents.references import Reconciliation, check_name
 from muniment.domain.documents.sync import DocumentName
 from muniment.domain.evidence import Check
-from muniment.domain.firm.firm import DocumentReference
+from muniment.domain.firm.application import DocumentReference
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,8 @@ from muniment.adapters.host.file_systems import require_space
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.documents.file_names import MANIFEST, safe_paths
-from muniment.domain.documents.recovery import (
-    DocumentRestorePlan,
-    Histories,
-    PlannedDocument,
-    Selection,
-    plan_documents,
-)
+from muniment.domain.documents.recovery import DocumentRestorePlan, Histories, PlannedDocument, plan_documents
+from muniment.domain.documents.selection import Selection
 from muniment.domain.documents.sync import DocumentName, SourceVersion
 from muniment.domain.leases.lease import Needs
 from muniment.domain.shown_text import first_lines

@@ -6,7 +6,8 @@ from datetime import datetime
 from muniment.adapters.documents.cover import nearest_cover
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
-from muniment.domain.documents.recovery import Selection, documents_at, unread_at
+from muniment.domain.documents.recovery import documents_at, unread_at
+from muniment.domain.documents.selection import Selection
 from muniment.domain.restore.plan import DocumentsToRestore
 from muniment.domain.vault.incomplete import Incomplete
 from muniment.domain.vault.registers import Point

@@ -21,13 +21,13 @@ from muniment.domain.backup.layout import Layout
 from muniment.domain.collation import elsewhere
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
-from muniment.domain.recovery.backup_choice import Choice, Instant, Restorable, Unreachable
+from muniment.domain.recovery.backup_choice import Choice, Restorable, Unreachable
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.restore.estimate import estimate_s, space_needed_bytes
 from muniment.domain.restore.plan import OtherTimeline, RestorePlan, WalToReplay
 from muniment.domain.restore.plan_text import left_out, left_out_as_unread, left_out_of_documents
 from muniment.domain.restore.staging import parse_folder_name
-from muniment.domain.vault.registers import Point, RecoveryWindow, WalRange
+from muniment.domain.vault.registers import Point, WalRange
 from muniment.domain.wal.names import TimelineId
 from muniment.errors import (
     Damaged,
@@ -42,10 +42,10 @@ from muniment.runbooks.restore.find_stop import StopFinder
 from muniment.runbooks.restore.place_tablespaces import ToldTablespaces, placed_tablespaces, told_tablespaces
 from muniment.runbooks.restore.space import Claim, claims_of, claims_of_result
 from muniment.runbooks.restore.target_folder import layout_of
+from muniment.runbooks.restore.unreachable import unreachable
 from muniment.runbooks.restore.vault_stock import Stock, stocks
 from muniment.runbooks.wal.read_wal import open_reader
 from muniment.runbooks.wal.search_wal import WalSearch
-from muniment.runbooks.wal.windows import windows_of
 
 
 def plan_restore(
@@ -207,14 +207,14 @@ def _find(stock: Stock, target: RecoveryTarget) -> _Found:
         try:
             choice = finder.find(target)
             if isinstance(choice, Unreachable):
-                raise _unreachable(stock, target, choice, finder)
+                raise unreachable(stock, target, choice, finder)
             last_end = finder.last_end(choice)
         except ProgramMissing:
             blind = finder.without_reading(target)
             if blind is None:
                 raise
             if isinstance(blind, Unreachable):
-                raise _unreachable(stock, target, blind, None) from None
+                raise unreachable(stock, target, blind, None) from None
             choice, last_end = blind, None
     at = _instant(stock, target, choice, last_end)
     return _Found(choice, last_end, at, point, told_tablespaces(known, choice.segments))
@@ -231,29 +231,6 @@ def _instant(stock: Stock, target: RecoveryTarget, choice: Choice, last_end: dat
             return choice.base.backup.finished_at
         case _:
             return last_end or choice.base.backup.finished_at
-
-
-def _unreachable(
-    stock: Stock, target: RecoveryTarget, why: Unreachable, finder: StopFinder | None
-) -> TargetUnreachable:
-    before = finder.last_instant(why.before) if finder and why.before else None
-    after = Instant(why.after.backup.stop_lsn, why.after.backup.finished_at) if why.after else None
-    backups = [base.backup for base in stock.restorable.bases]
-    windows = windows_of(stock.store, stock.restorable.archive, backups)
-    return TargetUnreachable(
-        firm=stock.vault.firm,
-        bucket=stock.vault.bucket,
-        target=target,
-        reason=why.reason,
-        before=before or "none",
-        after=after or "none",
-        windows="".join(f"\n  {_window(window)}" for window in windows) or " none",
-    )
-
-
-def _window(window: RecoveryWindow) -> str:
-    start, end = Instant(window.start_lsn, window.start_at), Instant(window.end_lsn, window.end_at)
-    return f"{start} to {end} on timeline {window.timeline}"
 
 
 def _others(restorable: Restorable, history: TimelineId) -> tuple[OtherTimeline, ...]:

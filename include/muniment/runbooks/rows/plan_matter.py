@@ -7,7 +7,8 @@ from datetime import datetime
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import RowReader, reading
 from muniment.domain.documents.recovery import DocumentRestorePlan
-from muniment.domain.firm.firm import Firm, MattersPolicy
+from muniment.domain.firm.application import MattersPolicy
+from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.rows.difference import RowChange, RowSets, differences, requirements, with_requirements
 from muniment.domain.rows.foreign_keys import (
@@ -102,33 +103,6 @@ def live_digests(catalogue: Catalogue, rows: Rows) -> dict[str, dict[str, str]]:
         table = catalogue.tables[row_id[0]]
         found.setdefault(table.name, {})[key_text(row_id[1])] = digest(rows[row_id], table.stored)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class ShownRow:
-    """Values of one row of a plan, for whoever may see them: of a changed one the columns that differ."""
-
-    row: PlannedRow
-    then: Row
-    live: Row
-
-
-def show_values(plan: MatterPlan, *, staged: PostgresServer, live: PostgresServer) -> Iterator[ShownRow]:
-    """What the plan does not hold, read from both servers now. Kept nowhere."""
-    with reading(staged) as then_reader, reading(live) as live_reader:
-        row_ids = [row.row_id for row in plan.rows]
-        then, now = (
-            reader.by_key(row_id for row_id in row_ids if row_id[0] in reader.catalogue.tables)
-            for reader in (then_reader, live_reader)
-        )
-    for row in plan.rows:
-        was, there = then.get(row.row_id, {}), now.get(row.row_id, {})
-        columns = row.columns or tuple(dict.fromkeys((*was, *there)))
-        yield ShownRow(
-            row,
-            {column: was[column] for column in columns if column in was},
-            {column: there[column] for column in columns if column in there},
-        )
 
 
 @dataclass(frozen=True, slots=True)

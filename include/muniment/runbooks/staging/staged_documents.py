@@ -11,7 +11,8 @@ from muniment.adapters.documents.cover import cover_by
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.documents.file_names import MANIFEST
-from muniment.domain.documents.recovery import DocumentRestorePlan, Selection, plan_documents
+from muniment.domain.documents.recovery import DocumentRestorePlan, plan_documents
+from muniment.domain.documents.selection import Selection
 from muniment.domain.documents.sync import DocumentName, names_of
 from muniment.domain.evidence import Check, of_verdict
 from muniment.domain.firm.firm import Firm
