@@ -16,6 +16,7 @@ from muniment.runbooks.wal.standing import standing
 from tests.cli.conftest import Ended, in_this_process
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, site_env
+from tests.registry.conftest import Files
 from tests.support.wal import archive_with, eventually, muniment_script, register_backup, status_files, switch_wal
 
 
@@ -76,6 +77,17 @@ def test_the_vault_tells_the_archives_state_while_the_server_is_down(firm: Firm)
     shown = firm.run("wal", "status", firm.site.firm.id)
     assert shown.code == 0
     assert "from the vault alone: postgresql of firm" in shown.out
+
+
+def test_a_firm_that_is_not_ready_hides_no_other_one(tmp_path: Path) -> None:
+    """Its file is there before its connections are, and another one's file has a fault."""
+    files = Files(tmp_path / "registry")
+    files.write("firms/beta.yaml", "id: [")
+    ended = in_this_process("status", "--all", "--json", env={"MUNIMENT_REGISTRY": str(files.root)})
+    told = json.loads(ended.out)
+    assert (ended.code, [(one["firm"], one["state"]) for one in told["firms"]]) == (1, [("acme", "unknown")])
+    assert "neither AIRFLOW_CONN_ACME_" in told["firms"][0]["server_unseen"]
+    assert told["faults"][0].startswith("firms/beta.yaml: not YAML")
 
 
 @pytest.mark.parametrize("arguments", [(), ("acme", "--all")])

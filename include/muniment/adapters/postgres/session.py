@@ -5,6 +5,7 @@ file's or ``~/.pgpass``'s; and whatever the role or the database has set is set 
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -20,6 +21,7 @@ CONNECT_TIMEOUT_S = 10
 _KEEPALIVES = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 # No file can be there. libpq would look for ~/.pgpass where none is named.
 _NO_PASSFILE = "/dev/null/none"
+_TRIES = 25
 _UNLESS_TOLD = {"connect_timeout": str(CONNECT_TIMEOUT_S), "passfile": _NO_PASSFILE, **_KEEPALIVES}
 
 
@@ -35,8 +37,18 @@ def session_conninfo(conninfo: str, **own: str) -> str:
 
 
 def settle[Row](connection: psycopg.Connection[Row], options: str = "") -> psycopg.Connection[Row]:
-    """Its settings are ours. ``options``: the connection's own."""
-    connection.execute(statement(settings_of(connection, options)))
+    """Its settings are ours. ``options``: the connection's own.
+
+    Until they are set the role's own ``statement_timeout`` holds, for this statement too: one of milliseconds ends it
+    where the machine is busy, and the next try is as likely to be in time.
+    """
+    ours = statement(settings_of(connection, options))
+    for _ in range(_TRIES - 1):
+        with suppress(psycopg.errors.QueryCanceled):
+            connection.execute(ours)
+            return connection
+        connection.rollback()
+    connection.execute(ours)
     return connection
 
 

@@ -1,6 +1,6 @@
 """``muniment status [FIRM|--all]``: a line a firm, for a person or for a cron job."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +11,9 @@ from muniment.errors import MunimentError
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
+    from muniment.domain.firm.firm import Firm
     from muniment.domain.recovery.standing import Standing
+    from muniment.registry import Fault
 
 COLUMNS = ("firm", "state", "can be recovered to", "lost now>", "promised>", "from", "points>", "newest point")
 NOT_AS_PROMISED = MunimentError.exit_code
@@ -33,33 +35,41 @@ def status(session: Session, firm_id: str | None, *, every: bool, as_json: bool)
     In a cron job:   muniment status --all || mail -s "recovery is not as promised" on-call
     Which firms?     muniment status --all --json | jq -r '.firms[] | select(.state != "ok") | .firm'
     """
-    found = sorted(_standings(session, _asked(session, firm_id, every=every)), key=lambda each: each.firm)
+    firms, faults = _asked(session, firm_id, every=every)
+    found = sorted(_standings(session, firms), key=lambda each: each.firm)
     if as_json:
-        say_json({"firms": [_plain(each) for each in found]})
+        say_json({"firms": [_plain(each) for each in found], "faults": [str(fault) for fault in faults]})
     else:
         say_table(COLUMNS, [_row(each) for each in found])
-        for each in found:
-            for line in _unseen(each):
-                click.echo(line)
-    return 0 if all(each.verdict == "ok" for each in found) else NOT_AS_PROMISED
+        for line in (*map(str, faults), *(line for each in found for line in _unseen(each))):
+            click.echo(line)
+    return 0 if not faults and all(each.verdict == "ok" for each in found) else NOT_AS_PROMISED
 
 
-def _asked(session: Session, firm_id: str | None, *, every: bool) -> list[str]:
+def _asked(session: Session, firm_id: str | None, *, every: bool) -> "tuple[list[Firm], Sequence[Fault]]":
+    """A firm whose file has a fault hides no other one."""
     if bool(firm_id) == every:
         message = "name one FIRM, or say --all"
         raise click.UsageError(message)
     if firm_id:
-        return [firm_id]
+        return [session.firm(firm_id)], ()
     registry = session.registry()
-    registry.require_sound()
-    return sorted(registry.firms)
+    return list(registry.firms.values()), registry.faults
 
 
-def _standings(session: Session, firm_ids: Iterable[str]) -> "Iterator[Standing]":
+def _standings(session: Session, firms: "Iterable[Firm]") -> "Iterator[Standing]":
     from muniment.adapters.concurrency import at_once
-    from muniment.runbooks.wal.standing import standing
 
-    return at_once(lambda firm_id: standing(session.site(firm_id), clock=utc_now), firm_ids, _AT_ONCE)
+    return at_once(lambda firm: _standing(session, firm), firms, _AT_ONCE)
+
+
+def _standing(session: Session, firm: "Firm") -> "Standing":
+    from muniment.runbooks.wal.standing import standing, unknown
+
+    try:
+        return standing(session.site(firm.id), clock=utc_now)
+    except MunimentError as error:  # a connection that is not there yet: this firm's line says so
+        return unknown(firm, error.what, clock=utc_now)
 
 
 def _plain(found: "Standing") -> dict[str, Any]:

@@ -4,6 +4,7 @@ from muniment.adapters.postgres.archiver import ArchiverState, read_archiver
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
+from muniment.domain.firm.firm import Firm
 from muniment.domain.recovery.standing import Standing, VaultStanding
 from muniment.errors import MunimentError
 from muniment.ports import Clock
@@ -23,6 +24,20 @@ def standing(site: Site, *, clock: Clock) -> Standing:
         points=len(points),
         newest_point=points[-1] if points else None,
         server_unseen=unseen,
+        read_at=clock(),
+    )
+
+
+def unknown(firm: Firm, why: str, *, clock: Clock) -> Standing:
+    """Of a firm whose cluster and vaults cannot even be asked."""
+    places = (firm.vaults.primary, firm.vaults.replica)
+    return Standing(
+        firm=firm.id,
+        promised_s=firm.policy.recovery_class.rpo.total_seconds(),
+        vaults=tuple(VaultStanding(vault=place.bucket, region=place.region, unseen=why) for place in places),
+        points=0,
+        newest_point=None,
+        server_unseen=why,
         read_at=clock(),
     )
 
