@@ -1,6 +1,7 @@
 """Plans reviewed by eye: tests/golden/expiry-*.txt. Changed on purpose? MUNIMENT_WRITE_GOLDEN=1, then look at each."""
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -169,6 +170,27 @@ def test_wal_of_a_cluster_that_has_no_backup_any_more_goes() -> None:
     assert replaced in world.plan().kept_ids("wal")
     nights(world, 4)
     assert replaced not in world.plan().kept_ids("wal")
+
+
+def test_the_window_of_a_cluster_that_was_replaced_stays_though_its_last_backup_is_older() -> None:
+    """Its nights had failed for longer than the window when another cluster was adopted: it archived all the same."""
+    world = World(policy=make_policy(retention=30 * DAY, point_in_time_window=2 * DAY, minimum_verified_points=1))
+    world.night()
+    for _ in range(4):
+        world.push_wal()
+        world.now += DAY
+    old_wal = {key.removeprefix(keys.WAL) for key in world.objects if key.startswith(keys.WAL)}
+    world.night()
+    adopted, last = 42, world.points[-1]
+    world.points[-1] = last.model_copy(update={"system_identifier": adopted})
+    world.backups[last.backup] = replace(world.backups[last.backup], system_identifier=adopted)
+    for key in [key for key in world.objects if key.startswith(keys.WAL) and key.removeprefix(keys.WAL) not in old_wal]:
+        del world.objects[key]
+        world.put(keys.wal(adopted, key.rsplit("/", 1)[1]))
+    world.now += DAY / 2
+    assert old_wal <= world.plan().kept_ids("wal")
+    world.now += 3 * DAY
+    assert not old_wal <= world.plan().kept_ids("wal")
 
 
 def test_a_label_stays_as_long_as_its_segment() -> None:

@@ -37,7 +37,7 @@ from muniment.ports import utc_now
 from muniment.restore_kit import restore
 from muniment.runbooks.firm.check_firm import check_firm
 from muniment.runbooks.identity import prove_identity, prove_vault, prove_vaults
-from muniment.runbooks.repair.repair_mark import find_mark_repair
+from muniment.runbooks.repair.repair_mark import find_mark_repair, repair_mark
 from muniment.runbooks.restore.plan_restore import plan_restore
 from muniment.runbooks.rows.staged_copy import prove_copy
 from muniment.runbooks.vault.adopt_cluster import adopt_cluster, plan_adoption
@@ -46,6 +46,7 @@ from muniment.runbooks.vault.verify_firm import verify_vault
 from muniment.runbooks.wal.push_wal import open_pusher
 from muniment.runbooks.wal.replicate_wal import replicate_wal
 from muniment.runbooks.wal.windows import points_of_the_present, windows_of
+from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import LOGINS, SiteFactory, postgres_login, with_firm
 from tests.support.denials import denied_from
@@ -105,6 +106,23 @@ def restored(world: World, target: str, tmp_path: Path, replaces: str | None = N
     asked, firm, into = RecoveryTarget.parse(target), world.new.firm, tmp_path / "data"
     vault = world.new.primary
     return plan_restore(vault, firm, asked, side="primary", into=into, clock=utc_now, replaces=replaces)
+
+
+def test_the_repair_of_a_mark_does_not_take_an_adoption_back(world: World, cloud: Cloud) -> None:
+    """The newest version of ours below what somebody wrote may be of before it."""
+    adopt(world, planned(world))
+    vault, adopted = world.new.primary, prove_vault(world.new.primary)
+    body, metadata = vault.read(keys.FIRM)
+    s3 = cloud.client("s3")
+    newest = next(each for each in vault.list_versions(keys.FIRM) if each.is_latest)
+    s3.put_object(Bucket=vault.bucket, Key=keys.FIRM, Body=body[:-9], Metadata=dict(metadata))
+    s3.delete_object(Bucket=vault.bucket, Key=keys.FIRM, VersionId=newest.version_id)
+
+    vaults = replace(vault), replace(world.new.replica)
+    mending = find_mark_repair(vaults)
+    assert mending is not None
+    repair_mark(mending, vaults[0])
+    assert prove_vault(replace(vault)).clusters == adopted.clusters == world.identifiers[::-1]
 
 
 def test_a_new_cluster_is_refused_and_the_way_out_is_named(world: World) -> None:

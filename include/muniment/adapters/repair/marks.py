@@ -76,13 +76,15 @@ def _version(vault: Vault, version: ObjectVersion, role: Side) -> Sound:
 
 
 def own_version(vault: Vault, role: Side, why: Unsound, other: Sound) -> MarkMending | None:
-    """From the newest of the vault's own versions that is right, which the other vault's mark shows."""
+    """From the newest of the vault's own versions that is right, which the other vault's mark shows.
+
+    One from before an adoption that the other vault knows of would take it back."""
     for version in _versions(vault):
         try:
             found = _version(vault, version, role)
         except Damaged:
             continue
-        if found.agrees_with(other):
+        if found.agrees_with(other) and not found.mark.precedes(other.mark):
             body, metadata = vault.read(keys.FIRM, version_id=version.version_id)
             how = f"its own version {version.version_id} of {version.modified_at:%Y-%m-%d %H:%M:%S} UTC is right"
             return MarkMending(vault.bucket, vault.bucket, how, why.why, body, metadata, why.etag)

@@ -236,12 +236,14 @@ class _Anchor:
 
 
 def _window_anchors(view: View) -> Iterator[_Anchor]:
-    """Of each cluster that was backed up within the window: a firm's cluster may have been replaced in between."""
+    """Of each cluster that archived anything within the window: a firm's cluster may have been replaced in between, and
+    its last base backup may be older than the window."""
     window = view.policy.point_in_time_window
     if not window:
         return
     begin = view.now - window
-    recent = {point.system_identifier for point in view.usable if point.taken_at > begin}
+    recent = {file.system_identifier for group, file in view.wal_files if group.last_at > begin and file.number}
+    recent |= {point.system_identifier for point in view.usable if point.taken_at > begin}
     for system in sorted(recent | {view.newest.system_identifier}):
         if (point := view.begins(begin, system)) is not None:
             need = wal_of_point(point, view.inventory.backups).and_after()
