@@ -63,6 +63,28 @@ def test_another_plan_is_not_signed(muniment: Command, request_file: Path, tmp_p
     assert (refused.code, "the plan is not the one that" in refused.err) == (4, True)
 
 
+def test_a_plan_cannot_make_up_lines_of_its_own(muniment: Command, request_file: Path, tmp_path: Path) -> None:
+    name = "practice\x1b[2K\n0 sessions are connected to it"
+    rewrite(request_file, PLAN.model_copy(update={"database": name}).to_json())
+    asked = muniment("approve", request_file, "--key", LEAD.key_file(tmp_path))
+    assert "\x1b" not in asked.out
+    assert not any(line.startswith("0 sessions") for line in asked.out.splitlines())
+    assert "practice[U+001B][2K[U+000A]0 sessions" in asked.out
+
+
+def test_what_is_no_plan_of_that_act_is_told(muniment: Command, request_file: Path, tmp_path: Path) -> None:
+    rewrite(request_file, b'{"format": 1}')
+    refused = muniment("approve", request_file, "--yes", "--key", LEAD.key_file(tmp_path))
+    assert (refused.code, "is no plan of 'database' that this version" in refused.err) == (2, True)
+
+
+def rewrite(request_file: Path, plan: bytes) -> None:
+    """Another plan, and the request of it."""
+    asked = ApprovalRequest.from_json(request_file.read_bytes())
+    request_file.write_bytes(asked.model_copy(update={"plan_sha256": hashlib.sha256(plan).hexdigest()}).to_json())
+    request_file.with_name("plan.json").write_bytes(plan)
+
+
 @pytest.mark.parametrize("program", ["", "#!/bin/sh\necho >&2 'Load key: invalid format'; exit 255\n"])
 def test_what_openssh_says_is_told(
     muniment: Command, request_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str

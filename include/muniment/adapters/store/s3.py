@@ -17,7 +17,7 @@ from muniment.adapters.store import s3_bucket, s3_copy
 from muniment.adapters.store.port import CopySource, LockMode, Protection, Written
 from muniment.adapters.store.retry import retry_store
 from muniment.domain.stored_object import ObjectVersion, StoredObject
-from muniment.errors import AccessDenied, ObjectMissing
+from muniment.errors import AccessDenied, ObjectMissing, StoreRefused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -181,7 +181,7 @@ class S3Store:
     def _is_kept(self, key: str, version_id: str) -> bool:
         try:
             found = self.head(key, version_id=version_id)
-        except AccessDenied:  # a delete marker, which nothing keeps, among others
+        except StoreRefused:  # 405 for a delete marker, which nothing keeps, among others
             return False
         return found is not None and (found.locked_until is not None or found.is_held)
 

@@ -48,7 +48,7 @@ def approve(request: Path, plan_path: Path | None, key: Path, *, yes: bool, as_j
     wanted = _request(request, content)
     plan = _content(plan_path or request.with_name(request.name.removesuffix(REQUEST)))
     _require_plan(wanted, plan, request)
-    for line in (*_facts(wanted), *_plan_lines(wanted.act, plan)):
+    for line in (*_facts(wanted), *_plan_lines(wanted, plan)):
         click.echo(line, err=as_json)
     _require_yes(wanted, yes=yes)
     signature = sign(content, key.expanduser(), NAMESPACE)
@@ -95,11 +95,30 @@ def _require_plan(wanted: "ApprovalRequest", plan: bytes, request: Path) -> None
 def _facts(wanted: "ApprovalRequest") -> Iterator[str]:
     from muniment.domain.shown_text import shown
 
-    yield shown(f"{wanted.what} of firm {wanted.firm}, asked for by {wanted.asked_by} on {wanted.asked_on}")
+    asked = f"{wanted.what} of firm {wanted.firm}, asked for by {wanted.asked_by} on {wanted.asked_on}"
+    yield _on_one_line(shown(asked))
     yield f"asked at {when(wanted.made_at)}, to be carried out by {when(wanted.valid_until)}; plan {wanted.plan_sha256}"
 
 
-def _plan_lines(act: str, plan: bytes) -> Iterable[str]:
+def _on_one_line(text: str) -> str:
+    """Nothing in a plan may look like another line of it: whoever wrote it is not who signs."""
+    return text.replace("\n", "[U+000A]")
+
+
+def _plan_lines(wanted: "ApprovalRequest", plan: bytes) -> Iterator[str]:
+    from pydantic import ValidationError
+
+    from muniment.domain.shown_text import shown
+
+    try:
+        lines = list(_lines_of(wanted.act, plan))
+    except ValidationError:
+        message = f"what {wanted.plan_sha256} names is no plan of {wanted.act!r} that this version of muniment can read"
+        raise click.UsageError(message) from None
+    yield from (_on_one_line(shown(line)) for line in lines)
+
+
+def _lines_of(act: str, plan: bytes) -> Iterable[str]:
     from muniment.domain.documents.recovery import DocumentRestorePlan
     from muniment.domain.restore.live_plan import LivePlan
     from muniment.domain.rows.matter_plan import BeforeImages, MatterPlan

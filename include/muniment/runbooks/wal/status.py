@@ -17,7 +17,7 @@ from muniment.domain.vault.firm_mark import FirmMark
 from muniment.domain.vault.registers import Backup, RecoveryWindow, WalHole
 from muniment.domain.wal.lsn_text import LsnText
 from muniment.domain.wal.names import Lsn, TimelineId
-from muniment.errors import ServerUnavailable
+from muniment.errors import PostgresError
 from muniment.ports import Clock
 from muniment.runbooks.identity import prove_primary, prove_vault, replica_away
 from muniment.runbooks.wal.windows import timelines_of, ways_back_of, windows_on
@@ -31,7 +31,7 @@ _ANY_SEGMENT_BYTES = 16 * 2**20
 class WalStatus(Record):
     """``archived_lsn`` is how far a backup can be recovered on the live timeline; ``None`` where none can at all.
 
-    Where the server is not available, ``unseen`` says why: what it alone knows is ``None``, and the effective
+    Where the server tells us nothing, ``unseen`` says why: what it alone knows is ``None``, and the effective
     RPO is told as if something had been written up to this moment.
     """
 
@@ -58,12 +58,12 @@ class WalStatus(Record):
 
 
 def wal_status(site: Site, *, clock: Clock) -> WalStatus:
-    """Changes nothing, on the server or in the vaults. From the vaults alone where the server is not available."""
+    """Changes nothing, on the server or in the vaults. From the vaults alone where the server tells us nothing."""
     try:
         mark = prove_primary(site)
         state, ready = read_archiver(site.postgres), len(waiting_files(site.postgres))
-    except ServerUnavailable as down:
-        return _status(site, prove_vault(site.primary), clock, unseen=down.what)
+    except PostgresError as unseen:
+        return _status(site, prove_vault(site.primary), clock, unseen=unseen.what)
     return _status(site, mark, clock, state=state, ready=ready)
 
 
