@@ -96,6 +96,18 @@ def test_a_firm_whose_file_is_there_first_is_skipped_until_its_first_check(annou
         CheckFirm(task_id="check_firm", firm_id=firm).execute(scheduled("check_firm"))
 
 
+def test_a_firm_that_has_recovery_points_is_not_onboarding(known: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Airflow that was set up anew knows of no check: what keeps that firm from its night is nobody's to skip."""
+    login = f"AIRFLOW_CONN_{known.firm.cluster.connection.upper()}"
+    monkeypatch.delenv(login)
+    step = CheckFirm(task_id="check_firm", firm_id=known.firm.id)
+    with pytest.raises(AirflowSkipException, match="is onboarding"):
+        step.execute(scheduled())
+    known.replica.put(keys.point("20261120T080000000Z"), b"{}", locked_until=None)
+    with pytest.raises(AirflowFailException, match="Airflow has none of this id"):
+        step.execute(scheduled())
+
+
 def test_what_a_person_triggers_fails_as_ever(announced: Site) -> None:
     with pytest.raises(AirflowFailException, match="Airflow has none of this id"):
         CheckFirm(task_id="check_firm", firm_id=announced.firm.id).execute(context(run_type="manual"))

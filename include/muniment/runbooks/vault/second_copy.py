@@ -21,6 +21,7 @@ from muniment.domain.vault.registers import Point
 from muniment.errors import Damaged
 from muniment.ports import Clock, Progress, Silent
 from muniment.runbooks.identity import prove_identity, prove_primary, replica_away
+from muniment.runbooks.vault.bring_adoption import bring_adoption
 from muniment.runbooks.vault.copy_to_replica import (
     bring_backup,
     bring_documents,
@@ -44,6 +45,8 @@ def second_copy(
         return None
     prove_identity(site)
     with site.exclusively() as held:
+        for done in bring_adoption(held, clock=clock):  # before anything of the new cluster's comes there
+            progress.note(f"made: {done}")
         _bring_lists(held, clock(), progress)
     proof = copy_to_replica(
         site, backup_id=backup_id, snapshot_id=snapshot_id, config_id=config_id, clock=clock, progress=progress

@@ -1,6 +1,7 @@
 """What a WAL archive and base backups allow together: the windows of recovery, and which timeline is the present."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from muniment.adapters.restore.records import rolled_back
 from muniment.adapters.vault import catalog
@@ -55,13 +56,13 @@ def points_of_the_present(vault: Vault) -> tuple[Point, ...]:
 
 def ways_back_of(vault: Vault, system_identifier: SystemIdentifier) -> tuple[RolledBack, ...]:
     """The roll-backs of one cluster: those before it was replaced, and after the one that it has replaced was."""
-    former = prove_vault(vault).former
-    changes = [(each.system_identifier, each.until) for each in former]
-    return tuple(
-        back
-        for back in rolled_back(vault)
-        if next((system for system, until in changes if back.ended_at < until), system_identifier) == system_identifier
-    )
+    mark = prove_vault(vault)
+    changes = [(each.system_identifier, each.until) for each in mark.former]
+
+    def served(at: datetime) -> SystemIdentifier:
+        return next((system for system, until in changes if at < until), mark.system_identifier)
+
+    return tuple(back for back in rolled_back(vault) if served(back.ended_at) == system_identifier)
 
 
 def _own(store: WalSource, backups: Iterable[Backup]) -> tuple[Backup, ...]:
