@@ -1,12 +1,11 @@
 """One matter as it was, read from a staged cluster and compared row by row with what is live: the plan. Reads only."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.reader import RowReader, reading
-from muniment.domain.documents.recovery import DocumentRestorePlan
 from muniment.domain.firm.application import MattersPolicy
 from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
@@ -27,13 +26,11 @@ from muniment.domain.rows.matter_plan import MatterPlan, PlannedRow, Triggers, k
 from muniment.domain.rows.matter_tables import MatterTables, document_names
 from muniment.domain.rows.writes import phases
 from muniment.domain.sql_names import near, split_key
-from muniment.errors import InvalidConfiguration, InvalidRequest, NoSuchDocument, NoSuchMatter, TablesNotRestorable
+from muniment.errors import InvalidConfiguration, InvalidRequest, NoSuchMatter, TablesNotRestorable
 from muniment.ports import Clock
+from muniment.runbooks.rows.plan_documents import PlanDocuments, documents_named
 from muniment.runbooks.rows.plan_large_objects import PlannedObjects, plan_large_objects
 from muniment.runbooks.rows.staged_copy import prove_copy
-
-type PlanDocuments = Callable[[Sequence[str]], DocumentRestorePlan]
-"""Names as the firm's rows have them (keys, or ``s3://bucket/key``) → what bringing them back would do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ def plan_matter(
         found.require_restorable(chosen)
         objects = found.large_objects(chosen, request, then, now)
     names = document_names(firm.policy.document_references, found.named_rows(chosen, request))
-    planned, notes = _documents(documents, names)
+    planned, notes = documents_named(documents, names)
     made_at = clock()
     return MatterPlan(
         id=new_id(made_at),
@@ -263,14 +260,3 @@ def _periods_gone(key: ForeignKey, values: Sequence[Values], then: RowReader, no
     covered = {row_id: row for row_id, row, _ in then.parents(key, now.uncovered(key, values))}
     still = now.by_key(covered)
     return {row_id: row for row_id, row in covered.items() if row_id not in still}
-
-
-def _documents(plan: PlanDocuments | None, names: Sequence[str]) -> tuple[DocumentRestorePlan | None, tuple[str, ...]]:
-    if not names:
-        return None, ()
-    if plan is None:
-        return None, (f"its {len(names)} documents are left as they are: nothing was asked about them",)
-    try:
-        return plan(names), ()
-    except NoSuchDocument:
-        return None, (f"none of the {len(names)} documents that its rows name was there at that instant",)
