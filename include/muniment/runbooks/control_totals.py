@@ -23,7 +23,7 @@ def read_control_totals(site: Site, *, clock: Clock) -> ControlTotals:
 def read_those_there(site: Site, *, clock: Clock) -> ControlTotals:
     """Of a restored cluster, which may be from before a table or a column that the policy names today was made.
 
-    Raises ``AccessDenied`` as ``read_control_totals`` does.
+    Raises ``RightMissing`` as ``read_control_totals`` does.
     """
     wanted = site.policy.control_totals
     with counting(site.postgres) as totals:

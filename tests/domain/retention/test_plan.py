@@ -73,9 +73,9 @@ def test_object_lock_keeps_what_policy_lets_go() -> None:
     assert_golden("locks", world.plan(locks=locks))
 
 
-def incomplete(world: World, what: What) -> None:
-    """The newest point lacks one thing."""
-    lacking = Incomplete.of([NotRead(what=what, name="x", reason="closed")])
+def incomplete(world: World, *whats: What) -> None:
+    """The newest point lacks one thing of each kind."""
+    lacking = Incomplete.of([NotRead(what=what, name="x", reason="closed") for what in whats])
     world.points[-1] = world.points[-1].model_copy(update={"incomplete": lacking})
 
 
@@ -92,6 +92,18 @@ def test_incomplete_points_let_the_last_complete_ones_stay() -> None:
     assert {point.id for point in world.points[-2:]} < kept
     why = {verdict.group.id: verdict.reasons for verdict in world.plan().verdicts if verdict.group.kind == "point"}
     assert all("one of the newest 2 complete points in which all could be read" in why[each] for each in complete)
+
+
+def test_the_last_point_that_had_a_setting_stays_where_something_else_is_never_read() -> None:
+    world = World(policy=make_policy(retention=2 * DAY, minimum_verified_points=1))
+    for number in range(12):
+        world.night()
+        incomplete(world, "document", *(("secret",) if number > 3 else ()))
+        world.now += DAY
+    had, last = world.points[3].id, world.points[-1].id
+    assert {had, last} <= world.plan().kept_ids("point")
+    why = {verdict.group.id: verdict.reasons for verdict in world.plan().verdicts if verdict.group.kind == "point"}
+    assert why[had] == ("the last in which secret x could be read",)
 
 
 def test_a_point_that_names_damaged_files_is_none_of_the_minimum() -> None:

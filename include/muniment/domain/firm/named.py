@@ -23,7 +23,7 @@ class NamedTable:
 
     @property
     def severity(self) -> Severity:
-        """A settings table that is lacking costs the night that table alone (docs/adr/0033)."""
+        """A settings table that is lacking, or may not be read, costs the night that table alone (docs/adr/0033)."""
         return "stop" if self.is_total else "warning"
 
 
@@ -126,7 +126,8 @@ def _of_table(named: NamedTable, found: FoundTable, names: Names) -> Iterator[Fi
     if named.is_read and not lacking and not _may_read(named, found):
         usage = f"GRANT USAGE ON SCHEMA {spelled(named.table.schema)} TO {names.role};"
         select = f"GRANT SELECT ON {named.table} TO {names.role};"
-        yield Finding(f"role {names.role} may not read {where}", f"in database {names.database}: {usage} {select}")
+        remedy = f"in database {names.database}: {usage} {select}"
+        yield Finding(f"role {names.role} may not read {where}", remedy, named.severity)
     if named.is_total and found.is_unlogged:
         yield Finding(
             f"{where} is UNLOGGED: no backup has its rows, and no restore can have what {named.place} counts",

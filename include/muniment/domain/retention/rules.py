@@ -112,6 +112,8 @@ def _keep_the_least(view: View, reasons: Reasons) -> None:
     for point in view.whole[-least:]:
         if point not in newest:
             reasons.keep("point", point.id, f"{why} in which all could be read")
+    for thing, point in view.last_that_had():
+        reasons.keep("point", point.id, f"the last in which {thing.what} {thing.name} could be read")
 
 
 def _keep_leased(view: View, reasons: Reasons) -> None:

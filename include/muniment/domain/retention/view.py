@@ -10,9 +10,12 @@ from muniment.domain.holds.hold import Hold
 from muniment.domain.retention.plan import Verdict
 from muniment.domain.units import format_duration
 from muniment.domain.vault.dependencies import missing_here
+from muniment.domain.vault.incomplete import NotRead
 from muniment.domain.vault.inventory import Group, Inventory, Kind, WalFile, group_versions
 from muniment.domain.vault.registers import Point
 from muniment.domain.wal.names import SystemIdentifier
+
+_SETTINGS = ("file", "secret", "table")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,24 @@ class View:
     @cached_property
     def newest(self) -> Point:
         return self.usable[-1]
+
+    def last_that_had(self) -> Iterator[tuple[NotRead, Point]]:
+        """Of each setting that the newest point lacks, the last that had it: where something else is never read, no
+        point is whole. A document needs none: its older versions are named for as long as they are kept."""
+        lacking = self.newest.incomplete
+        for thing in lacking.named if lacking else ():
+            had = (point for point in reversed(self.usable) if not _may_lack(point, thing))
+            if thing.what in _SETTINGS and (last := next(had, None)) is not None:
+                yield thing, last
+
+
+def _may_lack(point: Point, thing: NotRead) -> bool:
+    """Beyond what a register names nobody knows."""
+    lacking = point.incomplete
+    if lacking is None:
+        return False
+    names = {(each.what, each.name) for each in lacking.named}
+    return (thing.what, thing.name) in names or lacking.count > len(names)
 
 
 class Reasons:
