@@ -387,11 +387,33 @@ def find_point(vault: Vault, wanted: str) -> Register:
     if not keys:
         raise Failed(f"{vault.bucket} has no recovery point. Try the other vault.")
     if wanted == "latest":
-        return points(vault, keys)[-1]
+        return newest_sound(points(vault, keys))
     if f"points/{wanted}.json" not in keys:
         ids = [key[len("points/") : -len(".json")] for key in keys]
         raise Failed(f"there is no recovery point {wanted}; there are: {', '.join(ids)}")
     return vault.register(f"points/{wanted}.json")
+
+
+def newest_documents(vault: Vault) -> str:
+    """Whatever the files of its cluster are like."""
+    keys = vault.keys("points/")
+    if not keys:
+        raise Failed(f"{vault.bucket} has no recovery point. Try the other vault.")
+    return str(points(vault, keys)[-1]["documents"])
+
+
+def newest_sound(those: Sequence[Register]) -> Register:
+    """One that names damaged files only where its cluster has no other: WAL leads from an older one as far."""
+    newest = those[-1]
+    same = [each for each in those if each["system_identifier"] == newest["system_identifier"]]
+    sound = [each for each in same if not is_damaged(each)] or same
+    if sound[-1] is not newest:
+        print(f"note: {newest['id']} names damaged files, so {sound[-1]['id']} is taken, and WAL from there on")
+    return sound[-1]
+
+
+def is_damaged(point: Register) -> bool:
+    return any(each["what"] == "relation file" for each in (point.get("incomplete") or {"named": ()})["named"])
 
 
 def points(vault: Vault, keys: Iterable[str]) -> list[Register]:
@@ -1143,7 +1165,7 @@ def run(asked: argparse.Namespace) -> None:
         point = find_point(vault, asked.point)
         fetch_cluster(vault, point, asked.into, tars=asked.tars)
     if asked.documents:
-        snapshot = find_point(vault, "latest")["documents"] if asked.point == "latest" else asked.point
+        snapshot = newest_documents(vault) if asked.point == "latest" else asked.point
         fetch_documents(vault, snapshot, asked.documents)
     os.sync()
     if asked.into and not asked.tars:

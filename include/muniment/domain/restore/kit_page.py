@@ -98,4 +98,5 @@ def _row(point: Point) -> str:
     ends = [window.end_at for window in point.windows if window.end_at is not None]
     until = f"{max(ends):%Y-%m-%d %H:%M:%S}" if ends else "its own end"
     taken = f"{point.taken_at:%Y-%m-%d %H:%M:%S}"
-    return f"| `{point.id}` | {taken} | {until} | {point.kind} | {point.document_count} |"
+    damaged = " names DAMAGED files" if point.is_damaged else ""
+    return f"| `{point.id}`{damaged} | {taken} | {until} | {point.kind} | {point.document_count} |"
