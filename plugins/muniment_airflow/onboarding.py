@@ -74,12 +74,14 @@ def _is_scheduled(context: "Context") -> bool:
 
 def _has_points(firm_id: str) -> bool:
     """As far as either vault tells, with little patience and without the firm's cluster."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
     from muniment.adapters.site.logins import HASTY_CONFIG
     from muniment.adapters.site.site import build_vault
     from muniment_airflow.hooks import aws_clients
 
     for side in SIDES:
-        with suppress(MunimentError):
+        with suppress(MunimentError, BotoCoreError, ClientError):
             firm = registered_firm(firm_id)
             vault = build_vault(firm, side, aws_clients(firm.aws_connection, HASTY_CONFIG))
             if next(vault.list(keys.POINTS), None) is not None:
