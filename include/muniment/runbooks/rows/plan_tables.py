@@ -75,7 +75,7 @@ def restore_tables(
 ) -> TablesBeside:
     """``with_structure``: with keys, indexes, defaults and checks; else columns and rows alone. No triggers, no grants.
 
-    Raises ``WrongCluster``, ``InvalidRequest``, ``ProgramMissing``, ``ProgramFailed``, ``AccessDenied``,
+    Raises ``WrongCluster``, ``InvalidRequest``, ``ProgramMissing``, ``ProgramFailed``, ``RightMissing``,
     ``TablesRefused``: then live is as it was.
     """
     prove_copy(firm, staged, live)
