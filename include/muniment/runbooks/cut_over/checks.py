@@ -15,9 +15,20 @@ from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.backup.layout import WAL
 from muniment.domain.restore.cut_over import Moved, Safety, place_below, tablespace_place
 from muniment.domain.restore.plan import RestorePlan
+from muniment.domain.restore.staging import Staging
 from muniment.domain.wal.names import history_name
 from muniment.errors import LiveNotReplaceable, NotStaged, ObjectMissing
 from muniment.runbooks.cut_over.steps import Stage
+from muniment.runbooks.restore.collation_checks import COLLATIONS, collation_checks
+
+
+def has_passed(at: Stage, record: Staging | None) -> bool:
+    """All that was checked when it was staged; what sorts otherwise here may have been rebuilt in it since."""
+    if record is None or record.passed:
+        return record is not None
+    if any(check.name != COLLATIONS for check in record.failed_checks) or not at.staged.is_running:
+        return False
+    return not any(collation_checks(at.staging, passed=False))
 
 
 def require_staged(at: Stage, plan: RestorePlan, *, passed: bool, system_identifier: int) -> ControlFile:

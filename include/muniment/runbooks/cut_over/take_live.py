@@ -25,6 +25,7 @@ from muniment.domain.restore.staging import Staging
 from muniment.errors import ActNotApproved, CutOverInterrupted, LiveNotReplaceable, NotStaged, OtherMachine
 from muniment.ports import Clock, Progress
 from muniment.runbooks.acts.on_record import Ledger, on_record
+from muniment.runbooks.cut_over.checks import has_passed
 from muniment.runbooks.cut_over.cut_over import Order, cut_over, go_on, release, require_releasable, roll_back
 from muniment.runbooks.cut_over.record_roll_back import keep_records
 from muniment.runbooks.cut_over.steps import Stage
@@ -68,15 +69,16 @@ def take_live(site: Site, wanted: Takeover, *, clock: Clock, progress: Progress)
         record = folder.record()
         if begun is None:
             _require_its_own(folder, record, wanted.plan)
+        at = stage_of(site, folder.data_dir, wanted.plan.major, clock, progress)
         order = Order(
             id=wanted.id,
             plan=wanted.plan,
-            passed=record is not None and record.passed,
+            passed=begun is None and has_passed(at, record),
             asked_by=wanted.asked_by,
             approval=wanted.approval,
             safety=wanted.safety,
         )
-        done = cut_over(stage_of(site, folder.data_dir, wanted.plan.major, clock, progress), order)
+        done = cut_over(at, order)
     record_what_is_owed(site, clock=clock, progress=progress)
     return done
 

@@ -7,9 +7,11 @@ from muniment.adapters.postgres.server import PostgresServer
 from muniment.domain.collation import told
 from muniment.domain.evidence import Check
 
+COLLATIONS = "versions of collations"
+
 
 def collation_checks(server: PostgresServer, *, passed: bool | None) -> Iterator[Check]:
-    """None where all of it sorts as before. Raises ``ServerUnavailable``."""
+    """None where all of it sorts as before. Raises ``PostgresError``."""
     old = [each for database in server.databases() for each in old_collations(server, database)]
     if old:
-        yield Check(name="versions of collations", expected="as the indexes were built", found=told(old), passed=passed)
+        yield Check(name=COLLATIONS, expected="as the indexes were built", found=told(old), passed=passed)
