@@ -237,6 +237,8 @@ def test_a_database_beside_and_in_place(office: Office, tmp_path: Path) -> None:
     assert office("database", DATABASE, "--plan", plan).code == 2
     planned = office("database", DATABASE, "--restored", answer["restored"], "--plan", plan)
     assert planned.code == 0, planned.err
+    other = office("database", "another", "--apply", plan, *signed(plan))
+    assert (other.code, f"is a plan of database {DATABASE} of" in other.err) == (2, True)
     done = office("database", DATABASE, "--apply", plan, *signed(plan))
     assert done.code == 0, done.err
     assert [(each["act"], each["end"]) for each in office.acts()] == [("database beside", "done"), ("database", "done")]

@@ -155,7 +155,7 @@ def database(session: Session, /, firm_id: str, database_name: str, side: Any, *
     require_one_way(asked, "plan_path", "apply_path", misuses=[_LACKING] if lacking else [])
     servers = open_servers(session, firm_id, side, asked["staged"])
     ways: Ways = {
-        "apply_path": lambda: _swap(session, servers, asked),
+        "apply_path": lambda: _swap(session, servers, database_name, asked),
         "plan_path": lambda: _planned_swap(servers, database_name, asked),
     }
 
@@ -190,11 +190,14 @@ def _plan_swap(servers: Servers, name: str, asked: dict[str, Any]) -> "DatabaseP
     return plan_swap(servers.firm, asked["restored"], name, live=servers.live, requested_by=asked_by(), clock=utc_now)
 
 
-def _swap(session: Session, servers: Servers, asked: dict[str, Any]) -> Answer:
+def _swap(session: Session, servers: Servers, name: str, asked: dict[str, Any]) -> Answer:
     from muniment.domain.rows.table_plan import DatabasePlan
     from muniment.runbooks.rows.restore_database import swap_database
 
     plan = read_plan(DatabasePlan, asked["apply_path"])
+    if (plan.firm, plan.database) != (servers.firm.id, name):
+        message = f"{asked['apply_path']} is a plan of database {plan.database} of {plan.firm}"
+        raise click.UsageError(message)
     with approved(session, servers.firm, _of_database(plan), asked["apply_path"], asked) as act:
         swap_database(servers.firm, plan, approval=act.approval, live=servers.live)
     line = f"{plan.restored} is {plan.database} now; what was live is kept as {plan.before}"
