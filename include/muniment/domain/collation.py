@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from muniment.domain.finding import Finding
 
+CHECK = "versions of collations"
+"""The check of a staging and of a drill."""
 _SHOWN = 5
 _LIBC = "libc"
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from muniment.domain.collation import CHECK as COLLATIONS
 from muniment.domain.evidence import Check
 from muniment.runbooks.cut_over import checks
-from muniment.runbooks.restore.collation_checks import COLLATIONS
 
 
 def staged(*failed: str) -> Any:
@@ -29,7 +29,7 @@ def staged(*failed: str) -> Any:
 def test_what_sorts_otherwise_may_be_rebuilt_and_nothing_else_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, record: Any, running: bool, still: int, passes: bool
 ) -> None:
-    found = [Check(name=COLLATIONS, expected="", found="", passed=False)] * still
-    monkeypatch.setattr(checks, "collation_checks", lambda _, **__: iter(found))
-    at: Any = SimpleNamespace(staged=SimpleNamespace(is_running=running), staging=None)
+    monkeypatch.setattr(checks, "old_collations", lambda _, __: iter(["old"] * still))
+    staging = SimpleNamespace(databases=lambda: ["practice"])
+    at: Any = SimpleNamespace(staged=SimpleNamespace(is_running=running), staging=staging)
     assert checks.has_passed(at, record) is passes

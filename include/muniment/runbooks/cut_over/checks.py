@@ -10,16 +10,17 @@ from muniment.adapters.host.control_file import ControlFile, path_of
 from muniment.adapters.host.data_directory import has_recovered, port_of
 from muniment.adapters.host.file_systems import mounts_below
 from muniment.adapters.postgres.archiver import checkpoint
+from muniment.adapters.postgres.collations import old_collations
 from muniment.adapters.vault import catalog
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.backup.layout import WAL
+from muniment.domain.collation import CHECK as COLLATIONS
 from muniment.domain.restore.cut_over import Moved, Safety, place_below, tablespace_place
 from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.restore.staging import Staging
 from muniment.domain.wal.names import history_name
 from muniment.errors import LiveNotReplaceable, NotStaged, ObjectMissing
 from muniment.runbooks.cut_over.steps import Stage
-from muniment.runbooks.restore.collation_checks import COLLATIONS, collation_checks
 
 
 def has_passed(at: Stage, record: Staging | None) -> bool:
@@ -28,7 +29,7 @@ def has_passed(at: Stage, record: Staging | None) -> bool:
         return record is not None
     if any(check.name != COLLATIONS for check in record.failed_checks) or not at.staged.is_running:
         return False
-    return not any(collation_checks(at.staging, passed=False))
+    return not any(each for database in at.staging.databases() for each in old_collations(at.staging, database))
 
 
 def require_staged(at: Stage, plan: RestorePlan, *, passed: bool, system_identifier: int) -> ControlFile:
