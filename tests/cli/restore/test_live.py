@@ -186,9 +186,10 @@ def test_expire_plans_and_deletes_nothing(live: Live) -> None:
     answer = live.json("expire", live.firm, "--dry-run")
     assert (answer["firm"], answer["point"], answer["done"]) == (live.firm, live.point["id"], False)
     assert [vault["going"] for vault in answer["vaults"]] == [[], []]
-    ended = live.muniment("expire", live.firm, "--dry-run")
-    assert f"kept  point     {live.point['id']}" in ended.out
-    assert ended.out.endswith("dry run: nothing was deleted\n")
+    first, *vaults = live.muniment("expire", live.firm, "--dry-run").out.splitlines()
+    assert first.startswith(f"firm {live.firm}, after recovery point {live.point['id']}, ")
+    assert [line.split("; kept")[0] for line in vaults] == [f"vault {v.bucket}: nothing goes" for v in live.site.vaults]
+    assert f"kept  point     {live.point['id']}" in live.muniment("expire", live.firm, "--dry-run", "--kept").out
     assert [found.key for found in live.site.primary.list("")] == before
 
 
