@@ -184,3 +184,36 @@ def test_the_message_of_a_missed_target_word_for_word() -> None:
         "KEPT: the vaults, and every cluster but the one that was restored; that one must not be used\n"
         "HINT: look into the restored server's log, make a new plan, and restore again."
     )
+
+
+def test_a_number_has_its_noun_and_its_verb() -> None:
+    one = errors.InvalidRequest(count=1, faults="a").what, errors.PlanOutdated(**_GONE, count=1).what
+    two = errors.InvalidRequest(count=2, faults="a\nb").what, errors.PlanOutdated(**_GONE, count=2).what
+    assert one == (
+        "1 fault in what was asked for:\na",
+        "object k is missing from b: 1 object that plan p of firm acme needs is not there any more",
+    )
+    assert two == (
+        "2 faults in what was asked for:\na\nb",
+        "object k is missing from b: 2 objects that plan p of firm acme needs are not there any more",
+    )
+
+
+_GONE = {"key": "k", "bucket": "b", "plan": "p", "firm": "acme", "place": "/data"}
+
+
+def test_who_is_denied_is_led_to_the_page_of_what_was_done() -> None:
+    assert str(errors.RightMissing(firm="acme", reason="permission denied for database practice")) == (
+        "postgresql of firm acme denied it: permission denied for database practice\n"
+        "KEPT: every recovery point that is registered\n"
+        "HINT: grant it to the connection's role: `muniment check acme` tells what one needs that backs up,"
+        " docs/iam/postgres-restore-role.sql what one needs that writes to the live cluster."
+    )
+    assert str(errors.LiveDocumentsDenied(service="s3", operation="PutObject", place="papers/a.pdf", reason="no")) == (
+        "s3 denied PutObject on papers/a.pdf: no\n"
+        "KEPT: every version of the live documents: what was put back is a new one over them, all else is as it was\n"
+        "HINT: work under docs/iam/restore-documents.json for as long as it takes, then carry out the same plan again."
+    )
+    assert errors.NoSuchDocument(firm="acme", selection="'nix'", at="noon").what_to_do == (
+        "a key is spelled exactly, with its case; list what there was with `muniment documents acme --prefix … --at T`."
+    )

@@ -41,6 +41,7 @@
         ├── InvalidRequest            a form or an option asks for what cannot be (exit code 2)
         ├── ObjectArchived · NoSuchDocument · DocumentNotRead · NoSuchMatter
         ├── StoreRefused (an answer that we do not know) · AccessDenied · CredentialsUnusable · ClockWrong
+        │   └── LiveDocumentsDenied       AccessDenied, where documents are put back
         ├── KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
         ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
         ├── NobodyServes · NotReached · EndNotRecorded · SignatureNotMade
@@ -53,9 +54,24 @@ A message has three parts: what happened, ``KEPT:`` what is still safe, ``HINT:`
 the class; whoever raises passes facts by name, so an error pickles and its text can be tested word for word.
 """
 
+import string
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
+
+
+class _Worded(string.Formatter):
+    """As ``str.format``; and of a number ``{count:fault|faults}`` has it with its noun, ``{count:~is|are}`` the word."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        one, several, many = format_spec.partition("|")
+        if not several:
+            return str(super().format_field(value, format_spec))
+        word = one.removeprefix("~") if value == 1 else many
+        return word if one.startswith("~") else f"{value} {word}"
+
+
+_WORDED = _Worded()
 
 
 class MunimentError(Exception):
@@ -69,7 +85,7 @@ class MunimentError(Exception):
 
     def __init__(self, **facts: Any) -> None:
         self.facts = facts
-        self.what = self.text.format(**facts)
+        self.what = _WORDED.vformat(self.text, (), facts)
         self.kept_by_step: str | None = None
         super().__init__(self.what)
 
@@ -179,7 +195,10 @@ class RightMissing(PostgresError, Permanent):
     """The role may not do this."""
 
     text = "postgresql of firm {firm} denied it: {reason}"
-    hint = "grant it to the connection's role; `muniment check {firm}` tells what a role needs."
+    hint = (
+        "grant it to the connection's role: `muniment check {firm}` tells what one needs that backs up,"
+        " docs/iam/postgres-restore-role.sql what one needs that writes to the live cluster."
+    )
 
 
 class ServerReadOnly(PostgresError, Permanent):
@@ -306,6 +325,13 @@ class AccessDenied(StoreRefused):
     hint = "compare the role's policy with docs/iam/."
 
 
+class LiveDocumentsDenied(AccessDenied):
+    """The credentials may not put documents back into the live buckets."""
+
+    kept = "every version of the live documents: what was put back is a new one over them, all else is as it was"
+    hint = "work under docs/iam/restore-documents.json for as long as it takes, then carry out the same plan again."
+
+
 class CredentialsUnusable(StoreRefused):
     """There are none, or nobody knows them."""
 
@@ -339,7 +365,7 @@ class NoSuchDocument(Permanent):
 
     text = "firm {firm} had no document {selection} at {at}"
     kept = "everything; nothing was fetched or written"
-    hint = "a key is spelled exactly, with its case; list what there was with `muniment documents {firm} --prefix … --plan`."
+    hint = "a key is spelled exactly, with its case; list what there was with `muniment documents {firm} --prefix … --at T`."
 
 
 class DocumentNotRead(Permanent):
@@ -541,7 +567,7 @@ class ApprovalWanted(Refused):
     kept = "everything: nothing was written but that request"
     hint = (
         "let one of {approvers} read the plan and sign: `muniment approve {request}` (or `ssh-keygen -Y sign -n muniment"
-        " -f KEY {request}`); then run the same command with `--approval {request}.sig`."
+        " -f KEY {request}`); then run `{then}`."
     )
 
 
@@ -633,7 +659,7 @@ class OtherMachine(Refused):
 class LiveRowsChanged(Refused):
     """A row is not as the plan saw it, came, or went."""
 
-    text = "{count} rows of {matter} are not as the plan saw them in {where}:\n{rows}"
+    text = "{count:row|rows} of {matter} {count:~is|are} not as the plan saw them in {where}:\n{rows}"
     kept = "every live row: nothing was written"
     hint = "make a new plan and have it approved."
 
@@ -649,7 +675,7 @@ class LedgerOutOfBalance(Refused):
 class TablesNotRestorable(Refused):
     """Rows cannot be told apart, fitted into the live table, or written in any order."""
 
-    text = "{count} tables of firm {firm} cannot be restored row by row:\n{faults}"
+    text = "{count:table|tables} of firm {firm} cannot be restored row by row:\n{faults}"
     kept = "everything; nothing was written"
     hint = "bring them back beside the live ones with `muniment tables`, and move rows by hand."
 
@@ -691,7 +717,7 @@ class DatabaseHeld(Refused):
 class LiveDocumentsChanged(Refused):
     """A conditional write found another live version than the plan did."""
 
-    text = "{count} documents of firm {firm} changed after the plan was made and were not restored:\n{documents}"
+    text = "{count:document|documents} of firm {firm} changed after the plan was made and {count:~was|were} not restored:\n{documents}"
     kept = "their live versions; {restored} other documents of the plan are restored, each as a new version"
     hint = "make a new plan, look at what it would supersede, then restore again."
 
@@ -748,7 +774,7 @@ class MarkNotRepairable(Damaged):
 class PlanOutdated(ObjectMissing):
     """Between its making and its execution, something that a plan names has gone."""
 
-    text = "object {key} is missing from {bucket}: {count} objects that plan {plan} of firm {firm} needs are not there any more"
+    text = "object {key} is missing from {bucket}: {count:object|objects} that plan {plan} of firm {firm} needs {count:~is|are} not there any more"
     kept = "{place} as it was, and every other object; nothing was fetched and nothing was overwritten"
     hint = (
         "plan again, `muniment restore {firm} --plan` tells what can be reached; or take the other vault with `--from`."
@@ -770,7 +796,7 @@ class RestoreHalfDone(Damaged):
 class RegisterHidden(Damaged):
     """A delete marker lies over a register. Muniment deletes versions and never writes a marker."""
 
-    text = "{count} registers in {bucket} are hidden by delete markers: {keys}"
+    text = "{count:register|registers} in {bucket} {count:~is|are} hidden by delete markers: {keys}"
     kept = "everything under the markers; nothing was deleted"
     hint = "find out who deleted them; to bring them back, delete the markers themselves by their version ids."
 
@@ -778,7 +804,7 @@ class RegisterHidden(Damaged):
 class WalGap(Damaged):
     """The archive lacks segments inside a range that must be continuous."""
 
-    text = "the wal archive of firm {firm} lacks {count} segments between {first} and {last}: {missing}"
+    text = "the wal archive of firm {firm} lacks {count:segment|segments} between {first} and {last}: {missing}"
     kept = "every segment that is there; recovery up to the gap is possible"
     hint = (
         "if the server still has them in pg_wal, push them with `muniment wal push`; else take a new full backup now."
@@ -959,7 +985,7 @@ class SignOffOverdue(Permanent):
 class InvalidConfiguration(Permanent):
     """The registry is wrong; ``faults`` lists every fault with file and path."""
 
-    text = "{count} faults in the configuration:\n{faults}"
+    text = "{count:fault|faults} in the configuration:\n{faults}"
     kept = "everything that was there before"
     hint = "correct each line, then run `muniment firms check`."
     exit_code = 2
@@ -968,7 +994,7 @@ class InvalidConfiguration(Permanent):
 class InvalidRequest(Permanent):
     """What was asked for, by a form or an option, names what is not there or contradicts itself."""
 
-    text = "{count} faults in what was asked for:\n{faults}"
+    text = "{count:fault|faults} in what was asked for:\n{faults}"
     kept = "everything; nothing was written"
     hint = "correct each line, then ask again."
     exit_code = 2

@@ -212,7 +212,7 @@ def _tell_where(world: World, show: Show) -> None:
     facts = world.description()
     if facts is None:
         raise DemonstrationFailed(what="it was stopped while it started", place=world.root)
-    show.where(facts, world.root / "env", world.mail / "letters" / "new")
+    show.where(facts, world)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from muniment_demo.cloud import Cloud
 from muniment_demo.prose import Prose
@@ -16,6 +18,7 @@ from muniment_demo.world import PROJECT, World
 type FirmFile = dict[str, Any]
 """One firm's YAML."""
 
+APPROVER = "lead"
 _TIERS = ("starter", "professional", "enterprise")
 
 
@@ -41,16 +44,33 @@ def _like(templates: list[FirmFile], number: int) -> FirmFile:
 
 
 def write_registry(world: World, cloud: Cloud, files: list[FirmFile]) -> None:
-    """Tiers and application as they are; each firm with its own keys of this cloud, `.env` and data directory."""
+    """Tiers and application as they are; each firm with its own keys of this cloud, `.env` and data directory, and an
+    approver whose key is at hand."""
     for folder in ("policies", "applications"):
         shutil.copytree(PROJECT / "include" / folder, world.registry / folder)
     (world.registry / "firms").mkdir()
+    key = write_approver_key(world.approver_key)
     for values in files:
         finished = _with_keys(copy.deepcopy(values), cloud)
         finished["cluster"]["live"] = {"data_directory": str(world.data_directory(values["id"]))}
         finished.setdefault("configuration", {})["env_files"] = [str(env_file(world, values["id"]))]
+        approvers = finished["restore"]["approvers"]
+        finished["restore"]["approvers"] = [
+            {"name": each, "key": key} if each == APPROVER else each for each in approvers
+        ]
         text = yaml.safe_dump(finished, allow_unicode=True, sort_keys=False)
         (world.registry / "firms" / f"{values['id']}.yaml").write_text(text)
+
+
+def write_approver_key(path: Path) -> str:
+    """A new pair as `ssh-keygen -t ed25519` makes it; returns the public line. For its owner only."""
+    private = Ed25519PrivateKey.generate()
+    line = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode() + f" {APPROVER}"
+    path.parent.mkdir(parents=True, mode=0o700)
+    path.touch(mode=0o600)
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    path.with_name(f"{path.name}.pub").write_text(line + "\n")
+    return line
 
 
 def _with_keys(values: FirmFile, cloud: Cloud) -> FirmFile:

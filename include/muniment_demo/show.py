@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -22,6 +21,7 @@ from muniment.domain.vault.registers import Point
 from muniment_demo.airflow_api import TaskState
 from muniment_demo.airflow_env import USERS
 from muniment_demo.night import Comparison
+from muniment_demo.world import PUT_BACK, World
 
 # Task → its column's name, short enough for eighty characters a line.
 CHAIN = {
@@ -102,7 +102,7 @@ class Show:
         for line in lines:
             self.console.print(Text(f"  {line}", "dim"))
 
-    def where(self, facts: Mapping[str, Any], env: Path, letters: Path) -> None:
+    def where(self, facts: Mapping[str, Any], world: World) -> None:
         """What is up, and what to try."""
         firm_id = facts["firms"][0]["id"]
         self.title(f"Airflow is at {facts['airflow_url']}")
@@ -111,9 +111,16 @@ class Show:
         self.title("Try")
         self.console.print(f"  in the UI: trigger {firm_id}__backup, and follow the log of its tasks")
         self.console.print(f"  as engineer trigger {firm_id}__restore into live, and approve it as lead")
-        self.console.print(f"  what on-call and the firms' contacts are told: {letters}", soft_wrap=True)
+        self.console.print(
+            f"  what on-call and the firms' contacts are told: {world.mail / 'letters' / 'new'}", soft_wrap=True
+        )
         self.console.print("  in a shell:")
-        for command in (f". {shlex.quote(str(env))}", *_commands(firm_id)):
+        for command in (f". {shlex.quote(str(world.root / 'env'))}", *_commands(firm_id)):
+            self.console.print(f"    {command}", soft_wrap=True)
+        self.console.print(
+            "  what changes live documents: planned, signed by lead, and carried out by a login of its own:"
+        )
+        for command in _in_place(firm_id, world):
             self.console.print(f"    {command}", soft_wrap=True)
         self.console.print("  make down, when you have seen enough")
 
@@ -185,6 +192,14 @@ def _commands(firm_id: str) -> Iterator[str]:
     yield f"muniment verify {firm_id} --deep"
     yield f"muniment restore {firm_id} --plan"
     yield f"muniment restore {firm_id} --stage --ttl 1h"
+
+
+def _in_place(firm_id: str, world: World) -> Iterator[str]:
+    key, login = (shlex.quote(str(path)) for path in (world.approver_key, world.policy_settings(firm_id, PUT_BACK)))
+    documents = f"muniment --settings {login} documents {firm_id}"
+    yield f"{documents} --prefix '' --at latest --plan plan.json"
+    yield f"muniment approve plan.json.request --key {key}"
+    yield f"{documents} --apply plan.json --approval plan.json.request.sig"
 
 
 def _point_cells(firm: Firm, point: Point, seconds: float | None, *, wide: bool) -> Iterator[str | Text]:

@@ -26,7 +26,7 @@ from muniment_demo.cloud import Cloud
 from muniment_demo.mail import start_mail_server
 from muniment_demo.practice import DATABASE, Practice, create_database, fill
 from muniment_demo.server import ROLE, archive_through, create_role, firm_settings
-from muniment_demo.world import PROJECT, World, demo_programs
+from muniment_demo.world import PROJECT, PUT_BACK, World, demo_programs
 
 ACCOUNT = "000000000000"
 # Two cores are what the promise of three minutes is made for.
@@ -124,7 +124,7 @@ class Stack:
         self.aws_logins[firm.id] = self._aws_login(firm, firm.id, "muniment-firm")
         setup = json.dumps(_iam_policy("muniment-setup", firm))
         self.cloud.client("iam").put_user_policy(UserName=firm.id, PolicyName="setup", PolicyDocument=setup)
-        for policy in ("wal-push", "restore"):
+        for policy in ("wal-push", "restore", PUT_BACK):
             login = self._aws_login(firm, f"{firm.id}-{policy}", policy)
             write_settings(self.settings_for(firm.id, policy), [("aws", login)])
 
@@ -136,7 +136,7 @@ class Stack:
 
     def settings_for(self, firm_id: str, policy: str) -> Path:
         """The connections of whoever works under that policy, and nobody else's."""
-        return self.world.firm(firm_id) / f"{policy}.yaml"
+        return self.world.policy_settings(firm_id, policy)
 
     def withdraw_setup(self, firm: Firm) -> None:
         """Once its vaults are there, nobody may make or change one with the firm's credentials."""

@@ -19,6 +19,8 @@ from muniment_demo.cloud import Cloud
 from muniment_demo.errors import DemonstrationIsBusy
 from muniment_demo.sessions import end_sessions
 
+PUT_BACK = "restore-documents"
+"""docs/iam/: who puts documents back."""
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -75,11 +77,20 @@ class World:
         return self.root / "scratch"
 
     @property
+    def approver_key(self) -> Path:
+        """The private key of ``lead``, who approves what the commands do in place; its public one beside it."""
+        return self.root / "keys" / "lead"
+
+    @property
     def metadata(self) -> Path:
         return self.root / "metadata" / "data"
 
     def firm(self, firm_id: str) -> Path:
         return self.root / "firms" / firm_id
+
+    def policy_settings(self, firm_id: str, policy: str) -> Path:
+        """The connections of whoever works under that file of docs/iam/."""
+        return self.firm(firm_id) / f"{policy}.yaml"
 
     def data_directory(self, firm_id: str) -> Path:
         return self.firm(firm_id) / "data"

@@ -91,7 +91,8 @@ def _form(firm: Firm) -> dict[str, Param]:
             format_duration(firm.policy.staging.ttl),
             type="string",
             title="Staging stands for",
-            description=f"{_SHORTEST} to {_LONGEST}, such as 24 hours; then it is destroyed.",
+            description=f"{_SHORTEST} to {_LONGEST}, such as 24 hours; then it is destroyed. For live at least"
+            f" {format_duration(firm.restore.answer_within)} (restore.answer_within).",
         ),
         "documents": Param(True, type="boolean", title="Documents", description="Those of the same instant, as well."),
         "waive_safety_backup": Param(

@@ -147,7 +147,7 @@ def test_an_error_has_three_parts_and_no_traceback(muniment: Command, files: Fil
     assert ended.code == 2
     assert ended.out == ""
     assert ended.err == (
-        "1 faults in the configuration:\n"
+        "1 fault in the configuration:\n"
         f"firms/acne.yaml: there is no such file in {files.root}; did you mean 'acme'?\n"
         "KEPT: everything that was there before\n"
         "HINT: correct each line, then run `muniment firms check`.\n"
@@ -160,7 +160,7 @@ def test_an_error_as_json(muniment: Command, files: Files) -> None:
     assert json.loads(ended.out) == {
         "error": {
             "kind": "InvalidConfiguration",
-            "what": "1 faults in the configuration:\n"
+            "what": "1 fault in the configuration:\n"
             f"firms/acne.yaml: there is no such file in {files.root}; did you mean 'acme'?",
             "kept": "everything that was there before",
             "hint": "correct each line, then run `muniment firms check`.",

@@ -77,6 +77,11 @@ def test_it_runs_by_hand_alone_and_into_staging_unless_told(dag: DAG) -> None:
     }
 
 
+def test_its_form_says_what_going_live_asks_of_the_time_that_a_staging_stands(dag: DAG) -> None:
+    told = dag.params.get_param("ttl").description or ""
+    assert told.endswith("then it is destroyed. For live at least 4 hours (restore.answer_within).")
+
+
 def test_another_firms_name_does_not_pass(dag: DAG) -> None:
     with pytest.raises(Exception, match="'acme' was expected"):
         dag.params.get_param("firm").resolve("birch")

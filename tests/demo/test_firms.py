@@ -5,6 +5,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_private_key
 
 from muniment.registry import Registry, load_registry
 from muniment_demo.cloud import Cloud
@@ -45,6 +46,16 @@ def test_every_firm_has_two_keys_of_its_own(registry: Registry, clouds_own: Clou
         found = clouds_own.client("kms", place.region).describe_key(KeyId=place.kms_key)["KeyMetadata"]
         assert found["Arn"] == place.kms_key
         assert found["Enabled"]
+
+
+def test_leads_key_is_at_hand_and_in_every_firms_file(registry: Registry, run_dir: Path) -> None:
+    key = World(run_dir / "registry-world").approver_key
+    assert (key.parent.stat().st_mode & 0o777, key.stat().st_mode & 0o777) == (0o700, 0o600)
+    public = load_ssh_private_key(key.read_bytes(), None).public_key()
+    line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    assert key.with_name("lead.pub").read_text() == f"{line} lead\n"
+    for firm in registry.firms.values():
+        assert [(each.name, each.key) for each in firm.restore.approvers] == [("lead", line), ("admin", None)]
 
 
 def test_an_env_file_is_its_owners_alone(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_a_missing_connection_is_refused_and_never_replaced_by_the_workers_own_r
     for ask in (aws_clients, conninfo):
         with pytest.raises(InvalidConfiguration) as raised:
             ask("nobodys")
-        assert raised.value.what == "1 faults in the configuration:\nconnection nobodys: Airflow has none of this id"
+        assert raised.value.what == "1 fault in the configuration:\nconnection nobodys: Airflow has none of this id"
 
 
 def test_a_role_that_the_connection_names_is_assumed(cloud: Cloud, define: Define) -> None:

@@ -93,7 +93,7 @@ def test_a_broken_file_stops_its_own_firm_only(files: Files) -> None:
     with pytest.raises(InvalidConfiguration) as raised:
         registry.firm("beta")
     assert str(raised.value) == (
-        "1 faults in the configuration:\n"
+        "1 fault in the configuration:\n"
         "firms/beta.yaml: not YAML: line 2, column 1: did not find expected node content\n"
         "KEPT: everything that was there before\n"
         "HINT: correct each line, then run `muniment firms check`."

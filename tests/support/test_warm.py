@@ -26,7 +26,7 @@ def test_it_works_where_it_was_asked_and_with_what_it_was_told(tmp_path: Path) -
     registry = _registry(tmp_path)
     (tmp_path / "segment").touch()
     said = run(tmp_path, "segment", MUNIMENT_FIRM="alder", MUNIMENT_REGISTRY=str(registry)).stderr
-    assert said.startswith("muniment wal push segment: 1 faults in the configuration:")
+    assert said.startswith("muniment wal push segment: 1 fault in the configuration:")
     assert f"firms/alder.yaml: there is no such file in {registry}" in said
 
 

@@ -83,6 +83,8 @@ class ApprovalRequest(HashedRecord):
     """A host's name."""
     made_at: AwareDatetime
     valid_until: AwareDatetime
+    keys: tuple[str, ...] = ()
+    """The fingerprints of those who may sign it, by the firm's file of then. Only to warn: they decide nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,12 @@ class Wanted:
             asked_on=host,
             made_at=now,
             valid_until=now + self.lasts,
+            keys=self._fingerprints(),
         )
+
+    def _fingerprints(self) -> tuple[str, ...]:
+        may_sign = Request(self.plan_sha256, self.asked_by or self.typed_by, self.approvers).may_answer
+        return tuple(SshKey.parse(each.key).fingerprint for each in may_sign if each.key)
 
     def is_asked_by(self, request: ApprovalRequest, *, now: datetime) -> bool:
         """Whether ``request`` asks for this, for long enough to be signed."""

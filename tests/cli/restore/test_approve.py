@@ -10,6 +10,7 @@ import pytest
 
 from muniment.domain.approval import ApprovalRequest
 from muniment.domain.rows.table_plan import DatabasePlan
+from muniment.domain.ssh_key import SshKey
 from muniment.ports import utc_now
 from tests.cli.conftest import Command
 from tests.support.command_page import keys_listed
@@ -83,6 +84,25 @@ def rewrite(request_file: Path, plan: bytes) -> None:
     asked = ApprovalRequest.from_json(request_file.read_bytes())
     request_file.write_bytes(asked.model_copy(update={"plan_sha256": hashlib.sha256(plan).hexdigest()}).to_json())
     request_file.with_name("plan.json").write_bytes(plan)
+
+
+def test_a_key_that_nobody_who_may_sign_has_is_warned_of(
+    muniment: Command, request_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = SshKey.parse(Person("partner").line).fingerprint
+    asked = ApprovalRequest.from_json(request_file.read_bytes()).model_copy(update={"keys": (other,)})
+    request_file.write_bytes(asked.to_json())
+    stand_in = tmp_path / "bin" / "ssh-keygen"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f"#!/bin/sh\n/bin/cat <<'.'\n{LEAD.sign(request_file.read_bytes())}.\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stand_in.parent))
+    signed = muniment("approve", request_file, "--yes", "--key", LEAD.key_file(tmp_path))
+    assert signed.code == 0, signed.err
+    assert signed.err == (
+        f"WARNING: no approver of firm acme who may sign this had the key {SshKey.parse(LEAD.line).fingerprint} when it"
+        f" was asked for: it is refused unless restore.approvers names it by now. Known then: {other}\n"
+    )
 
 
 @pytest.mark.parametrize("program", ["", "#!/bin/sh\necho >&2 'Load key: invalid format'; exit 255\n"])

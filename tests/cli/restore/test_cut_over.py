@@ -33,6 +33,8 @@ def test_an_engineer_sees_what_went_live_and_takes_it_back(
     nothing = muniment("release", firm)
     assert nothing.returncode == 4
     assert "no cut-over of it is known here" in nothing.stderr
+    never = f"{firm} is served from {world.live.data_dir}: there was no cut-over on this machine"
+    assert never in muniment("status", firm).stdout
 
     order = world.order()
     aside = str(cut_over(world.stage(), order).aside)
@@ -49,6 +51,7 @@ def test_an_engineer_sees_what_went_live_and_takes_it_back(
     assert f"roll-back of cut-over {order.id} of firm {firm} waits for a second person, until " in alone.stderr
     assert world.serves == "new"
     request = tmp_path / f"roll-back-{order.id}.json.request"
+    assert f"live roll-back {firm} --why 'the wrong night' --approval {request.name}.sig`." in alone.stderr
     asked = request.read_bytes()
     assert muniment("roll-back", firm, *why).returncode == 4
     assert request.read_bytes() == asked  # whoever runs it again asks for the same

@@ -1,6 +1,7 @@
 """``muniment matter``, ``tables`` and ``database`` against real servers, a real vault and real documents."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,11 @@ class Office:
         where = ["--staged", staged or self.staged]
         return in_this_process("--registry", self.registry, first, *rest, *where, env=self.env)
 
+    def then(self, command: str, name: str, way: str, path: Path | str) -> str:
+        """What is to be typed when ``path`` is signed."""
+        begun = ["muniment", "--registry", self.registry, command, self.site.firm.id, name, "--staged", self.staged]
+        return f"then run `{shlex.join(map(str, [*begun, way, path, '--approval', f'{path}.request.sig']))}`."
+
     def acts(self) -> list[dict[str, Any]]:
         told = in_this_process("--registry", self.registry, "acts", self.site.firm.id, "--json", env=self.env)
         assert told.code == 0, told.err
@@ -106,6 +112,7 @@ def test_a_matter_is_shown_planned_refused_to_its_own_engineer_approved_and_undo
     assert waiting.code == 4
     assert f"matter M-1 of firm {office.site.firm.id} waits for a second person, until " in waiting.err
     assert f"let one of lead read the plan and sign: `muniment approve {plan}.request` (or `ssh-keygen" in waiting.err
+    assert office.then("matter", "M-1", "--apply", plan) in waiting.err
     alone = office("matter", "M-1", "--apply", plan, *signed(plan, ME))
     assert alone.code == 4
     assert f"{ME.name} asked for it: somebody else has to approve" in alone.err
@@ -121,6 +128,7 @@ def test_a_matter_is_shown_planned_refused_to_its_own_engineer_approved_and_undo
 
     asked = office("matter", "M-1", "--undo", answer["kept"])
     assert (asked.code, "waits for a second person" in asked.err) == (4, True)
+    assert office.then("matter", "M-1", "--undo", answer["kept"]) in asked.err
     other = office("matter", "M-1", "--undo", answer["kept"], *signed(plan))
     assert (other.code, "lead approved another act (matter: matter M-1)" in other.err) == (4, True)
     undone = office("matter", "M-1", "--undo", answer["kept"], *signed(answer["kept"]))
@@ -184,6 +192,12 @@ def test_everything_that_is_wrong_about_a_swap_is_told_at_once(office: Office) -
     )
 
 
+def test_what_an_approved_swap_is_not_told_again(office: Office) -> None:
+    ended = office("database", DATABASE, "--apply", "p", "--restored", "q")
+    assert ended.code == 2
+    assert ended.err.endswith("Error: the plan says which restored database takes its place: leave --restored out\n")
+
+
 def test_a_staged_cluster_is_named_by_its_id_or_a_connection_string_without_a_password(office: Office) -> None:
     assert office("matter", "M-1", staged="20260101T000000000Z").code != 0
     told = office("matter", "M-1", staged="host=db password=secret")
@@ -237,6 +251,7 @@ def test_a_database_beside_and_in_place(office: Office, tmp_path: Path) -> None:
     assert office("database", DATABASE, "--plan", plan).code == 2
     planned = office("database", DATABASE, "--restored", answer["restored"], "--plan", plan)
     assert planned.code == 0, planned.err
+    assert office.then("database", DATABASE, "--apply", plan) in planned.out
     other = office("database", "another", "--apply", plan, *signed(plan))
     assert (other.code, f"is a plan of database {DATABASE} of" in other.err) == (2, True)
     done = office("database", DATABASE, "--apply", plan, *signed(plan))

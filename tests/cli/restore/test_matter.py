@@ -92,9 +92,11 @@ def test_a_matter_is_lost_and_comes_back_out_of_a_staging_with_its_documents(
         done = muniment(*asked, "--apply", plan, *signed, **login_env("aws", root))
         assert done.code == 0, done.err
         assert [(act.ended.outcome, act.ended.failure) for act in acts(site.replica) if act.ended] == [
-            ("failed", "AccessDenied"),
+            ("failed", "LiveDocumentsDenied"),
             ("done", None),
         ]
+        told = " ".join(muniment("acts", site.firm.id).out.split())
+        assert "failed: LiveDocumentsDenied (The credentials may not put documents back into the live buckets)" in told
         now = rows_of(cluster, DATABASE)
         assert {**now, "office.people": []} == {**before, "office.people": []}
         assert desk.s3.get_object(Bucket=desk.buckets[0], Key="a.pdf")["Body"].read() == b"as filed"

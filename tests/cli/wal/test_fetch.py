@@ -132,7 +132,7 @@ def test_recovery_stops_at_a_hole_instead_of_ending_there(copied: Copied) -> Non
     copied.delete(copied.store, names[2])
     copied.recover(hot_standby="on")
     eventually(lambda: not copied.copy.is_running)
-    assert f"lacks 1 segments between {names[2]} and {names[3]}" in copied.copy.log_path.read_text()
+    assert f"lacks 1 segment between {names[2]} and {names[3]}" in copied.copy.log_path.read_text()
 
 
 def test_the_other_vault_helps_out(copied: Copied) -> None:

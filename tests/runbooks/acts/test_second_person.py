@@ -31,7 +31,7 @@ class Desk:
         return request_beside(self.folder / "plan.json")
 
     def ask(self, subject: Subject = SUBJECT) -> ApprovalRequest:
-        write_request(self.firm, subject, self.request, clock=lambda: self.now)
+        write_request(self.firm, subject, self.request, then="", clock=lambda: self.now)
         return ApprovalRequest.from_json(self.request.read_bytes())
 
     def refusal(self, signature: Path, subject: Subject = SUBJECT) -> str:
@@ -142,11 +142,11 @@ def test_nobody_is_asked_where_nobody_could_sign(desk: Desk) -> None:
 
 
 def test_what_there_is_to_do_is_said_in_full(desk: Desk) -> None:
-    said = write_request(desk.firm, SUBJECT, desk.request, clock=lambda: AT)
+    said = write_request(desk.firm, SUBJECT, desk.request, then="muniment matter acme M-1", clock=lambda: AT)
     request = desk.request
     assert str(said) == (
         f"matter M-1 of firm acme waits for a second person, until 2026-11-22 09:30 UTC: {request}\n"
         "KEPT: everything: nothing was written but that request\n"
         f"HINT: let one of lead read the plan and sign: `muniment approve {request}` (or `ssh-keygen -Y sign -n"
-        f" muniment -f KEY {request}`); then run the same command with `--approval {request}.sig`."
+        f" muniment -f KEY {request}`); then run `muniment matter acme M-1`."
     )

@@ -158,7 +158,7 @@ def test_a_hidden_register_stops_everything(site: Site, nights: Nights, cloud: C
     before = held(site.replica)
     with pytest.raises(RegisterHidden) as refused:
         run(site, tonight)
-    assert refused.value.what == f"1 registers in {site.replica.bucket} are hidden by delete markers: {register}"
+    assert refused.value.what == f"1 register in {site.replica.bucket} is hidden by delete markers: {register}"
     assert held(site.replica) == before
     assert set(old.keys()) <= before
 

@@ -152,7 +152,7 @@ def test_live_that_changed_after_the_plan_is_refused_and_left_alone(world: World
     with pytest.raises(LiveRowsChanged) as refused:
         restored(world, plan)
     assert str(refused.value) == (
-        f"1 rows of matter M-1 are not as the plan saw them in live:\n  {told}\n"
+        f"1 row of matter M-1 is not as the plan saw them in live:\n  {told}\n"
         "KEPT: every live row: nothing was written\nHINT: make a new plan and have it approved."
     )
     assert world.everything(world.pair.live) == there
@@ -266,7 +266,7 @@ def test_tables_that_cannot_be_restored_row_by_row_are_all_named_before_anything
     with pytest.raises(TablesNotRestorable) as refused:
         planned(world)
     assert str(refused.value) == (
-        "1 tables of firm acme cannot be restored row by row:\n"
+        "1 table of firm acme cannot be restored row by row:\n"
         "office.papers: has no primary key, so its rows cannot be told apart\n"
         "KEPT: everything; nothing was written\n"
         "HINT: bring them back beside the live ones with `muniment tables`, and move rows by hand."

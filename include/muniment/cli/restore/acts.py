@@ -53,7 +53,24 @@ def _row(act: "Act") -> tuple[str, ...]:
     failure = act.ended.failure if act.ended else None
     signed = {True: "", False: " (ITS SIGNATURE DOES NOT HOLD)", None: " (in Airflow)"}[_holds(act)]
     approved = f"{begun.approval.by}{signed}" if begun.approval else "—"
-    return begun.id, when(begun.began_at), begun.what, begun.by, approved, f"{end}: {failure}" if failure else end
+    return (
+        begun.id,
+        when(begun.began_at),
+        begun.what,
+        begun.by,
+        approved,
+        f"{end}: {_told(failure)}" if failure else end,
+    )
+
+
+def _told(failure: str) -> str:
+    """An error of ours with its class's own first sentence, which holds no fact, and so nothing of a row."""
+    from muniment import errors
+
+    kind = getattr(errors, failure, None)
+    is_ours = isinstance(kind, type) and issubclass(kind, errors.MunimentError)
+    sentence = " ".join((kind.__doc__ or "").split("\n\n")[0].split()).partition(". ")[0] if is_ours else ""
+    return f"{failure} ({sentence.removesuffix('.')})" if sentence else failure
 
 
 def _holds(act: "Act") -> bool | None:

@@ -54,6 +54,8 @@ def approve(request: Path, plan_path: Path | None, key: Path, *, yes: bool, as_j
     signature = sign(content, key.expanduser(), NAMESPACE)
     path = request.with_name(request.name + SIGNATURE)
     replace_file(path, signature.encode())
+    if warning := _warning(wanted, signature):
+        click.echo(warning, err=True)
     if as_json:
         say_json({"firm": wanted.firm, "request": str(request), "signature": str(path)})
         return
@@ -103,6 +105,21 @@ def _facts(wanted: "ApprovalRequest") -> Iterator[str]:
 def _on_one_line(text: str) -> str:
     """Nothing in a plan may look like another line of it: whoever wrote it is not who signs."""
     return text.replace("\n", "[U+000A]")
+
+
+def _warning(wanted: "ApprovalRequest", signature: str) -> str | None:
+    """Of a key that is not among those of the request; one that names none was made before requests named any."""
+    from muniment.domain.shown_text import shown
+    from muniment.domain.ssh_key import SshSignature
+
+    key = SshSignature.parse(signature).key.fingerprint
+    if not wanted.keys or key in wanted.keys:
+        return None
+    warning = (
+        f"WARNING: no approver of firm {wanted.firm} who may sign this had the key {key} when it was asked for: it is"
+        f" refused unless restore.approvers names it by now. Known then: {', '.join(wanted.keys)}"
+    )
+    return _on_one_line(shown(warning))
 
 
 def _plan_lines(wanted: "ApprovalRequest", plan: bytes) -> Iterator[str]:

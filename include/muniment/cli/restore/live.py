@@ -9,7 +9,7 @@ import click
 
 from muniment.cli.output import say_json, say_table, when
 from muniment.cli.restore.in_place import asked_by, read_plan, write_new
-from muniment.cli.restore.second_person import approval_option, command, subject
+from muniment.cli.restore.second_person import approval_option, carried_out_by, command, subject
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, typed_by
 from muniment.ports import utc_now
 
@@ -24,6 +24,7 @@ COLUMNS = ("cut-over", "begun at", "asked for by", "approved by", "last step", "
 
 _SERVES = {
     "old": "{firm} is served from {place}: by its old cluster",
+    "only": "{firm} is served from {place}: there was no cut-over on this machine",
     "new": "{firm} is served from {place}: by the restored cluster",
     "nobody": (
         "NOBODY SERVES {firm}: no server in {place} takes connections. Finish the cut-over with `muniment live cut-over"
@@ -64,7 +65,8 @@ def live_status(session: Session, firm_id: str, *, as_json: bool) -> None:
         say_json({"firm": firm_id, "serves": serves, "cut_overs": [_plain(each) for each in found]})
         return
     say_table(COLUMNS, [_row(each) for each in found])
-    click.echo(_SERVES[serves].format(firm=firm_id, place=site.firm.cluster.live.data_directory))
+    says = _SERVES["only" if serves == "old" and not found else serves]
+    click.echo(says.format(firm=firm_id, place=site.firm.cluster.live.data_directory))
 
 
 @live.command("cut-over", short_help="Finish one that was killed.")
@@ -179,7 +181,9 @@ def _allowed(
     if signature is None:
         path = Path(f"{act}-{journal.id}.json")
         plan = _live_plan(site, journal, act, why, path)
-        raise write_request(site.firm, _subject(plan), request_beside(path), clock=utc_now)
+        raise write_request(
+            site.firm, _subject(plan), request_beside(path), then=carried_out_by(None, path), clock=utc_now
+        )
     plan = read_plan(LivePlan, signature.with_name(signature.name.removesuffix(ending)))
     if not plan.is_of(journal, act):
         reason = f"that is the {plan.act} of cut-over {plan.cut_over} of firm {plan.firm}"

@@ -1,5 +1,6 @@
 """What the commands that change what is live have in common: a second person's signature, and the record of it all."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from muniment.cli.session import SIDES, Session, typed_by
 from muniment.ports import Silent, utc_now
@@ -57,7 +59,7 @@ def asked_for(firm: "Firm", wanted: "Subject", plan: Path) -> tuple[dict[str, st
     from muniment.runbooks.acts.second_person import request_beside, write_request
 
     try:
-        waiting = write_request(firm, wanted, request_beside(plan), clock=utc_now)
+        waiting = write_request(firm, wanted, request_beside(plan), then=carried_out_by("--apply", plan), clock=utc_now)
     except ActNotApproved as refused:
         return {}, [f"nobody can approve it: {refused.facts['reason']}"]
     return {"request": str(waiting.facts["request"])}, [waiting.what, waiting.hint.format(**waiting.facts)]
@@ -74,7 +76,8 @@ def approved(
     from muniment.runbooks.acts.second_person import request_beside, take_approval, write_request
 
     if asked["approval_path"] is None:
-        raise write_request(firm, wanted, request_beside(plan), clock=utc_now)
+        then = carried_out_by("--undo" if asked.get("undo_path") else "--apply", plan)
+        raise write_request(firm, wanted, request_beside(plan), then=then, clock=utc_now)
     approval, asked_by = take_approval(firm, wanted, asked["approval_path"], clock=utc_now)
     order = Order(
         act=wanted.act,
@@ -106,6 +109,32 @@ def ledger(session: Session, firm: "Firm") -> "Ledger":
 
     vaults = [session.vault(firm.id, side, hasty=True) for side in SIDES]
     return Ledger(vaults, firm.policy.audit_log, utc_now, NotesOnStderr())
+
+
+# Of what was typed, all that still means something when a plan is carried out: the plan says the rest.
+_STAYS = ("registry", "settings", "staged", "side", "keep_path", "cut_over_id", "why")
+
+
+def carried_out_by(way: str | None, plan: Path) -> str:
+    """The command line that carries ``plan`` out when it is signed, by ``way``: ``--apply``, ``--undo`` or neither."""
+    from muniment.runbooks.acts.second_person import signature_beside
+
+    context = click.get_current_context()
+    root = context.find_root()
+    words = [str(root.info_name), *_typed(root)]
+    if context is not root:
+        words += [*context.command_path.split()[len(root.command_path.split()) :], *_typed(context)]
+    words += [*([way, str(plan)] if way else []), "--approval", str(signature_beside(plan))]
+    return shlex.join(words)
+
+
+def _typed(context: click.Context) -> Iterator[str]:
+    for parameter in context.command.get_params(context):
+        name = str(parameter.name)
+        if isinstance(parameter, click.Argument):
+            yield str(context.params[name])
+        elif name in _STAYS and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            yield from (parameter.opts[0], str(context.params[name]))
 
 
 def command() -> str:

@@ -1,5 +1,6 @@
 """``muniment tables FIRM`` and ``muniment database FIRM NAME``."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from muniment.domain.rows.table_plan import DatabasePlan, TablesPlan
     from muniment.runbooks.acts.second_person import Subject
 
+_NAMED_TWICE = "the plan says which restored database takes its place: leave --restored out"
 _LACKING = "--plan and --restored go together: which restored database takes its place?"
 
 
@@ -151,8 +153,7 @@ def database(session: Session, /, firm_id: str, database_name: str, side: Any, *
     Signed:     muniment approve plan.json.request
                 … --apply plan.json --approval plan.json.request.sig
     """
-    lacking = bool(asked["plan_path"]) != bool(asked["restored"])
-    require_one_way(asked, "plan_path", "apply_path", misuses=[_LACKING] if lacking else [])
+    require_one_way(asked, "plan_path", "apply_path", misuses=_misuses(asked))
     servers = open_servers(session, firm_id, side, asked["staged"])
     ways: Ways = {
         "apply_path": lambda: _swap(session, servers, database_name, asked),
@@ -163,6 +164,14 @@ def database(session: Session, /, firm_id: str, database_name: str, side: Any, *
         return _restore_database(session, servers, database_name)
 
     answer_by(firm_id, ways, asked, otherwise=beside, as_json=as_json)
+
+
+def _misuses(asked: dict[str, Any]) -> Iterator[str]:
+    if asked["apply_path"] and not asked["plan_path"]:
+        if asked["restored"]:
+            yield _NAMED_TWICE
+    elif bool(asked["plan_path"]) != bool(asked["restored"]):
+        yield _LACKING
 
 
 def _restore_database(session: Session, servers: Servers, name: str) -> Answer:

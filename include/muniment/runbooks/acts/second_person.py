@@ -57,11 +57,15 @@ def request_beside(plan: Path) -> Path:
     return plan.with_name(plan.name + REQUEST)
 
 
-def write_request(firm: Firm, subject: Subject, path: Path, *, clock: Clock) -> ApprovalWanted:
+def signature_beside(plan: Path) -> Path:
+    return plan.with_name(plan.name + REQUEST + SIGNATURE)
+
+
+def write_request(firm: Firm, subject: Subject, path: Path, *, then: str, clock: Clock) -> ApprovalWanted:
     """What is to be signed, in ``path``; one that is there already and asks for the same stays as it is.
 
-    Returns what there is to say: raise it where something was to be done now. Raises ``ActNotApproved`` where nobody
-    could sign it, and ``OSError``.
+    ``then``: the command line that carries it out. Returns what there is to say: raise it where something was to be
+    done now. Raises ``ActNotApproved`` where nobody could sign it, and ``OSError``.
     """
     wanted, now = subject.wanted(firm), clock()
     if objection := wanted.objection():
@@ -73,7 +77,7 @@ def write_request(firm: Firm, subject: Subject, path: Path, *, clock: Clock) -> 
         replace_file(path, request.to_json())
     may = ", ".join(each.name for each in wanted.approvers if each.key and request.asked_by not in each.names)
     until = f"{request.valid_until:%Y-%m-%d %H:%M} UTC"
-    return ApprovalWanted(firm=firm.id, what=subject.what, request=path, until=until, approvers=may)
+    return ApprovalWanted(firm=firm.id, what=subject.what, request=path, until=until, approvers=may, then=then)
 
 
 def take_approval(firm: Firm, subject: Subject, signature: Path, *, clock: Clock) -> tuple[Approval, str]:

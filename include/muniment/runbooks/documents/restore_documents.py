@@ -6,9 +6,9 @@ seen or not at all; into a folder; or as links that expire. One vault is enough 
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,10 +29,12 @@ from muniment.domain.leases.lease import Needs
 from muniment.domain.shown_text import first_lines
 from muniment.domain.vault.incomplete import Incomplete
 from muniment.errors import (
+    AccessDenied,
     DocumentNotRead,
     InvalidConfiguration,
     InvalidRequest,
     LiveDocumentsChanged,
+    LiveDocumentsDenied,
     NoSuchDocument,
     TargetNotEmpty,
     WrongVault,
@@ -128,8 +130,9 @@ def restore_in_place(
 ) -> tuple[Restored, ...]:
     """Each document that is not as it was becomes current again, as a new version. What was added since stays.
 
-    Raises ``LiveDocumentsChanged`` after all others are back, which names what somebody changed since the plan was
-    made; ``InvalidConfiguration`` before anything, where a bucket of the plan is not the firm's any more.
+    Raises ``LiveDocumentsDenied``; ``LiveDocumentsChanged`` after all others are back, which names what somebody
+    changed since the plan was made; ``InvalidConfiguration`` before anything, where a bucket of the plan is not the
+    firm's any more.
     """
     _require_same_vault(vault, plan)
     buckets = {name: LiveBucket(source.store, vault) for name, source in live.items()}
@@ -147,7 +150,7 @@ def restore_in_place(
 
     restored = []
     step_of = (progress or Silent()).step("documents restored", len(wanted), "objects")
-    with _leased(vault, plan, "a restore of documents in place", progress), step_of as step:
+    with _denied_by_name(), _leased(vault, plan, "a restore of documents in place", progress), step_of as step:
         for done in at_once(put_back, wanted, WORKERS):
             step.advance(1)
             restored += [done] if done else []
@@ -155,6 +158,15 @@ def restore_in_place(
         named = "\n".join(_named(refused))
         raise LiveDocumentsChanged(firm=vault.firm, count=len(refused), documents=named, restored=len(restored))
     return tuple(sorted(restored, key=lambda each: (each.bucket, each.key)))
+
+
+@contextmanager
+def _denied_by_name() -> Iterator[None]:
+    """The role that puts documents back is another one than the night's, and has a policy of its own."""
+    try:
+        yield
+    except AccessDenied as denied:
+        raise LiveDocumentsDenied(**denied.facts) from denied
 
 
 def _leased(
