@@ -24,10 +24,10 @@
         │   ├── WrongCluster · ReplacedCluster · NotAdoptable · AdoptionNotApproved · WrongVault · UnmarkedVault
         │   ├── VaultNotSafe · CheckFailed · TargetNotEmpty · TargetInUse · ClusterRuns · LayoutNotRestorable
         │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable · BeingExpired
-        │   ├── NotApproved · NotStaged · LiveNotReplaceable · CutOverBusy · OtherMachine
+        │   ├── NotApproved · NotStaged · LiveNotReplaceable · AnotherClusterIsLive · CutOverBusy · OtherMachine
         │   │   └── ActNotApproved            nobody but a second person says yes on the command line
         │   ├── ApprovalWanted
-        │   ├── StagingBusy · NoSuchStaging · NoIsolation
+        │   ├── StagingBusy · StagingWentLive · NoSuchStaging · NoIsolation
         │   ├── LiveRowsChanged · LedgerOutOfBalance · TablesNotRestorable · RowsRefused
         │   ├── UniqueValueTaken · TablesRefused · DatabaseHeld
         │   └── SourceShrank · NotVerified · NotAReviewer · AlreadySignedOff
@@ -611,6 +611,17 @@ class LiveNotReplaceable(Refused):
     hint = "correct cluster.live in the firm's file, or what the line names."
 
 
+class AnotherClusterIsLive(Refused):
+    """A cut-over is of one cluster; nothing is put over, or deleted beside, another one that has taken its place."""
+
+    text = "cut-over {id} of firm {firm} is of a former cluster: {reason}"
+    kept = "everything: nothing was stopped, moved or deleted"
+    hint = (
+        "leave {place} as it is. A copy of the former cluster: `muniment restore {firm} --to T --stage`; what was set "
+        "aside may lie in {aside}, yours to move or delete by hand. See `muniment live status {firm}`."
+    )
+
+
 class CutOverBusy(Refused):
     """Another cut-over of the same data directory runs, or was begun and neither finished nor undone."""
 
@@ -625,6 +636,17 @@ class StagingBusy(Refused):
     text = "another process is at work on the staging in {place}"
     kept = "everything in {place}; this run has not touched it"
     hint = "wait until it has finished, then run this again."
+
+
+class StagingWentLive(Refused):
+    """The way back of its cut-over leads to it, until that is released."""
+
+    text = "the staging in {place} went live, or was about to: cut-over {id} of firm {firm} is not over"
+    kept = "everything in {place}"
+    hint = (
+        "end the cut-over first: `muniment live release {firm} --id {id}`, or "
+        "`muniment live roll-back {firm} --id {id} --why …`."
+    )
 
 
 class NoSuchStaging(Refused):

@@ -1,9 +1,10 @@
-"""How to get into a staging, on the page of the run that made it.
+"""How to get into a staging, or that it went live, on the page of the run that did it.
 
 A listener of Airflow's, in the scheduler: a task's process may not write the note of its run.
 """
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.listeners import hookimpl
@@ -29,21 +30,29 @@ def _note_staging(dag_run: Any) -> None:
     if not dag_run.dag_id.endswith(_RESTORE) or dag_run.note:
         return
     try:
-        connection = _staged(dag_run)
+        note = _note(dag_run)
     except Exception:  # the scheduler goes on, whatever a note costs
         _log.exception("no note for run %s of %s", dag_run.run_id, dag_run.dag_id)
         return
-    if connection:
-        dag_run.note = f"Staged, as long as it stands:\n\n```\n{connection}\n```"
+    if note:
+        dag_run.note = note
 
 
-def _staged(dag_run: Any) -> str | None:
+def _note(dag_run: Any) -> str | None:
+    live = _said(dag_run, named.CUT_OVER, "return_value")
+    if live:
+        at = datetime.strptime(live["live_at"], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+        firm = dag_run.dag_id.removesuffix(_RESTORE)
+        return f"Went live at {at:%Y-%m-%d %H:%M:%S} UTC. Where it stands: `muniment live status {firm}`"
+    connection = _said(dag_run, named.STAGE, CONNECTION_KEY)
+    return f"Staged, as long as it stands:\n\n```\n{connection}\n```" if connection else None
+
+
+def _said(dag_run: Any, task: str, key: str) -> Any:
     from airflow.models.xcom import XComModel
     from sqlalchemy.orm import object_session
 
     session = object_session(dag_run)
-    asked = XComModel.get_many(
-        run_id=dag_run.run_id, key=CONNECTION_KEY, task_ids=named.STAGE, dag_ids=dag_run.dag_id, limit=1
-    )
+    asked = XComModel.get_many(run_id=dag_run.run_id, key=key, task_ids=task, dag_ids=dag_run.dag_id, limit=1)
     found = session.scalars(asked).first() if session else None
     return XComModel.deserialize_value(found) if found else None

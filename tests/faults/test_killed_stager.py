@@ -209,4 +209,6 @@ def test_a_folder_that_nothing_was_in_yet_is_cleared_like_any_other(root: Path) 
     (folder.path / "will.pdf").write_text("somebody else's")
     with pytest.raises(NoSuchStaging):
         destroy(find_any_staging(root, "20261120T083000123Z"))
+    assert half_made(root) == []
+    assert clear_expired(root, now=utc_now() + 2 * HALF_MADE_KEPT) == []
     (folder.path / "will.pdf").unlink()

@@ -210,6 +210,7 @@ def test_from_the_form_to_the_live_cluster(world: World) -> None:
     assert world.answer(run, "lead", "Reject") == 409
     assert world.await_end(run) == "success", world.log(run)
     assert world.titles() == [BEFORE]
+    assert world.get(run)["note"].startswith("Went live at 20"), "and no way into a staging that is none any more"
     record = world.record(run)
     assert (record.end, record.asked_by) == ("live", "engineer")
     assert record.times_asked >= 1

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from muniment.adapters.host import processes
-from muniment.adapters.host.data_directory import accepts_connections, postmaster_of
+from muniment.adapters.host.data_directory import accepts_connections, postmaster_of, system_identifier_of
 from muniment.adapters.host.programs import PostgresPrograms, run_program
 from muniment.domain.firm.firm import LiveHost
 from muniment.domain.firm.server_start import options_in, unit_in
-from muniment.errors import ProgramFailed
+from muniment.errors import ControlFileDamaged, ProgramFailed
 
 START_TIMEOUT_S = STOP_TIMEOUT_S = 600.0
 _PAUSE_S = 0.1
@@ -123,6 +123,14 @@ class LiveServer:
 
     def _log_tail(self) -> str:
         return self.log_path.read_text(errors="replace")[-2000:].strip() if self.log_path.exists() else ""
+
+
+def lying_at(live: Path) -> int | None:
+    """Its system identifier; ``None`` where none can be read: that one may well have to be replaced."""
+    try:
+        return system_identifier_of(live)
+    except ControlFileDamaged:
+        return None
 
 
 def runs_at(data_dir: Path) -> bool:

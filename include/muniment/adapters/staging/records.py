@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from muniment.adapters.host import processes
+from muniment.adapters.host.control_file import path_of
 from muniment.adapters.host.data_directory import postmaster_of
 from muniment.adapters.host.durable_files import replace_file, unfinished_name
 from muniment.adapters.host.local_cluster import LocalCluster
@@ -50,17 +51,17 @@ class StagingFolder:
         return self.path / "staging.json"
 
     def plan(self) -> RestorePlan | None:
-        """What is restored here; ``None`` where nobody has begun yet."""
+        """What is restored here; ``None`` where nobody has begun yet, or where it cannot be read as one."""
         try:
             return RestorePlan.from_json(self.plan_path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError, ValueError):
             return None
 
     def record(self) -> Staging | None:
-        """``None`` where it is half-made, or being destroyed."""
+        """``None`` where it is half-made, or being destroyed, or where it cannot be read as one."""
         try:
             return Staging.from_json(self.record_path.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError, ValueError):
             return None
 
     def write(self, staging: Staging) -> None:
@@ -82,14 +83,21 @@ class StagingFolder:
             return True
 
     @property
-    def is_bare(self) -> bool:
-        """Whoever made the folder was killed before anything else was in it."""
-        return {path.name for path in self.path.iterdir()} <= {"in-use", unfinished_name(self.plan_path).name}
+    def lost_its_plan(self) -> bool:
+        """No plan says whose it is, yet nothing but a staging's is in it.
+
+        Whoever made it was killed at once, its plan is damaged, or a roll-back returned a cluster to one that had gone.
+        """
+        files = {self.plan_path, self.record_path}
+        known = {"in-use", "keeper", *(path.name for file in files for path in (file, unfinished_name(file)))}
+        if path_of(self.data_dir).is_file():
+            known |= {"data", "data-tablespaces", "wal", "restored"}
+        return self.plan() is None and {path.name for path in self.path.iterdir()} <= known
 
     @property
     def touched_at(self) -> datetime:
         """When its making was begun, or gone on with."""
-        place = self.path if self.is_bare else self.plan_path
+        place = self.plan_path if self.plan_path.is_file() else self.path
         return datetime.fromtimestamp(place.stat().st_mtime, UTC)
 
     @property
@@ -135,6 +143,7 @@ class StagingFolder:
 
 
 def staging_folders(root: Path) -> list[StagingFolder]:
-    """All of this machine's below ``root``, oldest first, half-made ones among them."""
-    found = [path for path in root.glob("staging-*") if parse_folder_name(path.name) and path.is_dir()]
+    """All of this machine's that we may look into, below ``root``, oldest first, half-made ones among them."""
+    named = (path for path in root.glob("staging-*") if parse_folder_name(path.name))
+    found = [path for path in named if path.is_dir() and os.access(path, os.R_OK | os.X_OK)]
     return [StagingFolder(path) for path in sorted(found, key=lambda path: path.name[-19:])]

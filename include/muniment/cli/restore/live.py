@@ -14,11 +14,14 @@ from muniment.cli.session import Session, firm_argument, json_option, shown_prog
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from muniment.adapters.site.site import Site
     from muniment.domain.restore.cut_over import CutOver
     from muniment.domain.restore.live_plan import LivePlan
     from muniment.runbooks.acts.second_person import Subject
     from muniment.runbooks.cut_over.take_live import Allowed
+    from muniment.runbooks.cut_over.whose_cluster import Lying
 
 COLUMNS = ("cut-over", "begun at", "asked for by", "approved by", "last step", "state", "the old one")
 
@@ -26,6 +29,8 @@ _SERVES = {
     "old": "{firm} is served from {place}: by its old cluster",
     "only": "{firm} is served from {place}: there was no cut-over on this machine",
     "new": "{firm} is served from {place}: by the restored cluster",
+    "another": "{firm} is served from {place}: by cluster {here}, which its newest cut-over is not of",
+    "another, down": "NOBODY SERVES {firm}: the server in {place} is down; its newest cut-over is not of that cluster",
     "nobody": (
         "NOBODY SERVES {firm}: no server in {place} takes connections. Finish the cut-over with `muniment live cut-over"
         " {firm}`, or put the old cluster back with `muniment live roll-back {firm}`"
@@ -56,17 +61,28 @@ def live_status(session: Session, firm_id: str, *, as_json: bool) -> None:
     Is one half done?    muniment live status quill-brandt
     """
     from muniment.runbooks.cut_over.take_live import cut_overs, record_what_is_owed, who_serves
+    from muniment.runbooks.cut_over.whose_cluster import look
 
     site = session.site(firm_id)
     with shown_progress() as progress:
         record_what_is_owed(site, clock=utc_now, progress=progress)
-    found, serves = cut_overs(site), who_serves(site)
+    found, serves, seen = cut_overs(site), who_serves(site), look(site)
     if as_json:
-        say_json({"firm": firm_id, "serves": serves, "cut_overs": [_plain(each) for each in found]})
+        there = {"system_identifier": seen.here, "firm_system_identifier": seen.named}
+        say_json({"firm": firm_id, "serves": serves, **there, "cut_overs": [_plain(each) for each in found]})
         return
     say_table(COLUMNS, [_row(each) for each in found])
-    says = _SERVES["only" if serves == "old" and not found else serves]
-    click.echo(says.format(firm=firm_id, place=site.firm.cluster.live.data_directory))
+    place = site.firm.cluster.live.data_directory
+    click.echo(_SERVES[_said(serves, found, seen)].format(firm=firm_id, place=place, here=seen.here))
+    if line := seen.line():
+        click.echo(line)
+
+
+def _said(serves: str, found: "Sequence[CutOver]", seen: "Lying") -> str:
+    """The key of ``_SERVES``."""
+    if serves == "old" and not found:
+        return "only"
+    return "another, down" if serves == "nobody" and found and seen.is_another(found[-1]) else serves
 
 
 @live.command("cut-over", short_help="Finish one that was killed.")
@@ -114,9 +130,11 @@ def live_roll_back(
     Then:                     muniment backup quill-brandt --full
     """
     from muniment.runbooks.cut_over.take_live import needs_approval, take_back
+    from muniment.runbooks.cut_over.whose_cluster import require_its_own
 
     site = session.site(firm_id)
     journal = _chosen(site, cut_over_id)
+    require_its_own(site, journal)
     allowed = _allowed(site, journal, "roll-back", why, approval_path) if needs_approval(journal) else None
     with shown_progress() as progress:
         by = typed_by(command())
@@ -176,6 +194,7 @@ def _allowed(
     from muniment.errors import ActNotApproved
     from muniment.runbooks.acts.second_person import REQUEST, SIGNATURE, request_beside, take_approval, write_request
     from muniment.runbooks.cut_over.take_live import Allowed
+    from muniment.runbooks.cut_over.whose_cluster import Lying
 
     ending = REQUEST + SIGNATURE
     if signature is None:

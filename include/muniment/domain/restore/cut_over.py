@@ -36,7 +36,8 @@ type Step = Literal[
     "return to staging",
 ]
 """In its order: forward as far as "prove", then the way back."""
-type Serving = Literal["old", "new", "nobody"]
+type Serving = Literal["old", "new", "another", "nobody"]
+"""``another``: a cluster that the newest cut-over is not of."""
 type Outcome = Literal["live", "gone back", "released"]
 
 
@@ -190,6 +191,16 @@ def _back(journal: CutOver, seen: Seen) -> Step | None:
     if seen.live and journal.was_running and not journal.did("connect to the old"):
         return "connect to the old"
     return "return to staging" if seen.incoming else None
+
+
+def why_of_another(journal: CutOver, *, here: int | None, named: int | None) -> str | None:
+    """``here``: the system identifier at the live place, ``named``: firm.json's; ``None`` each where nobody knows."""
+    if here not in (None, journal.system_identifier):
+        adopted = ", which the firm has adopted since" if here == named else ""
+        return f"cluster {here} lies in {journal.live}{adopted}"
+    if named not in (None, journal.system_identifier):
+        return f"the firm has adopted cluster {named} since"
+    return None
 
 
 def tablespace_place(old: str | None, live: str, oid: int, cut_over_id: str) -> str:

@@ -32,6 +32,7 @@ from muniment.runbooks.cut_over.checks import (
 )
 from muniment.runbooks.cut_over.record_roll_back import keep_record
 from muniment.runbooks.cut_over.steps import STEPS, Stage, clear_up
+from muniment.runbooks.cut_over.whose_cluster import is_of_another, require_its_own
 from muniment.runbooks.identity import prove_vaults
 
 _NOBODY_SERVES = frozenset({"stop live", "set aside", "put in place", "start", "connect"})
@@ -53,19 +54,20 @@ class Order:
 def cut_over(at: Stage, order: Order) -> CutOver:
     """Begins, or goes on with what a killed run has begun under the same id.
 
-    Raises ``NotApproved``, ``NotStaged``, ``LiveNotReplaceable`` and ``CutOverBusy`` before anything is touched;
+    Raises ``NotApproved``, ``NotStaged``, ``LiveNotReplaceable``, ``AnotherClusterIsLive`` and ``CutOverBusy`` before
+    anything is touched;
     ``WentBack`` where the old cluster serves again, ``NobodyServes`` where it does not answer; ``NotProvenLive`` and
     ``WalNotYetArchived`` where the new one serves.
     """
     with one_at_a_time(at.live.data_dir):
         _require_approval(at, order.plan.sha256, order.asked_by, order.approval, order.plan.target)
-        return _through(_carry_out(at, _begun(at, order.id) or _begin(at, order)))
+        return _through(_carry_out(at, _begun_here(at, order.id) or _begin(at, order)))
 
 
 def go_on(at: Stage, cut_over_id: str) -> CutOver:
     """Finishes what a killed run has begun, on the approval that it had. Raises as ``cut_over`` does."""
     with one_at_a_time(at.live.data_dir):
-        journal = _begun(at, cut_over_id)
+        journal = _begun_here(at, cut_over_id)
         if journal is None:
             raise LiveNotReplaceable(place=at.live.data_dir, reason=f"cut-over {cut_over_id} is not known here")
         _require_approval(at, journal.plan_sha256, journal.asked_by, journal.approval, "its target")
@@ -93,13 +95,15 @@ def roll_back(at: Stage, cut_over_id: str, *, why: str, by: str) -> CutOver:
     """Puts the old cluster back, however far it came; what was written to the new one goes back to staging with it.
 
     ``answers`` of the journal tells whether the firm's own connection leads to it again.
-    Raises ``LiveNotReplaceable`` where there is nothing to go back to.
+    Raises ``LiveNotReplaceable`` where there is nothing to go back to, ``AnotherClusterIsLive`` where it is not of the
+    cluster that lies there.
     """
     with one_at_a_time(at.live.data_dir):
         journal = _begun(at, cut_over_id)
         if journal is None or journal.outcome in ("gone back", "released"):
             reason = f"cut-over {cut_over_id} is {journal.outcome if journal else 'not known here'}"
             raise LiveNotReplaceable(place=at.live.data_dir, reason=reason)
+        require_its_own(at.site, journal)
         turn = {"direction": "back", "why_back": why, "undone_by": by, "outcome": None}
         back = journal.model_copy(update=turn)
         write_journal(back)
@@ -107,7 +111,7 @@ def roll_back(at: Stage, cut_over_id: str, *, why: str, by: str) -> CutOver:
 
 
 def release(at: Stage, cut_over_id: str) -> CutOver:
-    """Deletes the old cluster, once a full backup of the new one is registered. Raises ``LiveNotReplaceable``."""
+    """Deletes the old cluster, once a full backup of the new one is registered. Raises as ``require_releasable``."""
     with one_at_a_time(at.live.data_dir):
         journal = _begun(at, cut_over_id)
         require_releasable(at, journal)
@@ -120,7 +124,9 @@ def release(at: Stage, cut_over_id: str) -> CutOver:
 
 
 def require_releasable(at: Stage, journal: CutOver | None) -> None:
-    """Raises ``LiveNotReplaceable``."""
+    """Raises ``LiveNotReplaceable`` and ``AnotherClusterIsLive``."""
+    if journal is not None:
+        require_its_own(at.site, journal)
     if reason := _why_kept(at, journal):
         raise LiveNotReplaceable(place=at.live.data_dir, reason=reason)
 
@@ -141,11 +147,18 @@ def _require_approval(at: Stage, plan_sha256: str, asked_by: str, approval: Appr
         raise NotApproved(firm=at.site.firm.id, target=target, reason=reason)
 
 
+def _begun_here(at: Stage, cut_over_id: str) -> CutOver | None:
+    """Raises ``AnotherClusterIsLive`` as well."""
+    if journal := _begun(at, cut_over_id):
+        require_its_own(at.site, journal)
+    return journal
+
+
 def _begun(at: Stage, cut_over_id: str) -> CutOver | None:
-    """Raises ``CutOverBusy`` where one of another id is neither finished nor undone."""
+    """Raises ``CutOverBusy`` where one of another id, of the same cluster, is neither finished nor undone."""
     found = journals(at.live.data_dir)
     for other in found:
-        if other.id != cut_over_id and other.outcome is None:
+        if other.id != cut_over_id and other.outcome is None and not is_of_another(other):
             raise CutOverBusy(place=at.live.data_dir, which=other.id)
     return next((journal for journal in found if journal.id == cut_over_id), None)
 

@@ -29,6 +29,7 @@ from muniment.runbooks.cut_over.checks import has_passed
 from muniment.runbooks.cut_over.cut_over import Order, cut_over, go_on, release, require_releasable, roll_back
 from muniment.runbooks.cut_over.record_roll_back import keep_records
 from muniment.runbooks.cut_over.steps import Stage
+from muniment.runbooks.cut_over.whose_cluster import is_of_another, require_its_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def take_live(site: Site, wanted: Takeover, *, clock: Clock, progress: Progress)
 def finish(site: Site, cut_over_id: str, *, by: str, clock: Clock, progress: Progress) -> CutOver:
     """What a killed run has begun, on the approval that it had. Raises what ``cut_over`` raises."""
     at, journal = _stage_of_known(site, cut_over_id, clock, progress)
+    require_its_own(site, journal)
     act = ActOrder(
         act="cut-over",
         what=f"cut-over {journal.id}, which was begun",
@@ -105,9 +107,11 @@ def take_back(
 ) -> CutOver:
     """The old cluster is in its place again.
 
-    Raises ``ActNotApproved`` where the restored one serves by now and nobody signed for it, and ``LiveNotReplaceable``.
+    Raises ``ActNotApproved`` where the restored one serves by now and nobody signed for it, ``LiveNotReplaceable`` and
+    ``AnotherClusterIsLive``.
     """
     at, journal = _stage_of_known(site, cut_over_id, clock, progress)
+    require_its_own(site, journal)
     must = needs_approval(journal)
     if must:
         _require_allowed(site, journal, "roll-back", allowed)
@@ -119,7 +123,7 @@ def take_back(
 def release_old(
     site: Site, cut_over_id: str, *, by: str, allowed: Allowed | None, clock: Clock, progress: Progress
 ) -> CutOver:
-    """The old cluster is deleted. Raises ``ActNotApproved`` and ``LiveNotReplaceable``."""
+    """The old cluster is deleted. Raises ``ActNotApproved``, and what ``find_releasable`` raises."""
     record_what_is_owed(site, clock=clock, progress=progress)
     at, journal = _stage_of_known(site, cut_over_id, clock, progress)
     require_releasable(at, journal)
@@ -130,7 +134,7 @@ def release_old(
 
 
 def find_releasable(site: Site, cut_over_id: str, *, clock: Clock, progress: Progress) -> CutOver:
-    """Looked at before anybody is asked to sign. Raises ``LiveNotReplaceable``."""
+    """Looked at before anybody is asked to sign. Raises ``LiveNotReplaceable`` and ``AnotherClusterIsLive``."""
     at, journal = _stage_of_known(site, cut_over_id, clock, progress)
     require_releasable(at, journal)
     return journal
@@ -181,7 +185,10 @@ def who_serves(site: Site) -> Serving:
     found = journals(place)
     if not serves_at(place):
         return "nobody"
-    return see(found[-1], staging_runs=False, live_runs=True).serving(found[-1]) if found else "old"
+    if not found:
+        return "old"
+    newest = found[-1]
+    return "another" if is_of_another(newest) else see(newest, staging_runs=False, live_runs=True).serving(newest)
 
 
 def interruption_of(site: Site, cut_over_id: str, *, clock: Clock) -> CutOverInterrupted | None:

@@ -2,16 +2,19 @@
 
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from muniment.adapters.cut_over.journal import journals
+from muniment.adapters.cut_over.live_host import lying_at
 from muniment.adapters.host.programs import PostgresPrograms, run_program
 from muniment.adapters.staging import isolation_launcher
 from muniment.adapters.staging.records import StagingFolder, staging_folders
 from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.restore.staging import Staging, parse_folder_name
-from muniment.errors import NoSuchStaging, StagingBusy
+from muniment.errors import NoSuchStaging, StagingBusy, StagingWentLive
 from muniment.ports import Clock
 
 HALF_MADE_KEPT = timedelta(hours=24)
@@ -49,8 +52,13 @@ class HalfMade:
 
 
 def half_made(root: Path) -> list[HalfMade]:
-    """Oldest first."""
-    return [_half_made(folder) for folder in staging_folders(root) if folder.record() is None]
+    """Oldest first; not what lies in a folder of such a name and is no staging's."""
+    found = []
+    for folder in staging_folders(root):
+        with suppress(OSError):  # its keeper has removed it since we saw it
+            if folder.record() is None and _is_a_stagings(folder):
+                found.append(_half_made(folder))
+    return found
 
 
 def _half_made(folder: StagingFolder) -> HalfMade:
@@ -99,9 +107,25 @@ def extend(folder: StagingFolder, until: datetime) -> Staging:
 
 
 def destroy(folder: StagingFolder) -> None:
-    """The server ended, the folder and the documents in it removed. Raises ``NoSuchStaging`` and ``StagingBusy``."""
+    """The server ended, the folder and the documents in it removed.
+
+    Raises ``NoSuchStaging``, ``StagingBusy``, and ``StagingWentLive`` while the way back of a cut-over leads to it.
+    """
     with _proven(folder).held():
+        _require_not_live(folder)
         folder.remove()
+
+
+def _require_not_live(folder: StagingFolder) -> None:
+    """Where its server went live. Once another cluster lies there, nobody can go back any more."""
+    plan = folder.plan()
+    for journal in journals(Path(plan.replaces)) if plan and plan.replaces else ():
+        if (
+            journal.staged == str(folder.data_dir)
+            and journal.outcome in (None, "live")
+            and lying_at(Path(journal.live)) in (None, journal.system_identifier)
+        ):
+            raise StagingWentLive(place=folder.path, id=journal.id, firm=journal.firm)
 
 
 def clear_expired(root: Path, *, now: datetime, sparing: StagingFolder | None = None) -> list[Path]:
@@ -130,7 +154,7 @@ def _lost_its_keeper(folder: StagingFolder) -> bool:
     """Somebody else's folder, which we may not look into, is not ours to keep."""
     try:
         return folder.record() is not None and not folder.is_kept
-    except PermissionError:
+    except (PermissionError, IsADirectoryError):
         return False
 
 
@@ -141,12 +165,16 @@ def settle(folder: StagingFolder, now: datetime) -> bool:
             record = folder.record()
             if record is None:
                 folder.end_server()
-            over = record.is_over(now) if record else folder.touched_at + HALF_MADE_KEPT <= now
+            over = record.is_over(now) if record else _is_forsaken(folder, now)
             if over:
                 folder.remove()
-    except (StagingBusy, FileNotFoundError, PermissionError):
+    except (StagingBusy, FileNotFoundError, IsADirectoryError, PermissionError):
         return False  # somebody makes, destroys or takes it live, or it is another user's
     return over
+
+
+def _is_forsaken(folder: StagingFolder, now: datetime) -> bool:
+    return _is_a_stagings(folder) and folder.touched_at + HALF_MADE_KEPT <= now
 
 
 def start_keeper(folder: StagingFolder) -> None:
@@ -163,10 +191,15 @@ def keep(folder: StagingFolder, clock: Clock) -> None:
 
 
 def _proven(folder: StagingFolder) -> StagingFolder:
-    """A name alone is nobody's word for it: what a staging begins with must lie in it, and say the same; or nothing."""
-    named, plan = parse_folder_name(folder.path.name), folder.plan()
-    if named is not None and folder.path.is_dir() and folder.is_bare:
-        return folder
-    if named is None or plan is None or plan.firm != named[0] or plan.into != str(folder.data_dir):
+    if not folder.path.is_dir() or not _is_a_stagings(folder):
         raise NoSuchStaging(place=folder.path)
     return folder
+
+
+def _is_a_stagings(folder: StagingFolder) -> bool:
+    """A name alone is nobody's word for it: what a staging begins with must lie in it, and say the same; or nothing
+    may lie in it but what a staging is made of."""
+    named, plan = parse_folder_name(folder.path.name), folder.plan()
+    if named is None or plan is None:
+        return named is not None and folder.lost_its_plan
+    return plan.firm == named[0] and plan.into == str(folder.data_dir)
