@@ -23,7 +23,7 @@
         ├── Refused                   we would touch the wrong thing (exit code 4)
         │   ├── WrongCluster · ReplacedCluster · NotAdoptable · AdoptionNotApproved · WrongVault · UnmarkedVault
         │   ├── VaultNotSafe · CheckFailed · TargetNotEmpty · TargetInUse · ClusterRuns · LayoutNotRestorable
-        │   ├── NoSnapshotCovers · LiveDocumentsChanged · TargetUnreachable · BeingExpired
+        │   ├── NoSnapshotCovers · NoSuchPoint · LiveDocumentsChanged · TargetUnreachable · BeingExpired
         │   ├── NotApproved · NotStaged · LiveNotReplaceable · AnotherClusterIsLive · CutOverBusy · OtherMachine
         │   │   └── ActNotApproved            nobody but a second person says yes on the command line
         │   ├── ApprovalWanted
@@ -533,6 +533,14 @@ class TargetUnreachable(Refused):
     )
 
 
+class NoSuchPoint(Refused):
+    """What a person typed is the id of no recovery point that a vault lists: nothing is damaged."""
+
+    text = "firm {firm} has no recovery point {point} in {where}; the nearest ids are: {nearest}"
+    kept = "everything; nothing was fetched or written"
+    hint = "`muniment points {firm}` lists them all."
+
+
 class BeingExpired(Refused):
     """Who reads comes too late: expire has begun to delete what would be read."""
 
@@ -767,8 +775,8 @@ class ObjectMissing(Damaged):
     text = "object {key} is missing from {bucket}"
     kept = "every other object; nothing was deleted or overwritten"
     hint = (
-        "`muniment repair FIRM` brings back what the other vault has; until then a restore takes that vault with "
-        "`--from`; `muniment verify FIRM` names all that is missing in both."
+        "`muniment repair`, given the firm's id, brings back what the other vault has; until then a restore takes that "
+        "vault with `--from`; `muniment verify`, given the same, names all that is missing in both."
     )
 
 

@@ -145,6 +145,7 @@ class World:
             documents=self._named_documents(),
             holds=tuple(self.holds),
             leases=tuple(self.leases),
+            serving=SYSTEM,
         )
 
     def _named_documents(self) -> NamedDocuments:

@@ -387,7 +387,9 @@ def find_point(vault: Vault, wanted: str) -> Register:
     if not keys:
         raise Failed(f"{vault.bucket} has no recovery point. Try the other vault.")
     if wanted == "latest":
-        return newest_sound(points(vault, keys))
+        found = points(vault, keys)
+        serving = [point for point in found if point["system_identifier"] == vault.mark["system_identifier"]]
+        return newest_sound(serving or found)
     if f"points/{wanted}.json" not in keys:
         ids = [key[len("points/") : -len(".json")] for key in keys]
         raise Failed(f"there is no recovery point {wanted}; there are: {', '.join(ids)}")

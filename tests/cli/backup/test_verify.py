@@ -2,9 +2,10 @@
 
 import pytest
 
-from muniment.cli.backup.points import Seen
+from muniment.cli.backup.points import Seen, lacking
 from muniment.cli.backup.verify import _show
 from muniment.domain.vault import keys
+from muniment.domain.vault.incomplete import Incomplete, NotRead
 from muniment.runbooks.vault.verify_firm import Fault, Verification
 from tests.support.worlds import START, World
 
@@ -32,6 +33,20 @@ def test_damage_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert "wal/1" in said
     assert "it is missing" in said
     assert said.endswith("vault: 30 objects, 1 missing or damaged\n")
+
+
+def test_what_a_point_lacks_is_named_and_where_more_of_it_is() -> None:
+    point = World(now=START).night()
+    assert point is not None
+    assert lacking(point, "hudson") == []
+    unread = [NotRead(what="document", name=f"b/{number}", reason="closed") for number in range(4)]
+    unread.append(NotRead(what="secret", name="smtp", reason="closed"))
+    assert lacking(point.model_copy(update={"incomplete": Incomplete.of(unread)}), "hudson") == [
+        f"{point.id} is incomplete: secret smtp: closed",
+        f"{point.id} is incomplete: document b/0: closed",
+        f"{point.id} is incomplete: document b/1: closed",
+        f"{point.id} lacks 2 more: `muniment restore hudson --to {point.id} --plan` names them",
+    ]
 
 
 def test_a_cell_says_what_a_vault_has_of_a_point() -> None:

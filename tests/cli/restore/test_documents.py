@@ -113,6 +113,12 @@ def test_a_link(run: Run, site: Site, night: str) -> None:
     assert set(link) <= keys_listed("documents")
 
 
+def test_a_night_that_never_was_is_refused_and_is_no_damage(run: Run, site: Site, night: str) -> None:
+    ended = run("documents", site.firm.id, "--key", "m/note", "--at", "20261120T000000002Z", "--into", "x")
+    assert ended.code == 4
+    assert f"firm {site.firm.id} has no recovery point 20261120T000000002Z in {site.primary.bucket}, " in ended.err
+
+
 def test_an_instant_that_nothing_covers_ends_with_4(run: Run, site: Site, night: str) -> None:
     ended = run("documents", site.firm.id, "--prefix", "", "--at", "2026-01-01T00:00Z")
     assert ended.code == 4

@@ -120,6 +120,30 @@ def test_a_point_that_names_damaged_files_is_none_of_the_minimum() -> None:
     assert world.plan().kept_ids("point") == set(sound)
 
 
+def test_a_cluster_that_was_taken_back_keeps_its_minimum_and_its_wal_beside_newer_points_of_another() -> None:
+    world = nights(World(policy=make_policy(retention=2 * DAY, minimum_verified_points=2)), 2)
+    world.push_wal(5)
+    own = {point.id for point in world.points[-2:]}
+    since = max(group.id for group in group_versions(world.inventory().versions) if group.kind == "wal")
+    theirs = {night_of_another_cluster(world, SYSTEM + 1) for _ in range(3)}
+    world.now += 30 * DAY
+    kept = world.plan()
+    assert own < kept.kept_ids("point") < own | theirs
+    assert since in kept.kept_ids("wal")
+
+
+def night_of_another_cluster(world: World, system: int) -> str:
+    before = set(world.objects)
+    world.night()
+    point = world.points[-1] = world.points[-1].model_copy(update={"system_identifier": system})
+    world.backups[point.backup] = replace(world.backups[point.backup], system_identifier=system)
+    for key in {each for each in world.objects if each.startswith("wal/")} - before:
+        theirs = key.replace(str(SYSTEM), str(system))
+        world.objects[theirs] = replace(world.objects.pop(key), key=theirs)
+    world.now += DAY
+    return point.id
+
+
 def test_a_gap_of_weeks_keeps_the_minimum() -> None:
     world = nights(World(policy=make_policy(retention=2 * DAY, point_in_time_window=1 * DAY)), 4)
     world.now += 40 * DAY

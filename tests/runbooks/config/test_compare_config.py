@@ -10,7 +10,7 @@ import pytest
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.site.site import Site
 from muniment.domain.firm.firm import Configuration
-from muniment.errors import ObjectMissing, WrongVault
+from muniment.errors import NoSuchPoint, WrongVault
 from muniment.ports import utc_now
 from muniment.runbooks.config.back_up_config import back_up_config
 from muniment.runbooks.config.compare_config import compare_config
@@ -84,7 +84,7 @@ def test_what_a_night_could_not_read_has_neither_come_nor_changed_since(site: Si
 def test_a_night_that_is_not_there_and_a_vault_that_is_not_ours(
     site: Site, site_factory: SiteFactory, cluster: LocalCluster
 ) -> None:
-    with pytest.raises(ObjectMissing):
+    with pytest.raises(NoSuchPoint, match="none, there is no recovery point yet"):
         compare_config(site, config_id="20261119T000000001Z", clock=utc_now)
     other = site_factory(cluster)
     theirs = replace(other.primary, firm=site.firm.id)

@@ -17,7 +17,7 @@ from muniment.domain.restore.plan_text import plan_lines
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Point
 from muniment.domain.wal.names import MAGIC_OF_MAJOR, Lsn, WalSegment
-from muniment.errors import NothingToRestore, ObjectDamaged, ObjectMissing, ProgramMissing, TargetUnreachable
+from muniment.errors import NoSuchPoint, NothingToRestore, ObjectDamaged, ProgramMissing, TargetUnreachable
 from muniment.ports import utc_now
 from muniment.runbooks.restore import find_stop
 from muniment.runbooks.restore.plan_restore import plan_restore
@@ -221,9 +221,10 @@ def point_stop(firm: Archived, point: Point) -> Lsn:
 def test_an_unknown_point_and_an_empty_vault(firm: Archived, tmp_path: Path) -> None:
     with pytest.raises(NothingToRestore):
         plan(firm, "latest", tmp_path)
-    firm.point(full=True)
-    with pytest.raises(ObjectMissing, match=r"points/20200101T000000000Z\.json is missing"):
+    point = firm.point(full=True)
+    with pytest.raises(NoSuchPoint, match=f"the nearest ids are: {point.id}\n") as refused:
         plan(firm, "20200101T000000000Z", tmp_path)
+    assert refused.value.exit_code == 4
 
 
 def test_wal_is_read_a_few_segments_at_a_time(firm: Archived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

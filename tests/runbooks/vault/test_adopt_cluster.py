@@ -22,7 +22,7 @@ from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.restore.plan_text import plan_lines
 from muniment.domain.retention.rules import plan_expiry
 from muniment.domain.vault import keys
-from muniment.domain.vault.adoption import Adoption, AdoptionPlan
+from muniment.domain.vault.adoption import Adoption, AdoptionPlan, Counted
 from muniment.domain.vault.registers import Point
 from muniment.errors import (
     AccessDenied,
@@ -45,6 +45,7 @@ from muniment.runbooks.vault.create_vaults import create_vaults
 from muniment.runbooks.vault.verify_firm import verify_vault
 from muniment.runbooks.wal.push_wal import open_pusher
 from muniment.runbooks.wal.replicate_wal import replicate_wal
+from muniment.runbooks.wal.standing import standing
 from muniment.runbooks.wal.windows import points_of_the_present, windows_of
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
@@ -161,6 +162,9 @@ def test_two_people_and_both_identities(world: World) -> None:
     assert first.startswith(f"the cluster of firm {world.new.firm.id} until now: {old}, PostgreSQL 17.")
     assert f": {new}, PostgreSQL 17." in second
     assert "databases postgres" in second
+    uncounted = Counted(table="practice.notes", then=None, now=8123)
+    lines = list(plan.model_copy(update={"counted": (uncounted,)}).lines())
+    assert "practice.notes: not counted in the last recovery point, 8,123 rows now" in lines
     for by in ("engineer", "a stranger"):
         with pytest.raises(AdoptionNotApproved):
             adopt_cluster(world.new, plan, approval=approved(plan, by), by="test", clock=utc_now)
@@ -216,6 +220,24 @@ def test_the_new_one_is_the_firms_and_the_old_ones_points_stay(
     _retention_and_verify_have_both(world, tonight)
     _rows_go_from_a_copy_of_the_old_one_to_the_new(world)
     _the_kit_tells_of_both(world, monkeypatch, capsys)
+    _taken_back_the_old_ones_points_are_the_present(world, tonight)
+
+
+def _taken_back_the_old_ones_points_are_the_present(world: World, of_the_other: Point) -> None:
+    """Though they are older than those of the cluster that had its place meanwhile."""
+    back = plan_adoption(world.old, requested_by="engineer", clock=utc_now)
+    assert back is not None
+    adopt_cluster(world.old, back, approval=approved(back), by="test", clock=utc_now)
+    site, own = world.old, world.point
+    assert points_of_the_present(site.primary) == (own,)
+    assert catalog.latest_point(site.primary) == own
+    assert standing(site, clock=utc_now).newest_point == own.id
+    vault, endpoint = site.primary, str(LOGINS[site.firm.id]["aws"].extra["endpoint_url"])
+    kit = restore.Vault(vault.bucket, vault.region, None, endpoint, None)
+    assert restore.find_point(kit, "latest")["id"] == own.id
+    policy = site.policy.model_copy(update={"minimum_verified_points": 1})
+    plan = plan_expiry(read_inventories(site)[0], policy=policy, now=utc_now() + timedelta(days=90))
+    assert plan.kept_ids("point") == {own.id, of_the_other.id}
 
 
 def _windows_do_not_run_across(world: World) -> None:

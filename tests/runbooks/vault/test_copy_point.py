@@ -8,8 +8,9 @@ from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Point
-from muniment.errors import NothingToRestore
+from muniment.errors import NoSuchPoint, NothingToRestore, ObjectMissing
 from muniment.ports import utc_now
+from muniment.runbooks.config.compare_config import compare_config
 from muniment.runbooks.vault.copy_point import copy_point
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment_demo.cloud import Cloud
@@ -45,6 +46,28 @@ def test_a_replica_that_lost_everything_has_the_point_again(cloud: Cloud, site: 
     assert catalog.latest_point(site.replica) == point
     assert {found.key: found.size_bytes for found in site.replica.list("")} == before
     assert proof.objects_already_there == 0
+
+
+def test_a_mistyped_id_is_refused_and_a_lost_register_is_damage(cloud: Cloud, site: Site) -> None:
+    point = registered(site)
+    with pytest.raises(NoSuchPoint) as refused:
+        copy_point(site, point_id="nix", clock=utc_now)
+    assert str(refused.value) == (
+        f"firm {site.firm.id} has no recovery point nix in {site.primary.bucket}, {site.replica.bucket}; "
+        f"the nearest ids are: {point.id}\n"
+        "KEPT: everything; nothing was fetched or written\n"
+        f"HINT: `muniment points {site.firm.id}` lists them all."
+    )
+    s3 = cloud.client("s3", site.primary.region)
+    s3.delete_object(Bucket=site.primary.bucket, Key=keys.point(point.id))
+    with pytest.raises(ObjectMissing, match=rf"{keys.point(point.id)} is missing"):
+        copy_point(site, point_id=point.id, clock=utc_now)
+
+
+def test_the_configuration_of_the_latest_point_and_of_none(site: Site) -> None:
+    point = registered(site)
+    found = compare_config(site, config_id="latest", clock=utc_now)
+    assert found.config == point.config
 
 
 def test_a_whole_replica_is_left_as_it_is(site: Site) -> None:

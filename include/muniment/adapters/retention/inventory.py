@@ -12,7 +12,7 @@ from muniment.adapters.concurrency import at_once
 from muniment.adapters.leases.leases import standing_leases
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
-from muniment.adapters.vault.authenticity import read_register
+from muniment.adapters.vault.authenticity import read_mark, read_register
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.holds.hold import Hold
 from muniment.domain.leases.lease import Standing
@@ -34,7 +34,7 @@ def read_inventories(site: Site) -> tuple[Inventory, Inventory]:
     """
     versions = {vault.bucket: _list(vault) for vault in site.vaults}
     holds = {hold.id: hold for vault in site.vaults for hold in _holds(vault, versions[vault.bucket])}
-    leases = standing_in(site.vaults)
+    leases, serving = standing_in(site.vaults), read_mark(site.primary).system_identifier
     backups = _read_backups(site.vaults, versions)
     documents = _read_snapshots(site.vaults, versions)
     primary, replica = (
@@ -46,6 +46,7 @@ def read_inventories(site: Site) -> tuple[Inventory, Inventory]:
             documents=documents[vault.bucket],
             holds=tuple(holds[name] for name in sorted(holds)),
             leases=leases,
+            serving=serving,
         )
         for vault in site.vaults
     )

@@ -14,7 +14,7 @@ from typing import Protocol, TypedDict
 from pydantic import AwareDatetime, BaseModel
 from pydantic_core import from_json
 
-from muniment.adapters.vault.authenticity import Damaged, going_past, read_register
+from muniment.adapters.vault.authenticity import Damaged, going_past, read_mark, read_register
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
@@ -117,9 +117,15 @@ def latest_points(vault: Vault) -> Iterator[Point]:
     return newest_first(vault.list(keys.POINTS), lambda key: _point_at(vault, key))
 
 
+def latest_points_of_present(vault: Vault) -> Iterator[Point]:
+    """Newest first, of the cluster that serves (``FirmMark.present``). Where no other one ever did, as lazily."""
+    mark = read_mark(vault)
+    return iter(reversed(mark.present(points(vault)))) if mark.former else latest_points(vault)
+
+
 def latest_point(vault: Vault) -> Point:
-    """Raises ``NothingToRestore`` where there is none."""
-    newest = next(latest_points(vault), None)
+    """Of the cluster that serves. Raises ``NothingToRestore`` where there is none."""
+    newest = next(latest_points_of_present(vault), None)
     if newest is None:
         raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
     return newest

@@ -49,5 +49,5 @@ def backup(session: Session, /, firm_id: str, point_id: str | None, *, as_json: 
         return
     verified = "both regions" if point.verified_replica_at else "one region"
     say_table((*COLUMNS, "verified in"), [(*row(point), "nowhere: DAMAGED" if point.is_damaged else verified)])
-    for line in lacking(point):
+    for line in lacking(point, firm_id):
         click.echo(line)

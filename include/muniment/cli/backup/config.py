@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="What changed in the configuration since a night.")
 @firm_argument
-@click.option("--at", "config_id", required=True, metavar="POINT", help="A recovery point's id.")
+@click.option("--at", "config_id", required=True, metavar="POINT", help="A recovery point's id, or latest.")
 @side_option
 @json_option
 @click.pass_obj

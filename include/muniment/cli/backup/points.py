@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from muniment.adapters.vault.vault import Vault
+    from muniment.domain.vault.firm_mark import FirmMark
     from muniment.domain.vault.registers import Point
 
 COLUMNS = (
@@ -61,29 +62,35 @@ def points(session: Session, firm_id: str, side: Any, *, as_json: bool) -> None:
 
     \b
     The region is lost:   muniment points quill-brandt --from replica
-    The newest one's id:  muniment points quill-brandt --json | jq -r '.points[-1].id'
+    The newest one's id:  muniment points quill-brandt --json | jq -r '[.points[] | select(.replaced | not)][-1].id'
     """
     from muniment.adapters.vault import catalog
     from muniment.runbooks.identity import prove_vault
 
     vault = session.vault(firm_id, side)
-    prove_vault(vault)
+    mark = prove_vault(vault)
     damaged: list[ObjectDamaged] = []
     found = catalog.points(vault, damaged=damaged.append)
     seen = [_look(vault if each == side else session.vault(firm_id, each, hasty=True), found) for each in SIDES]
     if as_json:
-        plain = [as_plain(point) for point in found]
+        plain = [{**as_plain(point), "replaced": _is_replaced(mark, point)} for point in found]
         say_json({"firm": firm_id, "vault": vault.bucket, "points": plain, "vaults": [_plain(each) for each in seen]})
     else:
         say_table((*COLUMNS, *SIDES), [(*row(point), *(each.cell(point) for each in seen)) for point in found])
         for point in found:
-            for line in lacking(point):
+            if _is_replaced(mark, point):
+                click.echo(f"{point.id} is of cluster {point.system_identifier}, which another one replaced")
+            for line in lacking(point, firm_id):
                 click.echo(line)
         for each in seen:
             _tell(each)
         click.echo(f"{len(found)} recovery points in {vault.bucket}")
     if damaged:
         raise damaged[0]
+
+
+def _is_replaced(mark: "FirmMark", point: "Point") -> bool:
+    return point.system_identifier != mark.system_identifier
 
 
 def _look(vault: "Vault", found: "Sequence[Point]") -> Seen:
@@ -111,14 +118,17 @@ def _tell(seen: Seen) -> None:
             click.echo(f"{seen.vault} lacks of {point_id}: {lacks[0]}{more}")
 
 
-def lacking(point: "Point") -> list[str]:
-    """What could not be read that night, the first few; --json names more."""
+def lacking(point: "Point", firm_id: str) -> list[str]:
+    """What could not be read that night, the first few, and where more of it is named."""
     from muniment.domain.vault.incomplete import SAID_AT_MOST
 
     if point.incomplete is None:
         return []
     what = "names DAMAGED files and is no verified point" if point.is_damaged else "is incomplete"
-    return [f"{point.id} {what}: {line}" for line in point.incomplete.lines(SAID_AT_MOST)]
+    said = [f"{point.id} {what}: {each}" for each in point.incomplete.named[:SAID_AT_MOST]]
+    beside = point.incomplete.count - len(said)
+    more = f"{point.id} lacks {beside:,} more: `muniment restore {firm_id} --to {point.id} --plan` names them"
+    return [*said, more] if beside else said
 
 
 def row(point: "Point") -> tuple[str, ...]:

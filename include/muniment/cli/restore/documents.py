@@ -157,18 +157,22 @@ def _plan(session: Session, vault: "Vault", asked: dict[str, Any]) -> "DocumentR
         vault,
         bucket=asked["bucket"],
         selection=selection,
-        at=_instant(vault, at),
+        at=_instant(session, vault, at),
         live=None if asked["without_live"] else live_buckets(session, vault.firm),
     )
     return plan.model_copy(update={"requested_by": asked_by()}) if asked["plan_path"] else plan
 
 
-def _instant(vault: "Vault", at: "datetime | str") -> datetime | None:
+def _instant(session: Session, vault: "Vault", at: "datetime | str") -> datetime | None:
     from muniment.adapters.vault import catalog
+    from muniment.runbooks.vault.typed_point import typed_point
 
     if isinstance(at, datetime):
         return at
-    return None if at == "latest" else catalog.snapshot_head(vault, at).taken_at
+    if at == "latest":
+        return None
+    with typed_point(at, *session.hasty_vaults(vault.firm)):
+        return catalog.snapshot_head(vault, at).taken_at
 
 
 def live_buckets(session: Session, firm_id: str) -> "dict[str, SourceBucket]":

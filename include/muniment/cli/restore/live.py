@@ -194,7 +194,6 @@ def _allowed(
     from muniment.errors import ActNotApproved
     from muniment.runbooks.acts.second_person import REQUEST, SIGNATURE, request_beside, take_approval, write_request
     from muniment.runbooks.cut_over.take_live import Allowed
-    from muniment.runbooks.cut_over.whose_cluster import Lying
 
     ending = REQUEST + SIGNATURE
     if signature is None:

@@ -135,13 +135,17 @@ def _shown(values: dict[str, str | None], column: str) -> str:
 
 def _instant(session: Session, servers: Servers, side: Any, asked: dict[str, Any]) -> datetime | None:
     from muniment.adapters.vault import catalog
+    from muniment.runbooks.vault.typed_point import typed_point
 
     at = asked["at"] or servers.at
     if at is None or isinstance(at, datetime):
         return at
     vault = session.vault(servers.firm.id, side)
-    newest = next(catalog.latest_snapshots(vault), None) if at == "latest" else catalog.snapshot_head(vault, at)
-    return newest.taken_at if newest else None
+    if at == "latest":
+        newest = next(catalog.latest_snapshots(vault), None)
+        return newest.taken_at if newest else None
+    with typed_point(at, *session.hasty_vaults(servers.firm.id)):
+        return catalog.snapshot_head(vault, at).taken_at
 
 
 def _plan_documents(

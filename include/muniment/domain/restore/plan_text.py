@@ -176,10 +176,16 @@ def left_out_as_unread(choice: Choice, documents: Incomplete | None, configured:
             " and no sound backup leads there"
         )
     if documents:
-        yield f"{_counted(documents.count, 'document')} that could not be read that night: {documents}"
+        yield f"{_counted(documents.count, 'document')} that could not be read that night: {_named(documents)}"
     sources = (each for each in (configured.incomplete.named if configured.incomplete else ()))
     if settings := Incomplete.of(each for each in sources if each.what in {"file", "secret", "table"}):
-        yield f"{_counted(settings.count, 'source')} of the configuration that could not be read that night: {settings}"
+        sources_unread = f"{_counted(settings.count, 'source')} of the configuration"
+        yield f"{sources_unread} that could not be read that night: {_named(settings)}"
+
+
+def _named(lacking: Incomplete) -> str:
+    """As many as a register names: whoever wants to know all of them is led here."""
+    return "; ".join(lacking.lines())
 
 
 def _counted(count: int, what: str) -> str:

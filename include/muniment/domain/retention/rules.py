@@ -109,6 +109,9 @@ def _keep_the_least(view: View, reasons: Reasons) -> None:
     newest = view.usable[-least:]
     for point in newest:
         reasons.keep("point", point.id, why)
+    for point in view.present[-least:]:
+        if point not in newest:
+            reasons.keep("point", point.id, f"{why} of the cluster that serves")
     for point in view.whole[-least:]:
         if point not in newest:
             reasons.keep("point", point.id, f"{why} in which all could be read")

@@ -63,7 +63,14 @@ class View:
 
     @cached_property
     def newest(self) -> Point:
-        return self.usable[-1]
+        """Of the cluster that serves; until it has one, of all."""
+        return (self.present or self.usable)[-1]
+
+    @cached_property
+    def present(self) -> tuple[Point, ...]:
+        """Of the usable ones those of the cluster that serves: one that was taken back has older points than the one
+        that had its place meanwhile."""
+        return tuple(p for p in self.usable if p.system_identifier == self.inventory.serving)
 
     def last_that_had(self) -> Iterator[tuple[NotRead, Point]]:
         """Of each setting that the newest point lacks, the last that had it: where something else is never read, no

@@ -30,7 +30,8 @@ class NewCluster(Record):
 
 
 class Counted(Record):
-    """Rows of one of the policy's control totals; ``None``: there is no such table, or it was not counted."""
+    """Rows of one of the policy's control totals; ``then`` is ``None`` where that point did not count
+    it, ``now`` where there is no such table or the role may not read it."""
 
     table: str
     then: int | None
@@ -62,7 +63,8 @@ class AdoptionPlan(HashedRecord):
             f" {version_text(new.server_version)}, timeline {new.timeline}, databases {', '.join(new.databases)}"
         )
         for each in self.counted:
-            then, now = ("not there" if rows is None else f"{rows:,} rows" for rows in (each.then, each.now))
+            then = "not counted" if each.then is None else f"{each.then:,} rows"
+            now = "not there, or not to be read," if each.now is None else f"{each.now:,} rows"
             yield f"{each.table}: {then} in the last recovery point, {now} now"
         yield "kept: every recovery point and all WAL of the old one, restorable until retention lets them go"
         yield "then: the next base backup is a full one, and WAL of the old cluster is refused"

@@ -1,11 +1,19 @@
 """``firm.json``: whose vault it is, which cluster is the firm's, and which ones were."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import AwareDatetime
 
 from muniment.domain.record import Record
+
+
+class OfCluster(Protocol):
+    """A recovery point, as its cluster sees it."""
+
+    @property
+    def system_identifier(self) -> int: ...
 
 
 class FormerCluster(Record):
@@ -40,6 +48,16 @@ class FirmMark(Record):
         if system_identifier == self.system_identifier:
             return None
         return max((each.until for each in self.former if each.system_identifier == system_identifier), default=None)
+
+    def present[T: OfCluster](self, points: Iterable[T]) -> tuple[T, ...]:
+        """Those of the cluster that serves, in their order; until it has any, those of the last one before it that has.
+
+        One that was taken back has older points than the one that had its place meanwhile.
+        """
+        own: dict[int, list[T]] = {}
+        for point in points:
+            own.setdefault(point.system_identifier, []).append(point)
+        return next((tuple(own[each]) for each in self.clusters if each in own), ())
 
     def precedes(self, other: "FirmMark") -> bool:
         """Whether ``other`` is what became of this one by adoptions that this vault has not heard of yet."""

@@ -58,7 +58,8 @@ class Incomplete(Record):
 
     @classmethod
     def of(cls, lacking: Iterable[NotRead]) -> Self | None:
-        """``None`` where nothing is lacking. What of the cluster is damaged comes first: it matters most."""
+        """``None`` where nothing is lacking. What of the cluster is damaged comes first: it matters most.
+        Documents, of which there can be a million, come last."""
         found = {(each.what, each.name): each for each in lacking}
         if not found:
             return None
@@ -81,7 +82,7 @@ class Incomplete(Record):
         return "; ".join(self.lines(SAID_AT_MOST))
 
 
-_ORDER: tuple[What, ...] = ("relation file", "document", "file", "secret", "table")
+_ORDER: tuple[What, ...] = ("relation file", "file", "secret", "table", "document")
 
 
 def _spelled(text: str) -> str:

@@ -142,7 +142,8 @@ class BackupFacts:
 
 @dataclass(frozen=True)
 class Inventory:
-    """One vault at one moment. ``leases``: of both vaults, those that stand."""
+    """One vault at one moment. ``leases``: of both vaults, those that stand. ``serving``: the firm's cluster now;
+    ``None``: the newest point's."""
 
     bucket: str
     versions: tuple[ObjectVersion, ...]
@@ -151,6 +152,7 @@ class Inventory:
     documents: NamedDocuments
     holds: tuple[Hold, ...] = ()
     leases: tuple[Standing, ...] = ()
+    serving: SystemIdentifier | None = None
 
     @cached_property
     def present(self) -> frozenset[str]:

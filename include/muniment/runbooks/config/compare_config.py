@@ -1,6 +1,7 @@
 """A firm's configuration of one night beside the one of now: what was added, changed, removed. No value leaves it."""
 
 from muniment.adapters.site.site import Site
+from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.config.difference import (
     ConfigDifference,
@@ -12,15 +13,20 @@ from muniment.domain.config.difference import (
 from muniment.ports import Clock
 from muniment.runbooks.config.back_up_config import read_config, read_sources
 from muniment.runbooks.identity import prove_cluster, prove_vault
+from muniment.runbooks.vault.typed_point import typed_point
 
 
 def compare_config(site: Site, *, vault: Vault | None = None, config_id: str, clock: Clock) -> ConfigDifference:
     """Reads only; ``vault`` is the primary one unless another is given. What is named now and cannot be read is told
-    beside the rest. Raises ``WrongVault``, ``WrongCluster``, ``ObjectMissing`` where there is no such night."""
+    beside the rest. Raises ``WrongVault``, ``WrongCluster``, ``NoSuchPoint``. ``config_id`` may be ``latest``."""
     vault = vault or site.primary
     mark = prove_vault(vault)
     prove_cluster(site, mark)
-    then = read_config(vault, config_id)
+    if config_id == "latest":
+        config_id = catalog.latest_point(vault).config
+    other = next(each for each in site.vaults if each.bucket != vault.bucket)
+    with typed_point(config_id, vault, other):
+        then = read_config(vault, config_id)
     now = read_sources(site).without(then.unread)
     return ConfigDifference(
         firm=then.firm,

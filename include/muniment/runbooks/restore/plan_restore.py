@@ -5,6 +5,7 @@ anything else is fetched.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +45,7 @@ from muniment.runbooks.restore.space import Claim, claims_of, claims_of_result
 from muniment.runbooks.restore.target_folder import layout_of
 from muniment.runbooks.restore.unreachable import unreachable
 from muniment.runbooks.restore.vault_stock import Stock, stocks
+from muniment.runbooks.vault.typed_point import typed_point
 from muniment.runbooks.wal.read_wal import open_reader
 from muniment.runbooks.wal.search_wal import WalSearch
 
@@ -63,7 +65,7 @@ def plan_restore(
 
     ``replaces`` is ``into`` itself where its cluster is written over.
 
-    Raises ``WrongVault``, ``NothingToRestore``, ``ObjectMissing`` for an unknown point, and ``TargetUnreachable``.
+    Raises ``WrongVault``, ``NothingToRestore``, ``NoSuchPoint`` and ``TargetUnreachable``.
 
     A cluster that was adopted since is looked into first, and those before it where the target may lie before it.
 
@@ -71,7 +73,8 @@ def plan_restore(
     installed here; the other targets are then planned without being looked up.
     """
     made_at = clock()
-    stock, found = _look_up(vault, other, target)
+    with typed_point(target.value, vault, other) if target.kind == "point" else nullcontext():
+        stock, found = _look_up(vault, other, target)
     if replaces:
         stock.require_present(replaces)
     layout = layout_of(into, found.choice.base.backup, delta=replaces == str(into))

@@ -57,7 +57,7 @@ def _page(site: Site, side: Side, needs: ClusterNeeds, script: bytes) -> KitPage
 
 
 def _newest_points(vault: Vault) -> list[Point]:
-    points = list(islice(catalog.latest_points(vault), POINTS_SHOWN))
+    points = list(islice(catalog.latest_points_of_present(vault), POINTS_SHOWN))
     if not points:
         raise NothingToRestore(bucket=vault.bucket, firm=vault.firm)
     return points

@@ -162,8 +162,8 @@ def _old(site: Site, mark: FirmMark) -> OldCluster:
 
 
 def _counted(site: Site) -> tuple[Counted, ...]:
-    """What the newest point counted, and what is there now."""
-    newest = next(catalog.latest_points(site.primary), None)
+    """What the newest point of the cluster that serves counted, and what is there now."""
+    newest = next(catalog.latest_points_of_present(site.primary), None)
     then = newest.control_totals.counts if newest else {}
     tables = {str(table): table for table in site.policy.control_totals.tables}
     return tuple(Counted(table=name, then=then.get(name), now=_rows(site, table)) for name, table in tables.items())

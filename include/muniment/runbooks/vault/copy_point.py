@@ -8,6 +8,7 @@ from muniment.ports import Clock, Progress
 from muniment.runbooks.identity import prove_identity, require_replica
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment.runbooks.vault.second_copy import bring_point
+from muniment.runbooks.vault.typed_point import typed_point
 
 
 def copy_point(
@@ -15,11 +16,11 @@ def copy_point(
 ) -> tuple[Point, CopyProof]:
     """Brings all that the point needs (the newest one by default), then the point's own register.
 
-    Raises ``NothingToRestore`` where the primary has no point, and what ``copy_to_replica`` raises.
+    Raises ``NothingToRestore`` where the primary has no point, ``NoSuchPoint``, and what ``copy_to_replica`` raises.
     """
     require_replica(site)
     prove_identity(site)
-    point = catalog.find_point(site.primary, point_id) if point_id else catalog.latest_point(site.primary)
+    point = _typed(site, point_id) if point_id else catalog.latest_point(site.primary)
     proof = copy_to_replica(
         site,
         backup_id=point.backup,
@@ -30,3 +31,8 @@ def copy_point(
     )
     bring_point(site, point, clock())
     return point, proof
+
+
+def _typed(site: Site, point_id: str) -> Point:
+    with typed_point(point_id, *site.vaults):
+        return catalog.find_point(site.primary, point_id)

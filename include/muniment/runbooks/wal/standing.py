@@ -1,5 +1,8 @@
 """How far a firm could be brought back at this moment: from either vault alone, and with what its cluster says."""
 
+from collections.abc import Iterable
+from contextlib import suppress
+
 from muniment.adapters.postgres.archiver import ArchiverState, read_archiver
 from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
@@ -17,12 +20,13 @@ def standing(site: Site, *, clock: Clock) -> Standing:
     state, unseen = _server(site)
     vaults = tuple(_seen(vault, state, clock) for vault in (site.primary, site.replica))
     points = _points(site)
+    newest = _newest_of_present(site, vaults) or (points[-1] if points else None)
     return Standing(
         firm=site.firm.id,
         promised_s=site.policy.recovery_class.rpo.total_seconds(),
         vaults=vaults,
         points=len(points),
-        newest_point=points[-1] if points else None,
+        newest_point=newest,
         server_unseen=unseen,
         read_at=clock(),
     )
@@ -63,3 +67,12 @@ def _points(site: Site) -> list[str]:
     """Ids in either vault; they sort by time."""
     seen = (catalog.point_ids(vault) or frozenset() for vault in (site.primary, site.replica))
     return sorted(frozenset().union(*seen))
+
+
+def _newest_of_present(site: Site, seen: Iterable[VaultStanding]) -> str | None:
+    """``None`` where only one cluster ever was the firm's: then the ids tell without a read."""
+    for vault, one in zip(site.vaults, seen, strict=True):
+        if one.unseen is None:
+            with suppress(MunimentError):
+                return catalog.latest_point(vault).id if prove_vault(vault).former else None
+    return None

@@ -43,14 +43,13 @@ def points_of_the_present(vault: Vault) -> tuple[Point, ...]:
     What an abandoned timeline has can be restored, and what a replaced cluster has, but a drill of it proves nothing
     about the firm as it is. Until the cluster that serves has a point, the last one's are the present.
     """
-    points = catalog.points(vault)
-    if not points:
+    own = prove_vault(vault).present(catalog.points(vault))
+    if not own:
         return ()
-    newest = catalog.find_backup(vault, points[-1].backup)
+    newest = catalog.find_backup(vault, own[-1].backup)
     store = WalArchive(vault, newest.system_identifier)
     archive = store.archive(store.files(), newest.wal_segment_bytes)
     serving = timelines_of(store, archive, (newest,), ways_back_of(vault, store.system_identifier)).serving
-    own = (point for point in points if point.system_identifier == store.system_identifier)
     return tuple(point for point in own if archive.passes(point.control_totals.lsn, point.wal.timeline, serving))
 
 
