@@ -63,7 +63,7 @@ def test_the_point_names_what_it_lacks_and_on_call_hears_of_it_once(site: Site, 
     copy_to_replica(site, backup_id=backup.id, snapshot_id=backup.point, config_id=backup.point, clock=utc_now)
     point = register(site, backup)
     assert point.incomplete is not None
-    assert point.incomplete.lines() == ["document matters/theirs.pdf: denied", "secret theirs.pdf: not there"]
+    assert point.incomplete.lines() == ["secret theirs.pdf: not there", "document matters/theirs.pdf: denied"]
     assert not point.is_damaged
     assert verify_vault(site.primary, deep=False).faults == ()
     notice = incomplete_alert(site, clock=utc_now)

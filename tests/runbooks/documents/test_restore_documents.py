@@ -131,7 +131,7 @@ def test_a_prefix_shows_what_changed_was_deleted_and_was_added(engineer: Site, s
     assert changes(found) == {"m/same": "unchanged", "m/changed": "changed", "m/deleted": "deleted"}
     assert [each.key for each in found.added] == ["m/added"]
     assert found.counts() == {
-        "unchanged": 1, "changed": 1, "deleted": 1, "unknown": 0, "added": 1, "uncertain": 0,
+        "unchanged": 1, "changed": 1, "deleted": 1, "unknown": 0, "added": 1, "unread": 0, "uncertain": 0,
     }  # fmt: skip
 
     done = restore_in_place(engineer.primary, found, live=live_of(engineer))

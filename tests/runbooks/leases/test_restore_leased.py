@@ -145,7 +145,7 @@ def test_a_program_that_fails_leaves_the_cluster_as_it_was(
         stored.restore(plan, delta=True, programs=replace(programs17, bin_dir=broken))
     after = files_in(old)
     assert {path: after.get(path) for path in before} == before, "beside it lies what was fetched"
-    assert "nothing was deleted" in str(failed.value)
+    assert "KEPT: every recovery point that is registered" in str(failed.value)
     restored = stored.restore(plan, delta=True, programs=programs17)
     prove_whole(restored, programs17)
 
