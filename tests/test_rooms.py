@@ -30,6 +30,7 @@ TOPICS = {
     "registry/test_registry.py",
     "runbooks/backup/test_left_out.py",
     "runbooks/cut_over/test_layout.py",
+    "runbooks/cut_over/test_another_cluster.py",
     "runbooks/cut_over/test_roll_back.py",
     "runbooks/cut_over/test_tablespace.py",
     "runbooks/drill/test_living_tablespace.py",

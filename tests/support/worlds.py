@@ -54,6 +54,8 @@ class World:
     holds: list[Hold] = field(default_factory=list)
     current: set[str] = field(default_factory=set)
     next_segment: int = 1
+    serving: int = SYSTEM
+    """The firm's cluster, as firm.json says."""
 
     def put(self, key: str, size_bytes: int = 1000) -> str:
         self.objects[key] = ObjectVersion(key, size_bytes, self.now, f"v-{key}")
@@ -145,7 +147,7 @@ class World:
             documents=self._named_documents(),
             holds=tuple(self.holds),
             leases=tuple(self.leases),
-            serving=SYSTEM,
+            serving=self.serving,
         )
 
     def _named_documents(self) -> NamedDocuments:

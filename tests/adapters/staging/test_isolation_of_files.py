@@ -80,7 +80,8 @@ def test_sql_that_writes_writes_in_its_own_folder_alone(
     with suppress(psycopg.Error):
         ask(staged, statement.format(live=live))
     assert digests(live) == before
-    ask(production, statement.format(live=live))
+    with suppress(psycopg.errors.InternalError_):  # a program may have ended before it was given what it does not read
+        ask(production, statement.format(live=live))
     assert digests(live) != before, "production may"
     if how == "CREATE TABLESPACE":
         ask(production, "DROP TABLESPACE taken")

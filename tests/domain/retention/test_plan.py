@@ -218,6 +218,7 @@ def test_the_window_of_a_cluster_that_was_replaced_stays_though_its_last_backup_
     old_wal = {key.removeprefix(keys.WAL) for key in world.objects if key.startswith(keys.WAL)}
     world.night()
     adopted, last = 42, world.points[-1]
+    world.serving = adopted
     world.points[-1] = last.model_copy(update={"system_identifier": adopted})
     world.backups[last.backup] = replace(world.backups[last.backup], system_identifier=adopted)
     for key in [key for key in world.objects if key.startswith(keys.WAL) and key.removeprefix(keys.WAL) not in old_wal]:
