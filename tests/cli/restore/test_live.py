@@ -107,7 +107,8 @@ def test_points_in_both_vaults(live: Live) -> None:
     for side, vault in (("primary", live.site.primary), ("replica", live.site.replica)):
         answer = live.json("points", live.firm, "--from", side)
         vaults = [{"vault": each.bucket, "unseen": None, "lacking": []} for each in live.site.vaults]
-        assert answer == {"firm": live.firm, "vault": vault.bucket, "points": [live.point], "vaults": vaults}
+        points = [{**live.point, "replaced": False}]
+        assert answer == {"firm": live.firm, "vault": vault.bucket, "points": points, "vaults": vaults}
 
 
 def test_points_of_one_vault_are_told_where_the_other_cannot_be_seen(live: Live, tmp_path: Path) -> None:
