@@ -62,7 +62,7 @@ def asked_for(firm: "Firm", wanted: "Subject", plan: Path) -> tuple[dict[str, st
         waiting = write_request(firm, wanted, request_beside(plan), then=carried_out_by("--apply", plan), clock=utc_now)
     except ActNotApproved as refused:
         return {}, [f"nobody can approve it: {refused.facts['reason']}"]
-    return {"request": str(waiting.facts["request"])}, [waiting.what, waiting.hint.format(**waiting.facts)]
+    return {"request": str(waiting.facts["request"])}, [waiting.what, waiting.what_to_do]
 
 
 @contextmanager

@@ -45,7 +45,6 @@ from muniment.errors import (
     Permanent,
     PostgresError,
     ProgramMissing,
-    ServerUnavailable,
     StoreRefused,
     Transient,
 )
@@ -153,7 +152,7 @@ def _collations(site: Site) -> Iterator[Finding]:
     for database in site.postgres.databases():
         try:
             yield from findings(old_collations(site.postgres, database))
-        except (PostgresError, ServerUnavailable):
+        except PostgresError:
             continue
 
 
@@ -236,7 +235,7 @@ def _secret(site: Site, name: str) -> Iterator[Finding]:
     except ObjectMissing:
         yield _lacked(f"secret {name} is not there", "correct configuration.secrets in the firm's file")
     except Permanent as refused:
-        yield _lacked(refused.what, refused.hint.format(**refused.facts).removesuffix("."))
+        yield _lacked(refused.what, refused.what_to_do.removesuffix("."))
 
 
 def _lacked(what: str, remedy: str) -> Finding:

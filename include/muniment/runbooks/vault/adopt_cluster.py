@@ -22,7 +22,6 @@ from muniment.domain.vault import keys
 from muniment.domain.vault.adoption import Adoption, AdoptionPlan, Counted, NewCluster, OldCluster
 from muniment.domain.vault.firm_mark import FirmMark, FormerCluster
 from muniment.errors import (
-    AccessDenied,
     AdoptionNotApproved,
     AlreadyRegistered,
     NotAdoptable,
@@ -171,6 +170,6 @@ def _counted(site: Site) -> tuple[Counted, ...]:
 
 def _rows(site: Site, table: TableName) -> int | None:
     """``None`` also where the role may not look: in a cluster that was just made it may have no rights yet."""
-    with suppress(AccessDenied, RightMissing), counting(site.postgres) as totals:
+    with suppress(RightMissing), counting(site.postgres) as totals:
         return totals.count(table) if totals.has_table(table) else None
     return None
