@@ -4,12 +4,12 @@ A listener of Airflow's, in the scheduler: a task's process may not write the no
 """
 
 import logging
-from datetime import UTC, datetime
 from typing import Any
 
 from airflow.listeners import hookimpl
 
 from muniment.domain import chain_steps as named
+from muniment.domain.record import instant_of
 
 CONNECTION_KEY = "connection"
 _RESTORE = "__restore"
@@ -41,7 +41,7 @@ def _note_staging(dag_run: Any) -> None:
 def _note(dag_run: Any) -> str | None:
     live = _said(dag_run, named.CUT_OVER, "return_value")
     if live:
-        at = datetime.strptime(live["live_at"], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+        at = instant_of(live["live_at"])
         firm = dag_run.dag_id.removesuffix(_RESTORE)
         return f"Went live at {at:%Y-%m-%d %H:%M:%S} UTC. Where it stands: `muniment live status {firm}`"
     connection = _said(dag_run, named.STAGE, CONNECTION_KEY)

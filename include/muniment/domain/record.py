@@ -1,7 +1,7 @@
 """What is kept as JSON: plans, registers, evidence. The vault's format is that of these models' fields."""
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
@@ -32,3 +32,8 @@ class HashedRecord(Record):
 def new_id(now: datetime) -> str:
     """Named after an instant, ``20261120T083000123Z`` (UTC, milliseconds), for people: nothing is ordered by it."""
     return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"
+
+
+def instant_of(record_id: str) -> datetime:
+    """What ``new_id`` was told, to the millisecond. Raises ``ValueError`` for what it has not made."""
+    return datetime.strptime(record_id, "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)

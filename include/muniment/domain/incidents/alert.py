@@ -6,12 +6,12 @@ instant at which it was told first; what is told of it later bears that name and
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import AwareDatetime
 
-from muniment.domain.record import Record, new_id
+from muniment.domain.record import Record, instant_of, new_id
 from muniment.domain.vault.incomplete import Incomplete
 from muniment.domain.vault.registers import WalHole
 
@@ -86,7 +86,7 @@ def second_region_notice(
 def _nights_since(since: str, now: datetime) -> int:
     """Nights begin at about the same hour. By the clock and not by points: a region that answers and still lacks one
     point lacks no more of them next week."""
-    began = datetime.strptime(since.removesuffix(_LACKING), "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+    began = instant_of(since.removesuffix(_LACKING))
     return int((now - began) / timedelta(days=1) + 0.5)
 
 
