@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from muniment.domain.firm.firm import Policy
 from muniment.registry.keys import keys_of
 
+_NONE = "none"
 NAMES, SECTION = "a mapping of names to values", "a mapping of keys to values"
 
 
@@ -43,6 +44,8 @@ def without_none(model: type[BaseModel], values: Any, place: str = "") -> Any:
 
 
 def _takes_back(place: str, value: Any) -> bool:
+    if value is not None and value not in ({}, _NONE):
+        return False  # without a look at the models, which every wal push would pay for
     key = keys_of(Policy).get(place)
     if key is None:
         names = keys_of(Policy).get(place.rpartition(".")[0])
@@ -53,5 +56,7 @@ def _takes_back(place: str, value: Any) -> bool:
 
 
 def _says_none(model: type[BaseModel], place: str, value: Any) -> bool:
+    if value != _NONE:
+        return False
     key = keys_of(model).get(place)
-    return value == "none" and key is not None and not key.required and (key.default == "none" or key.kind == SECTION)
+    return key is not None and not key.required and (key.default == _NONE or key.kind == SECTION)
