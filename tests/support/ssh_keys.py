@@ -95,5 +95,20 @@ def signed_by_openssh(person: Person, content: bytes, folder: Path) -> str:
     return subprocess.run(argv, input=content, capture_output=True, check=True, timeout=60).stdout.decode()
 
 
+def stand_in(folder: Path, script: str) -> Path:
+    """An ``ssh-keygen`` that is this script, or none, alone in a folder for ``PATH``, which is returned."""
+    program = folder / "bin" / "ssh-keygen"
+    program.parent.mkdir()
+    if script:
+        program.write_text(script)
+        program.chmod(0o755)
+    return program.parent
+
+
+def signs_as(person: Person, content: bytes) -> str:
+    """A script for ``stand_in``: whatever it is asked, it answers with that person's signature of ``content``."""
+    return f"#!/bin/sh\n/bin/cat <<'.'\n{person.sign(content)}.\n"
+
+
 def _mpint(number: int) -> bytes:
     return number.to_bytes(number.bit_length() // 8 + 1)

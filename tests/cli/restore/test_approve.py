@@ -14,7 +14,7 @@ from muniment.domain.ssh_key import SshKey
 from muniment.ports import utc_now
 from tests.cli.conftest import Command
 from tests.support.command_page import keys_listed
-from tests.support.ssh_keys import Person
+from tests.support.ssh_keys import Person, signs_as, stand_in
 
 LEAD = Person("lead")
 PLAN = DatabasePlan(
@@ -92,11 +92,7 @@ def test_a_key_that_nobody_who_may_sign_has_is_warned_of(
     other = SshKey.parse(Person("partner").line).fingerprint
     asked = ApprovalRequest.from_json(request_file.read_bytes()).model_copy(update={"keys": (other,)})
     request_file.write_bytes(asked.to_json())
-    stand_in = tmp_path / "bin" / "ssh-keygen"
-    stand_in.parent.mkdir()
-    stand_in.write_text(f"#!/bin/sh\n/bin/cat <<'.'\n{LEAD.sign(request_file.read_bytes())}.\n")
-    stand_in.chmod(0o755)
-    monkeypatch.setenv("PATH", str(stand_in.parent))
+    monkeypatch.setenv("PATH", str(stand_in(tmp_path, signs_as(LEAD, request_file.read_bytes()))))
     signed = muniment("approve", request_file, "--yes", "--key", LEAD.key_file(tmp_path))
     assert signed.code == 0, signed.err
     assert signed.err == (
@@ -110,12 +106,7 @@ def test_what_openssh_says_is_told(
     muniment: Command, request_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     """Also that there is none."""
-    stand_in = tmp_path / "bin" / "ssh-keygen"
-    stand_in.parent.mkdir()
-    if program:
-        stand_in.write_text(program)
-        stand_in.chmod(0o755)
-    monkeypatch.setenv("PATH", str(stand_in.parent))
+    monkeypatch.setenv("PATH", str(stand_in(tmp_path, program)))
     failed = muniment("approve", request_file, "--yes", "--key", tmp_path / "key")
     assert failed.code == 1
     reason = "Load key: invalid format" if program else "ssh-keygen is not on this machine"
@@ -129,11 +120,7 @@ def test_what_openssh_signs_lies_beside_the_request(
     """Where there is no OpenSSH, a stand-in of the same name has to do."""
     key = LEAD.key_file(tmp_path)
     if not openssh or shutil.which("ssh-keygen") is None:
-        stand_in = tmp_path / "bin" / "ssh-keygen"
-        stand_in.parent.mkdir()
-        stand_in.write_text(f"#!/bin/sh\n/bin/cat <<'.'\n{LEAD.sign(request_file.read_bytes())}.\n")
-        stand_in.chmod(0o755)
-        monkeypatch.setenv("PATH", str(stand_in.parent))
+        monkeypatch.setenv("PATH", str(stand_in(tmp_path, signs_as(LEAD, request_file.read_bytes()))))
     signed = muniment("approve", request_file, "--yes", "--json", "--key", key)
     assert signed.code == 0, signed.err
     answer = json.loads(signed.out)
