@@ -47,12 +47,17 @@ def prove_vault(vault: Vault) -> FirmMark:
 
 def prove_cluster(site: Site, mark: FirmMark) -> None:
     """``mark``: firm.json's; the registry may pin the identifier as well."""
-    actual, connection = site.postgres.system_identifier(), site.firm.cluster.connection
+    actual = site.postgres.system_identifier()
     if actual != mark.system_identifier:
-        raise wrong_cluster(mark, connection, actual)
+        raise wrong_cluster(mark, site.firm.cluster.connection, actual)
+    prove_pinned(site, actual)
+
+
+def prove_pinned(site: Site, actual: int) -> None:
+    """``actual``: what the connection leads to. Raises ``WrongCluster`` where the registry names another one."""
     pinned = site.firm.cluster.system_identifier
     if pinned not in (None, actual):
-        raise WrongCluster(firm=site.firm.id, connection=connection, actual=actual, expected=pinned)
+        raise WrongCluster(firm=site.firm.id, connection=site.firm.cluster.connection, actual=actual, expected=pinned)
 
 
 def wrong_cluster(mark: FirmMark, connection: str, actual: int) -> WrongCluster:

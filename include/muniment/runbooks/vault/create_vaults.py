@@ -7,9 +7,9 @@ from muniment.adapters.vault.authenticity import mac_key, new_mac_key, put_mark,
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault import keys
 from muniment.domain.vault.firm_mark import FirmMark
-from muniment.errors import AlreadyRegistered, UnmarkedVault, VaultNotSafe, WrongCluster, WrongVault, keeping
+from muniment.errors import AlreadyRegistered, UnmarkedVault, VaultNotSafe, WrongVault, keeping
 from muniment.ports import Clock
-from muniment.runbooks.identity import prove_cluster, prove_vault, replica_away
+from muniment.runbooks.identity import prove_cluster, prove_pinned, prove_vault, replica_away
 from muniment.runbooks.vault.bring_adoption import bring_adoption
 
 SIDES: tuple[Side, Side] = ("primary", "replica")
@@ -60,14 +60,8 @@ def prove_marks(site: Site) -> Marks:
     if replica is not None and not (primary and replica.precedes(primary)):
         prove_cluster(site, replica)
     if primary is None and replica is None:
-        _prove_pinned(site)
+        prove_pinned(site, site.postgres.system_identifier())
     return {"primary": primary, "replica": replica}
-
-
-def _prove_pinned(site: Site) -> None:
-    actual, pinned = site.postgres.system_identifier(), site.firm.cluster.system_identifier
-    if pinned not in (None, actual):
-        raise WrongCluster(firm=site.firm.id, connection=site.firm.cluster.connection, actual=actual, expected=pinned)
 
 
 def _find_mark(site: Site, side: Side) -> FirmMark | None:
