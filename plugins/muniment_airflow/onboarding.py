@@ -7,46 +7,31 @@ that has recovery points is none of these, though this Airflow may be: one that 
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from muniment import errors
 from muniment.domain.vault import keys
-from muniment.errors import (
-    AccessDenied,
-    CheckFailed,
-    CredentialsUnusable,
-    InvalidConfiguration,
-    KeyUnusable,
-    MunimentError,
-    NothingToRestore,
-    ObjectMissing,
-    RightMissing,
-    ServerUnavailable,
-    SessionRefused,
-    StoreUnavailable,
-    UnmarkedVault,
-)
 from muniment_airflow.firms import registered_firm
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-SIDES: tuple[Literal["primary", "replica"], ...] = ("primary", "replica")
 # What is not there yet. Another firm's cluster or vault is no matter of waiting, and neither is what a drill has found.
 _NOT_YET = (
-    AccessDenied,
-    CheckFailed,
-    CredentialsUnusable,
-    InvalidConfiguration,
-    KeyUnusable,
-    NothingToRestore,
-    ObjectMissing,
-    RightMissing,
-    ServerUnavailable,
-    SessionRefused,
-    StoreUnavailable,
-    UnmarkedVault,
+    errors.AccessDenied,
+    errors.CheckFailed,
+    errors.CredentialsUnusable,
+    errors.InvalidConfiguration,
+    errors.KeyUnusable,
+    errors.NothingToRestore,
+    errors.ObjectMissing,
+    errors.RightMissing,
+    errors.ServerUnavailable,
+    errors.SessionRefused,
+    errors.StoreUnavailable,
+    errors.UnmarkedVault,
 )
 
 
@@ -78,10 +63,11 @@ def _has_points(firm_id: str) -> bool:
 
     from muniment.adapters.site.logins import HASTY_CONFIG
     from muniment.adapters.site.site import build_vault
+    from muniment.runbooks.vault.create_vaults import SIDES
     from muniment_airflow.hooks import aws_clients
 
     for side in SIDES:
-        with suppress(MunimentError, BotoCoreError, ClientError):
+        with suppress(errors.MunimentError, BotoCoreError, ClientError):
             firm = registered_firm(firm_id)
             vault = build_vault(firm, side, aws_clients(firm.aws_connection, HASTY_CONFIG))
             if next(vault.list(keys.POINTS), None) is not None:
