@@ -14,7 +14,6 @@ from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.site.site import Site
-from muniment.adapters.staging.records import StagingFolder
 from muniment.domain.approval import Approval
 from muniment.domain.drill.rules import Means
 from muniment.domain.firm.application import ControlTotalsPolicy, MattersPolicy
@@ -34,6 +33,7 @@ from muniment.runbooks.rows.restore_matter import restore_matter
 from muniment.runbooks.staging.stage_restore import stage_restore, staging_place
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory, with_firm
+from tests.support.stagings import stagings_folder
 from tests.support.wal import archive_with, eventually, muniment_script, status_files
 
 pytestmark = pytest.mark.timeout(1200)
@@ -73,11 +73,7 @@ def site(cluster: LocalCluster, site_factory: SiteFactory, tmp_path: Path) -> Si
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "stagings"
-    place.mkdir()
-    yield place
-    for path in place.glob("staging-*"):
-        StagingFolder(path).remove()
+    yield from stagings_folder(tmp_path)
 
 
 def write(cluster: LocalCluster, statements: str) -> None:

@@ -40,6 +40,7 @@ from tests.fixtures.clusters import ROOT, ClusterFactory
 from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory
 from tests.support.sources import Desk
+from tests.support.stagings import stagings_folder
 from tests.support.wal import archive_with, eventually, muniment_script
 
 pytestmark = pytest.mark.timeout(540)
@@ -65,11 +66,7 @@ def firm(
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "stagings"
-    place.mkdir()
-    yield place
-    for path in place.glob("staging-*"):
-        StagingFolder(path).remove()
+    yield from stagings_folder(tmp_path)
 
 
 @dataclass(frozen=True)

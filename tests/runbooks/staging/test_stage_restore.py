@@ -57,6 +57,7 @@ from tests.support.kernels import launcher_of_an_older_kernel
 from tests.support.progress import Told
 from tests.support.shared_memory import NOTHING, left_of
 from tests.support.sources import Desk
+from tests.support.stagings import stagings_folder
 from tests.support.wal import archive_with, eventually, muniment_script
 
 pytestmark = pytest.mark.timeout(720)
@@ -131,12 +132,7 @@ def site17(firms: Firms, programs17: PostgresPrograms) -> Site:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Iterator[Path]:
-    """Whatever a test leaves running is ended."""
-    place = tmp_path / "stagings"
-    place.mkdir()
-    yield place
-    for path in place.glob("staging-*"):
-        StagingFolder(path).remove()
+    yield from stagings_folder(tmp_path)
 
 
 def plan_for(site: Site, root: Path, to: str = "latest") -> RestorePlan:
