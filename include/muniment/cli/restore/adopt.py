@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muniment.cli.output import say_json
-from muniment.cli.restore.in_place import asked_by, planned, read_plan, require_one_way
+from muniment.cli.restore.in_place import Ways, answer_by, asked_by, planned, read_plan, require_one_way
 from muniment.cli.restore.second_person import FILE, apply_option, approval_option, approved, command, subject
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, typed_by
 from muniment.ports import utc_now
@@ -40,13 +39,8 @@ def adopt(session: Session, /, firm_id: str, *, as_json: bool, **asked: Any) -> 
     """
     require_one_way(asked, "plan_path", "apply_path")
     site = session.site(firm_id)
-    answer = _apply(session, site, asked) if asked["apply_path"] else _plan(site, asked)
-    lines = answer.pop("lines")
-    if as_json:
-        say_json({"firm": firm_id, **answer})
-        return
-    for line in lines:
-        click.echo(line)
+    ways: Ways = {"apply_path": lambda: _apply(session, site, asked)}
+    answer_by(firm_id, ways, asked, otherwise=lambda: _plan(site, asked), as_json=as_json)
 
 
 def _plan(site: "Site", asked: dict[str, Any]) -> "Answer":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from muniment.cli.output import say_json, say_table, size, when
-from muniment.cli.restore.in_place import asked_by, read_plan, require_sense, write_new
+from muniment.cli.restore.in_place import asked_by, read_plan, require_one_way, write_new
 from muniment.cli.restore.second_person import FILE, apply_option, approval_option, approved, asked_for, subject
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
 from muniment.ports import utc_now
@@ -100,7 +100,7 @@ def documents(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **
     The region is lost:       muniment documents hudson --prefix '' --at latest --into DIR --from replica --without-live
     For one reader:           muniment documents hudson --key will.pdf --at latest --link 1h
     """
-    require_sense(_misuses(asked))
+    require_one_way(asked, "apply_path", "plan_path", "into", "link", misuses=_misuses(asked))
     if asked["apply_path"]:
         answer = _apply(session, firm_id, side, asked)
         say_json({"firm": firm_id, **answer}) if as_json else _tell(answer)
@@ -122,11 +122,6 @@ _WHICH = ("key", "prefix", "deleted_since", "at", "bucket")
 
 
 def _misuses(asked: dict[str, Any]) -> Iterator[str]:
-    ways = [f"--{way.removesuffix('_path')}" for way in ("apply_path", "plan_path", "into", "link") if asked[way]]
-    if len(ways) > 1:
-        yield f"one at a time: {', '.join(ways)}"
-    if asked["approval_path"] and not asked["apply_path"]:
-        yield "--approval is of something that is carried out"
     if not asked["apply_path"]:
         yield from _unclear(asked)
     elif which := [f"--{name.replace('_', '-')}" for name in _WHICH if asked[name] is not None]:

@@ -157,8 +157,12 @@ def asked_by() -> str:
 
 
 def require_one_way(asked: Mapping[str, Any], *ways: str, misuses: Iterable[str] = ()) -> None:
-    """Of a command's ways to do something at most one; only what carries out is approved. ``misuses``: its own."""
-    require_sense([*_misuses(asked, ways), *misuses])
+    """Of a command's ways to do something at most one; only what carries out is approved. ``misuses``: its own.
+
+    Raises ``click.UsageError`` with all of them, one a line.
+    """
+    if found := [*_misuses(asked, ways), *misuses]:
+        raise click.UsageError("\n".join(found))
 
 
 def _misuses(asked: Mapping[str, Any], ways: Sequence[str]) -> Iterator[str]:
@@ -167,12 +171,6 @@ def _misuses(asked: Mapping[str, Any], ways: Sequence[str]) -> Iterator[str]:
         yield f"one at a time: {', '.join('--' + way.removesuffix('_path') for way in chosen)}"
     if asked["approval_path"] and not any(asked.get(way) for way in ("apply_path", "undo_path")):
         yield "--approval is of something that is carried out"
-
-
-def require_sense(misuses: Iterable[str]) -> None:
-    """Raises ``click.UsageError`` with all of them, one a line."""
-    if found := list(misuses):
-        raise click.UsageError("\n".join(found))
 
 
 def read_plan[D: "Record"](kind: type[D], path: Path) -> D:
