@@ -1,5 +1,6 @@
 """Constraints that are NOT VALID: rows of before they were made need not obey them, and come back all the same."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from psycopg import errors, sql
@@ -26,11 +27,10 @@ class SetAside:
         """Whether ``error`` is of a constraint that old rows need not obey, which is away now."""
         if not isinstance(error, NOT_OBEYED):
             return False
-        return any([self._put(table, name) for name in self._names(table) if name == error.diag.constraint_name])
+        return self._put(table, lambda name: name == error.diag.constraint_name)
 
     def put_all(self, table: Table) -> None:
-        for name in self._names(table):
-            self._put(table, name)
+        self._put(table, lambda _: True)
 
     def put_back(self) -> None:
         """As they were: NOT VALID is part of the definition."""
@@ -42,15 +42,15 @@ class SetAside:
             )
         self.taken.clear()
 
-    def _names(self, table: Table) -> list[str]:
-        return [row["name"] for row in self.connection.execute(_NOT_VALID, (table.name,))]
-
-    def _put(self, table: Table, name: str) -> bool:
-        found = {row["name"]: row["definition"] for row in self.connection.execute(_NOT_VALID, (table.name,))}
-        self.connection.execute(
-            sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
-                sql.Identifier(table.schema, table.relation), sql.Identifier(name)
+    def _put(self, table: Table, is_meant: Callable[[str], bool]) -> bool:
+        """Whether there was any."""
+        rows = self.connection.execute(_NOT_VALID, (table.name,)).fetchall()
+        found = [(table, row["name"], row["definition"]) for row in rows if is_meant(row["name"])]
+        for _, name, _ in found:
+            self.connection.execute(
+                sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(
+                    sql.Identifier(table.schema, table.relation), sql.Identifier(name)
+                )
             )
-        )
-        self.taken.append((table, name, found[name]))
-        return True
+        self.taken.extend(found)
+        return bool(found)
