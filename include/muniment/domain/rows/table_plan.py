@@ -7,14 +7,13 @@ from pydantic import AwareDatetime
 
 from muniment.domain.record import HashedRecord, Record
 from muniment.domain.rows.matter_plan import LargeObject, large_object_lines
-
-LONGEST_NAME = 63  # NAMEDATALEN - 1, in bytes
+from muniment.domain.sql_names import LONGEST_BYTES
 
 
 def stamped(name: str, word: str, stamp: str) -> str:
     """``practice_restored_20261121t093000000z``: a name beside ``name``, as short as PostgreSQL needs it."""
     ending = f"_{word}_{stamp.lower()}"
-    room = LONGEST_NAME - len(ending.encode())
+    room = LONGEST_BYTES - len(ending.encode())
     return name.encode()[:room].decode(errors="ignore") + ending
 
 
