@@ -4,7 +4,7 @@ Piece by piece through ``lo_get`` and ``lo_put``: one may have four terabytes. A
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import psycopg
@@ -29,8 +29,15 @@ class NotTheSame(Exception):
     """It is not what the plan saw. Its text is the oid."""
 
 
-def present(connection: Connection, oids: Iterable[int]) -> set[int]:
+def _present(connection: Connection, oids: Iterable[int]) -> set[int]:
     return {row["oid"] for row in connection.execute(_THERE, (sorted(oids),))}
+
+
+def gone_and_kept(staged: Connection, live: Connection, named: Collection[int]) -> tuple[list[int], set[int]]:
+    """Of those that the staged database has: which the live one lacks, by number, and which it has."""
+    there = _present(staged, named) if named else set()
+    kept = _present(live, there) if there else set()
+    return sorted(there - kept), kept
 
 
 def describe(connection: Connection, oid: int) -> LargeObject:
@@ -58,20 +65,21 @@ def owner_unreachable(staged: Connection, live: Connection, oid: int) -> str | N
     return None if found and found["may"] else owner
 
 
-def bring_over(staged: Connection, live: Connection, wanted: LargeObject) -> None:
-    """Under its own oid, to its own owner, with its rights. Raises ``NotTheSame``, and what PostgreSQL refuses."""
-    live.execute("SELECT lo_create(%s::bigint::oid)", (wanted.oid,))
+def bring_over(staged: Connection, live: Connection, oid: int, *, sha256: str | None = None) -> None:
+    """Under its own oid, to its own owner, with its rights. ``sha256`` (hex): what a plan saw of it, if there was one.
+
+    Raises ``NotTheSame``, and what PostgreSQL refuses.
+    """
+    live.execute("SELECT lo_create(%s::bigint::oid)", (oid,))
     digest, offset = hashlib.sha256(), 0
-    for piece in _pieces(staged, wanted.oid):
-        live.execute("SELECT lo_put(%s::bigint::oid, %s, %s)", (wanted.oid, offset, piece))
+    for piece in _pieces(staged, oid):
+        live.execute("SELECT lo_put(%s::bigint::oid, %s, %s)", (oid, offset, piece))
         digest.update(piece)
         offset += len(piece)
-    if digest.hexdigest() != wanted.sha256:
-        raise NotTheSame(str(wanted.oid))
-    told = _owner(staged, wanted.oid)
-    live.execute(
-        sql.SQL("ALTER LARGE OBJECT {} OWNER TO {}").format(sql.Literal(wanted.oid), sql.Identifier(told["owner"]))
-    )
+    if sha256 not in (None, digest.hexdigest()):
+        raise NotTheSame(str(oid))
+    told = _owner(staged, oid)
+    live.execute(sql.SQL("ALTER LARGE OBJECT {} OWNER TO {}").format(sql.Literal(oid), sql.Identifier(told["owner"])))
     for grant in told["grants"]:
         live.execute(sql.SQL(grant))
 

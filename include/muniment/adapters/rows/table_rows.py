@@ -1,6 +1,6 @@
 """All rows of a table: their sum, and their way from one server to another through PostgreSQL's own COPY."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg import sql
 
@@ -50,14 +50,15 @@ def copy_rows(
         return writes.rowcount
 
 
-def named_objects(connection: Connection, table: Table) -> set[int]:
-    """The oids in those of its columns that may name large objects."""
+def named_objects(connection: Connection, tables: Iterable[Table]) -> set[int]:
+    """The oids in those of their columns that may name large objects."""
     found: set[int] = set()
-    for column in table.columns:
-        if column.is_oid:
-            query = sql.SQL("SELECT DISTINCT {0}::bigint AS oid FROM {1} WHERE {0} IS NOT NULL")
-            rows = connection.execute(query.format(sql.Identifier(column.name), from_clause(table)))
-            found |= {row["oid"] for row in rows}
+    for table in tables:
+        for column in table.columns:
+            if column.is_oid:
+                query = sql.SQL("SELECT DISTINCT {0}::bigint AS oid FROM {1} WHERE {0} IS NOT NULL")
+                rows = connection.execute(query.format(sql.Identifier(column.name), from_clause(table)))
+                found |= {row["oid"] for row in rows}
     return found
 
 

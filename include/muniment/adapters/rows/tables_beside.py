@@ -16,7 +16,7 @@ from muniment.adapters.postgres.errors import described
 from muniment.adapters.postgres.server import PostgresServer
 from muniment.adapters.rows.definitions import definitions_of, definitions_of_objects, lacking
 from muniment.adapters.rows.foreign_keys import Connection
-from muniment.adapters.rows.large_objects import bring_over, describe, present
+from muniment.adapters.rows.large_objects import bring_over, gone_and_kept
 from muniment.adapters.rows.reader import search_every_schema
 from muniment.adapters.rows.table_copies import Later, TableCopier
 from muniment.adapters.rows.table_dump import programs_of
@@ -68,13 +68,12 @@ class TablesWriter:
         return f"{name} was gone, and came back under its own name"
 
     def _bring_objects(self, chosen: Sequence[Table], later: Later) -> None:
-        named = {oid for table in chosen for oid in named_objects(self.copier.connection, table)}
-        there = present(self.copier.connection, named) if named else set()
-        kept = present(self.live, there) if there else set()
-        for oid in sorted(there - kept):
-            bring_over(self.copier.connection, self.live, describe(self.copier.connection, oid))
-        if there:
-            told = f"{len(there - kept)} were gone and came back, {len(kept)} are there and stay as they are"
+        staged = self.copier.connection
+        gone, kept = gone_and_kept(staged, self.live, named_objects(staged, chosen))
+        for oid in gone:
+            bring_over(staged, self.live, oid)
+        if gone or kept:
+            told = f"{len(gone)} were gone and came back, {len(kept)} are there and stay as they are"
             later.notes.append(f"large objects that these rows name: {told}")
 
 

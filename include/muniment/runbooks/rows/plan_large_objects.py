@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from muniment.adapters.rows.large_objects import describe, describe_where_allowed, owner_unreachable, present
+from muniment.adapters.rows.large_objects import describe, describe_where_allowed, gone_and_kept, owner_unreachable
 from muniment.adapters.rows.reader import Connection, RowReader
 from muniment.adapters.rows.table_rows import named_objects
 from muniment.domain.rows.foreign_keys import RowId, Rows, Table, large_objects_of
@@ -22,9 +22,8 @@ class PlannedObjects:
 def plan_large_objects(then: RowReader, now: RowReader, rows: Rows, written: Collection[RowId]) -> PlannedObjects:
     """``rows``: as they were. ``written``: those of them that come back or are set back."""
     named = {oid: row_id for row_id, row in rows.items() for oid in large_objects_of(then.catalogue, row_id, row)}
-    there = present(then.connection, named) if named else set()
-    live = present(now.connection, there) if there else set()
-    gone = tuple(describe(then.connection, oid) for oid in sorted(there - live))
+    missing, live = gone_and_kept(then.connection, now.connection, named)
+    gone = tuple(describe(then.connection, oid) for oid in missing)
     faults = list(_of_nobody_here(then.connection, now.connection, gone))
     notes: list[str] = []
     for oid in sorted(live):
@@ -36,10 +35,9 @@ def plan_large_objects(then: RowReader, now: RowReader, rows: Rows, written: Col
 
 def plan_objects_of_tables(then: RowReader, now: RowReader, tables: Iterable[Table]) -> PlannedObjects:
     """Of all their rows: what is there is not compared, since there may be many."""
-    named = {oid for table in tables for oid in named_objects(then.connection, table)}
-    there = present(then.connection, named) if named else set()
-    live = present(now.connection, there) if there else set()
-    gone = tuple(describe(then.connection, oid) for oid in sorted(there - live))
+    named = named_objects(then.connection, tables)
+    missing, live = gone_and_kept(then.connection, now.connection, named)
+    gone = tuple(describe(then.connection, oid) for oid in missing)
     notes = (f"{len(live)} large objects that these rows name are there, and stay as they are",) if live else ()
     return PlannedObjects(gone, tuple(_of_nobody_here(then.connection, now.connection, gone)), notes)
 

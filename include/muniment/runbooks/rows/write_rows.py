@@ -50,7 +50,7 @@ class WriteSession:
         """Before the rows that name them. Raises ``RowsRefused`` where one is not what the plan saw, or is there."""
         for each in objects:
             try:
-                bring_over(staged, self.reader.connection, each)
+                bring_over(staged, self.reader.connection, each.oid, sha256=each.sha256)
             except NotTheSame as other:
                 self._refuse(f"large object {other} of the staged cluster is not what the plan saw")
 
