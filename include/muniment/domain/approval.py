@@ -4,7 +4,7 @@ Airflow knows who answers it. On the command line a person is known by a key: wh
 (``ApprovalRequest``), and who approves it signs that file with ``ssh-keygen -Y sign`` (docs/adr/0030).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -168,13 +168,25 @@ class Wanted:
     approvers: Sequence[Approver]
     lasts: timedelta
 
+    @property
+    def asker(self) -> str:
+        return self.asked_by or self.typed_by
+
+    @property
+    def keys(self) -> Mapping[str, str]:
+        """Of those who may sign this: name → key."""
+        return {each.name: each.key for each in self._question.may_answer if each.key}
+
+    @property
+    def _question(self) -> Request:
+        return Request(self.plan_sha256, self.asker, self.approvers)
+
     def objection(self) -> str | None:
         """Why nobody can sign this; ``None`` where somebody can."""
-        request = Request(self.plan_sha256, self.asked_by or self.typed_by, self.approvers)
-        if objection := request.objection():
+        if objection := self._question.objection():
             return objection
-        if not any(each.key for each in request.may_answer):
-            return f"no one of restore.approvers but {request.asked_by} has a key in the firm's file"
+        if not self.keys:
+            return f"no one of restore.approvers but {self.asker} has a key in the firm's file"
         return None
 
     def request(self, *, host: str, now: datetime) -> ApprovalRequest:
@@ -183,22 +195,17 @@ class Wanted:
             act=self.act,
             what=self.what,
             plan_sha256=self.plan_sha256,
-            asked_by=self.asked_by or self.typed_by,
+            asked_by=self.asker,
             asked_on=host,
             made_at=now,
             valid_until=now + self.lasts,
-            keys=self._fingerprints(),
+            keys=tuple(SshKey.parse(key).fingerprint for key in self.keys.values()),
         )
-
-    def _fingerprints(self) -> tuple[str, ...]:
-        may_sign = Request(self.plan_sha256, self.asked_by or self.typed_by, self.approvers).may_answer
-        return tuple(SshKey.parse(each.key).fingerprint for each in may_sign if each.key)
 
     def is_asked_by(self, request: ApprovalRequest, *, now: datetime) -> bool:
         """Whether ``request`` asks for this, for long enough to be signed."""
         same = (request.firm, request.act, request.plan_sha256) == (self.firm, self.act, self.plan_sha256)
-        by = request.asked_by == (self.asked_by or self.typed_by)
-        return same and by and now + self.lasts / 2 <= request.valid_until
+        return same and request.asked_by == self.asker and now + self.lasts / 2 <= request.valid_until
 
 
 @dataclass(frozen=True, slots=True)

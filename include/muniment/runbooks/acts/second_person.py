@@ -75,8 +75,8 @@ def write_request(firm: Firm, subject: Subject, path: Path, *, then: str, clock:
         request = wanted.request(host=socket.gethostname(), now=now)
         path.with_name(path.name + SIGNATURE).unlink(missing_ok=True)
         replace_file(path, request.to_json())
-    may = ", ".join(each.name for each in wanted.approvers if each.key and request.asked_by not in each.names)
     until = f"{request.valid_until:%Y-%m-%d %H:%M} UTC"
+    may = ", ".join(wanted.keys)
     return ApprovalWanted(firm=firm.id, what=subject.what, request=path, until=until, approvers=may, then=then)
 
 
