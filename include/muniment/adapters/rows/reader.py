@@ -98,9 +98,9 @@ class RowReader:
             period=beside_placeholders(comparison.value(last)),
             column=beside_placeholders(sql.Identifier("r", key.referenced[last])),
             table=beside_placeholders(from_clause(parent)),
-            condition=comparison.condition([sql.Identifier("r", column) for column in key.referenced]),
+            condition=comparison.of_rows(),
         )
-        found = self._texts(query, [list(column) for column in zip(*values, strict=True)], (_PLACE,))
+        found = self._texts(query, by_column(values), (_PLACE,))
         return [values[int(str(each[_PLACE])) - 1] for each in found]
 
     def spelled(self, *images: Rows) -> Catalogue:
@@ -127,8 +127,7 @@ class RowReader:
         query = sql.SQL("SELECT v.place::text, p.place::text FROM {} JOIN {} ON {}").format(
             unnested("v", len(key.columns)), unnested("p", len(key.columns)), comparison.condition(left)
         )
-        parameters = [*map(list, zip(*values, strict=True)), *map(list, zip(*targets, strict=True))]
-        found = self._texts(query, parameters, ("value", "target"))
+        found = self._texts(query, [*by_column(values), *by_column(targets)], ("value", "target"))
         return {values[int(str(each["value"])) - 1]: targets[int(str(each["target"])) - 1] for each in found}
 
     def hanging_on(self, rows: Rows) -> Rows:
@@ -165,11 +164,10 @@ class RowReader:
             columns=beside_placeholders(sql.SQL(", ").join(sql.Identifier("r", name) for name in table.types)),
             table=beside_placeholders(from_clause(table)),
             values=unnested("v", len(comparison.columns)),
-            condition=comparison.condition([sql.Identifier("r", column) for column in comparison.columns]),
+            condition=comparison.of_rows(),
             lock=sql.SQL(" FOR UPDATE OF r" if self.locking else ""),
         )
-        parameters = [list(column) for column in zip(*wanted, strict=True)]
-        for found in self._texts(query, parameters, (*table.types, _PLACE)):
+        for found in self._texts(query, by_column(wanted), (*table.types, _PLACE)):
             place = found.pop(_PLACE)
             yield found, wanted[int(str(place)) - 1]
 
@@ -206,6 +204,10 @@ class Comparison:
 
     def value(self, number: int) -> sql.Composed:
         return sql.SQL("{}::{}").format(sql.Identifier("v", f"v{number}"), sql.SQL(wide(self.types[number])))
+
+    def of_rows(self) -> sql.SQL:
+        """The condition, for rows of ``r``."""
+        return self.condition([sql.Identifier("r", column) for column in self.columns])
 
     def condition(self, left: Sequence[sql.Composable]) -> sql.SQL:
         """``left``: what stands for the columns. The values are in ``v``."""
@@ -247,6 +249,11 @@ def unnested(name: str, columns: int) -> sql.Composed:
         sql.Identifier(name),
         sql.SQL(", ").join(sql.Identifier(f"v{number}") for number in range(columns)),
     )
+
+
+def by_column(values: Iterable[Sequence[str | None]]) -> list[list[str | None]]:
+    """The parameters of ``unnested``."""
+    return [list(column) for column in zip(*values, strict=True)]
 
 
 @contextmanager

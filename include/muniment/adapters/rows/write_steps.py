@@ -19,6 +19,7 @@ from muniment.adapters.rows.reader import (
     Comparison,
     Connection,
     RowReader,
+    by_column,
     by_primary_key,
     from_clause,
     unnested,
@@ -146,12 +147,11 @@ def _give_up(connection: Connection, step: Step, column: dict[str, str]) -> bool
         statement = sql.SQL("UPDATE {} AS r SET {} = {}::{} FROM {} WHERE {}").format(
             *map(beside_placeholders, (from_clause(step.table), *told)),
             unnested("v", len(step.table.primary_key)),
-            by_primary_key(step.table).condition([sql.Identifier("r", name) for name in step.table.primary_key]),
+            by_primary_key(step.table).of_rows(),
         )
-        keys = [list(each) for each in zip(*(key for _, key in step.rows), strict=True)]
         try:
             with connection.transaction():
-                connection.execute(statement, keys)
+                connection.execute(statement, by_column(key for _, key in step.rows))
         except (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError):
             continue
         return True

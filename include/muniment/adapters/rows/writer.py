@@ -15,6 +15,7 @@ from muniment.adapters.rows.reader import (
     Connection,
     RowReader,
     begin_reading,
+    by_column,
     by_primary_key,
     from_clause,
     unnested,
@@ -109,21 +110,18 @@ class RowWriter:
             beside_placeholders(from_clause(table)),
             sql.SQL(", ").join(_assigned(table, column, len(keys) + n) for n, column in enumerate(columns)),
             unnested("v", len(keys) + len(columns)),
-            by_primary_key(table).condition([sql.Identifier("r", column) for column in keys]),
+            by_primary_key(table).of_rows(),
         )
-        values = [(*row_id[1], *row.values()) for row_id, row in rows.items()]
-        self.connection.execute(statement, [list(column) for column in zip(*values, strict=True)])
+        self.connection.execute(statement, by_column((*row_id[1], *row.values()) for row_id, row in rows.items()))
 
     def _delete(self, table: Table, rows: Rows) -> None:
         self._require_unnamed(table, rows)
-        comparison = by_primary_key(table)
         statement = sql.SQL("DELETE FROM {} AS r USING {} WHERE {}").format(
             beside_placeholders(from_clause(table)),
             unnested("v", len(table.primary_key)),
-            comparison.condition([sql.Identifier("r", column) for column in table.primary_key]),
+            by_primary_key(table).of_rows(),
         )
-        keys = [key for _, key in rows]
-        self.connection.execute(statement, [list(column) for column in zip(*keys, strict=True)])
+        self.connection.execute(statement, by_column(key for _, key in rows))
 
     def _require_unnamed(self, table: Table, rows: Rows) -> None:
         for key in self.reader.catalogue.children.get(table.name, ()):
