@@ -1,11 +1,10 @@
 """``muniment acts FIRM``."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from muniment.cli.output import say_json, say_table, when
+from muniment.cli.output import as_plain, say_json, say_table, when
 from muniment.cli.session import Session, firm_argument, json_option, side_option
 from muniment.ports import utc_now
 
@@ -90,7 +89,6 @@ def _holds(act: "Act") -> bool | None:
 
 
 def _plain(act: "Act") -> dict[str, Any]:
-    begun: dict[str, Any] = json.loads(act.begun.to_json())
-    ended = json.loads(act.ended.to_json()) if act.ended else {"failure": None, "did": {}, "ended_at": None}
+    ended = as_plain(act.ended) if act.ended else {"failure": None, "did": {}, "ended_at": None}
     more = {name: ended[name] for name in ("failure", "did", "ended_at")}
-    return {**begun, **more, "end": _end(act), "signature_holds": _holds(act)}
+    return {**as_plain(act.begun), **more, "end": _end(act), "signature_holds": _holds(act)}

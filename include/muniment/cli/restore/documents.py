@@ -1,6 +1,5 @@
 """``muniment documents FIRM``."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muniment.cli.output import say_json, say_table, size, when
+from muniment.cli.output import as_plain, say_json, say_table, size, when
 from muniment.cli.restore.in_place import asked_by, read_plan, require_one_way, write_new
 from muniment.cli.restore.second_person import FILE, apply_option, approval_option, approved, asked_for, subject
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
@@ -107,7 +106,7 @@ def documents(session: Session, /, firm_id: str, side: Any, *, as_json: bool, **
         return
     vault = session.vault(firm_id, side)
     plan = _plan(session, vault, asked)
-    answer = {"firm": firm_id, "plan": json.loads(plan.to_json()), "counts": plan.counts()}
+    answer = {"firm": firm_id, "plan": as_plain(plan), "counts": plan.counts()}
     if not as_json:
         _show(plan)
     answer |= _carry_out(session, vault, plan, asked)

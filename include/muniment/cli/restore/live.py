@@ -1,13 +1,12 @@
 """``muniment live``: restores that have gone live on this machine, or were about to."""
 
-import json
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from muniment.cli.output import say_json, say_table, when
+from muniment.cli.output import as_plain, say_json, say_table, when
 from muniment.cli.restore.in_place import asked_by, read_plan, write_new
 from muniment.cli.restore.second_person import approval_option, carried_out_by, command, subject
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, typed_by
@@ -250,8 +249,7 @@ def _say(done: "CutOver", as_json: bool, words: str) -> None:
 
 
 def _plain(found: "CutOver") -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(found.to_json())
-    return {**plain, "aside": str(found.aside)}
+    return {**as_plain(found), "aside": str(found.aside)}
 
 
 def _row(found: "CutOver") -> tuple[str, ...]:

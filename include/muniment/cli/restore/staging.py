@@ -1,13 +1,12 @@
 """``muniment staging``: the restored clusters that stand on this machine for a time."""
 
-import json
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from muniment.cli.output import say_json, say_table, when
+from muniment.cli.output import as_plain, say_json, say_table, when
 from muniment.cli.restore.documents import Standing
 from muniment.cli.session import json_option, tend_stagings
 from muniment.ports import utc_now
@@ -97,8 +96,8 @@ def destroy(staging_id: str, *, as_json: bool) -> None:
 
 def staging_as_plain(staged: "Staging") -> dict[str, Any]:
     """``staging.json``, and what follows from it."""
-    plain: dict[str, Any] = json.loads(staged.to_json())
-    return {**plain, "conninfo": staged.connection.conninfo, "passed": staged.passed, "running": _is_running(staged)}
+    more = {"conninfo": staged.connection.conninfo, "passed": staged.passed, "running": _is_running(staged)}
+    return {**as_plain(staged), **more}
 
 
 def _is_running(staged: "Staging") -> bool:
