@@ -10,6 +10,7 @@ import pytest
 
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.control_totals import read_each
 from muniment.adapters.site.site import Site
 from muniment.domain.firm.application import ControlTotalsPolicy
 from muniment.errors import InvalidConfiguration
@@ -123,3 +124,18 @@ def test_what_is_no_number_is_told_without_what_it_is(site: Site, cluster: Local
     policy = make_policy(control_totals=ControlTotalsPolicy(sums={"x": "public.parties.name"}))
     with pytest.raises(InvalidConfiguration, match=r"no number: InvalidTextRepresentation \(SQLSTATE 22P02\)"):
         read_control_totals(with_firm(site, policy=policy), clock=utc_now)
+
+
+def test_of_each_it_is_told_whether_wal_has_its_rows(site: Site, cluster: LocalCluster) -> None:
+    """A plain table is in no partition tree, not even its own."""
+    with connected(cluster) as connection:
+        connection.execute(
+            "CREATE UNLOGGED TABLE cache (id int); CREATE TABLE parts (id int) PARTITION BY LIST (id);"
+            " CREATE UNLOGGED TABLE parts_1 PARTITION OF parts FOR VALUES IN (1)"
+        )
+    found = read_each(site.postgres, ("public.ledger", "public.cache", "public.parts"), {})
+    assert {name: one.is_unlogged for name, one in found.counts.items()} == {
+        "public.ledger": False,
+        "public.cache": True,
+        "public.parts": True,
+    }

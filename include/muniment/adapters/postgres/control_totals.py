@@ -25,6 +25,7 @@ from psycopg import sql
 from muniment.adapters.postgres.errors import described
 from muniment.adapters.postgres.quoting import identifier
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.postgres.unlogged import IS_UNLOGGED
 from muniment.domain.drill.totals import Reading, Readings
 from muniment.domain.sql_names import ColumnPath, TableName
 from muniment.domain.wal.names import Lsn
@@ -33,18 +34,16 @@ from muniment.errors import InvalidConfiguration
 _ATTEMPTS = 40
 _PAUSE_S = 0.05
 _POSITION = "SELECT pg_current_wal_insert_lsn()::text AS lsn"
-# A transaction holds the lock on its own id from its first write until after it is visible. (A snapshot's list of
-# transactions in progress would not do: it ends at the newest completed one.)
-_UNLOGGED = """
-SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-               pg_partition_tree(c.oid) t JOIN pg_class p ON p.oid = t.relid
-                WHERE n.nspname = %s AND c.relname = %s AND p.relpersistence = 'u') AS yes
-"""
+_UNLOGGED = sql.SQL("""
+SELECT {} AS yes FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s
+""").format(IS_UNLOGGED)
 _COLUMN = """
 SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                 WHERE n.nspname = %s AND c.relname = %s AND a.attname = %s) AS yes
 """
+# A transaction holds the lock on its own id from its first write until after it is visible. (A snapshot's list of
+# transactions in progress would not do: it ends at the newest completed one.)
 _WRITERS = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'transactionid' AND granted AND mode = 'ExclusiveLock'"
 
 

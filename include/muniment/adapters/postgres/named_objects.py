@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 
 from muniment.adapters.postgres.server import PostgresServer
+from muniment.adapters.postgres.unlogged import IS_UNLOGGED
 from muniment.domain.firm.named import FoundTable, NamedQuery, NamedTable, Names
 from muniment.domain.sql_names import TableName
 
@@ -15,15 +16,14 @@ _KNOWN = """
 SELECT n.nspname AS schema, c.relname AS table FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 """
-_TABLE = """
+_TABLE = sql.SQL("""
 SELECT c.oid,
        has_schema_privilege(n.oid, 'usage') AND has_table_privilege(c.oid, 'select') AS readable,
        row_security_active(c.oid) AS hides_rows,
-       c.relpersistence = 'u' OR EXISTS (SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class p ON p.oid = t.relid
-                                         WHERE p.relpersistence = 'u') AS unlogged
+       {} AS unlogged
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-"""
+""").format(IS_UNLOGGED)
 _COLUMNS = """
 SELECT attname AS name, has_schema_privilege(c.relnamespace, 'usage')
        AND has_column_privilege(attrelid, attnum, 'select') AS readable
