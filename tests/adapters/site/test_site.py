@@ -39,6 +39,9 @@ def test_nothing_is_registered_or_deleted_once_the_lock_is_lost(site17: Site) ->
     site17.primary.put_register(keys.hold("there"), hold("there"), locked_until=None)
     (there,) = site17.primary.list_versions(keys.HOLDS)
     with site17.exclusively() as held:
+        assert [vault.kept for vault in held.vaults] == [vault.kept for vault in site17.vaults], (
+            "one KMS call a process"
+        )
         assert held.primary.get(there.key) == site17.primary.get(there.key)
         held.primary.put_register(keys.hold("in time"), hold("in time"), locked_until=None)
         end_session_that_holds_the_lock(site17)

@@ -61,7 +61,7 @@ class Site:
         """The firm's lock, held. What is yielded registers and deletes only while the lock is proven to be ours:
         ``RunLockLost`` otherwise. Raises ``AnotherRunIsActive``."""
         with self.postgres.exclusively() as lock:
-            primary, replica = (replace(vault, prove=lock.prove) for vault in self.vaults)
+            primary, replica = (vault.proving(lock.prove) for vault in self.vaults)
             yield replace(self, primary=primary, replica=replica)
 
     def hasty_store(self, side: Side) -> S3Store:

@@ -7,9 +7,9 @@ conditional, a copy has the same key in the other vault, and a register needs no
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import IO, Protocol, cast
+from typing import IO, Protocol, Self, cast
 
 import zstandard
 
@@ -45,6 +45,12 @@ class Vault:
     kept: KeptKey = field(init=False, repr=False, compare=False, default_factory=KeptKey)
     prove: Callable[[], None] = field(repr=False, compare=False, default=_nothing_to_prove)
     """Called before anything is registered or deleted: raises where whoever holds this vault may not any more."""
+
+    def proving(self, prove: Callable[[], None]) -> Self:
+        """The same vault with ``prove``: a MAC key that it has opened is not asked for again, nor the KMS."""
+        vault = replace(self, prove=prove)
+        object.__setattr__(vault, "kept", self.kept)  # frozen, and made by no argument
+        return vault
 
     @property
     def bucket(self) -> str:
