@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from muniment.domain.finding import Finding
+from muniment.domain.sql_names import quoted
 
 CHECK = "versions of collations"
 """The check of a staging and of a drill."""
@@ -33,7 +34,7 @@ class OldCollation:
     @property
     def remedy(self) -> str:
         """To be run in that database."""
-        database = '"' + self.database.replace('"', '""') + '"'
+        database = quoted(self.database)
         if self.name is None:
             return (
                 f"in {self.database}: REINDEX DATABASE {database}; ALTER DATABASE {database} REFRESH COLLATION VERSION;"
