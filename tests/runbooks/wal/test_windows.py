@@ -24,8 +24,7 @@ def test_a_way_back_is_of_the_cluster_that_served_then(monkeypatch: pytest.Monke
     former = (FormerCluster(system_identifier=OLD, until=ADOPTED, adoption="a"),)
     mark = FirmMark(firm="acme", system_identifier=NEW, role="primary", created_at=ADOPTED, former=former)
     found = (back("before", ADOPTED - timedelta(days=1)), back("after", ADOPTED + timedelta(days=1)))
-    monkeypatch.setattr(windows, "prove_vault", lambda _: mark)
     monkeypatch.setattr(windows, "rolled_back", lambda _: found)
     vault: Any = SimpleNamespace()
-    ids = {of: [each.id for each in windows.ways_back_of(vault, of)] for of in (OLD, NEW)}
+    ids = {of: [each.id for each in windows.ways_back_of(vault, mark, of)] for of in (OLD, NEW)}
     assert ids == {OLD: ["before"], NEW: ["after"]}

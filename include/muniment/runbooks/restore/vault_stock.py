@@ -11,6 +11,7 @@ from muniment.adapters.wal.fallback import FallbackArchive
 from muniment.domain.recovery.backup_choice import Base, Restorable
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.stored_object import ObjectVersion
+from muniment.domain.vault.firm_mark import FirmMark
 from muniment.domain.wal.names import SystemIdentifier
 from muniment.errors import LiveNotReplaceable, NothingToRestore, ObjectDamaged
 from muniment.runbooks.identity import prove_vault
@@ -55,7 +56,7 @@ def stocks(vault: Vault, other: Vault | None, target: RecoveryTarget) -> Iterato
     is_empty = True
     for system_identifier in clusters:
         try:
-            yield _take_stock(vault, other, target, system_identifier, mark.replaced_at(system_identifier))
+            yield _take_stock(vault, other, target, system_identifier, mark)
             is_empty = False
         except NothingToRestore as nothing:
             empty = empty or nothing
@@ -68,7 +69,7 @@ def _take_stock(
     other: Vault | None,
     target: RecoveryTarget,
     system_identifier: SystemIdentifier,
-    replaced_at: datetime | None,
+    mark: FirmMark,
 ) -> Stock:
     store = FallbackArchive(FallbackVault(vault, other), system_identifier)
     own = store.preferred.files()
@@ -78,9 +79,10 @@ def _take_stock(
     if not bases:
         raise damaged[0] if damaged else NothingToRestore(bucket=vault.bucket, firm=vault.firm)
     archive = store.archive(files, bases[0].backup.wal_segment_bytes)
-    timelines = timelines_of(store, archive, (base.backup for base in bases), ways_back_of(vault, system_identifier))
+    ways_back = ways_back_of(vault, mark, system_identifier)
+    timelines = timelines_of(store, archive, (base.backup for base in bases), ways_back)
     restorable = Restorable(bases, archive, timelines, target.timeline)
-    return Stock(vault, store, frozenset(own), files, restorable, tuple(damaged), replaced_at)
+    return Stock(vault, store, frozenset(own), files, restorable, tuple(damaged), mark.replaced_at(system_identifier))
 
 
 def _bases(vault: Vault, system_identifier: int, damaged: list[ObjectDamaged]) -> tuple[Base, ...]:

@@ -11,7 +11,7 @@ from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.record import Record
-from muniment.domain.recovery.wal_coverage import Archive, effective_rpo_s, holes_between
+from muniment.domain.recovery.wal_coverage import effective_rpo_s, holes_between
 from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault.firm_mark import FirmMark
 from muniment.domain.vault.registers import Backup, RecoveryWindow, WalHole
@@ -20,12 +20,10 @@ from muniment.domain.wal.names import Lsn, TimelineId
 from muniment.errors import PostgresError
 from muniment.ports import Clock
 from muniment.runbooks.identity import prove_primary, prove_vault, replica_away
-from muniment.runbooks.wal.windows import timelines_of, ways_back_of, windows_on
+from muniment.runbooks.wal.windows import own_backups, timelines_of, ways_back_of, windows_on
 
 # XLogLongPageHeaderData: where the first record of a fresh segment begins.
 _LONG_HEADER_BYTES = 40
-# Of an archive without a file.
-_ANY_SEGMENT_BYTES = 16 * 2**20
 
 
 class WalStatus(Record):
@@ -78,8 +76,7 @@ def _status(
 ) -> WalStatus:
     store = WalArchive(site.primary, mark.system_identifier)
     files, backups = store.files(), catalog.registered_backups(site.primary)
-    archive, timeline = _archive_of(store, files, backups, state)
-    windows = windows_on(store, archive, backups, timeline) if timeline else ()
+    timeline, windows = _windows_now(store, mark, backups, files, state)
     newest = _protected(windows)
     now = clock()
     return WalStatus(
@@ -103,17 +100,19 @@ def _status(
     )
 
 
-def _archive_of(
-    store: WalArchive, files: Mapping[str, ObjectVersion], backups: Sequence[Backup], state: ArchiverState | None
-) -> tuple[Archive, TimelineId | None]:
-    """The archive, and the timeline that serves: by the server's word, else as far as the vault tells."""
+def _windows_now(
+    store: WalArchive, mark: FirmMark, backups: Sequence[Backup], files: Iterable[str], state: ArchiverState | None
+) -> tuple[TimelineId | None, tuple[RecoveryWindow, ...]]:
+    """The timeline that serves, by the server's word, else as far as the vault tells; and what leads along it."""
     if state is not None:
-        return store.archive(files, state.segment_bytes), state.timeline
-    backups = [backup for backup in backups if backup.system_identifier == store.system_identifier]
-    if not backups:
-        return store.archive({}, _ANY_SEGMENT_BYTES), None
-    archive = store.archive(files, backups[-1].wal_segment_bytes)
-    return archive, timelines_of(store, archive, backups, ways_back_of(store.vault, store.system_identifier)).serving
+        archive, timeline = store.archive(files, state.segment_bytes), state.timeline
+    elif own := own_backups(store, backups):
+        archive = store.archive(files, own[-1].wal_segment_bytes)
+        ways_back = ways_back_of(store.vault, mark, store.system_identifier)
+        timeline = timelines_of(store, archive, own, ways_back).serving
+    else:
+        return None, ()
+    return timeline, windows_on(store, archive, backups, timeline)
 
 
 def _missing_in_replica(site: Site, mark: FirmMark, files: Mapping[str, ObjectVersion]) -> int | None:
@@ -132,9 +131,10 @@ def seconds_at_risk(site: Site, vault: Vault, *, clock: Clock) -> float | None:
 
 def protected_until(vault: Vault, state: ArchiverState | None, now: datetime) -> datetime | None:
     """The newest instant that ``vault`` alone can restore; ``None``: nothing. ``state``: what the server says."""
-    store, backups = WalArchive(vault, prove_vault(vault).system_identifier), catalog.registered_backups(vault)
-    archive, timeline = _archive_of(store, store.files(), backups, state)
-    newest = _protected(windows_on(store, archive, backups, timeline)) if timeline else None
+    mark = prove_vault(vault)
+    store, backups = WalArchive(vault, mark.system_identifier), catalog.registered_backups(vault)
+    _, windows = _windows_now(store, mark, backups, store.files(), state)
+    newest = _protected(windows)
     return _protected_until(newest, state, now) if newest else None
 
 
