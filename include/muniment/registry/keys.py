@@ -17,6 +17,9 @@ from muniment.domain.approval import ssh_public_key
 from muniment.domain.firm.setting import Spelling, iana_time_zone
 from muniment.domain.sql_names import ColumnPath, Identifier, TableName
 
+NAMES, SECTION = "a mapping of names to values", "a mapping of keys to values"
+"""Kinds of two mappings: of names that the file makes up, and of keys that a model has."""
+
 _UNITS: Mapping[Any, tuple[str, Callable[[Any], str]]] = {
     units.parse_duration: ("a duration, such as '7 days'", units.format_duration),
     units.parse_size: ("a size, such as '16 MiB'", units.format_size),
@@ -88,13 +91,13 @@ def _shape(annotation: Any, metadata: tuple[Any, ...]) -> _Shape:
     if origin is Literal:
         return _Shape("one of " + ", ".join(arguments))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _Shape("a mapping of keys to values", inner=(("", annotation),))
+        return _Shape(SECTION, inner=(("", annotation),))
     return _scalar(annotation, metadata)
 
 
 def _collection(origin: Any, arguments: tuple[Any, ...]) -> _Shape:
     if origin is dict:
-        return _Shape("a mapping of names to values", item=_shape(arguments[1], ()).kind)
+        return _Shape(NAMES, item=_shape(arguments[1], ()).kind)
     item = _shape(arguments[0], ())
     return _Shape("a list", item=item.kind, inner=tuple((f"[]{suffix}", model) for suffix, model in item.inner))
 

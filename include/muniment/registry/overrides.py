@@ -6,10 +6,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from muniment.domain.firm.firm import Policy
-from muniment.registry.keys import keys_of
+from muniment.registry.keys import NAMES, SECTION, keys_of
 
 _NONE = "none"
-NAMES, SECTION = "a mapping of names to values", "a mapping of keys to values"
 
 
 def merged(tier: Mapping[str, Any], overrides: Mapping[str, Any], place: str = "") -> dict[str, Any]:
