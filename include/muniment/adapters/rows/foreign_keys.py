@@ -5,22 +5,23 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
+from muniment.adapters.postgres.unlogged import IS_UNLOGGED
 from muniment.domain.rows.foreign_keys import Catalogue, Column, ForeignKey, Table
 
 type Connection = psycopg.Connection[dict[str, Any]]
 
 # Partitions are left out: their rows are read, and written, through their root.
-_TABLES = """
+_TABLES = sql.SQL("""
     SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema, c.relname AS relation,
            c.relkind = 'p' AS is_partitioned,
-           c.relpersistence = 'u' OR EXISTS (SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class p ON p.oid = t.relid
-                                             WHERE p.relpersistence = 'u') AS is_unlogged,
+           {} AS is_unlogged,
            coalesce((SELECT array_agg(a.attname::text ORDER BY place) FROM pg_index i,
                      unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place), pg_attribute a
                      WHERE i.indrelid = c.oid AND i.indisprimary AND place <= i.indnkeyatts
                      AND a.attrelid = c.oid AND a.attnum = k.number),
-                    '{}') AS primary_key,
+                    '{{}}') AS primary_key,
            coalesce((SELECT array_agg(format('OPERATOR(%I.%s)', coalesce(s.nspname, 'pg_catalog'),
                                              coalesce(o.oprname, '=')) ORDER BY place)
                      FROM pg_index i, unnest(i.indclass::oid[]) WITH ORDINALITY AS k(opclass, place)
@@ -30,13 +31,13 @@ _TABLES = """
                          AND (m.amoplefttype, m.amoprighttype) = (p.opcintype, p.opcintype)
                      LEFT JOIN pg_operator o ON o.oid = m.amopopr LEFT JOIN pg_namespace s ON s.oid = o.oprnamespace
                      WHERE i.indrelid = c.oid AND i.indisprimary),
-                    '{}') AS key_operators,
+                    '{{}}') AS key_operators,
            coalesce((SELECT array_agg(t.tgname::text ORDER BY t.tgname) FROM pg_trigger t
-                     WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')), '{}') AS triggers
+                     WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')), '{{}}') AS triggers
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
       AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-"""
+""").format(IS_UNLOGGED)
 _COLUMNS = """
     SELECT a.attrelid AS oid, a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
            NOT a.attnotnull AS is_nullable, a.attgenerated <> '' AS is_computed,
