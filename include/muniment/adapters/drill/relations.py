@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from muniment.adapters.drill.computed_indexes import ComputedIndex, check_computed, computed_indexes
 from muniment.adapters.host.environment import program_environment
 from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.databases import read_databases
 from muniment.adapters.postgres.libpq_environment import libpq_environment
 from muniment.adapters.postgres.quoting import pattern
 from muniment.adapters.postgres.server import PostgresServer
@@ -14,12 +15,7 @@ from muniment.errors import ProgramFailed, ProgramMissing, SessionRefused, State
 
 _TIMEOUT_S = 6 * 3600.0
 _SAID_CHARS = 2000
-# A firm may keep a database to make others like it. Those two are PostgreSQL's own. A limit of -2 marks what an
-# interrupted DROP DATABASE has left.
-_DATABASES = """
-SELECT datname AS name, datallowconn AND datconnlimit <> -2 AS is_open FROM pg_database
- WHERE datname NOT IN ('template0', 'template1') ORDER BY datname
-"""
+_MADE_FROM = "template1"  # PostgreSQL's own, empty; a firm may keep a template of its own, with rows
 _AMCHECK = "SELECT count(*) AS n FROM pg_available_extensions WHERE name = 'amcheck'"
 
 
@@ -42,10 +38,9 @@ def has_amcheck(server: PostgresServer, programs: PostgresPrograms) -> bool:
 
 def read_all_relations(server: PostgresServer, programs: PostgresPrograms) -> Relations:
     """``server``: as a superuser. Raises ``PostgresError``."""
-    with server.anywhere() as connection:
-        found = [(row["name"], row["is_open"]) for row in connection.execute(_DATABASES)]
-    names = [name for name, is_open in found if is_open]
-    unjudged = {f"every relation of {name}": "the database lets nobody in" for name, is_open in found if not is_open}
+    found = [database for database in read_databases(server) if database.name != _MADE_FROM]
+    names = [each.name for each in found if each.is_open]
+    unjudged = {f"every relation of {each.name}": "the database lets nobody in" for each in found if not each.is_open}
     by_amcheck = has_amcheck(server, programs)
     computed = {name: computed_indexes(server, name) if by_amcheck else [] for name in names}
     faults = [fault for name in names if (fault := _unreadable(server, programs, name, by_amcheck, computed[name]))]
