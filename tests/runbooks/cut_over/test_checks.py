@@ -29,7 +29,6 @@ def staged(*failed: str) -> Any:
 def test_what_sorts_otherwise_may_be_rebuilt_and_nothing_else_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, record: Any, running: bool, still: int, passes: bool
 ) -> None:
-    monkeypatch.setattr(checks, "old_collations", lambda _, __: iter(["old"] * still))
-    staging = SimpleNamespace(databases=lambda: ["practice"])
-    at: Any = SimpleNamespace(staged=SimpleNamespace(is_running=running), staging=staging)
+    monkeypatch.setattr(checks, "all_old_collations", lambda _: iter(["old"] * still))
+    at: Any = SimpleNamespace(staged=SimpleNamespace(is_running=running), staging=None)
     assert checks.has_passed(at, record) is passes

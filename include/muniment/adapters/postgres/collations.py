@@ -32,6 +32,12 @@ _RECORDED = """
 """
 
 
+def all_old_collations(server: PostgresServer) -> Iterator[OldCollation]:
+    """Of every database that takes connections. Raises ``PostgresError``."""
+    for database in server.databases():
+        yield from old_collations(server, database)
+
+
 def old_collations(server: PostgresServer, database: str) -> Iterator[OldCollation]:
     """Of one database. Raises ``ServerUnavailable`` where it does not let us in."""
     with server.connect(database) as connection:

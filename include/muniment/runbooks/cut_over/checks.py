@@ -10,7 +10,7 @@ from muniment.adapters.host.control_file import ControlFile, path_of
 from muniment.adapters.host.data_directory import has_recovered, port_of
 from muniment.adapters.host.file_systems import mounts_below
 from muniment.adapters.postgres.archiver import checkpoint
-from muniment.adapters.postgres.collations import old_collations
+from muniment.adapters.postgres.collations import all_old_collations
 from muniment.adapters.vault import catalog
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.backup.layout import WAL
@@ -29,7 +29,7 @@ def has_passed(at: Stage, record: Staging | None) -> bool:
         return record is not None
     if any(check.name != COLLATIONS for check in record.failed_checks) or not at.staged.is_running:
         return False
-    return not any(each for database in at.staging.databases() for each in old_collations(at.staging, database))
+    return not any(all_old_collations(at.staging))
 
 
 def require_staged(at: Stage, plan: RestorePlan, *, passed: bool, system_identifier: int) -> ControlFile:
