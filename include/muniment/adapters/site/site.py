@@ -68,6 +68,11 @@ class Site:
         """A vault's store, asked with little patience."""
         return _store(self.firm, side, self.hasty)
 
+    def hasty_vaults(self) -> Iterator[Vault]:
+        """Each with such a store, the primary one first."""
+        sides: tuple[Side, Side] = ("primary", "replica")
+        return (replace(self.vault(side), store=self.hasty_store(side)) for side in sides)
+
 
 def opposite(side: Side) -> Side:
     return "replica" if side == "primary" else "primary"

@@ -6,14 +6,14 @@ Each of it is on the record of the vaults before it begins and after it ended (r
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from muniment.adapters.cut_over.journal import journals, see
 from muniment.adapters.cut_over.live_host import LiveServer, serves_at
 from muniment.adapters.host.programs import PostgresPrograms
-from muniment.adapters.site.site import Side, Site
+from muniment.adapters.site.site import Site
 from muniment.adapters.staging.isolated_cluster import IsolatedCluster
 from muniment.adapters.staging.records import StagingFolder
 from muniment.domain.acts.act import Order as ActOrder
@@ -165,9 +165,7 @@ def _act(kind: Literal["roll-back", "release"], what: str, by: str, allowed: All
 
 def _ledger(site: Site, clock: Clock, progress: Progress) -> Ledger:
     """Neither vault is waited for long: one is enough, and nobody may be served meanwhile."""
-    sides: tuple[Side, Side] = ("primary", "replica")
-    vaults = [replace(site.vault(side), store=site.hasty_store(side)) for side in sides]
-    return Ledger(vaults, site.policy.audit_log, clock, progress)
+    return Ledger(list(site.hasty_vaults()), site.policy.audit_log, clock, progress)
 
 
 def find_cut_over(site: Site, cut_over_id: str) -> CutOver | None:

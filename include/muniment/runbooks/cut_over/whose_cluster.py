@@ -4,11 +4,11 @@ A new one may have been made there since, and adopted: the journals beside it ar
 counts, and firm.json where a vault can be asked.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from muniment.adapters.cut_over.live_host import lying_at
-from muniment.adapters.site.site import Side, Site
+from muniment.adapters.site.site import Site
 from muniment.domain.restore.cut_over import CutOver, why_of_another
 from muniment.errors import AnotherClusterIsLive, MunimentError
 from muniment.runbooks.identity import prove_vault
@@ -16,10 +16,9 @@ from muniment.runbooks.identity import prove_vault
 
 def named_by_firm(site: Site) -> int | None:
     """By ``firm.json``; ``None`` where neither vault answers soon: none of them holds up a way back."""
-    sides: tuple[Side, Side] = ("primary", "replica")
-    for side in sides:
+    for vault in site.hasty_vaults():
         try:
-            return prove_vault(replace(site.vault(side), store=site.hasty_store(side))).system_identifier
+            return prove_vault(vault).system_identifier
         except MunimentError:
             continue
     return None
