@@ -1,7 +1,6 @@
 """The server of step 7 of RESTORE.md, started by the very command that step 6 prints, with its own settings."""
 
 import getopt
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +8,12 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from muniment.adapters.host.data_directory import accepts_connections
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.host.programs import PostgresPrograms, as_unprivileged, run_program
+from muniment.adapters.host.programs import as_unprivileged, run_program
 from muniment.adapters.postgres.session import open_session
 from muniment.adapters.staging.isolated_cluster import START_TIMEOUT_S
 from muniment.errors import ProgramFailed
 
-_PAUSE_S = 0.1
 _LOG_TAIL_CHARS = 2000
 
 
@@ -24,8 +21,7 @@ _LOG_TAIL_CHARS = 2000
 class KitServer:
     """``start`` and ``look`` are the page's ``pg_ctl … start`` and ``psql …``; ``fence`` keeps what starts in there."""
 
-    data_dir: Path
-    programs: PostgresPrograms
+    cluster: LocalCluster
     start: Sequence[str]
     look: Sequence[str]
     superuser: str
@@ -45,24 +41,18 @@ class KitServer:
         return [name for (name,) in names]
 
     def stop(self) -> None:
-        LocalCluster(self.data_dir, self.programs).stop(timeout_s=START_TIMEOUT_S)
+        self.cluster.stop(timeout_s=START_TIMEOUT_S)
 
     def _first_session(self) -> psycopg.Connection:
         """What psql would do with these options; not every installation's psql runs. A refusal is the last word."""
         options = dict(getopt.getopt(list(self.look[1:]), "h:U:d:l")[0])
-        self._await_connections()
+        if not self.cluster.comes_up(START_TIMEOUT_S):
+            unfinished = "an unfinished recovery"
+            raise self._failed(unfinished)
         try:
             return open_session(make_conninfo("", host=options["-h"], dbname=options["-d"], user=self.superuser))
         except psycopg.OperationalError as refused:
             raise self._failed(refused) from refused
-
-    def _await_connections(self) -> None:
-        cluster, deadline = LocalCluster(self.data_dir, self.programs), time.monotonic() + START_TIMEOUT_S
-        while not accepts_connections(self.data_dir):
-            if not cluster.is_running or time.monotonic() > deadline:
-                unfinished = "an unfinished recovery"
-                raise self._failed(unfinished)
-            time.sleep(_PAUSE_S)
 
     def _failed(self, said: object) -> ProgramFailed:
         log = Path(self.start[self.start.index("-l") + 1])

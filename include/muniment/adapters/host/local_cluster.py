@@ -4,6 +4,7 @@ import os
 import secrets
 import signal
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from muniment.adapters.host import processes, shared_memory
 from muniment.adapters.host.control_file import ControlFile
+from muniment.adapters.host.data_directory import accepts_connections
 from muniment.adapters.host.programs import UNPRIVILEGED_GID, UNPRIVILEGED_UID, PostgresPrograms, run_program
 from muniment.errors import ProgramFailed
 
@@ -19,6 +21,7 @@ StopMode = Literal["smart", "fast", "immediate"]
 _OUR_SETTINGS = "muniment.conf"
 # PostgreSQL itself kills after 5 s whatever did not heed an immediate shutdown (SIGKILL_CHILDREN_AFTER_SECS).
 _IMMEDIATE_S = 20.0
+_PAUSE_S = 0.1
 
 
 class LocalCluster:
@@ -75,6 +78,19 @@ class LocalCluster:
         except ProgramFailed as failure:
             said = self._log_tail() or failure.facts["stderr"]  # without a log, the server was never begun
             raise ProgramFailed(**{**failure.facts, "program": "pg_ctl", "stderr": said}) from failure
+
+    def comes_up(self, timeout_s: float) -> bool:
+        """Whether it accepts connections before it ends, or before the time is over.
+
+        Asked of its own lock file: pg_ctl waits no longer than until recovery goes on, and whoever connected would hear
+        the same answer for hours, be it that recovery goes on or that nobody will ever be let in.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not accepts_connections(self.data_dir):
+            if not self.is_running or time.monotonic() > deadline:
+                return False
+            time.sleep(_PAUSE_S)
+        return True
 
     def stop(self, mode: StopMode = "fast", timeout_s: float = 60) -> None:
         """Stop and wait until it has; nothing to do where it does not run."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from muniment.adapters.host.control_file import ControlFile
-from muniment.adapters.host.data_directory import accepts_connections, folders_of
+from muniment.adapters.host.data_directory import folders_of
 from muniment.adapters.host.durable_files import whole_file
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.host.programs import PostgresPrograms, run_program
@@ -170,7 +170,8 @@ class IsolatedCluster(LocalCluster):
     @contextmanager
     def _first_session(self) -> Iterator[Session]:
         """As soon as recovery is over. The socket lies in ``folder``, which only its owner and root enter."""
-        self._await_connections()
+        if not self.comes_up(START_TIMEOUT_S):
+            raise ProgramFailed(program="postgres", status="an unfinished recovery", stderr=self._log_tail())
         descriptor = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
         try:
             # A socket's path has 107 bytes at most; this one is short wherever the folder lies.
@@ -184,16 +185,6 @@ class IsolatedCluster(LocalCluster):
 
     def _asked(self, conninfo: str) -> PostgresServer:
         return PostgresServer(self.firm, Secret(conninfo), self.database)
-
-    def _await_connections(self) -> None:
-        """Asked of its own lock file: pg_ctl waits no longer than until recovery goes on, and whoever connected would
-        hear the same answer for hours, be it that recovery goes on or that nobody will ever be let in."""
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not accepts_connections(self.data_dir):
-            if not self.is_running or time.monotonic() > deadline:
-                log = self.log_path.read_text(errors="replace")[-_LOG_TAIL_CHARS:].strip()
-                raise ProgramFailed(program="postgres", status="an unfinished recovery", stderr=log)
-            time.sleep(_PAUSE_S)
 
     def _await_reload(self) -> None:
         """Until it lets in our own role. Anything but the old rules' refusal is the last word."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from muniment.adapters.drill.kit_process import KitProcess, kit_environment, link_packages
 from muniment.adapters.drill.kit_server import KitServer
 from muniment.adapters.drill.scratch import Scratch
-from muniment.adapters.host.local_cluster import hand_over
+from muniment.adapters.host.local_cluster import LocalCluster, hand_over
 from muniment.adapters.host.programs import PostgresPrograms, as_unprivileged, run_program
 from muniment.adapters.site.site import Side, Site
 from muniment.adapters.staging.isolated_cluster import fenced_in
@@ -107,7 +107,7 @@ class Kit:
         said = run_program([*fence, *argv], timeout_s=FINISH_TIMEOUT_S).stdout
         with _page_of(self.site.vault(self.side)):
             start, look = last_lines(said)
-        server = KitServer(into / "data", programs, start, look, self.steps.superuser, fence)
+        server = KitServer(LocalCluster(into / "data", programs), start, look, self.steps.superuser, fence)
         return server, self._verified(said, point)
 
     def _verified(self, said: str, point: Point) -> Check:

@@ -123,8 +123,7 @@ class Exercise:
             version = catalog.find_backup(self.vault, point.backup).server_version
             server, verified = kit.finish(point, aim.target, PostgresPrograms.find(version // 10000))
             record.found([verified])
-        cluster = LocalCluster(server.data_dir, server.programs)
-        return LaidOut(cluster, kit.wal(), base_s + record.last_step_s, 0.0, kit, server)
+        return LaidOut(server.cluster, kit.wal(), base_s + record.last_step_s, 0.0, kit, server)
 
     def _recover_and_prove(self, laid_out: LaidOut, aim: Aim, scratch: Scratch) -> None:
         record = self.record
