@@ -37,6 +37,10 @@ class Layout:
         root, below = self._parted(path)
         return root / below
 
+    def link_of(self, oid: int) -> Path:
+        """What PostgreSQL finds a tablespace by: a link to its folder, or that folder itself."""
+        return self.folder / TABLESPACES / str(oid)
+
     def root_of(self, path: str) -> Path:
         return self._parted(path)[0]
 

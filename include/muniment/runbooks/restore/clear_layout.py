@@ -33,7 +33,7 @@ def clear_layout(layout: Layout) -> None:
 
 def remove_foreign(layout: Layout, files: Mapping[str, ManifestFile]) -> None:
     """What is not among ``files``, the backup's own."""
-    ours = {layout.place(path) for path in files} | {_link_of(layout, oid) for oid in layout.tablespaces}
+    ours = {layout.place(path) for path in files} | {layout.link_of(oid) for oid in layout.tablespaces}
     heads = {path.partition("/")[0] for path in files}
     for place in _top(layout):
         if not place.is_symlink():
@@ -56,10 +56,6 @@ def _clear_tablespaces(folder: Path, layout: Layout) -> None:
     for below in folder.iterdir():
         if not (below.is_symlink() and below.name.isdigit() and int(below.name) in layout.tablespaces):
             _remove(below)
-
-
-def _link_of(layout: Layout, oid: int) -> Path:
-    return layout.folder / TABLESPACES / str(oid)
 
 
 def _top(layout: Layout) -> list[Path]:

@@ -13,7 +13,7 @@ from muniment.adapters.backup.extraction import extract_backup
 from muniment.adapters.backup.manifest import read_manifest, whole_files
 from muniment.adapters.host.file_systems import require_room
 from muniment.adapters.vault.fallback import FallbackVault
-from muniment.domain.backup.layout import CONTROL, TABLESPACES, UNFINISHED_CONTROL, Layout
+from muniment.domain.backup.layout import CONTROL, UNFINISHED_CONTROL, Layout
 from muniment.domain.backup.manifest import TABLESPACE_MAP, ManifestFile
 from muniment.domain.vault.registers import Backup
 from muniment.ports import Progress
@@ -128,7 +128,7 @@ def _make_way(layout: Layout, wanted: Iterable[ManifestFile]) -> None:
 def link_tablespaces(layout: Layout) -> None:
     """Links replace tablespace_map, whose locations are those of the firm's own server. One that leads there stays."""
     for oid, place in layout.tablespaces.items():
-        link = layout.folder / TABLESPACES / str(oid)
+        link = layout.link_of(oid)
         if link.is_symlink() and link.resolve() == place.resolve():
             continue
         if link.is_dir() and not link.is_symlink():

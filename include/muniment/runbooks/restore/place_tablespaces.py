@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from muniment.domain.backup.layout import TABLESPACES, Layout
+from muniment.domain.backup.layout import Layout
 from muniment.domain.restore.plan import PlacedTablespace
 from muniment.domain.vault.registers import Backup
 from muniment.domain.wal.facts import MadeTablespace, SegmentFacts
@@ -38,5 +38,5 @@ def placed_tablespaces(backup: Backup, told: ToldTablespaces, layout: Layout) ->
             place = str(layout.tablespaces[own.oid])
             yield PlacedTablespace(oid=own.oid, location=own.location, place=place, made_by="backup")
     for made in told.made:
-        place = str(layout.folder / TABLESPACES / str(made.oid))
+        place = str(layout.link_of(made.oid))
         yield PlacedTablespace(oid=made.oid, location=made.location, place=place, made_by="WAL")

@@ -8,7 +8,7 @@ from muniment.adapters.host import processes
 from muniment.adapters.host.data_directory import postmaster_of, system_identifier_of
 from muniment.adapters.host.file_systems import mounts_below
 from muniment.adapters.restore.journal import FOLDER, RestoreJournal, read_journal
-from muniment.domain.backup.layout import TABLESPACES, WAL, Layout
+from muniment.domain.backup.layout import WAL, Layout
 from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.vault.registers import Backup
 from muniment.errors import ClusterRuns, LayoutNotRestorable, TargetNotEmpty, WrongCluster
@@ -39,8 +39,7 @@ def layout_of(into: Path, backup: Backup, *, delta: bool) -> Layout:
     fresh = Layout.below(into, tablespace_root(into), backup)
     if not delta:
         return fresh
-    links = into / TABLESPACES
-    return Layout(into, {oid: _led_to(links / str(oid), place) for oid, place in fresh.tablespaces.items()})
+    return Layout(into, {oid: _led_to(fresh.link_of(oid), place) for oid, place in fresh.tablespaces.items()})
 
 
 def holds_cluster(into: Path) -> bool:
@@ -104,7 +103,7 @@ def _require_layout(layout: Layout, chain: Sequence[Backup]) -> None:
 
 def _missing(layout: Layout) -> Iterator[str]:
     """A disk that is not mounted: what is written there would lie below its mount point, on another one."""
-    links = [layout.folder / WAL, *(layout.folder / TABLESPACES / str(oid) for oid in layout.tablespaces)]
+    links = [layout.folder / WAL, *map(layout.link_of, layout.tablespaces)]
     for link in links:
         if link.is_symlink() and not link.is_dir():
             yield f"{link.relative_to(layout.folder)} leads to {link.resolve()}, which is not there"
