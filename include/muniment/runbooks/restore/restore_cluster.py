@@ -89,12 +89,12 @@ def restore_cluster(
     source = FallbackVault(vault, other, lambda found: progress.note(str(found)))
     chain = tuple(source.backup(backup_id) for backup_id in plan.chain)
     programs = _programs(plan, programs)
-    require_locales(plan.firm, programs, _databases((vault, *([other] if other else [])), plan))
+    vaults = [vault, *([other] if other else [])]
+    require_locales(plan.firm, programs, _databases(vaults, plan))
     journal = examine(plan, chain, delta=delta)
     layout = journal.layout
     if journal.state != "complete":
         _require_space(layout, chain)
-        vaults = [vault, *([other] if other else [])]
         with leased_plan(vaults, plan, progress=progress), _honest(journal):
             prove_base(vaults, plan, chain)
             if restore_command is None:
