@@ -146,6 +146,6 @@ def _row(staged: "Staging") -> tuple[str, ...]:
         staged.target,
         when(staged.reached_at) if staged.reached_at else str(staged.reached_lsn or "—"),
         when(staged.expires_at),
-        f"{len(staged.checks) - len(staged.failed_checks) - len(staged.unjudged_checks)}/{len(staged.checks)}",
+        f"{len(staged.passed_checks)}/{len(staged.checks)}",
         f"port {staged.connection.port}" if _is_running(staged) else "does not run",
     )

@@ -92,8 +92,8 @@ class Staging(Record):
         return of_verdict(self.checks, False)
 
     @property
-    def unjudged_checks(self) -> tuple[Check, ...]:
-        return of_verdict(self.checks, None)
+    def passed_checks(self) -> tuple[Check, ...]:
+        return of_verdict(self.checks, True)
 
     @property
     def banner(self) -> str:
