@@ -230,7 +230,7 @@ def _show(plan: "DocumentRestorePlan") -> None:
 def _unread(plan: "DocumentRestorePlan") -> list[str]:
     from muniment.domain.vault.incomplete import Incomplete
 
-    lacking = Incomplete.of(each.as_not_read() for each in plan.unread)
+    lacking = Incomplete.of_documents(plan.unread)
     return [f"not in it, because it could not be read then: {line}" for line in lacking.lines(SHOWN)] if lacking else []
 
 

@@ -67,6 +67,10 @@ class Incomplete(Record):
         digest = hashlib.sha256("\0".join(f"{what}\n{name}" for what, name in ordered).encode()).hexdigest()
         return cls(count=len(found), named=tuple(found[each] for each in ordered[:NAMED_AT_MOST]), digest=digest)
 
+    @classmethod
+    def of_documents(cls, unread: Iterable[UnreadDocument]) -> Self | None:
+        return cls.of(each.as_not_read() for each in unread)
+
     @property
     def damages(self) -> bool:
         """Whether a file of the cluster itself is among them."""

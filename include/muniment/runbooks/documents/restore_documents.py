@@ -91,7 +91,7 @@ def plan_document_restore(
     plan = plan_documents(cover, selection, vault=vault.bucket, live=histories, newest=newest)
     if not plan.documents:
         asked = {"firm": vault.firm, "selection": selection, "at": f"{cover.at:%Y-%m-%d %H:%M:%S} UTC"}
-        lacking = Incomplete.of(each.as_not_read() for each in plan.unread)
+        lacking = Incomplete.of_documents(plan.unread)
         raise DocumentNotRead(**asked, documents="\n".join(lacking.lines())) if lacking else NoSuchDocument(**asked)
     return plan
 

@@ -78,7 +78,7 @@ def _sync(site: Site, snapshot_id: str, accept_shrink: bool, progress: Progress)
         _refuse_shrunken(site, state, previous)
     snapshot = _snapshot(site.firm.id, snapshot_id, state, previous, plan, carried)
     _register(site, snapshot)
-    if lacking := Incomplete.of(each.as_not_read() for each in snapshot.unread):
+    if lacking := Incomplete.of_documents(snapshot.unread):
         progress.note(f"documents that could not be read: {lacking.count:,}: {lacking}")
     return snapshot
 

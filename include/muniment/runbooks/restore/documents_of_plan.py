@@ -28,7 +28,7 @@ def documents_of_point(vault: Vault, point: Point) -> FoundDocuments:
     taken_at = catalog.snapshot_head(vault, point.documents).taken_at
     unread = None
     if point.incomplete:
-        unread = Incomplete.of(each.as_not_read() for each in catalog.find_snapshot(vault, point.documents).unread)
+        unread = Incomplete.of_documents(catalog.find_snapshot(vault, point.documents).unread)
     documents = DocumentsToRestore(
         at=taken_at, snapshot=point.documents, count=point.document_count, size_bytes=point.document_bytes
     )
@@ -51,5 +51,5 @@ def documents_by(vault: Vault, at: datetime) -> FoundDocuments:
             size_bytes=sum(each.version.size_bytes for each in recalled),
         ),
         uncertain=sum(cover.at != at or not each.certain for each in recalled),
-        unread=Incomplete.of(each.as_not_read() for each in unread_at(cover, Selection())),
+        unread=Incomplete.of_documents(unread_at(cover, Selection())),
     )

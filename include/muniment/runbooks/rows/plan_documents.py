@@ -25,6 +25,6 @@ def documents_named(
     except DocumentNotRead as unread:
         lines = str(unread.facts["documents"]).splitlines()
         return None, tuple(f"not in the vault, because it could not be read then: {line}" for line in lines)
-    lacking = Incomplete.of(each.as_not_read() for each in found.unread)
+    lacking = Incomplete.of_documents(found.unread)
     lines = lacking.lines() if lacking else []
     return found, tuple(f"not in the vault, because it could not be read then: {line}" for line in lines)
