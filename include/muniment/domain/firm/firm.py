@@ -182,6 +182,15 @@ class RestoreRules(Setting):
     """No answer is a no."""
 
 
+class WatchRights(Setting):
+    """What the watch looks with: rights that read and change nothing. Firms may share them."""
+
+    connection: ConnectionId | None = None
+    """To the cluster; ``None``: the firm's own."""
+    aws_connection: ConnectionId | None = None
+    """``None``: the firm's own."""
+
+
 class Firm(Setting):
     """One customer."""
 
@@ -202,6 +211,15 @@ class Firm(Setting):
     """Who signs off a quarter's drill. Empty: nobody is waited for."""
     on_call: tuple[Notifier, ...] = ()
     contact: Contact = Contact()
+    watch: WatchRights = WatchRights()
     restore: RestoreRules = RestoreRules()
     policy: Policy
     """The tier's, with what the application holds and the firm's overrides applied."""
+
+    @property
+    def as_watched(self) -> "Firm":
+        """The same firm, looked at with the watch's own rights."""
+        cluster = self.cluster.model_copy(update={"connection": self.watch.connection or self.cluster.connection})
+        return self.model_copy(
+            update={"cluster": cluster, "aws_connection": self.watch.aws_connection or self.aws_connection}
+        )

@@ -1,0 +1,106 @@
+"""One incident for one cause: what is kept of it in the watch's store, and what is told of it."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime, Field
+
+from muniment.domain.incidents.trouble import Cause, Scope, Severity
+from muniment.domain.record import Record
+
+type IncidentState = Literal["observed", "open", "acknowledged", "resolved"]
+type NoticeKind = Literal["opened", "worsened", "reopened", "reminder", "flapping", "acknowledged", "resolved"]
+
+
+class Member(Record):
+    """A firm that the incident touches."""
+
+    firm: str
+    tier: str | None = None
+    since: AwareDatetime
+    last_seen_at: AwareDatetime
+    what: str
+    at_stake: str = ""
+    breaks_at: AwareDatetime | None = None
+
+
+class Change(Record):
+    """A line of its history."""
+
+    at: AwareDatetime
+    what: str
+    by: str
+
+
+class Incident(Record):
+    """``key``: of cause and scope, at most 64 characters; the same for each of its lives. ``id`` is of this one."""
+
+    id: str
+    key: str
+    cause: Cause
+    scope: Scope
+    """A firm's own is ``firm <id>``."""
+    severity: Severity
+    state: IncidentState
+    subject: str
+    what: str
+    kept: str
+    hint: str
+    runbook: str
+    links: dict[str, str] = Field(default_factory=dict)
+    members: tuple[Member, ...] = ()
+    observed_at: AwareDatetime
+    opened_at: AwareDatetime | None = None
+    last_bad_at: AwareDatetime
+    last_good_at: AwareDatetime | None = None
+    good_passes: int = 0
+    bad_passes: int = 0
+    flips: tuple[AwareDatetime, ...] = ()
+    """When it went from bad to good or back, lately."""
+    flapping_told_at: AwareDatetime | None = None
+    last_told_at: AwareDatetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_until: AwareDatetime | None = None
+    resolved_at: AwareDatetime | None = None
+    held_back_by: str | None = None
+    """Key of the wider incident, while that is open."""
+    changes: tuple[Change, ...] = ()
+
+
+class Silence(Record):
+    """Nothing is told of incidents that match, until it ends."""
+
+    id: str
+    firm: str | None
+    cause: str | None
+    key: str | None
+    until: AwareDatetime
+    by: str
+    why: str
+    made_at: AwareDatetime
+
+
+class Notice(Record):
+    """What is to be told: written with the change that it tells of, delivered afterwards."""
+
+    id: str
+    incident: str
+    key: str
+    """What a receiver knows the incident by."""
+    kind: NoticeKind
+    cause: Cause
+    severity: Severity
+    firms: tuple[str, ...]
+    """Whom it touches: the routes of the first decide where there are several tiers."""
+    tiers: tuple[str, ...] = ()
+    subject: str
+    message: str
+    links: dict[str, str] = Field(default_factory=dict)
+    made_at: AwareDatetime
+
+
+class Delivery(Record):
+    notice: str
+    channel: str
+    at: AwareDatetime
+    failure: str | None = None
+    """Why it was not taken; ``None``: the receiver took it."""

@@ -1,0 +1,39 @@
+"""What Airflow's own API says of the DAGs, pools and queues that the firms depend on."""
+
+from pydantic import AwareDatetime, Field
+
+from muniment.domain.record import Record
+
+
+class BrokenFile(Record):
+    file: str
+    first_line: str
+    at: AwareDatetime | None = None
+
+
+class QueuedTask(Record):
+    """It waits for a worker."""
+
+    dag_id: str
+    task_id: str
+    queue: str
+    queued_at: AwareDatetime
+
+
+class AirflowSeen(Record):
+    """``unseen``: why nothing could be asked; then all else is empty and says nothing."""
+
+    seen_at: AwareDatetime
+    unseen: str | None = None
+    scheduler_heartbeat_at: AwareDatetime | None = None
+    dag_processor_heartbeat_at: AwareDatetime | None = None
+    triggerer_heartbeat_at: AwareDatetime | None = None
+    dag_ids: frozenset[str] = frozenset()
+    paused: frozenset[str] = frozenset()
+    broken: frozenset[str] = frozenset()
+    """DAGs that have import errors."""
+    stale: frozenset[str] = frozenset()
+    import_errors: tuple[BrokenFile, ...] = ()
+    pools: dict[str, int] = Field(default_factory=dict)
+    """Name → slots."""
+    queued: tuple[QueuedTask, ...] = ()

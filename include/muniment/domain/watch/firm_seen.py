@@ -1,0 +1,50 @@
+"""One firm as the watch saw it last: what the metrics, the page and the next pass read."""
+
+from pydantic import AwareDatetime, Field
+
+from muniment.domain.record import Record
+from muniment.domain.wal.lsn_text import LsnText
+from muniment.domain.watch.duty import DutyState
+from muniment.domain.watch.evidence import Evidence
+from muniment.domain.watch.server import ServerSeen
+from muniment.domain.watch.vault import VaultSeen, VaultSide
+
+
+class Mark(Record):
+    """Where the log was at one look: kept until both vaults hold more."""
+
+    at: AwareDatetime
+    timeline: int
+    flush_lsn: LsnText
+    next_xid: int
+    is_quiet: bool
+
+
+class FirmSeen(Record):
+    firm: str
+    name: str
+    tier: str
+    time_zone: str
+    queue: str
+    rpo_promise_s: float
+    rto_promise_s: float
+    watched_since: AwareDatetime
+    seen_at: AwareDatetime
+    """When this pass looked, whatever it saw."""
+    server: ServerSeen | None = None
+    """As it answered last: ``server.seen_at`` says when."""
+    server_unseen: str | None = None
+    """Why it did not answer in this pass."""
+    server_unseen_kind: str | None = None
+    vaults: tuple[VaultSeen, ...] = ()
+    """The primary one, then the replica."""
+    evidence: Evidence | None = None
+    duties: tuple[DutyState, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    left_registry_at: AwareDatetime | None = None
+    """``None``: it is in the registry."""
+    definition: dict[str, object] = Field(default_factory=dict)
+    """The firm's own file as it was loaded last, as JSON: what a firm that left the registry is watched by."""
+
+    def vault(self, side: VaultSide) -> VaultSeen | None:
+        return next((each for each in self.vaults if each.side == side), None)

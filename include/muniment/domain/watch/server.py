@@ -1,0 +1,49 @@
+"""What one look at a firm's PostgreSQL tells the watch: rights of ``pg_monitor`` suffice."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from muniment.domain.record import Record
+from muniment.domain.wal.lsn_text import LsnText
+
+type SlotState = Literal["reserved", "extended", "unreserved", "lost"]
+"""``pg_replication_slots.wal_status``."""
+
+
+class Slot(Record):
+    name: str
+    is_active: bool
+    state: SlotState | None
+    safe_bytes: int | None
+    """``safe_wal_size``: how much more may be written before it is lost; ``None``: without a limit."""
+    retained_bytes: int | None
+    """From its ``restart_lsn`` to the end of the log."""
+
+
+class ServerSeen(Record):
+    """``seen_at`` is ours, ``server_at`` the server's own clock."""
+
+    seen_at: AwareDatetime
+    server_at: AwareDatetime
+    system_identifier: int
+    timeline: int
+    is_standby: bool
+    segment_bytes: int
+    flush_lsn: LsnText
+    next_xid: int
+    """The first transaction id that is not given away yet, 64 bits."""
+    is_quiet: bool
+    """No transaction with an id is open, prepared ones included: whatever may still commit gets a later id."""
+    archived_count: int
+    last_archived: str | None
+    last_archived_at: AwareDatetime | None
+    failed_count: int
+    last_failed: str | None
+    last_failed_at: AwareDatetime | None
+    ready: int | None
+    """Files that wait for the archiver; ``None`` where we may not look."""
+    pg_wal_bytes: int | None
+    segments_written_at: dict[str, AwareDatetime]
+    """Of the newest segments in pg_wal: when the server wrote to each last. No commit in it is younger."""
+    slots: tuple[Slot, ...] = ()
