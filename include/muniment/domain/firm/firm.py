@@ -74,6 +74,11 @@ class StagingPolicy(Setting):
     """How long a restored cluster stands beside the live one before it is destroyed."""
 
 
+class WatchPolicy(Setting):
+    severity_weight: Annotated[float, Field(ge=0.1, le=10)] = 1.0
+    """By how much a promise that is broken counts for more, or less, than another tier's."""
+
+
 class Policy(Setting):
     """One tier."""
 
@@ -94,6 +99,7 @@ class Policy(Setting):
     drills: DrillsPolicy = DrillsPolicy()
     matters: MattersPolicy = MattersPolicy()
     staging: StagingPolicy = StagingPolicy()
+    watch: WatchPolicy = WatchPolicy()
 
 
 class LiveHost(Setting):

@@ -28,6 +28,9 @@ class FirmSeen(Record):
     queue: str
     rpo_promise_s: float
     rto_promise_s: float
+    severity_weight: float = 1.0
+    host: str | None = None
+    """Where the cluster listens, as its connection names it."""
     watched_since: AwareDatetime
     seen_at: AwareDatetime
     """When this pass looked, whatever it saw."""
@@ -39,6 +42,8 @@ class FirmSeen(Record):
     vaults: tuple[VaultSeen, ...] = ()
     """The primary one, then the replica."""
     evidence: Evidence | None = None
+    wal_free_bytes: int | None = None
+    """About: what the last pushed segment told, less what pg_wal has grown since."""
     duties: tuple[DutyState, ...] = ()
     marks: tuple[Mark, ...] = ()
     left_registry_at: AwareDatetime | None = None

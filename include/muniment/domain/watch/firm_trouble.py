@@ -1,0 +1,46 @@
+"""A trouble of one firm: what is the same in all of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from muniment.domain.incidents.trouble import Cause, Scope, Severity, Trouble
+from muniment.domain.watch.firm_seen import FirmSeen
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """``hint`` is without its full stop; ``at_stake`` is told in the firm's words."""
+
+    subject: str
+    what: str
+    kept: str
+    hint: str
+    at_stake: str = ""
+    breaks_at: datetime | None = None
+
+
+def trouble_of(
+    seen: FirmSeen,
+    cause: Cause,
+    severity: Severity,
+    words: Words,
+    *,
+    scopes: tuple[Scope, ...] = (),
+    opens_at_once: bool = False,
+) -> Trouble:
+    return Trouble(
+        cause=cause,
+        firm=seen.firm,
+        tier=seen.tier,
+        scopes=scopes,
+        severity=severity,
+        opens_at_once=opens_at_once,
+        subject=words.subject,
+        what=words.what,
+        kept=words.kept,
+        hint=f"{words.hint}.",
+        runbook=f"docs/monitoring.md#{cause}",
+        at_stake=words.at_stake,
+        breaks_at=words.breaks_at,
+        seen_at=seen.seen_at,
+    )
