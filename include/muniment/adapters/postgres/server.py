@@ -98,6 +98,12 @@ class PostgresServer:
         """What the firm's own connection sets in each of its sessions, in libpq's form."""
         return parse_conninfo(self.conninfo.reveal()).get("options", "")
 
+    @property
+    def host(self) -> str | None:
+        """Where the firm's own connection leads."""
+        told = parse_conninfo(self.conninfo.reveal())
+        return told.get("host") or told.get("hostaddr")
+
     def replication_connection(self) -> PGconn:
         """A connection that speaks the streaming replication protocol; the caller finishes it.
 

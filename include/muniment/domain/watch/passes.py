@@ -1,8 +1,16 @@
 """One pass of the watch over the firms of one queue."""
 
+from datetime import timedelta
+
 from pydantic import AwareDatetime
 
 from muniment.domain.record import Record
+
+PASS_EVERY = timedelta(minutes=5)
+"""``fleet__watch`` begins one that often."""
+
+LOOK_LASTS = 2 * PASS_EVERY
+"""One pass may fall out; what is older than two is not what is."""
 
 
 class Pass(Record):

@@ -1,0 +1,34 @@
+"""Which firms are looked at as a whole in this pass: keys, vault settings, and the evidence of every duty.
+
+Each firm at least once an hour, spread over the passes; who waits longest comes first.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from math import ceil
+
+from muniment.domain.watch.firm_seen import FirmSeen
+from muniment.domain.watch.passes import PASS_EVERY
+
+WHOLE_EVERY = timedelta(hours=1)
+# One pass of the hour is to spare: a pass that fails must make nobody wait for longer than the hour.
+_PASSES = WHOLE_EVERY // PASS_EVERY - 1
+_FEWEST = 10
+
+
+def due_as_a_whole(firms: Mapping[str, FirmSeen | None], now: datetime) -> frozenset[str]:
+    """``firms``: as they were seen before, ``None`` where they never were."""
+    at_most = max(_FEWEST, ceil(len(firms) / _PASSES))
+    waiting = sorted((read_at, firm) for firm, seen in firms.items() if _is_due(read_at := _read_at(seen), now))
+    return frozenset(firm for _, firm in waiting[:at_most])
+
+
+def _read_at(seen: FirmSeen | None) -> float:
+    """POSIX seconds; never is the longest time ago."""
+    return seen.evidence.read_at.timestamp() if seen and seen.evidence else 0.0
+
+
+def _is_due(read_at: float, now: datetime) -> bool:
+    """A pass early, because the next one may come a little late; and at once where the clock has jumped back."""
+    age = now.timestamp() - read_at
+    return age < 0 or age >= (WHOLE_EVERY - 2 * PASS_EVERY).total_seconds()
