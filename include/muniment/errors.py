@@ -17,6 +17,7 @@
     │   ├── RestoreInterrupted        a restore over a stopped cluster goes on when its command is given again
     │   ├── CutOverInterrupted        a run was killed while nobody was served, and another one went on
     │   ├── SourceChanged             a document version was gone before it was copied
+    │   ├── WatchStoreUnavailable     the watch's own store is away, read-only, full, or locked for too long
     │   ├── RunLockLost               nobody knows whether a second run of the same firm is at work
     │   └── AnotherRunIsActive        a second run of the same firm
     └── Permanent                 trying again cannot help: a person has to look
@@ -34,7 +35,7 @@
         ├── Damaged                   stored bytes are not what was stored (exit code 3)
         │   ├── ObjectDamaged · ObjectMissing · MarkMissing · MarkNotRepairable · PlanOutdated · RestoreHalfDone · RegisterHidden · WalGap
         │   ├── WalHoleFound · WalSegmentInvalid
-        │   └── PageChecksumFailed · MemberOutside · ControlFileDamaged
+        │   └── PageChecksumFailed · MemberOutside · ControlFileDamaged · WatchStoreDamaged
         ├── InvalidConfiguration      the registry or the policy is wrong (exit code 2)
         │   ├── NoRegistry                nobody said where the registry is, and no project has one
         │   └── UnknownParameter          a run was triggered with a name that no step knows
@@ -46,7 +47,8 @@
         ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
         ├── NobodyServes · NotReached · EndNotRecorded · SignatureNotMade
         ├── SessionRefused · StatementEnded · StatementRefused · RightMissing · ServerReadOnly · ServerDiskFull
-        └── ProgramMissing · ExtensionMissing · LocaleMissing · ProgramFailed · DiskFull · WalFileMissing
+        ├── ProgramMissing · ExtensionMissing · LocaleMissing · ProgramFailed · DiskFull · WalFileMissing
+        └── WatchStoreTooNew
 
 ``PostgresError`` is what has come from PostgreSQL, of either branch.
 
@@ -308,6 +310,16 @@ class RunLockLost(Transient):
     text = "the run lock of firm {firm} was lost while this run was at work: {reason}"
     kept = "everything that was registered before; since the lock was lost this run has registered and deleted nothing"
     hint = "the step is retried; if it goes on, find what ends idle sessions between worker and server: a firewall, a proxy or pooler, a failover, or a person."
+
+
+class WatchStoreUnavailable(Transient):
+    """The database that the watch writes to, a file of its own or PostgreSQL."""
+
+    text = "the watch's store {place} does not do what it was asked for: {reason}"
+    kept = (
+        "every recovery point that is registered; what the watch has written, and nothing of what it was about to write"
+    )
+    hint = "it is tried again with the next pass; if it goes on, look at that disk's space and rights, or at that server. What the watch shows until then is as old as it says."
 
 
 class StoreRefused(Permanent):
@@ -904,6 +916,14 @@ class ControlFileDamaged(Damaged):
     hint = "no server starts from it: set the folder aside, then restore the cluster with `muniment restore`."
 
 
+class WatchStoreDamaged(Damaged):
+    """SQLite says that it is no database, or one whose pages do not fit together."""
+
+    text = "the watch's store {place} is damaged: {reason}"
+    kept = "every recovery point that is registered: the vaults know nothing of the watch"
+    hint = "set the file aside, with those beside it that begin with its name: the next pass makes a new store and learns everything anew but the series, who acknowledged what, and silences."
+
+
 class AlreadyRegistered(Permanent):
     """A conditional write found an object where there must be none."""
 
@@ -1088,3 +1108,11 @@ class WalFileMissing(Permanent):
 
     text = "there is no file {path}"
     hint = "archive_command = 'muniment wal push %p' is run in the data directory; by hand, give the whole path."
+
+
+class WatchStoreTooNew(Permanent):
+    """A later Muniment has migrated it."""
+
+    text = "the watch's store {place} is of version {found}, this Muniment knows {known}"
+    kept = "everything: nothing was read from it, nothing was written"
+    hint = "install here the Muniment that has migrated it; every machine that watches runs the same."

@@ -1,0 +1,64 @@
+"""The firms as the watch saw them last, and their time series."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import delete, select, tuple_
+
+from muniment.adapters.watch.part import Part
+from muniment.adapters.watch.tables import FIRMS, SAMPLES
+from muniment.domain.watch.firm_seen import FirmSeen
+from muniment.domain.watch.passes import Sample
+
+_PRUNED_AT_ONCE = 10_000
+"""Rows a transaction: nobody who writes waits longer than for these."""
+
+
+class Firms(Part):
+    def firms(self) -> dict[str, FirmSeen]:
+        """By their ids, in order. Raises ``WatchStoreUnavailable``."""
+        with self.database.reading() as connection:
+            rows = connection.execute(select(FIRMS.c.firm, FIRMS.c.record).order_by(FIRMS.c.firm)).all()
+        return {firm: FirmSeen.model_validate_json(record) for firm, record in rows}
+
+    def put_firms(self, firms: Iterable[FirmSeen]) -> None:
+        """All of them or none, over what was seen of them before. Raises ``WatchStoreUnavailable``."""
+        rows = [{"firm": each.firm, "record": each.model_dump_json()} for each in firms]
+        if rows:
+            with self.database.writing() as connection:
+                connection.execute(self.database.upsert(FIRMS), rows)
+
+    def forget_firm(self, firm: str) -> None:
+        """What was seen of it; its series and incidents stay. Raises ``WatchStoreUnavailable``."""
+        with self.database.writing() as connection:
+            connection.execute(delete(FIRMS).where(FIRMS.c.firm == firm))
+
+
+class Series(Part):
+    def add_samples(self, samples: Iterable[Sample]) -> None:
+        """All of them or none; one of the same firm and instant takes the other's place. Raises
+        ``WatchStoreUnavailable``."""
+        rows = [each.model_dump() for each in samples]
+        if rows:
+            with self.database.writing() as connection:
+                connection.execute(self.database.upsert(SAMPLES), rows)
+
+    def samples(self, firm: str, since: datetime, until: datetime) -> list[Sample]:
+        """Of both instants and between them, in order. Where there are none for a time, the watch did not look: that
+        time is unknown. Raises ``WatchStoreUnavailable``."""
+        between = SAMPLES.c.at.between(since, until)
+        asked = select(SAMPLES).where(SAMPLES.c.firm == firm, between).order_by(SAMPLES.c.at)
+        with self.database.reading() as connection:
+            return [Sample.model_validate(dict(row)) for row in connection.execute(asked).mappings()]
+
+    def prune_samples(self, before: datetime) -> int:
+        """How many are gone, a bounded number in each transaction. Raises ``WatchStoreUnavailable``."""
+        key = tuple_(SAMPLES.c.firm, SAMPLES.c.at)
+        old = select(SAMPLES.c.firm, SAMPLES.c.at).where(SAMPLES.c.at < before).limit(_PRUNED_AT_ONCE)
+        gone = 0
+        while True:
+            with self.database.writing() as connection:
+                done = connection.execute(delete(SAMPLES).where(key.in_(old))).rowcount
+            gone += done
+            if done < _PRUNED_AT_ONCE:
+                return gone
