@@ -19,8 +19,23 @@ class Member(Record):
     since: AwareDatetime
     last_seen_at: AwareDatetime
     what: str
+    """Its first line."""
     at_stake: str = ""
     breaks_at: AwareDatetime | None = None
+    severity: Severity = "warning"
+    """With that of what is held back."""
+    places: tuple[Scope, ...] = ()
+    """What its trouble may share with others'."""
+    also: tuple[Cause, ...] = ()
+    """Held back: this incident explains them."""
+    well_since: AwareDatetime | None = None
+    """Since when it is out of it; ``None``: it is not."""
+    in_vault: bool = False
+    """The firm's own vault has the record of the incident's end."""
+
+    @property
+    def is_troubled(self) -> bool:
+        return self.well_since is None
 
 
 class Change(Record):
@@ -58,6 +73,13 @@ class Incident(Record):
     """When it went from bad to good or back, lately."""
     flapping_told_at: AwareDatetime | None = None
     last_told_at: AwareDatetime | None = None
+    told_severity: Severity | None = None
+    """What on-call heard last."""
+    was_silenced: bool = False
+    """By the last pass that it was bad in: once the silence is over, it is told."""
+    is_bad: bool = True
+    """By the last pass that could tell."""
+    last_judged_at: AwareDatetime | None = None
     acknowledged_by: str | None = None
     acknowledged_until: AwareDatetime | None = None
     resolved_at: AwareDatetime | None = None
@@ -67,7 +89,7 @@ class Incident(Record):
 
 
 class Silence(Record):
-    """Nothing is told of incidents that match, until it ends."""
+    """Nothing is told of incidents that match in all that is named, until it ends; only that what was told is over."""
 
     id: str
     firm: str | None

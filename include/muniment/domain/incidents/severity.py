@@ -1,5 +1,7 @@
 """How grave a trouble is: by how far it is past the promise, and by whose promise it is."""
 
+from collections.abc import Iterable
+
 from muniment.domain.incidents.trouble import Severity
 
 WARNING_FROM, ERROR_FROM, CRITICAL_FROM = 0.5, 1.0, 3.0
@@ -19,3 +21,11 @@ def reached(ratio: float, weight: float = 1.0) -> Severity | None:
     if weighed >= ERROR_FROM or ratio >= ERROR_FROM:
         return "error"
     return "warning" if weighed >= WARNING_FROM else None
+
+
+RANK: dict[Severity, int] = {"warning": 0, "error": 1, "critical": 2}
+
+
+def gravest(severities: Iterable[Severity]) -> Severity:
+    """``warning`` where there is none."""
+    return max(severities, key=RANK.__getitem__, default="warning")

@@ -8,8 +8,9 @@ from muniment.domain.record import Record
 
 type Severity = Literal["warning", "error", "critical"]
 type ScopeKind = Literal[
-    "key", "bucket", "host", "queue", "pool", "region", "channel", "file", "airflow", "firm", "watch"
+    "dag", "key", "bucket", "host", "queue", "pool", "region", "channel", "file", "airflow", "firm", "watch"
 ]
+"""Narrowest first. ``dag``: of a failed task; never shared."""
 type Cause = Literal[
     # the gravest, which nothing makes good again
     "another-database",
