@@ -1,8 +1,9 @@
-"""No DAG: while a firm's or a tier's file is broken, this one fails to import, and Airflow's UI shows why at its top.
+"""No DAG: while a file of the registry is broken, this one fails to import, and Airflow's UI shows why at its top.
 
 A broken firm has no DAGs, the other firms have theirs. Tasks never come by here.
 """
 
-from muniment.registry import load_registry
+from muniment.registry.load import load_registry
+from muniment.registry.watch_file import require_sound
 
-load_registry().require_sound()
+require_sound(load_registry())

@@ -35,6 +35,12 @@ def firm_values(firm_id: str = "acme", number: int = 1) -> dict[str, Any]:
     }
 
 
+def watch_values() -> dict[str, Any]:
+    """A sound watch.yaml: whatever happens is mailed."""
+    mail = {"name": "mail", "kind": "smtp", "connection": "smtp_default", "arguments": {"to": "oncall@example.com"}}
+    return {"channels": [mail], "routes": [{"tell": ["mail"]}]}
+
+
 def put(path: str, value: Any) -> Change:
     """Sets ``a.b.c`` of a file's values, making what is missing on the way."""
 
@@ -52,7 +58,7 @@ def key_arn(number: int, region: str = "us-east-1") -> str:
 
 
 class Files:
-    """A registry in a folder: the real tiers and application, and one sound firm, acme."""
+    """A registry in a folder: the real tiers and application, one sound firm, acme, and a watch that mails."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -60,6 +66,7 @@ class Files:
         for folder in ("policies", "applications"):
             shutil.copytree(ROOT / "include" / folder, root / folder)
         self.write("firms/acme.yaml", firm_values())
+        self.write("watch.yaml", watch_values())
 
     def write(self, name: str, values: dict[str, Any] | str | bytes) -> None:
         content = yaml.safe_dump(values, sort_keys=False) if isinstance(values, dict) else values

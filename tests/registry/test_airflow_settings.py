@@ -7,6 +7,7 @@ import yaml
 
 from muniment.adapters.site.logins import find_login
 from muniment.registry import load_registry
+from muniment.registry.watch_file import load_watch_settings
 from muniment_airflow.pools import POOLS
 from tests.registry.conftest import ROOT
 
@@ -43,6 +44,9 @@ def test_it_has_each_connection_that_the_registry_names_and_no_other(airflow: di
     }
     told_by = (told for f in firms for told in (*f.on_call, *f.contact.told_by))
     named |= {str(told.arguments["smtp_conn_id"]): "smtp" for told in told_by}
+    types = {"pagerduty": "pagerduty_events", "slack": "slackwebhook", "sns": "aws", "smtp": "smtp"}
+    channels = load_watch_settings(ROOT / "include").channels
+    named |= {each.connection: types[each.kind] for each in channels if each.connection}
     assert {c["conn_id"]: c["conn_type"] for c in airflow["connections"]} == named
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from muniment.domain.firm.application import Application
 from muniment.domain.firm.firm import Firm, Policy
+from muniment.domain.watch.settings import WatchSettings
 from muniment.registry import load_registry
 from muniment.registry.keys import Key, keys_of
 from tests.registry.conftest import ROOT, Files
@@ -35,14 +36,17 @@ def row(key: Key) -> str:
     return f"| `{key.path}` | {value} | {'' if key.path == 'policy' else default}"
 
 
-@pytest.mark.parametrize(("title", "model"), [("A firm", Firm), ("A tier", Policy), ("An application", Application)])
+@pytest.mark.parametrize(
+    ("title", "model"),
+    [("A firm", Firm), ("A tier", Policy), ("An application", Application), ("The watch", WatchSettings)],
+)
 def test_the_tables_are_the_models(title: str, model: type[BaseModel]) -> None:
     assert rows(section(title)) == expected(model)
 
 
 def test_every_value_is_shown_as_the_registry_says_it() -> None:
     """Nothing of Python's own names shows through."""
-    for model in (Firm, Policy, Application):
+    for model in (Firm, Policy, Application, WatchSettings):
         for key in keys_of(model).values():
             assert "typing." not in key.kind
             assert "<class" not in key.kind

@@ -42,7 +42,7 @@ def _named(sources: Sources, name: Any) -> dict[str, Any]:
 
 
 def check_policy_file(name: str, values: dict[str, Any]) -> list[Fault]:
-    policy, faults = _validated(Policy, name, values)
+    policy, faults = validated(Policy, name, values)
     if policy:
         faults += _contradictions(name, "", policy_contradictions(policy))
     stem = Path(name).stem
@@ -52,7 +52,7 @@ def check_policy_file(name: str, values: dict[str, Any]) -> list[Fault]:
 
 
 def check_application_file(name: str, values: dict[str, Any]) -> list[Fault]:
-    application, faults = _validated(Application, name, values)
+    application, faults = validated(Application, name, values)
     if application:
         faults += _contradictions(name, "", application_contradictions(application))
     return faults
@@ -62,13 +62,13 @@ def check_firm_file(name: str, values: dict[str, Any], shared: Shared) -> tuple[
     """The firm, with its tier's policy, its application's schema and its own overrides, or what is wrong."""
     faults = [*_name_faults(name, values), *_source_faults(name, values, shared)]
     whole = {**values, "policy": _merged_policy(values, shared)}
-    firm, found = _validated(Firm, name, whole)
+    firm, found = validated(Firm, name, whole)
     faults += _of_the_firm(found, values, shared)
     faults += _rules(name, firm, {**values, "policy": _merged_policy(_without(found, values), shared)})
     return (None if faults else firm), faults
 
 
-def _validated[M: BaseModel](model: type[M], name: str, values: dict[str, Any]) -> tuple[M | None, list[Fault]]:
+def validated[M: BaseModel](model: type[M], name: str, values: dict[str, Any]) -> tuple[M | None, list[Fault]]:
     try:
         return model.model_validate(without_none(model, values), context=UNITS_REQUIRED), []
     except ValidationError as error:

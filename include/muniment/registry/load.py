@@ -55,12 +55,12 @@ class Registry:
         if firm_id in self.firms:
             return self.firms[firm_id]
         faults = self.broken.get(firm_id)
-        raise _invalid(faults or [_unknown(self.root, firm_id, {*self.firms, *self.broken})])
+        raise invalid(faults or [_unknown(self.root, firm_id, {*self.firms, *self.broken})])
 
     def require_sound(self) -> None:
         """Raises ``InvalidConfiguration`` with every fault there is."""
         if self.faults:
-            raise _invalid(self.faults)
+            raise invalid(self.faults)
 
 
 def load_registry(root: Path | None = None) -> Registry:
@@ -90,16 +90,16 @@ def load_firm(root: Path | None, firm_id: str) -> Firm:
     root = root or default_root()
     name = f"firms/{firm_id}.yaml"
     if firm_id not in (known := firm_ids(root)):
-        raise _invalid([_unknown(root, firm_id, known)])
+        raise invalid([_unknown(root, firm_id, known)])
     reading = read_yaml(root / name)
     faults = [Fault(name, path, what) for path, what in reading.faults]
     if faults and not reading.values:
-        raise _invalid(faults)
+        raise invalid(faults)
     shared, of_the_shared = _load_shared(root, only=reading.values)
     firm, found = check_firm_file(name, reading.values, shared)
     if firm and not faults:
         return firm
-    raise _invalid(sorted({*faults, *found, *of_the_shared}))
+    raise invalid(sorted({*faults, *found, *of_the_shared}))
 
 
 def firm_ids(root: Path | None = None) -> list[str]:
@@ -161,6 +161,6 @@ def _unknown(root: Path, firm_id: str, known: Iterable[str]) -> Fault:
     return Fault(f"firms/{firm_id}.yaml", "", f"there is no such file in {root}; {did_you_mean(firm_id, known)}")
 
 
-def _invalid(faults: Iterable[Fault]) -> InvalidConfiguration:
+def invalid(faults: Iterable[Fault]) -> InvalidConfiguration:
     lines = [str(fault) for fault in faults]
     return InvalidConfiguration(count=len(lines), faults="\n".join(lines))

@@ -11,7 +11,7 @@ CONFIGURATION_FAULT = InvalidConfiguration.exit_code
 
 @click.group(short_help="The registry of firms and tiers.")
 def firms() -> None:
-    """The registry: every firm, tier and application, from firms/, policies/ and applications/."""
+    """The registry: every firm, tier and application, and who is told: firms/, policies/, applications/, watch.yaml."""
 
 
 @firms.command("check")
@@ -21,38 +21,40 @@ def check(session: Session, *, as_json: bool) -> int:
     """Find every fault in the configuration, and what a firm does without.
 
     Reads every file, says everything that is wrong at once, with file, place and how to correct it, and ends with 2
-    where there is a fault. A warning names what would not happen: a firm that nobody is told about, that nobody can
-    approve for. Nothing is connected to: `muniment check FIRM` does that.
+    where there is a fault: a firm of whose trouble nobody would be told, too. A warning names what would not happen:
+    nobody can approve for a firm. Nothing is connected to: `muniment check FIRM` does that.
 
     \b
     Before a commit:   muniment firms check
     Another registry:  muniment --registry /etc/muniment firms check
     """
     from muniment.domain.firm.omissions import omissions
+    from muniment.registry.watch_file import watch_faults
 
     registry = session.registry()
+    faults = (*registry.faults, *watch_faults(registry))
     warnings = [(f"firms/{firm.id}.yaml", found) for firm in registry.firms.values() for found in omissions(firm)]
     if as_json:
         say_json(
             {
                 "registry": str(registry.root),
                 "sound": sorted(registry.firms),
-                "faults": [{"file": f.file, "path": f.path, "what": f.what} for f in registry.faults],
+                "faults": [{"file": f.file, "path": f.path, "what": f.what} for f in faults],
                 "warnings": [{"file": file, "what": one.what, "remedy": one.remedy} for file, one in warnings],
             }
         )
     else:
-        for fault in registry.faults:
+        for fault in faults:
             click.echo(str(fault))
         for file, one in warnings:
             click.echo(f"{file}: {one}")
         counted = (
             _counted(len(registry.firms), "sound firm"),
-            _counted(len(registry.faults), "fault"),
+            _counted(len(faults), "fault"),
             _counted(len(warnings), "warning"),
         )
         click.echo(f"{', '.join(counted)} in {registry.root}")
-    return CONFIGURATION_FAULT if registry.faults else 0
+    return CONFIGURATION_FAULT if faults else 0
 
 
 def _counted(number: int, noun: str) -> str:
