@@ -13,6 +13,7 @@
     │   ├── BackupStreamBroken        the base backup stream ended early
     │   ├── WalNotYetArchived         a segment is not in the vault before the deadline
     │   ├── WalNotPushed              S3 did not acknowledge a segment in the time that archive_command has
+    │   ├── ChannelFailed             a receiver did not take what it was told
     │   ├── ContactNotTold            nobody at the firm knows yet that its restore was undone
     │   ├── RestoreInterrupted        a restore over a stopped cluster goes on when its command is given again
     │   ├── CutOverInterrupted        a run was killed while nobody was served, and another one went on
@@ -232,6 +233,16 @@ class ActNotRecorded(Transient):
     hint = (
         "run the same command when one of the firm's vaults can be reached; the approval is valid as long as it says."
     )
+
+
+class ChannelFailed(Transient):
+    """The receiver refuses it, is not there, or does not answer. ``reason`` quotes no secret."""
+
+    text = "channel {channel} did not take what it was told: {reason}"
+    kept = (
+        "what there was to tell: the route's next channel is tried, and what none takes is tried again with each pass"
+    )
+    hint = "look at the channel's connection and at its receiver, then `muniment alerts test --channel {channel}`."
 
 
 class ContactNotTold(Transient):
