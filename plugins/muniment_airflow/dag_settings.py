@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Any
 
+from muniment.domain.firm.dag_names import POOL_NAMES
 from muniment.domain.firm.firm import Firm
 from muniment_airflow.failures import RETRIES
 from muniment_airflow.notifiers import OnCallNotifier
 
-HEAVY_POOL, LIGHT_POOL, RESTORE_POOL = "muniment_heavy", "muniment_light", "muniment_restore"
+HEAVY_POOL, LIGHT_POOL, RESTORE_POOL = POOL_NAMES
 MINUTES, HOURS, BULK = timedelta(minutes=15), timedelta(hours=2), timedelta(hours=12)
 
 

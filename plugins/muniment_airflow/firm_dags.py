@@ -11,6 +11,7 @@ from pathlib import Path
 from airflow.sdk import DAG, CronTriggerTimetable, Param, chain, get_parsing_context
 
 from muniment.domain import chain_steps as named
+from muniment.domain.firm.dag_names import SHARDS
 from muniment.domain.firm.firm import Firm
 from muniment.domain.firm.schedule import drill_cron, nightly_schedule, shard_of, wal_cron
 from muniment.registry import load_firm, load_registry
@@ -30,8 +31,6 @@ from muniment_airflow.firm_docs import backup_doc, drill_doc, wal_doc
 from muniment_airflow.restore_dag import restore_dag
 from muniment_airflow.sign_off_dag import drill_sign_off_dag
 from muniment_airflow.wal_operators import ReplicateWal, VerifyWalCheckpoint
-
-SHARDS = 8
 
 # The next night begins a day after this one: a run that is still going then has failed.
 NIGHT_ENDS_AFTER = timedelta(hours=23)

@@ -16,13 +16,13 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import TimeRestriction
 
 from muniment.domain.chain_steps import NIGHT
+from muniment.domain.firm.cron import runs_after
 from muniment.domain.firm.schedule import nightly_schedule, shard_of
 from muniment_airflow import firm_dags
 from tests.fixtures.clusters import ROOT
 from tests.registry.conftest import Files, firm_values
 from tests.support.dags import taken_from
 from tests.support.firms import paper_firm
-from tests.support.schedules import runs_after
 
 # Airflow's own way of reading plugins/.airflowignore.
 pytestmark = pytest.mark.filterwarnings("ignore:GitWildMatchPattern")
@@ -148,7 +148,8 @@ def test_airflow_runs_at_the_instants_that_the_schedule_names(year_part: datetim
     """Through March's and November's change, over Airflow's own timetable as the scheduler deserializes it."""
     firm = paper_firm(policy={"nightly_window": {"start": window[0], "end": window[1]}})
     timetable = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(firm_dags.backup_dag(firm))).timetable
-    wanted = runs_after(nightly_schedule(firm), year_part)
+    nightly = nightly_schedule(firm)
+    wanted = runs_after(nightly.cron, nightly.time_zone, year_part)
     restriction = TimeRestriction(earliest=None, latest=None, catchup=True)
     last, found = None, []
     first = timetable.next_dagrun_info(
@@ -179,7 +180,6 @@ from airflow.serialization.serialized_objects import DagSerialization
 from muniment_airflow.firm_dags import backup_dag
 from tests.support.dags import taken_from
 from tests.support.firms import paper_firm
-from tests.support.schedules import runs_after
 print("DAG", json.dumps(DagSerialization.to_dict(backup_dag(paper_firm())), sort_keys=True))
 """
 

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from muniment.domain.firm.cron import runs_after
 from muniment.domain.firm.schedule import NightlySchedule, nightly_schedule, shard_of, wal_cron
 from tests.support.firms import paper_firm
-from tests.support.schedules import runs_after
 
 CHICAGO = "America/Chicago"
 # The changes of 2026: 8 March skips 02:00 to 03:00, 1 November repeats 01:00 to 02:00.
@@ -18,7 +18,7 @@ SPRING, AUTUMN = datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=
 def runs(at: time, around: datetime, zone: str = CHICAGO) -> list[str]:
     """The three nights around a change, in UTC."""
     schedule = NightlySchedule(at, zone)
-    return [f"{run:%d %H:%M}" for run in islice(runs_after(schedule, around - timedelta(hours=20)), 3)]
+    return [f"{run:%d %H:%M}" for run in islice(runs_after(schedule.cron, zone, around - timedelta(hours=20)), 3)]
 
 
 def window(start: str, end: str) -> dict[str, object]:
@@ -78,7 +78,7 @@ def test_in_autumn_the_repeated_hour_is_taken_once(at: time, expected: list[str]
 @pytest.mark.parametrize("at", [time(0, 0), time(1, 59), time(2, 0), time(2, 30), time(3, 0)])
 def test_each_local_day_of_a_year_has_exactly_one_run(at: time, zone: str) -> None:
     begin = datetime(2026, 1, 1, 12, tzinfo=UTC)
-    nights = list(islice(runs_after(NightlySchedule(at, zone), begin), 365))
+    nights = list(islice(runs_after(NightlySchedule(at, zone).cron, zone, begin), 365))
     days = [run.astimezone(ZoneInfo(zone)).date() for run in nights]
     assert days == [days[0] + timedelta(days=n) for n in range(365)]
     assert days[0] in (date(2026, 1, 1), date(2026, 1, 2))
