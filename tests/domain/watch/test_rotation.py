@@ -1,0 +1,42 @@
+"""Each firm is looked at as a whole within the hour, and no pass has to look at all of them."""
+
+from datetime import timedelta
+
+from muniment.domain.watch.evidence import Evidence
+from muniment.domain.watch.firm_seen import FirmSeen
+from muniment.domain.watch.passes import PASS_EVERY
+from muniment.domain.watch.rotation import WHOLE_EVERY, due_as_a_whole
+from tests.support.fleets import NOW, seen_nothing
+
+
+def read_at(firm: str, age: timedelta) -> FirmSeen:
+    return seen_nothing(firm).model_copy(update={"evidence": Evidence(read_at=NOW - age)})
+
+
+def test_within_an_hour_each_of_a_thousand_is_read_and_no_pass_reads_many() -> None:
+    firms: dict[str, FirmSeen | None] = {f"firm-{number:04d}": None for number in range(1000)}
+    oldest, most = timedelta(0), 0
+    for number in range(60):
+        now = NOW + number * PASS_EVERY
+        due = due_as_a_whole(firms, now)
+        most = max(most, len(due))
+        firms |= {firm: seen_nothing(firm).model_copy(update={"evidence": Evidence(read_at=now)}) for firm in due}
+        if number > 11:
+            oldest = max(oldest, *(now - seen.evidence.read_at for seen in firms.values() if seen and seen.evidence))
+    assert most == 91
+    assert oldest <= WHOLE_EVERY
+
+
+def test_who_was_never_read_comes_first_then_who_waits_longest() -> None:
+    ages = {f"firm-{number:02d}": timedelta(minutes=50 + number) for number in range(20)}
+    firms = {firm: read_at(firm, age) for firm, age in ages.items()} | {"new": None}
+    due = due_as_a_whole(firms, NOW)
+    assert due == {"new", *(f"firm-{number:02d}" for number in range(11, 20))}
+
+
+def test_one_that_was_read_lately_is_left_alone() -> None:
+    assert due_as_a_whole({"firm": read_at("firm", timedelta(minutes=45))}, NOW) == frozenset()
+
+
+def test_a_clock_that_went_back_makes_nobody_wait() -> None:
+    assert due_as_a_whole({"firm": read_at("firm", timedelta(hours=-5))}, NOW) == {"firm"}
