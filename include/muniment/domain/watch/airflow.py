@@ -37,3 +37,5 @@ class AirflowSeen(Record):
     pools: dict[str, int] = Field(default_factory=dict)
     """Name → slots."""
     queued: tuple[QueuedTask, ...] = ()
+    serving: frozenset[str] = frozenset()
+    """Queues on which a task runs now."""

@@ -42,6 +42,8 @@ class FirmSeen(Record):
     vaults: tuple[VaultSeen, ...] = ()
     """The primary one, then the replica."""
     evidence: Evidence | None = None
+    evidence_unread: str | None = None
+    """Why it could not be read when it was tried last; ``None``: it was."""
     wal_free_bytes: int | None = None
     """About: what the last pushed segment told, less what pg_wal has grown since."""
     duties: tuple[DutyState, ...] = ()
