@@ -18,6 +18,7 @@ _OF_THE_FLEET = frozenset({"watch", "channel test"})
 
 def firm_series(seen: FirmSeen, now: datetime) -> Iterator[Series]:
     """``now``: when they are shown."""
+    yield _instant("firm_observed_timestamp_seconds", (seen.firm, seen.queue), seen.seen_at)
     yield "rpo_promise_seconds", (seen.firm,), seen.rpo_promise_s
     if seen.left_registry_at is not None:
         yield _instant("firm_left_registry_timestamp_seconds", (seen.firm,), seen.left_registry_at)

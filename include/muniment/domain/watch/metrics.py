@@ -36,6 +36,9 @@ _FIRM, _REGION = ("firm",), ("firm", "region")
 
 FIRM_METRICS = (
     Metric(
+        "firm_observed_timestamp_seconds", (*_FIRM, "queue"), "When the watch looked last, whatever it saw.", lasts=True
+    ),
+    Metric(
         "rpo_seconds", ("firm", "tier", "region"), "Age of the first commit that this vault does not hold; 0: none."
     ),
     Metric("rpo_promise_seconds", _FIRM, "What the firm is promised of rpo_seconds.", lasts=True),
