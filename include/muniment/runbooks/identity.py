@@ -32,10 +32,16 @@ def prove_vaults(site: Site) -> FirmMark:
     A replica that was away when the primary's cluster was adopted hears of it next (``bring_adoption``).
     """
     mark = prove_vault(site.primary)
-    replica = prove_vault(site.replica)
-    if replica.system_identifier != mark.system_identifier and not replica.precedes(mark):
-        raise WrongVault(bucket=site.replica.bucket, expected=_named(mark), actual=_named(replica))
+    prove_replica(site.replica, mark)
     return mark
+
+
+def prove_replica(vault: Vault, mark: FirmMark) -> FirmMark:
+    """The replica's own mark; it and ``mark``, the primary's, speak of one cluster."""
+    replica = prove_vault(vault)
+    if replica.system_identifier != mark.system_identifier and not replica.precedes(mark):
+        raise WrongVault(bucket=vault.bucket, expected=_named(mark), actual=_named(replica))
+    return replica
 
 
 def prove_vault(vault: Vault) -> FirmMark:

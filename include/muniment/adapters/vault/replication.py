@@ -14,8 +14,7 @@ from muniment.errors import AlreadyRegistered
 from muniment.ports import Step
 
 
-@retry_store
-def copy_object(source: CopySource, *, target: Vault, key: str, locked_until: datetime | None) -> StoredObject:
+def copy_once(source: CopySource, *, target: Vault, key: str, locked_until: datetime | None) -> StoredObject:
     """Copies bytes, headers and metadata and returns what HEAD then tells of the copy, whose size is the source's.
 
     The write is conditional. Where the key already holds an object of the same size, that one is returned: it may be
@@ -25,6 +24,10 @@ def copy_object(source: CopySource, *, target: Vault, key: str, locked_until: da
     with suppress(AlreadyRegistered):  # then the copy's size is compared below, as a fresh one's is
         target.store.copy(source, key, locked_until=locked_until)
     return _copied(source, target, key, locked_until)
+
+
+copy_object = retry_store(copy_once)
+"""With patience, which may take minutes of a store that does not answer."""
 
 
 def _copied(source: CopySource, target: Vault, key: str, locked_until: datetime | None) -> StoredObject:
