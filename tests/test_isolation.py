@@ -18,13 +18,14 @@ from muniment.adapters.site.logins import Login
 from muniment.adapters.site.site import Clients, Site, build_site
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.finding import Finding
+from muniment.domain.firm.firm import WalArchive
 from muniment.errors import AccessDenied, KeyUnusable
 from muniment.ports import utc_now
 from muniment.runbooks.firm.check_firm import check_firm
 from muniment.runbooks.identity import prove_vault
 from muniment_demo.cloud import Cloud, Credentials
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.sites import ACCOUNT, IAM, SiteFactory, iam_policy
+from tests.fixtures.sites import ACCOUNT, IAM, SiteFactory, iam_policy, make_policy, with_firm
 from tests.support.s3 import s3_of, store_of
 
 DENIED = {"AccessDenied", "AccessDeniedException", "403"}
@@ -273,6 +274,14 @@ def pushing(cloud: Cloud, firms: TwoFirms) -> Site:
 
 
 @pytest.fixture(scope="module")
+def pushing_to_both(cloud: Cloud, firms: TwoFirms) -> Site:
+    """The same firm with a short RPO."""
+    policy = make_policy(wal_archive=WalArchive(push_to="both"))
+    user = cloud.create_user("law-b-both", iam_policy("wal-push", with_firm(firms.other, policy=policy).firm))
+    return build_site(firms.other.firm, firms.other.postgres.conninfo, login(cloud, user).clients())
+
+
+@pytest.fixture(scope="module")
 def restoring(cloud: Cloud, firms: TwoFirms) -> Site:
     return logged_in(cloud, firms.other, "restore")
 
@@ -315,10 +324,43 @@ def test_the_database_host_may_do_nothing_else(name: str, pushing: Site) -> None
         PUSHING_MUST_NOT[name](pushing)
 
 
-@pytest.mark.parametrize("version", [{}, {"VersionId": "null"}], ids=["hide", "remove"])
-def test_the_database_host_may_not_delete(version: dict[str, str], pushing: Site) -> None:
+def test_the_host_of_a_short_rpo_stores_wal_in_both_vaults(pushing_to_both: Site) -> None:
+    for number, vault in enumerate(pushing_to_both.vaults):
+        assert prove_vault(vault).firm == "law-b"
+        key = f"{WAL[:-1]}{number + 2}"
+        vault.put_message(key, b"sealed", locked_until=in_an_hour(), metadata={"sha256": "ab"})
+        found = vault.head(key)
+        assert found is not None
+        assert found.locked_until is not None
+
+
+PUSHING_TO_BOTH_MUST_NOT: dict[str, Callable[[Site], Any]] = {
+    "open what it sealed": lambda site: site.replica.get_sealed("config/one"),
+    "read a register": lambda site: site.replica.get("firm.json.old"),
+    "read the stand-in": lambda site: site.replica.get("stand-in/private.pem"),
+    "list": lambda site: list(site.replica.list("wal/")),
+    "write beside the wal": lambda site: site.replica.put_message("points/x.json", b"{}", locked_until=None),
+    "write a mark": lambda site: site.replica.put_message("firm.json", b"{}", locked_until=None),
+    "lock what is not wal": lambda site: site.replica.extend_lock("firm.json", in_an_hour()),
+}
+
+
+@pytest.mark.parametrize("name", PUSHING_TO_BOTH_MUST_NOT)
+def test_it_may_do_nothing_else_in_the_replica(name: str, pushing_to_both: Site) -> None:
+    with pytest.raises((AccessDenied, KeyUnusable)):
+        PUSHING_TO_BOTH_MUST_NOT[name](pushing_to_both)
+
+
+def test_it_decrypts_through_s3_alone(pushing_to_both: Site, firms: TwoFirms) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
-        s3_of(pushing.primary).delete_object(Bucket=pushing.primary.bucket, Key=WAL, **version)
+        pushing_to_both.clients("kms", firms.vault.region).decrypt(CiphertextBlob=firms.sealed_by_kms)
+
+
+@pytest.mark.parametrize("version", [{}, {"VersionId": "null"}], ids=["hide", "remove"])
+def test_the_database_host_may_not_delete(version: dict[str, str], pushing: Site, pushing_to_both: Site) -> None:
+    for vault in (pushing.primary, *pushing_to_both.vaults):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3_of(vault).delete_object(Bucket=vault.bucket, Key=WAL, **version)
 
 
 def test_a_restore_reads_both_vaults(restoring: Site) -> None:

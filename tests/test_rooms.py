@@ -21,6 +21,7 @@ TOPICS = {
     "cli/restore/test_cut_over.py",
     "cli/test_cli_page.py",
     "cli/wal/test_database_host.py",
+    "cli/wal/test_push_both.py",
     "domain/recovery/test_order.py",
     "domain/retention/test_model.py",
     "plugins/test_interrupted_cut_over.py",

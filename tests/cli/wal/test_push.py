@@ -98,7 +98,8 @@ def test_the_server_itself_archives(firm: Firm) -> None:
     assert list((firm.spool / "acknowledged").iterdir()) == []
     found = firm.site.primary.head(firm.key(names[0]))
     assert found is not None and found.locked_until is not None
-    assert set(found.metadata or {}) == {"sha256", "written-at"}
+    assert set(found.metadata) == {"sha256", "written-at", "free-bytes", "pg-wal-bytes"}
+    assert int(found.metadata["pg-wal-bytes"]) >= 16 * 2**20
 
 
 def test_the_same_bytes_twice_are_fine_and_other_bytes_are_refused(firm: Firm) -> None:

@@ -22,13 +22,15 @@ def vault_bucket_policy(bucket: str, kms_key: str) -> dict[str, Any]:
 def firm_values(firm: Firm, account: str) -> dict[str, str | Sequence[str]]:
     """What the placeholders of docs/iam/ stand for, for one firm in one AWS account."""
     primary, replica = firm.vaults.primary, firm.vaults.replica
+    pushed_to = (primary, replica) if firm.policy.pushes_to_both else (primary,)
     return {
         "firm": firm.id,
         "account": account,
         "vault": (primary.bucket, replica.bucket),
         "primary_vault": primary.bucket,
-        "primary_region": primary.region,
-        "primary_key": primary.kms_key,
+        "pushed_vault": tuple(place.bucket for place in pushed_to),
+        "pushed_region": tuple(place.region for place in pushed_to),
+        "pushed_key": tuple(place.kms_key for place in pushed_to),
         "key": (primary.kms_key, replica.kms_key),
         "signing_key": (firm.signing_key,) if firm.signing_key else (),
         "document_bucket": tuple(place.bucket for place in firm.documents),

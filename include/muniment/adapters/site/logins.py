@@ -43,6 +43,13 @@ HASTY_CONFIG = Config(
 )
 """Over the other, for a vault that only helps out: when its whole region is away, a restore must not wait for it."""
 
+BRIEF_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 2},
+    connect_timeout=2,
+    read_timeout=2,
+)
+"""For the other region while PostgreSQL's archiver waits: somebody else comes by later."""
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -63,9 +70,10 @@ class Login:
         parts = {**parts, "password": self.password.reveal(), **options}
         return Secret(make_conninfo(**{key: value for key, value in parts.items() if value}))
 
-    def clients(self, *, hasty: bool = False) -> Clients:
+    def clients(self, *, hasty: bool = False, brief: bool = False) -> Clients:
         """boto3 clients with this login's key, or with the role that ``extra.role_arn`` names."""
-        return _LoginClients(self, _session(self), _config(self, hasty=hasty))
+        patience = BRIEF_CONFIG if brief else HASTY_CONFIG if hasty else Config()
+        return _LoginClients(self, _session(self), _config(self, patience))
 
     @classmethod
     def from_fields(cls, connection_id: str, fields: Mapping[str, Any]) -> "Login":
@@ -126,10 +134,9 @@ def _credentials(session: botocore.session.Session, service: str, operation: str
     return found
 
 
-def _config(login: Login, *, hasty: bool) -> Config:
+def _config(login: Login, patience: Config) -> Config:
     """``extra.config_kwargs``, as Airflow's AWS connections have it, over our own."""
-    own = STORE_CONFIG.merge(HASTY_CONFIG) if hasty else STORE_CONFIG
-    return own.merge(Config(**login.extra.get("config_kwargs", {})))
+    return STORE_CONFIG.merge(patience).merge(Config(**login.extra.get("config_kwargs", {})))
 
 
 def _endpoint(login: Login, service: str) -> str | None:

@@ -84,6 +84,15 @@ class Envelope:
             commitment_policy=CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT, max_encrypted_data_keys=2
         )
 
+    @property
+    def is_without_the_other(self) -> bool:
+        """Whether the stand-in has taken the other region's place, for the time being."""
+        return time.monotonic() < self._asks_again_at
+
+    def stay_without_the_other(self) -> None:
+        """Somebody else has just found that region's KMS away, and the stand-in in its place."""
+        self._asks_again_at = time.monotonic() + _ASK_AGAIN_AFTER_S
+
     def encrypt(self, plain: bytes, context: Mapping[str, str]) -> bytes:
         return bytes(self.encrypt_stream(BytesIO(plain), len(plain), context))
 
@@ -93,14 +102,14 @@ class Envelope:
         Frame by frame is also faster: the SDK copies what is left of its buffer after each piece that it hands out.
         The keys are asked before the first byte is read, so the stand-in finds ``source`` untouched.
         """
-        if self._stand_in and time.monotonic() < self._asks_again_at:
+        if self._stand_in and self.is_without_the_other:
             return self._sealed(self._stand_in.sealing(), source, length, context)
         try:
             return self._sealed(self._keyring, source, length, context)
         except StoreUnavailable as away:
             keyring = self._without_the_other(away)
         message = self._sealed(keyring, source, length, context)
-        self._asks_again_at = time.monotonic() + _ASK_AGAIN_AFTER_S
+        self.stay_without_the_other()
         return message
 
     def _without_the_other(self, away: StoreUnavailable) -> Any:

@@ -15,6 +15,10 @@ from muniment.errors import WalSegmentInvalid
 # Metadata of each WAL object: the plain file's sha256 (hex), and its mtime on the server (ISO 8601, UTC).
 SHA256 = "sha256"
 WRITTEN_AT = "written-at"
+# And of pg_wal when it was pushed, in bytes: free on its file system, and all of its files. What tells no pg_wal has
+# neither: a file that a person pushed from elsewhere.
+FREE_BYTES = "free-bytes"
+PG_WAL_BYTES = "pg-wal-bytes"
 
 
 @dataclass(frozen=True, slots=True)

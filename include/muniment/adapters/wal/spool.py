@@ -14,6 +14,7 @@ from muniment.adapters.host.lock_file import lock
 
 # An acknowledgement is used within seconds; one that is older was left by a run whose server has moved on.
 _FRESH_S = 900
+AWAY_S = 60.0
 SUBSTITUTED = ".from-the-other-vault"
 
 
@@ -84,6 +85,18 @@ class WalSpool:
         if descriptor is not None:
             os.close(descriptor)
         return descriptor is None
+
+    def note_away(self, what: str) -> None:
+        """For the runs of the next minute: each would wait anew for what did not answer this one."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.root / f"away-{what}").touch()
+
+    def is_away(self, what: str) -> bool:
+        try:
+            told = (self.root / f"away-{what}").stat()
+        except OSError:
+            return False
+        return told.st_uid == os.geteuid() and 0 <= time.time() - told.st_mtime < AWAY_S
 
     def give_up(self, server_run: str) -> None:
         """Notes that S3 did not answer while this run of the server was stopping."""

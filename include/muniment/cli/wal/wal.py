@@ -34,8 +34,9 @@ def wal() -> None:
 def push(session: Session, path: Path, firm: str) -> int:
     """Store one WAL file; for PostgreSQL's archive_command.
 
-    Ends with 0 only when S3 has acknowledged the checksummed bytes. The same file twice is fine; other bytes under the
-    same name are refused. When the archiver is behind, the other files that are ready go in the same breath.
+    Ends with 0 only when S3 has acknowledged the checksummed bytes in the primary vault. The same file twice is fine;
+    other bytes under the same name are refused. When the archiver is behind, the other files that are ready go in the
+    same breath. Where the policy's wal_archive.push_to says both, the replica vault is written right after the primary.
 
     \b
     postgresql.conf:

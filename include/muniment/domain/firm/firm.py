@@ -48,6 +48,8 @@ class WalArchive(Setting):
     """How long verify_wal_checkpoint waits for the archiver."""
     hole: Literal["full_backup", "fail"] = "full_backup"
     """What a night does behind a new hole: begin anew with a full backup, or end until a person asks for one."""
+    push_to: Literal["primary", "both"] | None = None
+    """Into which vaults ``muniment wal push`` writes; ``None``: as the recovery class needs it."""
 
 
 class ObjectLock(Setting):
@@ -67,6 +69,10 @@ class RecoveryClass(Setting):
 
 
 SHORTEST_STAGING, LONGEST_STAGING = timedelta(minutes=10), timedelta(days=30)
+
+
+# The longest RPO that would not outlast the copying by the minute (docs/adr/0037).
+PUSHED_TO_BOTH_WITHIN = timedelta(minutes=15)
 
 
 class StagingPolicy(Setting):
@@ -100,6 +106,12 @@ class Policy(Setting):
     matters: MattersPolicy = MattersPolicy()
     staging: StagingPolicy = StagingPolicy()
     watch: WatchPolicy = WatchPolicy()
+
+    @property
+    def pushes_to_both(self) -> bool:
+        """Whether ``muniment wal push`` writes the replica vault as well."""
+        told = self.wal_archive.push_to
+        return self.recovery_class.rpo <= PUSHED_TO_BOTH_WITHIN if told is None else told == "both"
 
 
 class LiveHost(Setting):

@@ -2,10 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from muniment.adapters.host.data_directory import data_directory_of, system_identifier_of
 from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.archive import SHA256, WRITTEN_AT, prove_segment
+from muniment.adapters.wal.space import space_of
 from muniment.adapters.wal.spool import WalSpool, identity_of
 from muniment.domain.firm.firm import Policy
 from muniment.domain.retention.rules import chain_locked_until
@@ -22,6 +23,7 @@ from muniment.domain.wal.names import SegmentHeader, is_archivable, is_history, 
 from muniment.errors import AlreadyRegistered, StoreUnavailable, WalConflict, WalSegmentInvalid
 from muniment.ports import Clock
 from muniment.runbooks.identity import prove_vault, wrong_cluster
+from muniment.runbooks.wal.push_beside import Beside
 
 # What is in memory at once is a segment's bytes, its compressed and its sealed form, for each worker.
 _MEMORY_BYTES = 192 * 2**20
@@ -38,6 +40,10 @@ class WalPusher:
     mark: FirmMark
     locked_until: datetime
     spool: WalSpool
+    space: Mapping[str, str] = field(default_factory=dict)
+    """Metadata: what room ``pg_wal`` had when the run began."""
+    beside: Beside | None = None
+    """The replica, where it is written as well."""
 
     @property
     def system_identifier(self) -> int:
@@ -55,14 +61,19 @@ class WalPusher:
         self._prove_ours(file, content)
         digest = hashlib.sha256(content).hexdigest()
         written_at = datetime.fromtimestamp(found.st_mtime, UTC).isoformat()
-        key = keys.wal(self.system_identifier, file.name)
-        try:
-            self.vault.put_sealed(
-                key, content, locked_until=self.locked_until, metadata={SHA256: digest, WRITTEN_AT: written_at}
-            )
-        except AlreadyRegistered:
-            self._prove_same(key, file.name, digest)
+        self._store(file.name, content, {SHA256: digest, WRITTEN_AT: written_at, **self.space})
         return identity_of(found)
+
+    def _store(self, name: str, content: bytes, metadata: Mapping[str, str]) -> None:
+        key = keys.wal(self.system_identifier, name)
+        message = self.vault.seal(key, content)
+        try:
+            self.vault.put_message(key, message, locked_until=self.locked_until, metadata=metadata)
+        except AlreadyRegistered:
+            self._prove_same(key, name, metadata[SHA256])
+            return
+        if self.beside:
+            self.beside.offer(key, message, locked_until=self.locked_until, metadata=metadata)
 
     def push_ahead(self, file: Path) -> None:
         """Stores a file that PostgreSQL has not named yet and leaves the acknowledgement for when it does."""
@@ -100,10 +111,28 @@ class WalPusher:
             raise WalConflict(segment=name, bucket=self.vault.bucket)
 
 
-def open_pusher(vault: Vault, policy: Policy, spool: WalSpool, *, clock: Clock) -> WalPusher:
-    """Raises ``WrongVault`` before anything is written to another firm's."""
+def open_pusher(
+    vault: Vault,
+    policy: Policy,
+    spool: WalSpool,
+    *,
+    clock: Clock,
+    folder: Path | None = None,
+    replica: Vault | None = None,
+) -> WalPusher:
+    """Raises ``WrongVault`` before anything is written to another firm's. ``folder``: the server's ``pg_wal``.
+
+    ``replica``: the other vault, to be asked with little patience; without it the primary alone is written.
+    """
     mark = prove_vault(vault)
-    return WalPusher(vault, mark, chain_locked_until(policy, clock()), spool)
+    return WalPusher(
+        vault,
+        mark,
+        chain_locked_until(policy, clock()),
+        spool,
+        space_of(folder) if folder else {},
+        Beside(replica, mark) if replica else None,
+    )
 
 
 @dataclass(slots=True)
