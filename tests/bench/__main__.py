@@ -17,6 +17,7 @@ NAMES = (
     "matter",
     "drill",
     "dag_parse",
+    "watch",
 )
 
 

@@ -240,6 +240,15 @@ def test_a_firm_overrides_what_its_application_says(files: Files) -> None:
     assert found.retention == timedelta(days=60)
 
 
+@pytest.mark.parametrize("nothing", ["none", None])
+def test_a_firm_may_say_that_it_has_no_application(files: Files, nothing: str | None) -> None:
+    """As docs/configuration.md writes the default. The files of others are not read for it."""
+    files.write("applications/other.yaml", "not: [an application")
+    files.firm(put("application", nothing))
+    assert files.load().firm("acme").application is None
+    assert load_firm(files.root, "acme").application is None
+
+
 def test_the_least_that_a_firm_needs_names_no_table(files: Files) -> None:
     """Tiers carry promises. What the demonstration's databases hold stopped the first night of everybody else."""
     policy = files.load().firms["acme"].policy

@@ -84,13 +84,18 @@ def _name_faults(name: str, values: dict[str, Any]) -> Iterator[Fault]:
         yield Fault(name, "policy.tier", "a firm overrides values, not the tier's name: write `tier` at the top")
 
 
+def says_no_application(named: Any) -> bool:
+    """As docs/configuration.md writes it, or left empty."""
+    return named in (None, "none")
+
+
 def _source_faults(name: str, values: dict[str, Any], shared: Shared) -> Iterator[Fault]:
     for key, folder, word, sources in (
         ("tier", "policies", "a tier", shared.tiers),
         ("application", "applications", "an application", shared.applications),
     ):
         named = values.get(key)
-        if not isinstance(named, str):
+        if not isinstance(named, str) or (key == "application" and says_no_application(named)):
             continue
         if named not in sources:
             yield Fault(name, key, f"{named!r} is not {word} of {folder}/; {did_you_mean(named, sources)}")

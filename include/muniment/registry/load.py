@@ -10,7 +10,13 @@ from typing import Any
 from muniment.adapters.host.project import project_folders
 from muniment.domain.firm.firm import Firm
 from muniment.errors import InvalidConfiguration, NoRegistry
-from muniment.registry.check import Shared, check_application_file, check_firm_file, check_policy_file
+from muniment.registry.check import (
+    Shared,
+    check_application_file,
+    check_firm_file,
+    check_policy_file,
+    says_no_application,
+)
 from muniment.registry.clashes import clashes
 from muniment.registry.faults import Fault, did_you_mean
 from muniment.registry.yaml_files import read_yaml
@@ -114,7 +120,7 @@ def _load_shared(root: Path, only: Mapping[str, Any] | None = None) -> tuple[Sha
     if not (root / "applications").is_dir():  # a registry may do without
         return Shared(tiers, {}), faults
     # A firm that names no application reads none.
-    wanted = named.get("application", "") if only is not None else None
+    wanted = None if only is None else "" if says_no_application(named.get("application")) else named["application"]
     applications, found = _load_sources(root, "applications", check_application_file, wanted)
     return Shared(tiers, applications), faults + found
 
