@@ -928,11 +928,11 @@ class ControlFileDamaged(Damaged):
 
 
 class WatchStoreDamaged(Damaged):
-    """SQLite says that it is no database, or one whose pages do not fit together."""
+    """Its pages do not fit together, or it is no database at all, or a record in it is none of ours."""
 
     text = "the watch's store {place} is damaged: {reason}"
     kept = "every recovery point that is registered: the vaults know nothing of the watch"
-    hint = "set the file aside, with those beside it that begin with its name: the next pass makes a new store and learns everything anew but the series, who acknowledged what, and silences."
+    hint = "set a file aside, with those beside it that begin with its name; of PostgreSQL restore the schema muniment_watch, or rename it. The next pass makes a new store and learns everything anew but the series, who acknowledged what, silences and suspensions."
 
 
 class AlreadyRegistered(Permanent):

@@ -15,6 +15,7 @@ from muniment.domain.watch.server import ServerSeen
 from muniment.domain.watch.vault import VaultSeen, VaultSide, WalHeld
 
 NOW = datetime(2026, 11, 28, 3, 0, 0, 123456, tzinfo=UTC)
+LASTING = timedelta(minutes=5)
 SEGMENT = 16 << 20
 
 

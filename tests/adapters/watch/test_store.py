@@ -12,10 +12,9 @@ from muniment.domain.incidents.trouble import Scope
 from muniment.domain.watch.airflow import AirflowSeen
 from muniment.domain.watch.duty import Duty, Suspension
 from muniment.domain.watch.passes import Pass
-from tests.support.watched import NOW, firm_seen, incident, notice, sample
+from tests.support.watched import LASTING, NOW, firm_seen, incident, notice, sample
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-LASTING = timedelta(minutes=5)
 
 
 def test_a_firm_comes_back_as_it_was_seen(store: WatchStore) -> None:

@@ -5,33 +5,50 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Select, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from muniment.adapters.watch.database import Database
 from muniment.adapters.watch.part import Part
 from muniment.adapters.watch.tables import INCIDENT_FIRMS, INCIDENTS, NOTICES, SILENCES
 from muniment.domain.incidents.incident import Incident, Notice, Silence
 
+_TOPIC = "the book"
+
 
 @dataclass(frozen=True, slots=True)
-class Book:
-    """Whatever is put here takes effect as one, at the end of the block; an error in it undoes all. Nobody else has
-    the book open: whoever does waits for nothing but the store in it."""
+class Book(Part):
+    """Whatever is put here takes effect as one, at the end of the block; an error in it undoes all.
 
-    database: Database
+    Nobody else has it open meanwhile. So nobody is waited for in the block, neither a network nor a method of the
+    store that writes: on SQLite that one would wait for this very block.
+    """
+
     connection: Connection
 
     def open_incidents(self) -> list[Incident]:
         """All but those that are resolved, in the order in which they were put first."""
-        return _incidents(self.connection, open_only=True)
+        return self.incidents(open_only=True)
 
-    def incidents(self, *, since: datetime | None = None, firm: str | None = None) -> list[Incident]:
-        """Those that were not resolved before ``since``; of ``firm``: that touch it."""
-        return _incidents(self.connection, since=since, firm=firm)
+    def incidents(
+        self, *, open_only: bool = False, since: datetime | None = None, firm: str | None = None
+    ) -> list[Incident]:
+        """Not resolved (``open_only``), not resolved before ``since``, touching ``firm``; in the same order."""
+        asked = select(INCIDENTS.c.record).order_by(INCIDENTS.c.number)
+        if open_only:
+            asked = asked.where(INCIDENTS.c.is_over.is_(False))
+        if since is not None:
+            asked = asked.where(or_(INCIDENTS.c.is_over.is_(False), INCIDENTS.c.over_at >= since))
+        if firm is not None:
+            touching = select(INCIDENT_FIRMS.c.incident).where(INCIDENT_FIRMS.c.firm == firm)
+            asked = asked.where(INCIDENTS.c.id.in_(touching))
+        return self.read(Incident, self.connection.execute(asked).scalars())
 
     def find(self, id_or_key: str) -> Incident | None:
         """The one with this id, else the last one with this key."""
-        return _find(self.connection, id_or_key)
+        asked = select(INCIDENTS.c.record).order_by(INCIDENTS.c.number.desc()).limit(1)
+        for its in (INCIDENTS.c.id, INCIDENTS.c.key):
+            if found := self.read(Incident, self.connection.execute(asked.where(its == id_or_key)).scalars()):
+                return found[0]
+        return None
 
     def put(self, incident: Incident) -> None:
         """Over the one with its id."""
@@ -61,72 +78,50 @@ class Book:
         self.connection.execute(once, {"id": notice.id, "record": notice.model_dump_json()})
 
     def silences(self, now: datetime) -> tuple[Silence, ...]:
-        return _silences(self.connection, now)
+        """Those that have not ended, in the order in which they were put."""
+        asked = select(SILENCES.c.record).where(SILENCES.c.until > now).order_by(SILENCES.c.number)
+        return tuple(self.read(Silence, self.connection.execute(asked).scalars()))
 
 
 class Books(Part):
     @contextmanager
     def book(self) -> Iterator[Book]:
         """Raises ``WatchStoreUnavailable``, also at the end of the block."""
-        with self.database.writing("the book") as connection:
+        with self.database.writing(_TOPIC) as connection:
             yield Book(self.database, connection)
 
     def incidents(self, open_only: bool, firm: str | None = None, since: datetime | None = None) -> list[Incident]:
-        """Not resolved (``open_only``), not resolved before ``since``, touching ``firm``; in the order in which they
-        were put first. Raises ``WatchStoreUnavailable``."""
-        with self.database.reading() as connection:
-            return _incidents(connection, open_only=open_only, since=since, firm=firm)
+        """As ``Book.incidents``. Raises ``WatchStoreUnavailable``."""
+        with self._page() as page:
+            return page.incidents(open_only=open_only, since=since, firm=firm)
 
     def find_incident(self, id_or_key: str) -> Incident | None:
-        """The one with this id, else the last one with this key. Raises ``WatchStoreUnavailable``."""
-        with self.database.reading() as connection:
-            return _find(connection, id_or_key)
-
-    def put_silence(self, silence: Silence) -> None:
-        """Raises ``WatchStoreUnavailable``."""
-        row = {"id": silence.id, "until": silence.until, "record": silence.model_dump_json()}
-        with self.database.writing("the book") as connection:
-            connection.execute(self.database.upsert(SILENCES, "id"), row)
+        """As ``Book.find``. Raises ``WatchStoreUnavailable``."""
+        with self._page() as page:
+            return page.find(id_or_key)
 
     def silences(self, now: datetime) -> tuple[Silence, ...]:
-        """Those that have not ended. Raises ``WatchStoreUnavailable``."""
+        """As ``Book.silences``. Raises ``WatchStoreUnavailable``."""
+        with self._page() as page:
+            return page.silences(now)
+
+    @contextmanager
+    def _page(self) -> Iterator[Book]:
+        """To read alone: it keeps nobody out."""
         with self.database.reading() as connection:
-            return _silences(connection, now)
+            yield Book(self.database, connection)
+
+    def put_silence(self, silence: Silence) -> None:
+        """Over the one with its id. Raises ``WatchStoreUnavailable``."""
+        row = {"id": silence.id, "until": silence.until, "record": silence.model_dump_json()}
+        with self.book() as book:
+            book.connection.execute(self.database.upsert(SILENCES, "id"), row)
 
     def end_silence(self, silence_id: str, now: datetime) -> bool:
         """Whether it was there and had not ended yet. Raises ``WatchStoreUnavailable``."""
-        with self.database.writing("the book") as connection:
-            found = [each for each in _silences(connection, now) if each.id == silence_id]
+        with self.book() as book:
+            found = [each for each in book.silences(now) if each.id == silence_id]
             for each in found:
                 ended = {"until": now, "record": each.model_copy(update={"until": now}).model_dump_json()}
-                connection.execute(update(SILENCES).where(SILENCES.c.id == silence_id).values(ended))
+                book.connection.execute(update(SILENCES).where(SILENCES.c.id == silence_id).values(ended))
         return bool(found)
-
-
-def _incidents(
-    connection: Connection, *, open_only: bool = False, since: datetime | None = None, firm: str | None = None
-) -> list[Incident]:
-    asked = select(INCIDENTS.c.record).order_by(INCIDENTS.c.number)
-    if open_only:
-        asked = asked.where(INCIDENTS.c.is_over.is_(False))
-    if since is not None:
-        asked = asked.where(or_(INCIDENTS.c.is_over.is_(False), INCIDENTS.c.over_at >= since))
-    if firm is not None:
-        touching = select(INCIDENT_FIRMS.c.incident).where(INCIDENT_FIRMS.c.firm == firm)
-        asked = asked.where(INCIDENTS.c.id.in_(touching))
-    return _read(connection, asked)
-
-
-def _find(connection: Connection, id_or_key: str) -> Incident | None:
-    asked = select(INCIDENTS.c.record).order_by(INCIDENTS.c.number.desc()).limit(1)
-    by_id = _read(connection, asked.where(INCIDENTS.c.id == id_or_key))
-    return next(iter(by_id or _read(connection, asked.where(INCIDENTS.c.key == id_or_key))), None)
-
-
-def _read(connection: Connection, asked: Select[str]) -> list[Incident]:
-    return [Incident.model_validate_json(record) for record in connection.execute(asked).scalars()]
-
-
-def _silences(connection: Connection, now: datetime) -> tuple[Silence, ...]:
-    asked = select(SILENCES.c.record).where(SILENCES.c.until > now).order_by(SILENCES.c.number)
-    return tuple(Silence.model_validate_json(record) for record in connection.execute(asked).scalars())

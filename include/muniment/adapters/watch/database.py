@@ -21,7 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import NullPool
 
 from muniment.adapters.postgres.conninfo import parse_conninfo
-from muniment.adapters.postgres.session import open_session
+from muniment.adapters.postgres.session import session_conninfo, settle
 from muniment.adapters.watch.failures import store_errors
 from muniment.errors import InvalidConfiguration
 
@@ -29,14 +29,17 @@ SCHEMA = "muniment_watch"
 """Of PostgreSQL's: its own, for the database may be somebody else's."""
 PATIENCE_S = 10.0
 """As long as a firm may keep a pass: whoever writes to a store for longer is in its way."""
+_LONGEST_S = 60
+"""A host that hung in the middle of a book keeps the others out no longer than that, and no statement takes as long."""
+_SILENCE = {"tcp_user_timeout": f"{_LONGEST_S * 1000}"}
+"""Milliseconds. What was sent and is never acknowledged is given up then, and not after a quarter of an hour."""
 _WRITES = "muniment_writes"
 _SETTINGS = text(
     "SELECT set_config('search_path', :schema, true), set_config('lock_timeout', :patience, true),"
-    " set_config('idle_in_transaction_session_timeout', :idle, true)"
+    " set_config('statement_timeout', :longest, true),"
+    " set_config('idle_in_transaction_session_timeout', :longest, true)"
 )
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))")
-_IDLE_IN_TRANSACTION_S = 60
-"""A host that hung in the middle of a book keeps the others out no longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,11 @@ def connect(url: str, patience_s: float = PATIENCE_S) -> Database:
     scheme, divided, rest = url.partition("://")
     if not divided:
         return _of_file(Path(url), patience_s)
-    if scheme == "sqlite":
+    if scheme == "sqlite" and rest.strip("/"):
         return _of_file(Path(rest.removeprefix("/")), patience_s)
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
         return _of_server(f"postgresql://{rest}", patience_s)
-    fault = f"the watch's store: {scheme}:// is neither sqlite:// nor postgresql://"
+    fault = f"the watch's store: {scheme}:// is neither sqlite:///FILE nor postgresql://"
     raise InvalidConfiguration(count=1, faults=fault)
 
 
@@ -137,14 +140,13 @@ def _of_server(url: str, patience_s: float) -> Database:
         raise InvalidConfiguration(count=1, faults=fault) from None
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=lambda: _session(url),
+        creator=lambda: _session(session_conninfo(url, **_SILENCE), told.get("options", "")),
         pool_pre_ping=True,
         pool_size=2,
         pool_timeout=patience_s,
         hide_parameters=True,
     )
-    milliseconds = f"{patience_s * 1000:.0f}"
-    settings = {"schema": SCHEMA, "patience": milliseconds, "idle": f"{_IDLE_IN_TRANSACTION_S * 1000}"}
+    settings = {"schema": SCHEMA, "patience": f"{patience_s * 1000:.0f}", "longest": f"{_LONGEST_S * 1000}"}
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -155,8 +157,8 @@ def _of_server(url: str, patience_s: float) -> Database:
     return Database(f"postgresql {where}", engine, None)
 
 
-def _session(url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    session = open_session(url)
+def _session(conninfo: str, options: str) -> psycopg.Connection[tuple[Any, ...]]:
+    session = settle(psycopg.connect(conninfo, autocommit=True), options)
     session.autocommit = False  # only now: a rollback of the first transaction would undo what was set
     return session
 

@@ -14,16 +14,21 @@ _PRUNED_AT_ONCE = 10_000
 """Rows a transaction: nobody who writes waits longer than for these."""
 
 
+def _firm(of: FirmSeen | Sample) -> str:
+    """In one order: two writers of the same rows wait for each other, and never both."""
+    return of.firm
+
+
 class Firms(Part):
     def firms(self) -> dict[str, FirmSeen]:
         """By their ids, in order. Raises ``WatchStoreUnavailable``."""
         with self.database.reading() as connection:
-            rows = connection.execute(select(FIRMS.c.firm, FIRMS.c.record).order_by(FIRMS.c.firm)).all()
-        return {firm: FirmSeen.model_validate_json(record) for firm, record in rows}
+            rows = connection.execute(select(FIRMS.c.record).order_by(FIRMS.c.firm)).scalars().all()
+        return {seen.firm: seen for seen in self.read(FirmSeen, rows)}
 
     def put_firms(self, firms: Iterable[FirmSeen]) -> None:
         """All of them or none, over what was seen of them before. Raises ``WatchStoreUnavailable``."""
-        rows = [{"firm": each.firm, "record": each.model_dump_json()} for each in firms]
+        rows = [{"firm": each.firm, "record": each.model_dump_json()} for each in sorted(firms, key=_firm)]
         if rows:
             with self.database.writing() as connection:
                 connection.execute(self.database.upsert(FIRMS), rows)
@@ -38,7 +43,7 @@ class Series(Part):
     def add_samples(self, samples: Iterable[Sample]) -> None:
         """All of them or none; one of the same firm and instant takes the other's place. Raises
         ``WatchStoreUnavailable``."""
-        rows = [each.model_dump() for each in samples]
+        rows = [each.model_dump() for each in sorted(samples, key=_firm)]
         if rows:
             with self.database.writing() as connection:
                 connection.execute(self.database.upsert(SAMPLES), rows)

@@ -22,7 +22,7 @@ class Notices(Part):
         claim = claim.values(claimed_at=now, claimed_until=now + lasting)
         with self.database.writing("claims") as connection:
             rows = connection.execute(claim.returning(NOTICES.c.number, NOTICES.c.record)).all()
-        return [Notice.model_validate_json(record) for _, record in sorted(tuple(row) for row in rows)]
+        return self.read(Notice, [record for _, record in sorted(tuple(row) for row in rows)])
 
     def delivered(self, delivery: Delivery) -> None:
         """A receiver took it: it is claimed no more. Raises ``WatchStoreUnavailable``."""
@@ -40,7 +40,7 @@ class Notices(Part):
         """What was tried, with success or without, in the order in which it was. Raises ``WatchStoreUnavailable``."""
         asked = select(DELIVERIES.c.record).where(DELIVERIES.c.at >= since).order_by(DELIVERIES.c.number)
         with self.database.reading() as connection:
-            return [Delivery.model_validate_json(record) for record in connection.execute(asked).scalars()]
+            return self.read(Delivery, connection.execute(asked).scalars())
 
     def prune_notices(self, before: datetime) -> None:
         """What was delivered before, and what was tried before. What was not delivered stays. Raises

@@ -52,7 +52,7 @@ class Passes(Part):
     def _passes(self, which: ColumnElement[bool]) -> tuple[Pass, ...]:
         asked = select(PASSES.c.record).where(which).order_by(PASSES.c.queue)
         with self.database.reading() as connection:
-            return tuple(Pass.model_validate_json(record) for record in connection.execute(asked).scalars())
+            return tuple(self.read(Pass, connection.execute(asked).scalars()))
 
 
 def _holds(last: RowMapping, now: datetime) -> bool:

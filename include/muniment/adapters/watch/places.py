@@ -15,7 +15,7 @@ _FILE = Path(".muniment", "watch", "watch.sqlite")
 
 def store_url(connection_id: str | None, settings: Path | None) -> Secret:
     """For ``WatchStore.open``. ``MUNIMENT_WATCH_STORE``, a file or a URL, comes before the connection of this id, a
-    PostgreSQL's; without either it is a file of the first project folder that is there.
+    PostgreSQL's; without either it is the project's own file.
 
     Raises ``InvalidConfiguration`` where there is no such connection.
     """
@@ -23,7 +23,7 @@ def store_url(connection_id: str | None, settings: Path | None) -> Secret:
         return Secret(named)
     if connection_id is not None:
         return url_of(find_login(connection_id, settings).conninfo())
-    return Secret(str(_project() / _FILE))
+    return Secret(str(_file()))
 
 
 def url_of(conninfo: Secret) -> Secret:
@@ -31,6 +31,8 @@ def url_of(conninfo: Secret) -> Secret:
     return Secret(f"postgresql+psycopg:///?{urlencode(parse_conninfo(conninfo.reveal()), quote_via=quote)}")
 
 
-def _project() -> Path:
-    folders = project_folders()
-    return next((folder for folder in folders if folder.is_dir()), folders[-1])
+def _file() -> Path:
+    """The one that is there, else of the first project folder that is: who looks from elsewhere than Airflow does must
+    not find an empty store, and all quiet."""
+    files = [folder / _FILE for folder in project_folders() if folder.is_dir()]
+    return next((file for file in files if file.exists()), files[0])

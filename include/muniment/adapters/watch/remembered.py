@@ -27,7 +27,7 @@ class Suspensions(Part):
         asked = select(SUSPENSIONS.c.record).where(SUSPENSIONS.c.until > now)
         with self.database.reading() as connection:
             rows = connection.execute(asked.order_by(SUSPENSIONS.c.firm, SUSPENSIONS.c.duty)).scalars()
-            return tuple(Suspension.model_validate_json(record) for record in rows)
+            return tuple(self.read(Suspension, rows))
 
     def end_suspension(self, firm: str, duty: Duty | None, now: datetime) -> bool:
         """Whether it was there and had not ended yet. Raises ``WatchStoreUnavailable``."""
@@ -53,7 +53,7 @@ class Remembered(Part):
     def airflow(self) -> AirflowSeen | None:
         """Raises ``WatchStoreUnavailable``."""
         kept = self._kept(_AIRFLOW)
-        return None if kept is None else AirflowSeen.model_validate_json(kept)
+        return None if kept is None else self.read(AirflowSeen, [kept])[0]
 
     def put_exposition(self, body: bytes, now: datetime) -> None:
         """What is served as it is, rendered at ``now``. Raises ``WatchStoreUnavailable``."""

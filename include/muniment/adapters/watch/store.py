@@ -33,12 +33,10 @@ class WatchStore(Firms, Series, Passes, Books, Notices, Suspensions, Remembered)
         ``InvalidConfiguration``.
         """
         database = connect(url.reveal() if isinstance(url, Secret) else url, patience_s)
-        if database.file is not None:
-            _make_folder(database)
+        store = cls(database)
+        weakref.finalize(store, database.engine.dispose)  # its idle connections end with it, also where this raises
         if not _is_up_to_date(database):
             _migrate(database, patience_s)
-        store = cls(database)
-        weakref.finalize(store, database.engine.dispose)  # its idle connections end with it
         return store
 
     def prune(self, before: datetime) -> int:
@@ -47,17 +45,6 @@ class WatchStore(Firms, Series, Passes, Books, Notices, Suspensions, Remembered)
         self.prune_passes(before)
         self.prune_notices(before)
         return self.prune_samples(before)
-
-
-def _make_folder(database: Database) -> None:
-    """For nobody else to read."""
-    file = database.file
-    if file is None or file.parent.exists():
-        return
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise WatchStoreUnavailable(place=database.place, reason=error.strerror) from None
 
 
 def _is_up_to_date(database: Database) -> bool:
@@ -84,6 +71,7 @@ def _migrate(database: Database, patience_s: float) -> None:
         return
     busy = WatchStoreUnavailable(place=database.place, reason="another process has its folder locked for too long")
     try:
+        database.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(database.file.parent, busy, patience_s=patience_s):
             make_file(database.file)
             _keep_a_log(database)
