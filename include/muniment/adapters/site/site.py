@@ -68,10 +68,14 @@ class Site:
         """A vault's store, asked with little patience."""
         return _store(self.firm, side, self.hasty)
 
+    def hasty_vault(self, side: Side) -> Vault:
+        """A vault with such a store."""
+        return replace(self.vault(side), store=self.hasty_store(side))
+
     def hasty_vaults(self) -> Iterator[Vault]:
-        """Each with such a store, the primary one first."""
+        """Both, the primary one first."""
         sides: tuple[Side, Side] = ("primary", "replica")
-        return (replace(self.vault(side), store=self.hasty_store(side)) for side in sides)
+        return map(self.hasty_vault, sides)
 
 
 def opposite(side: Side) -> Side:

@@ -39,6 +39,11 @@ class TimelineHistory:
     def left_at(self, ancestor: TimelineId) -> Lsn | None:
         return dict(self.ancestors).get(ancestor)
 
+    def segment(self, number: int, size_bytes: int) -> WalSegment:
+        """The segment of this number that recovery along this history reads."""
+        own = (line for line, left_at in self.ancestors if number < left_at.offset_bytes // size_bytes)
+        return WalSegment(next(own, self.timeline), number, size_bytes)
+
 
 @dataclass(frozen=True, slots=True)
 class Leg:

@@ -7,23 +7,47 @@ from pydantic import AwareDatetime, Field
 from muniment.domain.record import Record
 from muniment.domain.vault.registers import RecoveryWindow, WalHole
 from muniment.domain.wal.lsn_text import LsnText
+from muniment.domain.wal.names import Lsn
 
 type VaultSide = Literal["primary", "replica"]
 
 
 class WalHeld(Record):
-    """How far a vault's WAL reaches without a hole, on the timeline that serves."""
+    """How far a vault's WAL reaches without a hole, along the history of the timeline that serves.
+
+    What was seen lies from segment ``first`` to segment ``number``; which timeline recovery reads each of them from is
+    told by ``ancestors``. A segment that was sent beside its neighbours may arrive before them: what is missing is a
+    hole when it is still missing at the next look (``missing_since``).
+    """
 
     system_identifier: int
     timeline: int
+    """Whose history it is: the server's, once its history file is in the vault."""
+    ancestors: tuple[tuple[int, LsnText], ...] = ()
+    """Where that timeline came from, as its history file has it."""
     segment_bytes: int
+    first: int = 0
+    """Of the first segment that the newest recovery point needs; without a point, of the first that was seen."""
     number: int
-    """Of the last segment behind which the next one is missing."""
+    """Of the last segment behind which the next one is missing; below ``first``: nothing is held."""
+    more: bool = False
+    """There is more behind it, which the next looks list: what is at risk is not known yet."""
     ahead: tuple[str, ...] = ()
-    """Names behind the hole, in order: there, and of no use until it is filled."""
+    """Names behind the hole, in order, the first of them at most: there, and of no use until it is filled."""
     missing: tuple[str, ...] = ()
     """Names of what is missing before ``ahead``, the first of them at most."""
+    missing_since: AwareDatetime | None = None
+    """When the first of ``missing`` was looked for in vain the first time."""
+    missing_before: tuple[str, ...] = ()
+    """Names of what is gone of the WAL before ``first``, within the point-in-time window: those instants are lost, the
+    newest recovery point is not."""
+    walked_to: int | None = None
+    """The segment through which old WAL was listed again by rotation; ``None``: it begins anew."""
     seen_at: AwareDatetime
+
+    @property
+    def end_lsn(self) -> Lsn:
+        return Lsn((self.number + 1) * self.segment_bytes)
 
 
 class VaultSeen(Record):
