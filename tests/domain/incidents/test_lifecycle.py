@@ -55,6 +55,11 @@ def test_two_bad_passes_count_within_half_an_hour(watch: Watching) -> None:
     assert watch.look(BAD) == OPENED
 
 
+def test_two_bad_passes_in_a_row_count_however_long_the_watch_was_away(watch: Watching) -> None:
+    assert watch.look(BAD) == []
+    assert watch.look(BAD, after=timedelta(hours=6)) == OPENED
+
+
 def test_what_opens_at_once_needs_no_second_pass(watch: Watching) -> None:
     assert watch.look(trouble("acme", "another-database", opens_at_once=True, severity="critical")) == [
         ("opened", "another-database.firm.acme")

@@ -8,12 +8,12 @@ from datetime import datetime
 from muniment.domain.incidents.explains import FED
 from muniment.domain.incidents.incident import Incident, Notice, Silence
 from muniment.domain.incidents.judged import Judged
-from muniment.domain.incidents.lifecycle import BY_WATCH, Verdict, by_this_clock, reopens, resolved
+from muniment.domain.incidents.lifecycle import BY_WATCH, OPEN, Verdict, by_this_clock, reopens, resolved
 from muniment.domain.incidents.lifecycle import judged as judged_so
 from muniment.domain.incidents.membership import begun, has_enough_left, raised, with_troubles, without
 from muniment.domain.incidents.placing import Placed, place
 from muniment.domain.incidents.scoping import OWN, Group, own_scope
-from muniment.domain.incidents.telling import OPEN, told
+from muniment.domain.incidents.telling import told
 from muniment.domain.incidents.trouble import Cause, Trouble
 from muniment.domain.incidents.wording import notice_of
 from muniment.domain.record import new_id

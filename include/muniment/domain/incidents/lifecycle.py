@@ -11,8 +11,10 @@ from muniment.domain.incidents.incident import Change, Incident
 
 type Verdict = Literal["bad", "good"]
 
+OPEN = frozenset({"open", "acknowledged"})
 BAD_PASSES, GOOD_PASSES = 2, 3
 BAD_WITHIN = timedelta(minutes=30)
+"""Of two with a good one between them. Two in a row open, however long the watch was away in between."""
 REOPENS_WITHIN = timedelta(hours=24)
 FLIPS, FLIPS_WITHIN = 4, timedelta(hours=1)
 # Passes of several queues that begin together are one look.
@@ -39,8 +41,8 @@ def judged(incident: Incident, verdict: Verdict, *, opens_at_once: bool, now: da
 
 
 def _bad(incident: Incident, opens_at_once: bool, counts: bool, now: datetime) -> Incident:
-    is_recent = now - incident.last_bad_at <= BAD_WITHIN
-    passes = incident.bad_passes + int(counts) if is_recent else 1
+    is_second = incident.good_passes == 0 or now - incident.last_bad_at <= BAD_WITHIN
+    passes = incident.bad_passes + int(counts) if is_second else 1
     state = "observed" if incident.state == "resolved" else incident.state
     facts = {"bad_passes": passes, "good_passes": 0, "last_bad_at": now, "state": state}
     seen = incident.model_copy(update=facts)
@@ -65,7 +67,7 @@ def _good(incident: Incident, counts: bool, now: datetime) -> Incident:
 
 def resolved(incident: Incident, what: str, by: str, now: datetime) -> Incident:
     """What was only observed is put away without a word."""
-    was_open = incident.state in {"open", "acknowledged"}
+    was_open = incident.state in OPEN
     facts: dict[str, Any] = {
         "state": "resolved",
         "resolved_at": now if was_open or incident.resolved_at is None else incident.resolved_at,

@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from muniment.domain.incidents.incident import Incident, NoticeKind, Silence
-from muniment.domain.incidents.lifecycle import acknowledgement_ended, begins_to_flap
+from muniment.domain.incidents.lifecycle import OPEN, acknowledgement_ended, begins_to_flap
 from muniment.domain.incidents.severity import RANK
 
 REMIND_AFTER = timedelta(hours=24)
-OPEN = frozenset({"open", "acknowledged"})
 
 
 def told(
