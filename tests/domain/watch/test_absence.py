@@ -13,8 +13,8 @@ from muniment.domain.watch.airflow import AirflowSeen, BrokenFile, QueuedTask
 from muniment.domain.watch.duty import Duty, DutyState, State, Suspension
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.passes import Pass
-from tests.support.firms import paper_firm
 from tests.support.absences import seen_of, sound_airflow
+from tests.support.firms import paper_firm
 
 NOW = datetime(2026, 7, 15, 15, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

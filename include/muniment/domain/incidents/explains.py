@@ -10,7 +10,7 @@ def _of(*causes: Cause) -> frozenset[Cause]:
 
 
 _NIGHTS = _of("point-missing", "copy-missing", "verification-missing", "documents-missing", "configuration-missing")
-_OWED = _NIGHTS | _of("drill-missing")
+_OWED = _NIGHTS | _of("drill-missing", "sign-off-missing")
 _STORED = _OWED | _of("wal-at-risk", "archiver-failing", "task-failed")
 _OF_DAGS = _of("dag-missing", "dag-broken", "dag-paused")
 
@@ -36,8 +36,12 @@ EXPLAINS: dict[Cause, frozenset[Cause]] = {
 """Space under pg_wal is in none: a full file system stops the firm's work, and other hands have to make room. Nor does
 anything of Airflow explain commits at risk: archive_command needs none of it."""
 
-_BY_DAG: dict[str, frozenset[Cause]] = {"backup": _NIGHTS, "restore_test": _of("drill-missing")}
-"""What a failed task of ``<firm>__<kind>`` leaves undone."""
+_BY_DAG: dict[str, frozenset[Cause]] = {
+    "backup": _NIGHTS,
+    "restore_test": _of("drill-missing"),
+    "drill_sign_off": _of("sign-off-missing"),
+}
+"""What ``<firm>__<kind>`` leaves undone, be it that a task of it failed, that it is paused or that it is not there."""
 
 FED = _of("task-failed")
 """Told once, when it happens: no pass sees it again, and none can judge it good."""
@@ -47,9 +51,10 @@ _PLACES: frozenset[ScopeKind] = frozenset({"key", "bucket", "region"})
 
 
 def explained_by(cause: Cause, scope: Scope) -> frozenset[Cause]:
-    if cause == "task-failed":
-        return _BY_DAG.get(scope.name.rpartition("__")[2], frozenset()) if scope.kind == "dag" else frozenset()
-    return EXPLAINS.get(cause, frozenset())
+    """A DAG that only restores explains no missing night."""
+    if scope.kind == "dag":
+        return _BY_DAG.get(scope.name.rpartition("__")[2], frozenset())
+    return frozenset() if cause == "task-failed" else EXPLAINS.get(cause, frozenset())
 
 
 def is_at_the_same_place(cause: Cause, of_cause: tuple[Scope, ...], of_effect: tuple[Scope, ...]) -> bool:
