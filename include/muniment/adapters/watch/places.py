@@ -1,12 +1,13 @@
 """Where the watch's store is: a file of the project, or what ``MUNIMENT_WATCH_STORE`` or a connection names."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from muniment.adapters.host.project import project_folders
 from muniment.adapters.postgres.conninfo import parse_conninfo
-from muniment.adapters.site.logins import find_login
+from muniment.adapters.site.logins import Login, find_login
 from muniment.domain.secret import Secret
 
 VARIABLE = "MUNIMENT_WATCH_STORE"
@@ -14,16 +15,21 @@ _FILE = Path(".muniment", "watch", "watch.sqlite")
 
 
 def store_url(connection_id: str | None, settings: Path | None) -> Secret:
+    """As ``store_url_by``, with the connections of the environment or of the file ``settings``."""
+    return store_url_by(connection_id, lambda named: find_login(named, settings))
+
+
+def store_url_by(connection_id: str | None, find: Callable[[str], Login]) -> Secret:
     """For ``WatchStore.open``. ``MUNIMENT_WATCH_STORE``, a file or a URL, comes before the connection of this id, a
-    PostgreSQL's; without either it is the project's own file.
+    PostgreSQL's; without either it is a file of the first project folder that is there.
 
     Raises ``InvalidConfiguration`` where there is no such connection.
     """
     if named := os.environ.get(VARIABLE):
         return Secret(named)
     if connection_id is not None:
-        return url_of(find_login(connection_id, settings).conninfo())
-    return Secret(str(_file()))
+        return url_of(find(connection_id).conninfo())
+    return Secret(str(_project() / _FILE))
 
 
 def url_of(conninfo: Secret) -> Secret:

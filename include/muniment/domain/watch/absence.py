@@ -14,12 +14,11 @@ from muniment.domain.incidents.trouble import Scope, Trouble
 from muniment.domain.units import human_duration
 from muniment.domain.watch.airflow import AirflowSeen
 from muniment.domain.watch.airflow_troubles import airflow_troubles
-from muniment.domain.watch.duties import LOOK_LASTS
 from muniment.domain.watch.duty import Suspension
 from muniment.domain.watch.duty_troubles import duty_troubles
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.firm_trouble import Words, trouble_of
-from muniment.domain.watch.passes import Pass
+from muniment.domain.watch.passes import LOOK_LASTS, Pass
 
 ENDS_SOON = timedelta(days=1)
 """Whoever suspended a duty has a day to make it longer, or to see that it runs again."""

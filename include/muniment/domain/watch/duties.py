@@ -18,13 +18,8 @@ from muniment.domain.firm.firm import Firm
 from muniment.domain.watch.duty import Duty, DutyState, State, Suspension
 from muniment.domain.watch.evidence import Evidence
 from muniment.domain.watch.owed import Owed, channel_test, owed
+from muniment.domain.watch.passes import LOOK_LASTS, PASS_EVERY
 from muniment.domain.watch.vault import VaultSeen
-
-PASS_EVERY = timedelta(minutes=5)
-"""``fleet__watch`` runs that often."""
-
-LOOK_LASTS = 2 * PASS_EVERY
-"""One pass may fall out; what is older than two is not what is."""
 
 EVIDENCE_LASTS = timedelta(hours=2)
 """The rotation reads each firm's vaults hourly at least: two of them."""

@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
-PASS_EVERY = timedelta(minutes=5)
-ROTATION = timedelta(hours=1)
-"""Keys, vault settings and evidence are looked at by turns: each firm's once in this time."""
+from muniment.domain.watch.passes import PASS_EVERY
+from muniment.domain.watch.rotation import WHOLE_EVERY
+
 STALE_AFTER = 2 * PASS_EVERY + timedelta(minutes=1)
 """Two passes, and a minute for the pass that shows it."""
-ROTATION_STALE_AFTER = 2 * ROTATION + timedelta(minutes=10)
+ROTATION_STALE_AFTER = 2 * WHOLE_EVERY + timedelta(minutes=10)
 
 
 def is_fresh(seen_at: datetime | None, now: datetime, stale_after: timedelta = STALE_AFTER) -> bool:
