@@ -21,7 +21,7 @@ def store_url(connection_id: str | None, settings: Path | None) -> Secret:
 
 def store_url_by(connection_id: str | None, find: Callable[[str], Login]) -> Secret:
     """For ``WatchStore.open``. ``MUNIMENT_WATCH_STORE``, a file or a URL, comes before the connection of this id, a
-    PostgreSQL's; without either it is a file of the first project folder that is there.
+    PostgreSQL's; without either it is the project's own file.
 
     Raises ``InvalidConfiguration`` where there is no such connection.
     """
@@ -29,7 +29,7 @@ def store_url_by(connection_id: str | None, find: Callable[[str], Login]) -> Sec
         return Secret(named)
     if connection_id is not None:
         return url_of(find(connection_id).conninfo())
-    return Secret(str(_project() / _FILE))
+    return Secret(str(_file()))
 
 
 def url_of(conninfo: Secret) -> Secret:
