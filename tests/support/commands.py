@@ -25,6 +25,7 @@ NAMES = (
     "acts",
     "config",
     "wal",
+    "alerts",
     "completion",
 )
 
@@ -35,5 +36,6 @@ def leaves() -> list[tuple[str, ...]]:
         "staging": ("list", "extend", "destroy"),
         "live": ("status", "cut-over", "roll-back", "release"),
         "wal": ("push", "fetch", "status", "replicate"),
+        "alerts": ("routes", "test", "sent"),
     }
     return [(name, *([sub] if sub else [])) for name in NAMES for sub in groups.get(name, ("",))]

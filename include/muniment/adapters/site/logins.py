@@ -6,7 +6,7 @@ Airflow's own connections become the same values in ``plugins/muniment_airflow/h
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,22 @@ def find_login(connection_id: str, settings: Path | None = None) -> Login:
             return _of_settings(connection_id, fields, files[0])
     fault = f"connection {connection_id}: neither {name} nor {' nor '.join(map(str, files))} has it"
     raise InvalidConfiguration(count=1, faults=fault)
+
+
+def connection_variables(ids: Iterable[str], settings: Path | None = None) -> dict[str, str]:
+    """``AIRFLOW_CONN_<ID>`` of those that the environment lacks and ``airflow_settings.yaml`` has, as Airflow reads it:
+    for its own notifiers, outside of it. Raises ``InvalidConfiguration`` where the file is not as it should be."""
+    file = settings or _default_settings()[0]
+    known = {fields.get("conn_id"): fields for fields in _connections_of(file)}
+    wanted = {f"AIRFLOW_CONN_{each.upper()}": known.get(each) for each in ids}
+    return {name: _for_airflow(fields) for name, fields in wanted.items() if fields and not os.environ.get(name)}
+
+
+def _for_airflow(fields: Mapping[str, Any]) -> str:
+    if fields.get("conn_uri"):
+        return str(fields["conn_uri"])
+    own = {key if key == "conn_type" else key.removeprefix("conn_"): value for key, value in fields.items()}
+    return json.dumps({key: value for key, value in own.items() if value is not None and key not in ("id", "uri")})
 
 
 def _default_settings() -> list[Path]:

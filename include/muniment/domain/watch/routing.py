@@ -23,6 +23,11 @@ def route_of(notice: Notice, settings: WatchSettings) -> Route | None:
     return Route(tell=tuple(each.name for each in settings.channels)) if settings.channels else None
 
 
+def own_route(settings: WatchSettings, firm: str, tier: str, severity: Severity) -> Route | None:
+    """``None``: the file says nothing of it, which is a fault of the registry."""
+    return _matching(settings.routes, firm, tier, severity)
+
+
 def untold_severities(settings: WatchSettings, firm: str, tier: str) -> tuple[Severity, ...]:
     """Those for which the firm has no route, the gravest first."""
     return tuple(each for each in SEVERITIES if _matching(settings.routes, firm, tier, each) is None)

@@ -31,22 +31,31 @@ def tests_due(store: WatchStore, settings: WatchSettings, now: datetime) -> tupl
 
 
 def prove_channels(
-    store: WatchStore, settings: WatchSettings, names: Sequence[str], *, clock: Clock, by: str = "the watch"
+    store: WatchStore | None, settings: WatchSettings, names: Sequence[str], *, clock: Clock, by: str = "the watch"
 ) -> tuple[Proven, ...]:
-    """Whoever calls it tells afterwards (``tell``) what follows from it. Raises ``WatchStoreUnavailable``."""
+    """Whoever calls it tells afterwards (``tell``) what follows from it. Without a store nothing does: a person looks.
+    Raises ``WatchStoreUnavailable``."""
     if not names:
         return ()
-    now = clock()
-    for name in names:  # first: another queue's pass leaves them to this one
+    now, ended = clock(), ChannelRound(settings, clock)
+    if store is not None:
+        _begin(store, names, now)
+    proven = [_prove(name, ended, _test_of(name, settings, by, now)) for name in names]
+    if store is not None:
+        note_channels(store, ended, tested=True)
+    return tuple(proven)
+
+
+def _begin(store: WatchStore, names: Sequence[str], now: datetime) -> None:
+    """Another queue's pass leaves them to this one."""
+    for name in names:
         test = recalled(store, name) or ChannelTest()
         remember(store, name, test.model_copy(update={"begun_at": now}), now)
-    proven, round_ = [], ChannelRound(settings, clock)
-    for name in names:
-        channel = settings.channel(name)
-        failure = round_.send(name, _test_of(name, settings, by, now))
-        proven.append(Proven(channel=name, kind=channel.kind if channel else "unknown", failure=failure))
-    note_channels(store, round_, tested=True)
-    return tuple(proven)
+
+
+def _prove(name: str, ended: ChannelRound, test: Message) -> Proven:
+    channel = ended.settings.channel(name)
+    return Proven(channel=name, kind=channel.kind if channel else "unknown", failure=ended.send(name, test))
 
 
 def _test_of(name: str, settings: WatchSettings, by: str, now: datetime) -> Message:
