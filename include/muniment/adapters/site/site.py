@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from muniment.adapters.postgres.server import PostgresServer
@@ -103,7 +104,7 @@ def build_vault(firm: Firm, side: Side, clients: Clients, hasty: Clients | None 
     """
     kms = [_key(_place(firm, side), clients), _key(_place(firm, opposite(side)), hasty or clients)]
     vault = Vault(firm.id, _store(firm, side, clients), kms_envelope(kms))
-    stand_in = VaultStandIn(vault, *(kms_keyring(*key) for key in kms))
+    stand_in = VaultStandIn(vault, *(partial(kms_keyring, *key) for key in kms))
     return replace(vault, envelope=kms_envelope(kms, stand_in))
 
 
@@ -117,5 +118,16 @@ def _place(firm: Firm, side: Side) -> VaultPlace:
     return firm.vaults.primary if side == "primary" else firm.vaults.replica
 
 
-def _key(place: VaultPlace, clients: Clients) -> tuple[str, Any]:
-    return place.kms_key, clients("kms", place.region)
+def _key(place: VaultPlace, clients: Clients) -> tuple[str, "_KmsClient"]:
+    return place.kms_key, _KmsClient(clients, place.region)
+
+
+@dataclass(frozen=True, slots=True)
+class _KmsClient:
+    """A client that is made when it is first used: most looks at a vault need no KMS."""
+
+    clients: Clients
+    region: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.clients("kms", self.region), name)

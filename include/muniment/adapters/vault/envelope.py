@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from io import BytesIO
 from typing import Any, Protocol
 
@@ -75,8 +75,9 @@ class Envelope:
     ``store_errors`` makes of KMS's answers and, for decrypt, ``MessageDamaged``.
     """
 
-    def __init__(self, keyring: Any, name: str, stand_in: StandIn | None = None) -> None:
-        self._keyring = keyring
+    def __init__(self, keyring: Callable[[], Any], name: str, stand_in: StandIn | None = None) -> None:
+        """``keyring`` is made when it is first needed: that costs more than a request, and many need none."""
+        self._keyring = cache(keyring)
         self._name = name
         self._stand_in = stand_in
         self._asks_again_at = 0.0
@@ -105,7 +106,7 @@ class Envelope:
         if self._stand_in and self.is_without_the_other:
             return self._sealed(self._stand_in.sealing(), source, length, context)
         try:
-            return self._sealed(self._keyring, source, length, context)
+            return self._sealed(self._keyring(), source, length, context)
         except StoreUnavailable as away:
             keyring = self._without_the_other(away)
         message = self._sealed(keyring, source, length, context)
@@ -181,7 +182,7 @@ class Envelope:
         if self._stand_in and STAND_IN.encode() in bytes(message.getbuffer()[:_HEADER_BYTES]):
             with suppress(MunimentError):
                 return self._stand_in.opening()
-        return self._keyring
+        return self._keyring()
 
     def read(self, stream: Any, size: int) -> bytes:
         """The next bytes of ``stream``. Raises ``MessageDamaged`` where no key has refused."""
@@ -216,7 +217,10 @@ def _innermost(error: BaseException) -> str:
 
 def kms_envelope(keys: list[tuple[str, Any]], stand_in: StandIn | None = None) -> Envelope:
     """``keys``: (key ARN, KMS client of its region); the first one makes the data key, each of them unwraps it."""
-    ring = any_of(*(kms_keyring(arn, client) for arn, client in keys))
+
+    def ring() -> Any:
+        return any_of(*(kms_keyring(arn, client) for arn, client in keys))
+
     return Envelope(ring, " + ".join(arn for arn, _ in keys), stand_in)
 
 
@@ -242,4 +246,4 @@ def local_envelope(name: str, wrapping_key: bytes) -> Envelope:
             wrapping_alg=AesWrappingAlg.ALG_AES256_GCM_IV12_TAG16,
         )
     )
-    return Envelope(ring, name)
+    return Envelope(lambda: ring, name)

@@ -32,8 +32,8 @@ _KEY_BITS = 3072  # as strong as AES-128, and what NIST SP 800-57 asks for beyon
 class VaultStandIn:
     """Reads the halves out of ``vault`` when they are first needed, once. Thread-safe."""
 
-    def __init__(self, vault: Vault, own: Any, other: Any) -> None:
-        """``own``, ``other``: the keyrings of the two KMS keys. ``vault`` itself must not need the stand-in."""
+    def __init__(self, vault: Vault, own: Callable[[], Any], other: Callable[[], Any]) -> None:
+        """``own``, ``other``: make the keyrings of the two KMS keys. ``vault`` itself must not need the stand-in."""
         self._vault = vault
         self._own = own
         self._other = other
@@ -41,11 +41,13 @@ class VaultStandIn:
         self._lock = threading.Lock()
 
     def sealing(self) -> Any:
-        return self._once("sealing", lambda: any_of(self._own, stand_in_ring(public_key=read_public_key(self._vault))))
+        return self._once(
+            "sealing", lambda: any_of(self._own(), stand_in_ring(public_key=read_public_key(self._vault)))
+        )
 
     def opening(self) -> Any:
         def make() -> Any:
-            return any_of(self._own, stand_in_ring(private_key=read_private_key(self._vault)), self._other)
+            return any_of(self._own(), stand_in_ring(private_key=read_private_key(self._vault)), self._other())
 
         return self._once("opening", make)
 
