@@ -26,6 +26,7 @@ NAMES = (
     "config",
     "wal",
     "alerts",
+    "watch",
     "completion",
 )
 
@@ -37,5 +38,6 @@ def leaves() -> list[tuple[str, ...]]:
         "live": ("status", "cut-over", "roll-back", "release"),
         "wal": ("push", "fetch", "status", "replicate"),
         "alerts": ("routes", "test", "sent"),
+        "watch": ("metrics", "serve"),
     }
     return [(name, *([sub] if sub else [])) for name in NAMES for sub in groups.get(name, ("",))]

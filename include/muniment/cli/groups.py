@@ -95,6 +95,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, is_asked: boo
         "config": "backup.config:config",
         "wal": "wal.wal:wal",
         "alerts": "watch.alerts:alerts",
+        "watch": "watch.watch:watch",
         "completion": "completion:completion",
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

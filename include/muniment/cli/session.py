@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from muniment.adapters.site.site import Side, Site
     from muniment.adapters.vault.vault import Vault
+    from muniment.adapters.watch.store import WatchStore
     from muniment.domain.firm.firm import Firm
     from muniment.ports import Progress
     from muniment.registry import Registry
@@ -51,6 +52,14 @@ class Session:
         firm = self.firm(firm_id)
         aws = find_login(firm.aws_connection, self.settings)
         return build_vault(firm, side, aws.clients(hasty=hasty), aws.clients(hasty=True))
+
+    def watch_store(self) -> "WatchStore":
+        """Where watch.yaml says that it is."""
+        from muniment.adapters.watch.places import store_url
+        from muniment.adapters.watch.store import WatchStore
+        from muniment.registry.watch_file import load_watch_settings
+
+        return WatchStore.open(store_url(load_watch_settings(self.root).store, self.settings))
 
     def hasty_vaults(self, firm_id: str) -> "tuple[Vault, ...]":
         """Both, for who looks into them only to say more of what failed."""

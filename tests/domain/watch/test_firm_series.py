@@ -121,7 +121,7 @@ def test_an_archiver_that_failed_and_has_not_succeeded_since() -> None:
         ("missing", 1, 0),
         ("unknown", 1, None),
         ("suspended", None, None),
-        ("leaving", 1, 2),
+        ("leaving", None, None),
     ],
 )
 def test_what_is_owed_is_expected_and_what_is_known_of_it_is_shown(

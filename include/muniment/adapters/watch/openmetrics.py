@@ -15,6 +15,7 @@ from prometheus_client.core import Metric as Family
 from prometheus_client.openmetrics.exposition import ALLOWUTF8, CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from muniment.adapters.watch.store import WatchStore
 from muniment.domain.incidents.incident import Delivery, Incident
 from muniment.domain.watch.airflow import AirflowSeen
 from muniment.domain.watch.firm_seen import FirmSeen
@@ -90,6 +91,12 @@ def as_shown(text: bytes, rendered_at: datetime, now: datetime) -> bytes:
     if is_fresh(rendered_at, now):
         return text
     return b"".join(line for line in text.splitlines(keepends=True) if _name(line) in _LASTING) + EMPTY
+
+
+def last_shown(store: WatchStore, now: datetime) -> bytes:
+    """Of the last exposition that a pass has left there. Raises ``WatchStoreUnavailable``."""
+    kept = store.exposition()
+    return EMPTY if kept is None else as_shown(*kept, now)
 
 
 def _name(line: bytes) -> bytes:

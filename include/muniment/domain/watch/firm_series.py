@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from muniment.domain.watch.duty import DutyState
+from muniment.domain.watch.duty import DutyState, State
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.freshness import ROTATION_STALE_AFTER, is_fresh
 from muniment.domain.watch.metrics import Series
@@ -11,7 +11,7 @@ from muniment.domain.watch.server import ServerSeen, Slot
 from muniment.domain.watch.vault import VaultSeen
 
 _SLOT_STATES = ("reserved", "extended", "unreserved", "lost")
-_BROKEN, _LATE, _KEPT = 0.0, 1.0, 2.0
+_PROMISE_STATE: dict[State, float] = {"missing": 0.0, "late": 1.0, "kept": 2.0}
 _OF_THE_FLEET = frozenset({"watch", "channel test"})
 """Owed to all firms alike: the fleet's own metrics tell them once and not for each firm."""
 
@@ -154,27 +154,13 @@ def _of_evidence(seen: FirmSeen, now: datetime) -> Iterator[Series]:
 
 
 def _of_duty(duty: DutyState, *, is_current: bool) -> Iterator[Series]:
-    """What is new is not owed yet; what is suspended is not kept, and nobody is to be woken by it."""
+    """What is new is not owed yet, what a firm that leaves had is owed no more; what is suspended is neither kept nor
+    anybody's alarm."""
     which = (duty.firm, duty.duty)
     if duty.suspension is not None:
         yield _instant("promise_suspended_until_timestamp_seconds", which, duty.suspension.until)
-    if duty.state in {"new", "suspended"}:
+    if duty.state in {"new", "suspended", "leaving"}:
         return
     yield "promise_expected", which, 1.0
-    state = _promise_state(duty)
-    if is_current and state is not None:
-        yield "promise_state", which, state
-
-
-def _promise_state(duty: DutyState) -> float | None:
-    """A firm that leaves is owed what it was: by the evidence."""
-    match duty.state:
-        case "kept":
-            return _KEPT
-        case "late":
-            return _LATE
-        case "missing":
-            return _BROKEN
-        case "leaving" if duty.due_at is not None:
-            return _KEPT if duty.evidence_at is not None and duty.evidence_at >= duty.due_at else _BROKEN
-    return None
+    if is_current and duty.state in _PROMISE_STATE:
+        yield "promise_state", which, _PROMISE_STATE[duty.state]

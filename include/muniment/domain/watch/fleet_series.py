@@ -24,7 +24,7 @@ def incident_series(incidents: Iterable[Incident]) -> Iterator[Series]:
     by that one."""
     told = [each for each in incidents if each.state in {"open", "acknowledged"} and each.held_back_by is None]
     number: Counter[tuple[str, str]] = Counter((each.cause, each.severity) for each in told)
-    members = {(each.cause, member.firm) for each in told for member in each.members}
+    members = {(each.cause, member.firm) for each in told for member in each.members if member.is_troubled}
     firms: Counter[str] = Counter(cause for cause, _ in members)
     for cause in CAUSES:
         for severity in SEVERITIES:
