@@ -21,7 +21,13 @@ def common_settings(firm: Firm, kind: str, pool: str) -> dict[str, Any]:
         "max_active_runs": 1,
         "is_paused_upon_creation": False,
         "tags": [kind, f"firm:{firm.id}", f"tier:{firm.tier}", f"region:{region}"],
-        "default_args": {**RETRIES, "owner": "muniment", "pool": pool, "queue": region, "on_failure_callback": on_call},
+        "default_args": {
+            **RETRIES,
+            "owner": "muniment",
+            "pool": pool,
+            "queue": firm.queue,
+            "on_failure_callback": on_call,
+        },
         "on_failure_callback": on_call,
     }
 

@@ -26,7 +26,13 @@ def firm_site(firm: Firm, application: str) -> Site:
 
 
 def conninfo(connection_id: str) -> Secret:
-    """What the Postgres connection says, without the extras that only PostgresHook itself understands."""
+    """What the Postgres connection says."""
+    return login(connection_id).conninfo()
+
+
+def login(connection_id: str) -> Login:
+    """A connection's fields, without the extras that only PostgresHook itself understands. Raises
+    ``InvalidConfiguration``."""
     found = connection(connection_id)
     extra = {k: v for k, v in found.extra_dejson.items() if k not in PostgresHook.ignored_extra_options}
     return Login(
@@ -37,7 +43,7 @@ def conninfo(connection_id: str) -> Secret:
         password=Secret(found.password or ""),
         schema=found.schema or "",
         extra=extra,
-    ).conninfo()
+    )
 
 
 def connection(connection_id: str) -> Connection:

@@ -23,7 +23,7 @@ _SHORTEST, _LONGEST = format_duration(SHORTEST_STAGING), format_duration(LONGEST
 def restore_dag(firm: Firm) -> DAG:
     """Its tasks share a worker's disk: where the firm's file names a queue, that worker is on the cluster's host."""
     common = common_settings(firm, "restore", RESTORE_POOL)
-    queue = firm.cluster.live.queue or firm.vaults.primary.region
+    queue = firm.cluster.live.queue or firm.queue
     common["default_args"] |= {"queue": queue, "priority_weight": _FIRST}
     common["max_active_runs"] = _AT_ONCE
     with DAG(

@@ -241,3 +241,8 @@ class Firm(Setting):
         return self.model_copy(
             update={"cluster": cluster, "aws_connection": self.watch.aws_connection or self.aws_connection}
         )
+
+    @property
+    def queue(self) -> str:
+        """Of the workers that hold the firm's secrets: one a region."""
+        return self.vaults.primary.region
