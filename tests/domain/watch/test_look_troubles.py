@@ -159,6 +159,16 @@ def test_a_hole_in_one_vault_is_repaired_from_the_other_and_one_in_both_is_criti
     assert {each.severity for each in all_of(holed("primary", "replica"))} == {"critical"}
 
 
+def test_what_may_be_on_its_way_is_no_trouble_and_what_is_gone_of_old_wal_is_one() -> None:
+    vault = well().vault("replica")
+    assert vault and vault.held
+    late = {"missing": ("000000010000000000000007",), "missing_since": vault.held.seen_at}
+    assert all_of(with_vault(well(), "replica", held=vault.held.model_copy(update=late))) == []
+    gone = {"missing_before": ("000000010000000000000002",)}
+    (old,) = all_of(with_vault(well(), "replica", held=vault.held.model_copy(update=gone)))
+    assert (old.cause, old.severity, gone["missing_before"][0] in old.what) == ("wal-hole", "error", True)
+
+
 def test_what_nothing_makes_good_is_critical_at_once() -> None:
     pending = with_vault(well(), "replica", key_fault="key k is pending deletion", key_pending_deletion=True)
     unlocked = with_vault(well(), "primary", setting_faults={"object lock": "Object Lock is off"})

@@ -75,6 +75,23 @@ def test_a_hole_keeps_the_instant_at_which_it_was_seen_first() -> None:
     assert (again.missing_since, again.seen_at) == (LATER, LATER + timedelta(hours=1))
 
 
+def test_what_may_be_on_its_way_is_no_hole_yet_and_what_was_there_is_one_at_once() -> None:
+    """Segments are sent several at a time, and arrive in any order."""
+    vault = PaperVault(names=names(*run(0, 3), segment(5)))
+    early = looked(vault, begun(segment(0)))
+    assert (early.missing, early.is_hole) == ((segment(4).name,), False)
+    late = followed(vault, early, now=LATER + timedelta(minutes=5))
+    assert (late.is_hole, late.was_held) == (True, False)
+
+    vault.names = names(*run(0, 4), segment(6))
+    moved_on = followed(vault, late, now=LATER + timedelta(minutes=10))
+    assert (moved_on.missing, moved_on.is_hole) == ((segment(5).name,), False)
+    vault.names -= names(segment(2))
+    removed = followed(vault, moved_on, now=LATER + timedelta(minutes=15))
+    assert (removed.missing, removed.is_hole, removed.was_held) == ((segment(2).name,), True, True)
+    assert looked(vault, removed).was_held
+
+
 def test_more_than_a_few_pages_are_left_for_the_next_looks() -> None:
     vault = PaperVault(page_size=30, names=names(*run(0, 189)))
     held = looked(vault, begun(segment(0)))
@@ -162,6 +179,7 @@ def test_old_wal_is_listed_again_some_at_a_time() -> None:
     seen = whole_walk(vault, held, [range(500), range(550, 700)])
     assert seen.missing_before == (segment(30).name, segment(600).name)
     assert seen.number == 749, "from the newest point's first segment on it is a hole in what is held"
+    assert looked(vault, seen).is_hole
     vault.names |= names(segment(30))
     assert whole_walk(vault, seen, [range(500), range(550, 700)]).missing_before == (segment(600).name,)
 

@@ -113,7 +113,7 @@ def _of_windows(seen: FirmSeen, vault: VaultSeen, now: datetime) -> Iterator[Ser
     """Without a window, and without WAL that was counted, nothing is known of holes."""
     where = _where(seen, vault)
     if vault.held is not None:
-        yield "wal_hole_count", where, len(vault.holes) + bool(vault.held.missing)
+        yield "wal_hole_count", where, len(vault.holes) + vault.held.is_hole + bool(vault.held.missing_before)
     if not vault.windows:
         return
     newest = vault.windows[-1]

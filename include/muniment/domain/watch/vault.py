@@ -16,8 +16,7 @@ class WalHeld(Record):
     """How far a vault's WAL reaches without a hole, along the history of the timeline that serves.
 
     What was seen lies from segment ``first`` to segment ``number``; which timeline recovery reads each of them from is
-    told by ``ancestors``. A segment that was sent beside its neighbours may arrive before them: what is missing is a
-    hole when it is still missing at the next look (``missing_since``).
+    told by ``ancestors``.
     """
 
     system_identifier: int
@@ -38,12 +37,21 @@ class WalHeld(Record):
     """Names of what is missing before ``ahead``, the first of them at most."""
     missing_since: AwareDatetime | None = None
     """When the first of ``missing`` was looked for in vain the first time."""
+    was_held: bool = False
+    """The first of ``missing`` was there before: somebody has removed it."""
     missing_before: tuple[str, ...] = ()
     """Names of what is gone of the WAL before ``first``, within the point-in-time window: those instants are lost, the
     newest recovery point is not."""
     walked_to: int | None = None
     """The segment through which old WAL was listed again by rotation; ``None``: it begins anew."""
     seen_at: AwareDatetime
+
+    @property
+    def is_hole(self) -> bool:
+        """A segment that is sent beside its neighbours may arrive before them: what is missing and never was there is a
+        hole when the next look does not find it either."""
+        is_new = self.missing_since is not None and self.missing_since >= self.seen_at
+        return bool(self.missing) and (self.was_held or not is_new)
 
     @property
     def end_lsn(self) -> Lsn:

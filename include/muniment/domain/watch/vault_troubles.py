@@ -61,11 +61,12 @@ def _unseen(seen: FirmSeen, vault: VaultSeen) -> Trouble:
 
 def _holes(seen: FirmSeen, vault: VaultSeen) -> Iterator[Trouble]:
     held = vault.held
-    if held is None or not held.missing:
+    if held is not None and held.missing_before:
+        yield _old_hole(seen, vault, held.missing_before)
+    if held is None or not held.is_hole:
         return
     other = seen.vault("replica" if vault.side == "primary" else "primary")
     is_everywhere = other is not None and other.held is not None and held.missing[0] in other.held.missing
-    listed = ", ".join(held.missing[:_LONGEST_LIST]) + (" …" if len(held.missing) > _LONGEST_LIST else "")
     repair = f"`muniment repair {seen.firm}` brings it from the other vault"
     yield trouble_of(
         seen,
@@ -74,8 +75,8 @@ def _holes(seen: FirmSeen, vault: VaultSeen) -> Iterator[Trouble]:
         Words(
             subject=f"WAL is missing from the {vault.side} vault",
             what=(
-                f"the WAL of firm {seen.firm} in {vault.side} vault {vault.bucket} has a hole: {listed} missing,"
-                f" {len(held.ahead)} segments lie behind it"
+                f"the WAL of firm {seen.firm} in {vault.side} vault {vault.bucket} has a hole:"
+                f" {_listed(held.missing)} missing, {len(held.ahead)} segments lie behind it"
             ),
             kept="every instant before the hole; behind it recovery begins again with the next base backup",
             hint=f"take a full backup now: `muniment backup {seen.firm} --full`" if is_everywhere else repair,
@@ -84,6 +85,26 @@ def _holes(seen: FirmSeen, vault: VaultSeen) -> Iterator[Trouble]:
         ),
         opens_at_once=True,
     )
+
+
+def _old_hole(seen: FirmSeen, vault: VaultSeen, missing: tuple[str, ...]) -> Trouble:
+    """Before the newest recovery point, which therefore stands."""
+    return trouble_of(
+        seen,
+        "wal-hole",
+        "error",
+        Words(
+            subject=f"old WAL is gone from the {vault.side} vault",
+            what=f"{vault.side} vault {vault.bucket} of firm {seen.firm} has lost WAL that it had: {_listed(missing)}",
+            kept="the newest recovery point and every instant since; the recovery points before it, each by itself",
+            hint=f"`muniment repair {seen.firm}` brings it from the other vault; find out who removed it",
+            at_stake="instants within the point-in-time window cannot be restored from this vault alone",
+        ),
+    )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:_LONGEST_LIST]) + (" …" if len(names) > _LONGEST_LIST else "")
 
 
 def _key(seen: FirmSeen, vault: VaultSeen) -> Iterator[Trouble]:

@@ -59,14 +59,15 @@ def advanced(held: WalHeld, names: Iterable[str], *, is_all: bool, now: datetime
         number += 1
     ahead = sorted(each for each in there if each > number)
     missing = tuple(segment_of(held, each).name for each in range(number + 1, min(ahead, default=0))[:NAMED])
-    known = held.missing_since if held.missing[:1] == missing[:1] else None
+    is_known = held.missing[:1] == missing[:1]
     return held.model_copy(
         update={
             "number": number,
             "more": not is_all and not ahead,
             "ahead": tuple(segment_of(held, each).name for each in ahead[:NAMED]),
             "missing": missing,
-            "missing_since": (known or now) if missing else None,
+            "missing_since": ((held.missing_since if is_known else None) or now) if missing else None,
+            "was_held": bool(missing) and (number < held.number or (is_known and held.was_held)),
             "seen_at": now,
         }
     )
@@ -75,7 +76,7 @@ def advanced(held: WalHeld, names: Iterable[str], *, is_all: bool, now: datetime
 def lacking(held: WalHeld, name: str, now: datetime) -> WalHeld:
     """Where the history file of the server's timeline is not in the vault: nothing there leads onto it."""
     known = held.missing_since if held.missing == (name,) else None
-    return held.model_copy(update={"missing": (name,), "missing_since": known or now})
+    return held.model_copy(update={"missing": (name,), "missing_since": known or now, "was_held": False})
 
 
 def numbers_along(held: WalHeld, names: Iterable[str]) -> frozenset[int]:
@@ -98,6 +99,7 @@ def along(held: WalHeld, history: TimelineHistory) -> WalHeld | None:
             "ahead": (),
             "missing": (),
             "missing_since": None,
+            "was_held": False,
             "walked_to": None,
         }
     )
@@ -141,14 +143,15 @@ def walked(held: WalHeld, names: Iterable[str], walk: range, *, owed: Sequence[r
     gone = [number for number in listed if number not in there]
     known = [number for name in held.missing_before if (number := _number(held, name)) not in listed]
     before = [n for n in sorted({*known, *gone}) if n < held.first and any(n in each for each in owed)]
+    update: dict[str, object] = {
+        "missing_before": tuple(segment_of(held, number).name for number in before[:NAMED]),
+        "walked_to": stop - 1 if stop < walk.stop else None,
+    }
     hole = next((number for number in gone if number >= held.first), None)
-    return held.model_copy(
-        update={
-            "missing_before": tuple(segment_of(held, number).name for number in before[:NAMED]),
-            "walked_to": stop - 1 if stop < walk.stop else None,
-            "number": held.number if hole is None else hole - 1,
-        }
-    )
+    if hole is not None:
+        name = segment_of(held, hole).name
+        update |= {"number": hole - 1, "missing": (name,), "missing_since": None, "was_held": True}
+    return held.model_copy(update=update)
 
 
 def _number(held: WalHeld, name: str) -> int:
