@@ -69,7 +69,7 @@ def message_of(incident: Incident, kind: NoticeKind, now: datetime) -> str:
         parts.append(incident.what.partition("\n")[0])
     else:
         parts.append(f"{incident.what}\nKEPT: {incident.kept}\nHINT: {incident.hint}")
-    parts.append(_foot(incident))
+    parts.append(_foot(incident, kind))
     return "\n\n".join(parts)
 
 
@@ -145,9 +145,10 @@ def _of_the_first(incident: Incident) -> str:
     return f" ({next(each.firm for each in touched(incident) if each.at_stake)}, the first of them)" if several else ""
 
 
-def _foot(incident: Incident) -> str:
+def _foot(incident: Incident, kind: NoticeKind) -> str:
     links = [f"{name}: {address}" for name, address in incident.links.items()]
-    act = f"incident {incident.id}: `muniment incidents acknowledge {incident.id}`"
+    verb = "show" if kind == "resolved" else "acknowledge"
+    act = f"incident {incident.id}: `muniment incidents {verb} {incident.id}`"
     return "\n".join([f"runbook: {incident.runbook}", *links, act])
 
 
