@@ -72,6 +72,33 @@ def test_a_window_reaches_to_the_first_commit_at_risk() -> None:
     assert shown(unknown)["recovery_window_end_timestamp_seconds", *EAST] == NOW.timestamp() - 6 * 3600
 
 
+def test_a_window_whose_wal_is_gone_has_no_end_that_is_known() -> None:
+    first = seen_whole().vaults[0]
+    assert first.held is not None
+    lost = first.model_copy(update={"rpo_s": None, "held": first.held.model_copy(update={"number": 3})})
+    found = shown(seen_whole().model_copy(update={"vaults": (lost,)}))
+    assert ("recovery_window_start_timestamp_seconds", *EAST) in found
+    assert ("recovery_window_end_timestamp_seconds", *EAST) not in found
+
+
+@pytest.mark.parametrize(
+    ("held", "count"),
+    [
+        ({}, 1),
+        ({"missing": ("1",), "missing_since": NOW}, 1),
+        ({"missing": ("1",), "missing_since": NOW - timedelta(minutes=5)}, 2),
+        ({"missing_before": ("0",)}, 2),
+    ],
+    ids=["of the windows", "on its way", "missing still", "deleted behind us"],
+)
+def test_holes_are_counted_when_they_are_ones(held: dict[str, object], count: int) -> None:
+    first = seen_whole().vaults[0]
+    assert first.held is not None
+    vault = first.model_copy(update={"held": first.held.model_copy(update=held)})
+    found = shown(seen_whole().model_copy(update={"vaults": (vault,)}))
+    assert found["wal_hole_count", *EAST] == count
+
+
 def test_the_replica_lags_by_what_it_lacks_beyond_the_primary() -> None:
     assert shown(seen_whole())["replica_lag_seconds", "harbor-lane"] == 60.0
 
