@@ -171,9 +171,16 @@ def test_of_an_airflow_that_does_not_answer_only_that_is_said() -> None:
     assert (found.cause, found.what) == ("airflow-unseen", "Airflow's API could not be asked: connection refused")
 
 
+def test_an_airflow_that_nobody_asks_is_no_trouble() -> None:
+    assert troubles(AirflowSeen(seen_at=NOW, unseen="watch.yaml names none", is_asked=False)) == []
+
+
 def test_the_watch_itself_may_be_paused() -> None:
     found = only(troubles(airflow(paused=frozenset({FLEET_WATCH}))))
     assert (found.cause, found.severity, found.firm) == ("dag-paused", "critical", None)
+    sound = airflow()
+    gone = sound.model_copy(update={"dag_ids": sound.dag_ids - {FLEET_WATCH}})
+    assert only(troubles(gone)).cause == "dag-missing"
 
 
 @pytest.mark.parametrize(

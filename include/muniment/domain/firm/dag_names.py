@@ -10,10 +10,13 @@ POOL_NAMES = ("muniment_heavy", "muniment_light", "muniment_restore")
 
 FLEET_WATCH = "fleet__watch"
 
+DAG_TAGS = ("backup", "restore_test", "restore", "adopt", "drill_sign_off", "watch")
+"""Each of our DAGs has its kind's: by these they are told from others that live in the same Airflow."""
+
 
 def firm_dag_ids(firm: Firm) -> tuple[str, ...]:
     """All that Airflow should have of a firm whose file is sound."""
-    kinds = ("backup", "restore_test", "restore", "adopt", *(("drill_sign_off",) if firm.drill_reviewers else ()))
+    kinds = ("backup", "restore_test", "restore", "adopt", *(["drill_sign_off"] if firm.drill_reviewers else []))
     return tuple(f"{firm.id}__{kind}" for kind in kinds)
 
 

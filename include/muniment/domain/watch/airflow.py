@@ -25,10 +25,15 @@ class AirflowSeen(Record):
 
     seen_at: AwareDatetime
     unseen: str | None = None
+    is_asked: bool = True
+    """Or nobody has told the watch how; then it is ``unseen``, and nobody is told of that."""
     scheduler_heartbeat_at: AwareDatetime | None = None
     dag_processor_heartbeat_at: AwareDatetime | None = None
     triggerer_heartbeat_at: AwareDatetime | None = None
     dag_ids: frozenset[str] = frozenset()
+    """Of ours, without those that are stale."""
+    dags_listed_at: AwareDatetime | None = None
+    """When ``dag_ids`` was read; since then their number is the same."""
     paused: frozenset[str] = frozenset()
     broken: frozenset[str] = frozenset()
     """DAGs that have import errors."""

@@ -50,7 +50,8 @@ def airflow_troubles(
 ) -> Iterator[Trouble]:
     """``registered``: the firms whose files are sound. Of an Airflow that was not seen, only that."""
     if airflow.unseen is not None:
-        yield _unseen(airflow, now)
+        if airflow.is_asked:
+            yield _unseen(airflow, now)
         return
     yield from _still(airflow, now)
     yield from _pools(airflow, now)
@@ -130,16 +131,18 @@ def _pools(airflow: AirflowSeen, now: datetime) -> Iterator[Trouble]:
 
 def _watch_itself(airflow: AirflowSeen, now: datetime) -> Iterator[Trouble]:
     """Seen by a pass that somebody, or another machine's cron, runs by hand."""
-    if FLEET_WATCH not in airflow.paused:
+    is_missing = FLEET_WATCH not in airflow.dag_ids
+    if not is_missing and FLEET_WATCH not in airflow.paused:
         return
     words = Words(
-        subject=f"{FLEET_WATCH} is paused",
-        what=f"DAG {FLEET_WATCH} is paused in Airflow",
+        subject=f"{FLEET_WATCH} is {'not in Airflow' if is_missing else 'paused'}",
+        what=f"DAG {FLEET_WATCH} is {'not in Airflow' if is_missing else 'paused in Airflow'}",
         kept="every recovery point",
-        hint=f"`airflow dags unpause {FLEET_WATCH}`",
+        hint="`airflow dags list-import-errors`" if is_missing else f"`airflow dags unpause {FLEET_WATCH}`",
         at_stake="nobody looks at any firm",
     )
-    yield _of_airflow("dag-paused", "critical", words, now, Scope(kind="dag", name=FLEET_WATCH))
+    cause: Cause = "dag-missing" if is_missing else "dag-paused"
+    yield _of_airflow(cause, "critical", words, now, Scope(kind="dag", name=FLEET_WATCH))
 
 
 def _dags(
