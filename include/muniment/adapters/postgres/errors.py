@@ -139,7 +139,12 @@ def session_errors(firm: str, session: Session) -> Iterator[None]:
     except psycopg.Error as error:
         if not session.has_raised(error) or not _is_an_answer(error):
             raise
-        raise _kind(error)(firm=firm, reason=described(error)) from None
+        raise failure(firm, error) from None
+
+
+def failure(firm: str, error: psycopg.Error) -> PostgresError:
+    """Ours for what a server answered, or for a connection to it that was lost."""
+    return _kind(error)(firm=firm, reason=described(error))
 
 
 def _kind(error: psycopg.Error) -> type[PostgresError]:

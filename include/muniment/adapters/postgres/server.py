@@ -28,6 +28,11 @@ SELECT datname AS name, datallowconn AND datconnlimit <> -2 AS is_open, datconnl
 """
 
 
+def is_of_every_database(refused: PostgresError) -> bool:
+    """Whether the next one would refuse us likewise."""
+    return bool(refused.facts["sqlstate"] == _WRONG_PASSWORD)
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
     """One cluster. ``conninfo`` is libpq's keyword string, secrets included, and is never printed."""
@@ -51,8 +56,7 @@ class PostgresServer:
     def anywhere(self) -> Iterator[Session]:
         """``connect``, for what is the same in each database: in the firm's own, else in one that a cluster begins
         with. A copy may be older than the firm's own; any of them may have been dropped, or be closed to us."""
-        names = (self.database, *(name for name in _FROM_THE_BEGINNING if name != self.database))
-        with self._settled(self._first_session(names)) as session:
+        with self._settled(self._first_session(self.databases_to_try)) as session:
             yield session
 
     @contextmanager
@@ -86,9 +90,14 @@ class PostgresServer:
                 return self._session(name)
             except (SessionRefused, StatementRefused) as refused:
                 refusals.append(refused)
-                if refused.facts["sqlstate"] == _WRONG_PASSWORD:
+                if is_of_every_database(refused):
                     break
         raise refusals[0]
+
+    @property
+    def databases_to_try(self) -> tuple[str, ...]:
+        """For what is the same in each: the firm's own one first."""
+        return (self.database, *(name for name in _FROM_THE_BEGINNING if name != self.database))
 
     def _conninfo(self, **own: str) -> str:
         return session_conninfo(self.conninfo.reveal(), application_name=self.application, **own)

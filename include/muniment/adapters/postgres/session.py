@@ -52,7 +52,9 @@ def settle[Row](connection: psycopg.Connection[Row], options: str = "") -> psyco
     return connection
 
 
-def settings_of(connection: psycopg.Connection[Any], options: str = "") -> dict[str, str]:
+def settings_of(
+    connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any], options: str = ""
+) -> dict[str, str]:
     """Ours, as this server knows them and this role may set them."""
     superuser = connection.info.parameter_status("is_superuser") == "on"
     return session_settings(major=connection.info.server_version // 10000, superuser=superuser, options=options)

@@ -11,13 +11,16 @@ from muniment.domain.watch.vault import VaultSeen, VaultSide
 
 
 class Mark(Record):
-    """Where the log was at one look: kept until both vaults hold more."""
+    """At ``at`` every commit there was lay before ``flush_lsn``: kept until both vaults hold more."""
 
     at: AwareDatetime
+    system_identifier: int = 0
     timeline: int
     flush_lsn: LsnText
     next_xid: int
     is_quiet: bool
+    open_xids: tuple[int, ...] = ()
+    """As in ``ServerSeen``."""
 
 
 class FirmSeen(Record):
