@@ -16,7 +16,7 @@ _OF_SERVER: frozenset[Cause] = frozenset(
 _OF_EVIDENCE: frozenset[Cause] = frozenset({"incomplete-point", "documents-vanishing"})
 _OF_WHOLE_LOOK: frozenset[Cause] = frozenset({"key-unusable", "key-pending-deletion", "vault-settings"})
 _OF_REGISTRY: frozenset[Cause] = frozenset({"left-registry", "firm-file-broken", "suspension-ends"})
-_OF_AIRFLOW: frozenset[Cause] = frozenset({"dag-paused", "dag-missing", "dag-broken"})
+_OF_AIRFLOW: frozenset[Cause] = frozenset({"dag-paused", "dag-missing", "dag-broken", "queue-unserved"})
 CAUSE_OF_DUTY: dict[Duty, Cause] = {
     "nightly point": "point-missing",
     "second copy": "copy-missing",
@@ -25,6 +25,7 @@ CAUSE_OF_DUTY: dict[Duty, Cause] = {
     "sign-off": "sign-off-missing",
     "documents": "documents-missing",
     "configuration": "configuration-missing",
+    "channel test": "channel-untested",
 }
 _WHOLE_LASTS = WHOLE_EVERY + LOOK_LASTS
 
