@@ -4,7 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,47 +24,26 @@ from muniment.runbooks.incidents.answer import (
     unsilence,
 )
 from muniment.runbooks.incidents.record_troubles import record_troubles
+from tests.support.kept_watch import ACME, KeptWatch
 from tests.support.troubles import PASS, START, judged, trouble
 
 THOUSAND = tuple(f"firm-{number:04d}" for number in range(1000))
 BAD = trouble("acme")
-ACME = judged(["acme", "beta"])
-
-
-class Watch:
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.now = START
-        self.store = WatchStore.open(str(file))
-
-    def clock(self) -> datetime:
-        return self.now
-
-    def look(self, *troubles: Trouble, judged: Judged = ACME, after: timedelta = PASS) -> list[str]:
-        """The kinds of what this pass tells."""
-        self.now += after
-        return [each.kind for each in record_troubles(self.store, troubles, judged, clock=self.clock)]
-
-    def restart(self) -> None:
-        self.store = WatchStore.open(str(self.file))
-
-    def undelivered(self) -> list[Notice]:
-        return self.store.claim_notices(self.now, timedelta(minutes=1))
 
 
 @pytest.fixture
-def watch(tmp_path: Path) -> Watch:
-    return Watch(tmp_path / "watch.sqlite")
+def watch(tmp_path: Path) -> KeptWatch:
+    return KeptWatch(tmp_path / "watch.sqlite")
 
 
-def opened(watch: Watch) -> str:
+def opened(watch: KeptWatch) -> str:
     assert watch.look(BAD) == []
     assert watch.look(BAD) == ["opened"]
     (incident,) = watch.store.incidents(open_only=True)
     return incident.id
 
 
-def test_a_thousand_firms_that_lose_a_region_are_one_page(watch: Watch) -> None:
+def test_a_thousand_firms_that_lose_a_region_are_one_page(watch: KeptWatch) -> None:
     all_of_them = judged(THOUSAND)
     bad = [trouble(firm, cause) for firm in THOUSAND for cause in ("vault-unseen", "wal-at-risk")]
     assert watch.look(*bad, judged=all_of_them) == []
@@ -75,7 +54,7 @@ def test_a_thousand_firms_that_lose_a_region_are_one_page(watch: Watch) -> None:
     assert [(each.kind, len(each.firms)) for each in told] == [("opened", 1000), ("resolved", 1000)]
 
 
-def test_a_thousand_firms_that_share_nothing_are_a_thousand(watch: Watch) -> None:
+def test_a_thousand_firms_that_share_nothing_are_a_thousand(watch: KeptWatch) -> None:
     all_of_them = judged(THOUSAND)
     bad = [trouble(firm, scopes=()) for firm in THOUSAND]
     watch.look(*bad, judged=all_of_them)
@@ -83,20 +62,20 @@ def test_a_thousand_firms_that_share_nothing_are_a_thousand(watch: Watch) -> Non
     assert watch.look(*bad, judged=all_of_them) == []
 
 
-def test_a_fault_that_flaps_every_pass_for_an_hour_is_one_page_and_one_note(watch: Watch) -> None:
+def test_a_fault_that_flaps_every_pass_for_an_hour_is_one_page_and_one_note(watch: KeptWatch) -> None:
     told = [kind for number in range(12) for kind in watch.look(*([] if number % 2 else [BAD]))]
     assert told == ["opened", "flapping"]
     assert [each.kind for each in watch.undelivered()] == told
 
 
-def test_seven_days_unrepaired_are_one_notice_a_day(watch: Watch) -> None:
+def test_seven_days_unrepaired_are_one_notice_a_day(watch: KeptWatch) -> None:
     """Each pass of them is counted in tests/domain/incidents/test_lifecycle.py."""
     told = watch.look(BAD)
     told += [kind for _ in range(7 * 12) for kind in watch.look(BAD, after=timedelta(hours=2))]
     assert told == ["opened", *["reminder"] * 6]
 
 
-def test_a_restart_of_the_watch_tells_nothing(watch: Watch) -> None:
+def test_a_restart_of_the_watch_tells_nothing(watch: KeptWatch) -> None:
     opened(watch)
     for _ in range(4):
         watch.restart()
@@ -105,7 +84,7 @@ def test_a_restart_of_the_watch_tells_nothing(watch: Watch) -> None:
 
 
 def test_changes_and_what_is_told_of_them_are_kept_together_or_not_at_all(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
+    watch: KeptWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watch.look(BAD)
 
@@ -121,7 +100,7 @@ def test_changes_and_what_is_told_of_them_are_kept_together_or_not_at_all(
     assert watch.look(BAD) == ["opened"]
 
 
-def test_two_passes_at_once_tell_it_once(watch: Watch) -> None:
+def test_two_passes_at_once_tell_it_once(watch: KeptWatch) -> None:
     watch.look(BAD)
     watch.now += PASS
     told: list[Sequence[Notice]] = []
@@ -137,7 +116,7 @@ def test_two_passes_at_once_tell_it_once(watch: Watch) -> None:
     assert [notice.kind for notices in told for notice in notices] == ["opened"]
 
 
-def test_who_acknowledges_is_told_to_the_others_and_hears_no_more_until_then(watch: Watch) -> None:
+def test_who_acknowledges_is_told_to_the_others_and_hears_no_more_until_then(watch: KeptWatch) -> None:
     incident = opened(watch)
     mine = acknowledge(watch.store, incident, until=watch.now + timedelta(days=3), by="ann", clock=watch.clock)
     assert (mine.state, mine.acknowledged_by) == ("acknowledged", "ann")
@@ -151,13 +130,13 @@ def test_who_acknowledges_is_told_to_the_others_and_hears_no_more_until_then(wat
 
 
 @pytest.mark.parametrize("days", [0, -1])
-def test_nothing_is_acknowledged_until_yesterday(watch: Watch, days: int) -> None:
+def test_nothing_is_acknowledged_until_yesterday(watch: KeptWatch, days: int) -> None:
     incident = opened(watch)
     with pytest.raises(InvalidRequest):
         acknowledge(watch.store, incident, until=watch.now + timedelta(days=days), by="ann", clock=watch.clock)
 
 
-def test_a_silence_has_an_end_an_author_and_a_reason_and_can_be_ended(watch: Watch) -> None:
+def test_a_silence_has_an_end_an_author_and_a_reason_and_can_be_ended(watch: KeptWatch) -> None:
     until = watch.now + timedelta(days=1)
     made = silence(watch.store, Silenced(firm="acme"), until=until, by="ann", why="they move house", clock=watch.clock)
     assert [watch.look(BAD) for _ in range(4)] == [[]] * 4
@@ -176,7 +155,7 @@ def failed(firm: str) -> Trouble:
     return trouble(firm, "task-failed", scopes=(dag,), opens_at_once=True)
 
 
-def test_a_failed_task_is_over_when_its_dag_succeeds(watch: Watch) -> None:
+def test_a_failed_task_is_over_when_its_dag_succeeds(watch: KeptWatch) -> None:
     assert watch.look(failed("acme"), judged=Judged()) == ["opened"]
     assert watch.look(failed("beta"), judged=Judged()) == ["opened"]
     dag = Scope(kind="dag", name="acme__backup")
@@ -190,7 +169,7 @@ def test_a_failed_task_is_over_when_its_dag_succeeds(watch: Watch) -> None:
     assert watch.store.incidents(open_only=True) == []
 
 
-def test_the_clocks_reading_is_taken_when_the_book_is_ours(watch: Watch) -> None:
+def test_the_clocks_reading_is_taken_when_the_book_is_ours(watch: KeptWatch) -> None:
     """Who waits for another pass would otherwise come before it."""
     with watch.store.book():
         reader = threading.Thread(target=watch.look, args=(BAD,))

@@ -26,6 +26,7 @@ ROLLED_BACK_TOLD = ".rolled-back-told.json"
 EXPIRED = "audit/expired/"
 ADOPTED = "audit/adopted/"
 ALERTS = "audit/alerts/"
+INCIDENTS = "audit/incidents/"
 EXPIRING = "audit/expiring.json"
 LEASES = "leases/"
 RESTORE_KIT = "restore-kit/"
@@ -89,6 +90,11 @@ def alerts(topic: str) -> str:
 
 def alert(topic: str, name: str) -> str:
     return f"{alerts(topic)}{name}.json"
+
+
+def incident(incident_id: str, end_id: str) -> str:
+    """``end_id``: of the instant at which it was over; one that comes back within a day has another end."""
+    return f"{INCIDENTS}{incident_id}/{end_id}.json"
 
 
 def drill(drill_id: str) -> str:
