@@ -25,6 +25,7 @@ NAMES = (
     "acts",
     "config",
     "wal",
+    "incidents",
     "alerts",
     "watch",
     "completion",
@@ -37,6 +38,7 @@ def leaves() -> list[tuple[str, ...]]:
         "staging": ("list", "extend", "destroy"),
         "live": ("status", "cut-over", "roll-back", "release"),
         "wal": ("push", "fetch", "status", "replicate"),
+        "incidents": ("list", "show", "acknowledge", "resolve", "silence", "unsilence"),
         "alerts": ("routes", "test", "sent"),
         "watch": ("metrics", "serve"),
     }

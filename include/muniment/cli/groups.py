@@ -94,6 +94,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, is_asked: boo
         "acts": "restore.acts:acts",
         "config": "backup.config:config",
         "wal": "wal.wal:wal",
+        "incidents": "watch.incidents:incidents",
         "alerts": "watch.alerts:alerts",
         "watch": "watch.watch:watch",
         "completion": "completion:completion",

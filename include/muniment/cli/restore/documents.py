@@ -13,6 +13,7 @@ from muniment.cli.output import as_plain, say_json, say_table, size, when
 from muniment.cli.restore.in_place import asked_by, read_plan, require_one_way, write_new
 from muniment.cli.restore.second_person import FILE, apply_option, approval_option, approved, asked_for, subject
 from muniment.cli.session import Session, firm_argument, json_option, shown_progress, side_option
+from muniment.cli.times import Lasting
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
@@ -22,19 +23,6 @@ if TYPE_CHECKING:
     from muniment.runbooks.acts.second_person import Subject
 
 SHOWN = 40
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-
-class Lasting(click.ParamType[timedelta]):
-    """``15m``, ``1h``, ``7d``."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        match = re.fullmatch(r"([1-9]\d{0,3})([mhd])", str(value), re.ASCII)
-        if not match:
-            self.fail(f"{value!r} is not a time such as 15m, 1h or 7d", param, ctx)
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 class Standing(Lasting):
