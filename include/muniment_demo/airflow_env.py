@@ -60,7 +60,13 @@ def _places(home: Path, project_root: Path, registry_root: Path) -> dict[str, st
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "PYTHONPATH": str(project_root / "include"),
         "MUNIMENT_REGISTRY": str(registry_root),
+        "MUNIMENT_WATCH_STORE": str(watch_store(home)),
     }
+
+
+def watch_store(home: Path) -> Path:
+    """What the watch saw, and its incidents."""
+    return home / "watch" / "watch.sqlite"
 
 
 def _pace(parallelism: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 from muniment.domain.firm.dag_names import POOL_NAMES
 from muniment.domain.firm.firm import Firm
 from muniment_airflow.failures import RETRIES
-from muniment_airflow.notifiers import OnCallNotifier
+from muniment_airflow.notifiers import OnCallHearsTheEnd, OnCallNotifier
 
 HEAVY_POOL, LIGHT_POOL, RESTORE_POOL = POOL_NAMES
 MINUTES, HOURS, BULK = timedelta(minutes=15), timedelta(hours=2), timedelta(hours=12)
@@ -29,6 +29,7 @@ def common_settings(firm: Firm, kind: str, pool: str) -> dict[str, Any]:
             "on_failure_callback": on_call,
         },
         "on_failure_callback": on_call,
+        "on_success_callback": OnCallHearsTheEnd(),
     }
 
 

@@ -1,34 +1,25 @@
-"""Who is told when a step fails: the firm's notifiers in their order, until one of them gets through.
+"""Who is told when a step fails, and when its DAG has succeeded again: an incident of the watch's, and at once.
 
-Airflow logs an error of a notifier and goes on as if somebody had been told, so the chain is kept here.
+Airflow logs an error of a callback and goes on as if somebody had been told, so the task keeps word of it. Beside it,
+letters to a firm's contact, by the notifiers of the firm's file.
 """
 
 import dataclasses
-import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from airflow.sdk import BaseNotifier
-from airflow.sdk.module_loading import import_string
 
+from muniment.adapters.channels.airflow import notify
+from muniment.adapters.channels.message import Message
+from muniment.adapters.channels.redaction import reason_of
 from muniment.domain.firm.firm import Firm, Notifier
-from muniment_airflow.failure_report import FailureReport, report_of
+from muniment.errors import MunimentError
+from muniment.ports import utc_now
+from muniment_airflow.failure_report import report_of
+from muniment_airflow.on_call import NOBODY, NobodyToldError, tell_on_call, tell_that_it_is_over
 
 XCOM_KEY = "on_call"
-
-# What a notifier's parameter of this name is filled with where the registry leaves it out. Templates, because a
-# notifier renders its arguments: an error text with braces in it would be taken for one.
-_FILLED = {
-    "subject": "{{ on_call.subject }}",
-    "message": "{{ on_call.message }}",
-    "message_body": "{{ on_call.message }}",
-    "text": "{{ on_call.message }}",
-    "html_content": "<pre>{{ on_call.message | e }}</pre>",
-}
-
-
-class NobodyToldError(Exception):
-    """Every notifier of the firm failed."""
 
 
 class OnCallNotifier(BaseNotifier):
@@ -39,7 +30,7 @@ class OnCallNotifier(BaseNotifier):
         self.firm = firm
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
-        """Nothing in here is a template; those of the firm's notifiers are rendered by themselves."""
+        """Nothing in here is a template; those of a channel's notifier are rendered by themselves."""
 
     def notify(self, context: Any) -> None:
         if self._left_to_the_run(context):
@@ -47,28 +38,25 @@ class OnCallNotifier(BaseNotifier):
         failed, told_already = self._look_back(context)
         if told_already:
             return
-        report = report_of(context, self.firm, failed)
         try:
-            told = self._tell(report, context)
+            told = self._tell(context, failed)
         except NobodyToldError as error:
-            self._leave_word(context, f"NOBODY WAS TOLD: {error}")
+            self._leave_word(context, f"{NOBODY}: {error}")
             raise
+        self.log.info("of firm %s: %s", self.firm.id, told)
         self._leave_word(context, told)
 
-    def _tell(self, report: FailureReport, context: Mapping[str, Any]) -> str:
+    def _tell(self, context: Mapping[str, Any], failed: list[str]) -> str:
         """Returns who was told and who was not reached. Raises ``NobodyToldError``."""
-        for entry in self.firm.on_call:
-            try:
-                call(entry, report, context, self.firm)
-            except Exception as error:  # any library stands behind a notifier, and the next one has to be tried
-                self.log.exception("on-call notifier %s of firm %s failed", entry.notifier, self.firm.id)
-                unreached = f"{entry.notifier}: {type(error).__name__}: {error}"
-                report = dataclasses.replace(report, unreached=(*report.unreached, unreached))
-            else:
-                self.log.info("on-call of firm %s was told by %s", self.firm.id, entry.notifier)
-                return "; ".join((f"told by {entry.notifier}", *(f"failed: {one}" for one in report.unreached)))
-        self.log.critical("NOBODY WAS TOLD that firm %s needs help:\n%s", self.firm.id, report.message)
-        raise NobodyToldError("; ".join(report.unreached) or f"firm {self.firm.id} names no on_call notifier")
+        from muniment.domain.watch.task_failure import failure_trouble
+
+        report = report_of(context, failed)
+        try:
+            return tell_on_call(failure_trouble(self.firm, report, utc_now()))
+        except (NobodyToldError, MunimentError) as error:
+            words = f"{report.what}\nKEPT: {report.kept}\nHINT: {report.hint}\nlog: {report.links['log']}"
+            self.log.critical("%s that firm %s needs help:\n%s\n%s", NOBODY, self.firm.id, words, error)
+            raise error if isinstance(error, NobodyToldError) else NobodyToldError(str(error)) from error
 
     def _left_to_the_run(self, context: Mapping[str, Any]) -> bool:
         """A lost worker's callback comes from the DAG processor, without an exception; its run's follows at once."""
@@ -88,7 +76,7 @@ class OnCallNotifier(BaseNotifier):
             self.log.exception("on-call of firm %s: cannot see what the tasks did", self.firm.id)
             return [], False
         self.log.info("on-call of firm %s: %s", self.firm.id, "; ".join(filter(None, words)) or "not told by a task")
-        return failed, any(word.startswith("told") for word in words)
+        return failed, any(word and not word.startswith(NOBODY) for word in words)
 
     def _leave_word(self, context: Mapping[str, Any], word: str) -> None:
         """On the failed task, where a person looks, and for the run's callback. Only a task process may write it."""
@@ -96,22 +84,25 @@ class OnCallNotifier(BaseNotifier):
             context["ti"].xcom_push(key=XCOM_KEY, value=word)
 
 
-class Words(Protocol):
-    """What a notifier is given to say."""
+class OnCallHearsTheEnd(BaseNotifier):
+    """For a run's success: what a failed task of the same DAG has opened is over."""
 
-    @property
-    def task(self) -> str: ...
-    @property
-    def subject(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def log_url(self) -> str: ...
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """There is no template in here."""
+
+    def notify(self, context: Any) -> None:
+        dag = context["dag"].dag_id
+        try:
+            over = tell_that_it_is_over(dag, context["run_id"])
+        except MunimentError:
+            self.log.exception("what was open of %s stays open until it succeeds again", dag)
+        else:
+            self.log.info("%s: %s", dag, over or "nothing was open")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Letter:
-    """What is told when no task has failed: to the firm, of what was done to its data, or to on-call."""
+    """What is told to the firm's contact, of what was done to its data."""
 
     task: str
     subject: str
@@ -119,29 +110,23 @@ class Letter:
     log_url: str = ""
 
 
-def tell_one_of(entries: Sequence[Notifier], words: Words, context: Mapping[str, Any], firm: Firm) -> str:
+def tell_one_of(entries: Sequence[Notifier], letter: Letter, context: Mapping[str, Any], firm: Firm) -> str:
     """The first that gets through; says which. Raises ``NobodyToldError`` with why each did not."""
     unreached = []
     for entry in entries:
         try:
-            call(entry, words, context, firm)
+            _send(entry, letter, context, firm)
         except Exception as error:  # any library stands behind a notifier, and the next one has to be tried
-            unreached.append(f"{entry.notifier}: {type(error).__name__}: {error}")
+            unreached.append(f"{entry.notifier}: {reason_of(error, ())}")
         else:
             return f"told by {entry.notifier}"
     raise NobodyToldError("; ".join(unreached) or f"firm {firm.id} names no notifier")
 
 
-def call(entry: Notifier, report: Words, context: Mapping[str, Any], firm: Firm) -> None:
-    kind = import_string(entry.notifier)
-    facts = {"firm": firm.id, "task": report.task, "subject": report.subject, "message": report.message}
-    kind(**arguments(kind, entry))({**context, "on_call": {**facts, "log_url": report.log_url}})
-
-
-def arguments(kind: type, entry: Notifier) -> dict[str, Any]:
-    """The registry's, and our words for what it leaves out."""
-    known = inspect.signature(kind).parameters
-    return {**{name: words for name, words in _FILLED.items() if name in known}, **entry.arguments}
+def _send(entry: Notifier, letter: Letter, context: Mapping[str, Any], firm: Firm) -> None:
+    links = {"log": letter.log_url} if letter.log_url else {}
+    words = Message(letter.subject, letter.message, firm=firm.id, task=letter.task, links=links)
+    notify(entry.notifier, entry.arguments, words, context)
 
 
 def failed_tasks(context: Mapping[str, Any]) -> list[str]:

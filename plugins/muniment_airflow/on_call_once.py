@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from muniment.ports import utc_now
-from muniment_airflow.notifiers import NobodyToldError, tell_one_of
+from muniment_airflow.notifiers import Letter, tell_one_of
+from muniment_airflow.on_call import NobodyToldError
 
 if TYPE_CHECKING:
     from muniment.adapters.site.site import Site
@@ -14,14 +14,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Letter:
-    task: str
-    subject: str
-    message: str
-    log_url: str
 
 
 def tell_once(site: "Site", notice: "Notice | None", context: Mapping[str, Any]) -> None:
@@ -38,7 +30,7 @@ def tell_once(site: "Site", notice: "Notice | None", context: Mapping[str, Any])
 
     ti = context["ti"]
     message = f"{notice.message}\n\nlog: {ti.log_url}"
-    letter = _Letter(ti.task_id, f"[muniment] {notice.subject}", message, ti.log_url)
+    letter = Letter(ti.task_id, f"[muniment] {notice.subject}", message, ti.log_url)
     remember(site, notice, tell_one_of(site.firm.on_call, letter, context, site.firm), clock=utc_now)
 
 

@@ -14,10 +14,10 @@ from muniment.domain.restore.cut_over import Safety
 from muniment.domain.restore.plan import RestorePlan
 from muniment.domain.restore.plan_text import plan_lines
 from muniment.domain.restore.request import RestoreRequest, faults
-from muniment.errors import InvalidRequest, NotApproved
+from muniment.errors import CutOverInterrupted, InvalidRequest, MunimentError, NotApproved
 from muniment.ports import utc_now
 from muniment_airflow.approval import request_of
-from muniment_airflow.notifiers import Letter, NobodyToldError, tell_one_of
+from muniment_airflow.on_call import NobodyToldError, tell_on_call
 from muniment_airflow.operators import FirmOperator, Night, Result, refuse_unknown_parameters
 from muniment_airflow.run_notes import CONNECTION_KEY
 
@@ -199,19 +199,28 @@ class CutOver(RestoreStep):
                 told = journal.model_copy(update={"start_options": ()})
                 night.context["ti"].xcom_push(key=JOURNAL_KEY, value=told.to_json().decode())
             if interruption is not None:  # not before: whoever is told does not bring the cluster back
-                self._tell_on_call(site.firm, str(interruption), night)
+                self._tell_on_call(site.firm, interruption, night)
         if plan.documents is not None:
             night.progress.note(_DOCUMENTS.format(firm=plan.firm, at=f"{plan.documents.at:%Y-%m-%dT%H:%M:%SZ}"))
         return {"live_at": new_id(done.steps[-1].ended_at or utc_now()), "set_aside": str(done.aside)}
 
-    def _tell_on_call(self, firm: "Firm", message: str, night: Night) -> None:
+    def _tell_on_call(self, firm: "Firm", interruption: CutOverInterrupted, night: Night) -> None:
         """Airflow goes on by itself after a lost worker, and calls nobody where the next try succeeds."""
-        url = getattr(night.context["ti"], "log_url", "")
-        letter = Letter(self.task_id, f"[muniment] {firm.id}: nobody was served", f"{message}\n\nlog: {url}", url)
+        from muniment.domain.watch.task_failure import FailedTask, failure_trouble
+
+        told = FailedTask(
+            dag=self.dag.dag_id,
+            run=night.context["run_id"],
+            subject="nobody was served",
+            what=interruption.what,
+            kept=interruption.what_is_kept,
+            hint=interruption.what_to_do,
+            links={"log": getattr(night.context["ti"], "log_url", "")},
+        )
         try:
-            self.log.warning("%s\n%s", tell_one_of(firm.on_call, letter, night.context, firm), message)
-        except NobodyToldError:
-            self.log.exception("NOBODY WAS TOLD:\n%s", message)
+            self.log.warning("%s\n%s", tell_on_call(failure_trouble(firm, told, utc_now())), interruption)
+        except (NobodyToldError, MunimentError):
+            self.log.exception("NOBODY WAS TOLD:\n%s", interruption)
 
 
 class FullBackup(RestoreStep):

@@ -11,7 +11,8 @@ from muniment.domain.recovery.roll_back import RolledBack
 from muniment.domain.restore.record import ContactTold
 from muniment.errors import ContactNotTold
 from muniment.ports import utc_now
-from muniment_airflow.notifiers import Letter, NobodyToldError, tell_one_of
+from muniment_airflow.notifiers import Letter, tell_one_of
+from muniment_airflow.on_call import NobodyToldError
 
 if TYPE_CHECKING:
     from muniment.adapters.site.site import Site

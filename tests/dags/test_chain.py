@@ -19,9 +19,9 @@ from muniment.domain.vault.registers import Point
 from muniment.ports import utc_now
 from muniment.runbooks.nightly.chain import run_chain
 from muniment_demo.cloud import Cloud
-from tests.fixtures.airflow import register
+from tests.fixtures.airflow import register, tell_by
 from tests.fixtures.clusters import ROOT, ClusterFactory
-from tests.fixtures.on_call import Pager, nobody
+from tests.fixtures.on_call import Pager, nobody, topic
 from tests.fixtures.sites import LOGINS, PRIMARY_REGION, SiteFactory, site_env
 from tests.support.wal import archive_with, muniment_script, sql
 
@@ -52,7 +52,8 @@ def firm(
     env_file = tmp_path / ".env"
     env_file.write_text(f"API_KEY={CANARY}-env\n")
     configuration = {"env_files": [str(env_file)], "secrets": [secret], "tables": ["public.settings"]}
-    register(registry_folder, site.firm, configuration=configuration, on_call=[nobody(pager), pager.notifier])
+    register(registry_folder, site.firm, configuration=configuration)
+    tell_by(registry_folder, nobody(pager), topic(pager))
     for name, value in site_env(site).items():
         monkeypatch.setenv(name, value)
     archive_with(cluster, f"{muniment_script(site, tmp_path)} wal push %p")
@@ -139,18 +140,18 @@ def test_a_misspelt_parameter_fails_at_once_and_the_second_on_call_hears_of_it(
     assert states(run)["check_firm"] == "failed"
     assert states(run)["base_backup"] == "upstream_failed"
     assert [task.try_number for task in run.get_task_instances() if task.task_id == "check_firm"] == [1]
-    [page] = pager.messages()
-    assert page["Subject"] == f"[muniment] {firm.firm.id} ({firm.firm.name}, test): check_firm failed"
+    page, about = pager.messages()
+    assert page["Subject"] == f"[muniment] {firm.firm.id}: check_firm failed"
     dag_run = f"{firm.firm.id}__backup/{run.run_id}"
-    assert page["Message"].startswith(
-        f"firm: {firm.firm.id} ({firm.firm.name}, test)\ntask: check_firm\nrun: {dag_run}\n"
-        "retried: no after its first try; clear the task when the cause is gone\n\n"
+    assert (
         f"run {dag_run} was triggered with ful; the parameters are accept_damage, accept_shrink, full\n"
+        f"task: check_firm\nrun: {dag_run}\n"
+        "retried: no after its first try; clear the task when the cause is gone\n"
         "KEPT: everything; nothing was started\n"
-        "HINT: trigger it again with the parameters' own names.\n\n"
-        f"log: http://127.0.0.1:8080/dags/{firm.firm.id}__backup/runs/"
-    )
-    assert "\nnot reached before you: airflow.providers.amazon.aws.notifications.sns.SnsNotifier: " in page["Message"]
+        "HINT: trigger it again with the parameters' own names.\n"
+    ) in page["Message"]
+    assert f"\nlog: http://127.0.0.1:8080/dags/{firm.firm.id}__backup/runs/" in page["Message"]
+    assert about["Subject"] == "[muniment] channel gone: channel gone reaches nobody"
     said = "".join(capfd.readouterr())
     assert said.count("HINT: trigger it again with the parameters' own names.") == 1
     assert "AirflowFailException" not in said

@@ -18,9 +18,9 @@ from muniment.ports import utc_now
 from muniment.runbooks.cut_over.take_live import who_serves
 from muniment_airflow.restore_operators import JOURNAL_KEY, CutOver
 from tests.faults.cut_over_worker import Death, work
-from tests.fixtures.airflow import register
+from tests.fixtures.airflow import register, tell_by
 from tests.fixtures.clusters import ClusterFactory
-from tests.fixtures.on_call import Pager
+from tests.fixtures.on_call import Pager, topic
 from tests.fixtures.sites import SiteFactory, site_env
 from tests.support.cut_overs import WAIVED, Portable, Staged, plan_of, staged_firm
 
@@ -78,7 +78,8 @@ def test_on_call_hears_that_nobody_was_served_though_the_next_try_succeeds(
     world = staged_firm(cluster_factory, site_factory, programs17, tmp_path)
     firm = world.site.firm.id
     totals = {"control_totals": {"tables": ["public.matters"]}}
-    register(registry_folder, world.site.firm, on_call=[pager.notifier], policy=totals)
+    register(registry_folder, world.site.firm, policy=totals)
+    tell_by(registry_folder, topic(pager))
     for name, value in site_env(world.site).items():
         monkeypatch.setenv(name, value)
     run_after = utc_now()
@@ -92,8 +93,9 @@ def test_on_call_hears_that_nobody_was_served_though_the_next_try_succeeds(
     assert world.serves == "new"
     [page] = pager.messages()
     assert page["Subject"] == f"[muniment] {firm}: nobody was served"
-    what, kept, hint, *_ = page["Message"].splitlines()
-    assert what.startswith(f"cut-over {new_id(run_after)} of firm {firm} was interrupted at step 'set aside': NOBODY")
-    assert kept == "KEPT: both clusters, whole"
-    assert hint.endswith(f"`muniment live status {firm}` tells which cluster serves now.")
+    assert (
+        f"\ncut-over {new_id(run_after)} of firm {firm} was interrupted at step 'set aside': NOBODY" in page["Message"]
+    )
+    assert "\nKEPT: both clusters, whole\n" in page["Message"]
+    assert f"`muniment live status {firm}` tells which cluster serves now.\n" in page["Message"]
     assert cut_over.CutOver.from_json(task.pushed[JOURNAL_KEY].encode()).outcome == "live"

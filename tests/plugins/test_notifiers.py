@@ -1,6 +1,7 @@
-"""On-call is told: by the first notifier that gets through, of everything, and never silently by nobody."""
+"""On-call is told of a failed task: by the first channel that takes it, once, and never silently by nobody."""
 
 from email import message_from_string
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,17 +9,25 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException
 
+from muniment.domain.incidents.incident import Incident
+from muniment.domain.watch.settings import Channel, Route, WatchSettings
 from muniment.errors import StoreUnavailable, WrongVault
+from muniment.ports import utc_now
+from muniment.registry.watch_file import load_watch_settings
+from muniment.runbooks.incidents.record_troubles import record_troubles
+from muniment.runbooks.incidents.tell import CLAIM, tell
 from muniment_airflow.failure_report import what_happened
 from muniment_airflow.failures import errors_as_airflow
-from muniment_airflow.notifiers import XCOM_KEY, NobodyToldError, OnCallNotifier
-from tests.fixtures.on_call import SMTP, SNS, Pager, nobody
+from muniment_airflow.notifiers import XCOM_KEY, OnCallHearsTheEnd, OnCallNotifier
+from muniment_airflow.on_call import NobodyToldError, open_store
+from tests.fixtures.airflow import tell_by
+from tests.fixtures.on_call import MAIL, Pager, nobody, topic
 from tests.support.firms import paper_firm
+from tests.support.troubles import judged, trouble
 
 # The notifiers' own libraries.
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
 
-MAIL = {"notifier": SMTP, "arguments": {"to": ["oncall@example.com"]}}
 RUN = "scheduled__2026-11-20T08:14:00+00:00"
 
 
@@ -58,101 +67,185 @@ def ours() -> AirflowException:
     return raised.value
 
 
+def over(error: AirflowException | None, task: Task, **more: Any) -> None:
+    OnCallNotifier(firm=paper_firm())(failed(error, task, **more))
+
+
+def incidents() -> list[Incident]:
+    return open_store(WatchSettings()).incidents(open_only=False)
+
+
 WHOLE = f"""\
-firm: acme (Acme & Sons, professional)
+bucket b-{{{{ 7 * 7 }}}} is the vault of birch, not of acme
 task: base_backup
 run: acme__backup/{RUN}
 retried: no after 4 tries; clear the task when the cause is gone
-
-bucket b-{{{{ 7 * 7 }}}} is the vault of birch, not of acme
 KEPT: everything; nothing was written
 HINT: correct vaults in the firm's file; a vault is never shared and never handed over. \
-Where the bucket is right and its firm.json was changed: `muniment repair FIRM`.
-
-log: {Task.log_url}"""
+Where the bucket is right and its firm.json was changed: `muniment repair FIRM`."""
 
 
-def test_sns_carries_firm_task_what_happened_what_is_kept_what_to_do_and_the_log(pager: Pager) -> None:
-    task = Task()
-    OnCallNotifier(firm=paper_firm(on_call=[pager.notifier, MAIL]))(failed(ours(), task))
-    [page] = pager.messages()
-    assert page["Subject"] == "[muniment] acme (Acme & Sons, professional): base_backup failed"
-    assert page["Message"] == WHOLE
-    assert task.pushed == {XCOM_KEY: f"told by {SNS}"}
-
-
-def test_the_next_one_is_told_and_hears_that_the_first_was_not_reached(
-    pager: Pager, mails: list[str], capsys: pytest.CaptureFixture[str]
+def test_sns_carries_firm_task_what_happened_what_is_kept_what_to_do_and_what_is_at_stake(
+    registry_folder: Path, pager: Pager
 ) -> None:
+    tell_by(registry_folder, topic(pager), MAIL)
     task = Task()
-    OnCallNotifier(firm=paper_firm(on_call=[nobody(pager), MAIL]))(failed(ours(), task))
-    [mail] = mails
-    message = message_from_string(mail)
-    assert message["To"] == "oncall@example.com"
-    assert message["Subject"] == "[muniment] acme (Acme & Sons, professional): base_backup failed"
-    [body] = [part.get_payload(decode=True) for part in message.walk() if part.get_content_type() == "text/html"]
-    missed = f"not reached before you: {SNS}: NotFoundException: "
+    over(ours(), task)
+    [page] = pager.messages()
+    assert page["Subject"] == "[muniment] acme: base_backup failed"
+    lines = page["Message"]
+    assert f"\n\n{WHOLE}\n\n" in lines
+    assert "\nseverity: error\nwhose: acme\n" in lines
+    assert "\nat stake: the night's recovery point: documents and configuration are as of the point before" in lines
+    assert "\npromise: breaks at 20" in lines or "\npromise: broken since 20" in lines
+    assert "\nrunbook: docs/monitoring.md#task-failed\n" in lines
+    assert f"\nlog: {Task.log_url}\npage: http://127.0.0.1:8080/dags/acme__backup/runs/scheduled__" in lines
+    assert task.pushed == {XCOM_KEY: "told by topic"}
+    [incident] = incidents()
+    assert (incident.cause, str(incident.scope), incident.state) == ("task-failed", "dag acme__backup", "open")
+
+
+def test_the_next_one_is_told_and_there_is_an_incident_about_the_first(
+    registry_folder: Path, pager: Pager, mails: list[str]
+) -> None:
+    tell_by(registry_folder, nobody(pager), MAIL)
+    task = Task()
+    over(ours(), task)
+    mail, about = map(message_from_string, mails)
+    assert mail["To"] == "oncall@example.com"
+    assert mail["Subject"] == "[muniment] acme: base_backup failed"
+    [body] = [part.get_payload(decode=True) for part in mail.walk() if part.get_content_type() == "text/html"]
     assert WHOLE.replace("&", "&amp;").replace("'", "&#39;") in str(body, "utf-8")  # type: ignore[arg-type]
-    assert missed in str(body, "utf-8")  # type: ignore[arg-type]
-    assert task.pushed[XCOM_KEY].startswith(f"told by {SMTP}; failed: {SNS}: NotFoundException: ")
-    assert f"on-call notifier {SNS} of firm acme failed" in capsys.readouterr().out
+    assert about["Subject"] == "[muniment] channel gone: channel gone reaches nobody"
+    assert task.pushed[XCOM_KEY].startswith("told by mail; failed: gone: NotFoundException: ")
+    assert [each.cause for each in incidents()] == ["task-failed", "channel-failed"]
 
 
-def test_when_nobody_is_reached_the_log_says_so_and_so_does_the_task(
-    pager: Pager, capsys: pytest.CaptureFixture[str]
+def test_when_nobody_is_reached_the_log_says_so_and_so_does_the_task_and_it_is_kept(
+    registry_folder: Path, pager: Pager, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    tell_by(registry_folder, nobody(pager), Channel(name="own", kind="notifier", notifier="nowhere.Pager"))
     task = Task()
-    unknown = {"notifier": "nowhere.Pager", "arguments": {}}
     with pytest.raises(NobodyToldError):
-        OnCallNotifier(firm=paper_firm(on_call=[nobody(pager), unknown]))(failed(ours(), task))
-    loud = f"[critical ] NOBODY WAS TOLD that firm acme needs help:\n{WHOLE}\nnot reached before you: {SNS}: "
-    assert loud in capsys.readouterr().out
-    assert task.pushed[XCOM_KEY].startswith("NOBODY WAS TOLD: ")
+        over(ours(), task)
+    said = capsys.readouterr().out
+    assert f"[critical ] NOBODY WAS TOLD that firm acme needs help:\n{WHOLE}\nlog: {Task.log_url}\n" in said
+    assert task.pushed[XCOM_KEY].startswith("NOBODY WAS TOLD: gone: ")
     assert "ModuleNotFoundError" in task.pushed[XCOM_KEY]
+    assert task.pushed[XCOM_KEY].endswith("; it is kept, and told with the next pass of the watch")
+    again = Task({"base_backup": "failed"}, {"base_backup": task.pushed[XCOM_KEY]})
+    with pytest.raises(NobodyToldError):
+        over(None, again, reason="task_failure")
+    settings, later = load_watch_settings(), utc_now() + CLAIM
+    store = open_store(settings)
+    [channel] = {
+        each.channel for each in tell(store, with_topic(settings, pager), clock=lambda: later) if not each.failure
+    }
+    assert channel == "topic"
+    assert "[muniment] acme: base_backup failed" in [page["Subject"] for page in pager.messages()]
 
 
-def test_a_firm_without_on_call_is_an_error_too() -> None:
-    with pytest.raises(NobodyToldError, match="firm acme names no on_call notifier"):
-        OnCallNotifier(firm=paper_firm())(failed(ours(), Task()))
+def with_topic(settings: WatchSettings, pager: Pager) -> WatchSettings:
+    return settings.model_copy(update={"channels": (topic(pager),), "routes": (Route(tell=("topic",)),)})
 
 
-def test_a_killed_workers_failure_is_told_by_the_run(pager: Pager) -> None:
-    context = failed(None, Task({"check_firm": "success", "base_backup": "failed", "expire": "upstream_failed"}))
-    OnCallNotifier(firm=paper_firm(on_call=[pager.notifier]))({**context, "reason": "task_failure"})
+def test_a_broken_watch_file_is_an_error_too(registry_folder: Path) -> None:
+    with pytest.raises(NobodyToldError, match=r"watch\.yaml: there is no such file"):
+        over(ours(), Task())
+
+
+def test_what_cannot_be_kept_is_told_all_the_same_and_says_so(
+    registry_folder: Path, pager: Pager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("MUNIMENT_WATCH_STORE", str(tmp_path / "a file" / "watch.sqlite"))
+    tell_by(registry_folder, nobody(pager), topic(pager), quiet_hours={"start": "00:00", "end": "23:59"})
+    task = Task()
+    over(ours(), task)
     [page] = pager.messages()
-    assert page["Message"] == (
-        f"firm: acme (Acme & Sons, professional)\ntask: base_backup\nrun: acme__backup/{RUN}\n"
-        "retried: no; clear the task when the cause is gone\n\n"
-        "the worker ended without a word: killed, out of memory, or its machine was lost\n"
-        "KEPT: every recovery point that is registered; "
-        "what this step had stored is not registered and harms nothing\n"
-        "HINT: look at the worker's machine, then clear the task: every step is safe to run again.\n\n"
-        "log: http://127.0.0.1:8080/dags/acme__backup/runs/"
-        "scheduled__2026-11-20T08%3A14%3A00%2B00%3A00/tasks/base_backup"
-    )
+    assert WHOLE in page["Message"]
+    assert "\ntold without the watch's store: it may come twice, and nobody repeats it." in page["Message"]
+    assert task.pushed[XCOM_KEY].startswith("told by topic; told without the watch's store")
 
 
-def test_a_run_says_nothing_where_its_task_has_told(pager: Pager) -> None:
-    task = Task({"base_backup": "failed"}, {"base_backup": f"told by {SNS}"})
-    OnCallNotifier(firm=paper_firm(on_call=[pager.notifier]))(failed(None, task, reason="task_failure"))
+def test_a_dag_that_fails_again_is_told_once_and_its_success_is_told(registry_folder: Path, pager: Pager) -> None:
+    tell_by(registry_folder, topic(pager))
+    over(ours(), Task())
+    again = Task()
+    over(ours(), again)
+    [incident] = incidents()
+    assert again.pushed == {XCOM_KEY: f"told before: incident {incident.id}"}
+    OnCallHearsTheEnd()(failed(None, Task(), reason="success"))
+    assert [page["Subject"] for page in pager.messages()] == [
+        "[muniment] acme: base_backup failed",
+        "[muniment] over: acme: base_backup failed",
+    ]
+    OnCallHearsTheEnd()(failed(None, Task(), reason="success"))
     assert pager.messages() == []
 
 
-def test_a_run_tells_where_its_task_reached_nobody(pager: Pager) -> None:
-    task = Task({"base_backup": "failed"}, {"base_backup": "NOBODY WAS TOLD: no"})
-    OnCallNotifier(firm=paper_firm(on_call=[pager.notifier]))(failed(None, task, reason="task_failure"))
+def test_a_success_is_no_matter_of_a_store_that_is_away(
+    registry_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("MUNIMENT_WATCH_STORE", str(tmp_path / "a file" / "watch.sqlite"))
+    tell_by(registry_folder, MAIL)
+    OnCallHearsTheEnd()(failed(None, Task(), reason="success"))
+    assert "what was open of acme__backup stays open until it succeeds again" in capsys.readouterr().out
+
+
+def test_what_another_incident_explains_is_not_told_by_itself(registry_folder: Path, pager: Pager) -> None:
+    tell_by(registry_folder, topic(pager))
+    region = trouble("acme", "server-unseen", opens_at_once=True, seen_at=utc_now())
+    record_troubles(open_store(WatchSettings()), [region], judged(["acme"]), clock=utc_now)
+    task = Task()
+    over(ours(), task)
+    assert [page["Subject"] for page in pager.messages()] == ["[muniment] acme: server-unseen happened"]
+    assert task.pushed[XCOM_KEY].startswith("part of an incident that is open")
+
+
+def test_a_killed_workers_failure_is_told_by_the_run(registry_folder: Path, pager: Pager) -> None:
+    tell_by(registry_folder, topic(pager))
+    task = Task({"check_firm": "success", "base_backup": "failed", "expire": "upstream_failed"})
+    over(None, task, reason="task_failure")
+    [page] = pager.messages()
+    assert (
+        "the worker ended without a word: killed, out of memory, or its machine was lost\n"
+        f"task: base_backup\nrun: acme__backup/{RUN}\n"
+        "retried: no; clear the task when the cause is gone\n"
+        "KEPT: every recovery point that is registered; "
+        "what this step had stored is not registered and harms nothing\n"
+        "HINT: look at the worker's machine, then clear the task: every step is safe to run again."
+    ) in page["Message"]
+    assert (
+        "\nlog: http://127.0.0.1:8080/dags/acme__backup/runs/"
+        "scheduled__2026-11-20T08%3A14%3A00%2B00%3A00/tasks/base_backup\n"
+    ) in page["Message"]
+
+
+def test_a_run_says_nothing_where_its_task_has_told(registry_folder: Path, pager: Pager) -> None:
+    tell_by(registry_folder, topic(pager))
+    over(None, Task({"base_backup": "failed"}, {"base_backup": "told by topic"}), reason="task_failure")
+    assert pager.messages() == []
+
+
+def test_a_run_tells_where_its_task_reached_nobody(registry_folder: Path, pager: Pager) -> None:
+    tell_by(registry_folder, topic(pager))
+    over(None, Task({"base_backup": "failed"}, {"base_backup": "NOBODY WAS TOLD: no"}), reason="task_failure")
     assert len(pager.messages()) == 1
 
 
-def test_a_lost_workers_own_callback_leaves_it_to_the_run(pager: Pager) -> None:
-    OnCallNotifier(firm=paper_firm(on_call=[pager.notifier]))(failed(None, Task()))
+def test_a_lost_workers_own_callback_leaves_it_to_the_run(registry_folder: Path, pager: Pager) -> None:
+    tell_by(registry_folder, topic(pager))
+    over(None, Task())
     assert pager.messages() == []
 
 
-def test_a_run_that_took_too_long_is_told(pager: Pager) -> None:
-    OnCallNotifier(firm=paper_firm(on_call=[pager.notifier]))(failed(None, Task(), reason="timed_out"))
+def test_a_run_that_took_too_long_is_told(registry_folder: Path, pager: Pager) -> None:
+    tell_by(registry_folder, topic(pager))
+    over(None, Task(), reason="timed_out")
     [page] = pager.messages()
-    assert "the run took longer than it may and was stopped\nKEPT: " in page["Message"]
+    assert "the run took longer than it may and was stopped\ntask: the run\n" in page["Message"]
     assert page["Subject"].endswith(": the run failed")
 
 

@@ -39,6 +39,18 @@ def tell(store: WatchStore, settings: WatchSettings, *, clock: Clock) -> tuple[D
     return tuple(teller.deliveries)
 
 
+def tell_directly(notice: Notice, settings: WatchSettings, *, clock: Clock) -> tuple[Delivery, ...]:
+    """Without a store, which cannot be reached: nothing keeps it, so nothing waits for the morning, and nobody tries
+    it again. The last delivery is the one that counts: of all channels of the route, in their order."""
+    route, ended, done = route_of(notice, settings), ChannelRound(settings, clock), list[Delivery]()
+    for name in (*route.tell, *route.also) if route else ():
+        failure = ended.send(name, of_notice(notice))
+        done.append(Delivery(notice=notice.id, channel=name, at=clock(), failure=failure))
+        if failure is None:
+            break
+    return tuple(done)
+
+
 class _Teller:
     def __init__(self, store: WatchStore, settings: WatchSettings, clock: Clock) -> None:
         self.store, self.settings, self.clock = store, settings, clock
