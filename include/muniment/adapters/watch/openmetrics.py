@@ -2,7 +2,7 @@
 
 The same bytes are OpenMetrics 1.0 and Prometheus' text format 0.0.4: there are gauges only, whose lines are alike in
 both, and to the older format UNIT and EOF are comments. So a scraper gets the one that it asks for, and promtool and
-node_exporter's textfile collector, which read the older one alone, read it too (docs/adr/0042).
+node_exporter's textfile collector, which read the older one alone, read it too (ADR 42).
 """
 
 from collections import defaultdict
