@@ -156,6 +156,7 @@ def test_a_url_that_is_none_is_a_fault_without_its_password(url: str, fault: str
     with pytest.raises(InvalidConfiguration) as refused:
         WatchStore.open(url)
     assert refused.value.facts["faults"] == f"the watch's store: {fault}"
+    assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
 
 
@@ -180,4 +181,4 @@ def test_nothing_shows_the_password(cluster: LocalCluster, server_url: str) -> N
             WatchStore.open(as_watch.replace(*wrong))
         shown = [str(refused.value), repr(refused.value.facts), *map(repr, (refused.value, store, store.database))]
         assert [text for text in shown if "hush" in text] == []
-        assert refused.value.__suppress_context__
+        assert (refused.value.__cause__, refused.value.__suppress_context__) == (None, True)
