@@ -87,6 +87,12 @@ def test_health_names_what_is_late() -> None:
         assert asked(server, "/healthz")[::2] == (503, b"queue us-east-1: its last pass is an hour old\n")
 
 
+def test_health_is_not_asked_for_each_one_who_asks() -> None:
+    answers = iter([("late",)])
+    with scrape_server("127.0.0.1", 0, metrics=lambda: TEXT, late=lambda: next(answers)) as server:
+        assert server.late() == server.late() == ("late",)
+
+
 def test_a_store_that_is_away_is_no_empty_answer() -> None:
     with serving(is_store_away=True) as server:
         status, _, body = asked(server, "/metrics")

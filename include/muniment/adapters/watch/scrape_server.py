@@ -2,10 +2,12 @@
 
 import gzip
 import sys
+import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
+from threading import Lock
 from typing import Any, cast
 
 from muniment.adapters.watch.openmetrics import OPENMETRICS, PROMETHEUS_TEXT
@@ -18,6 +20,7 @@ _PLAIN = "text/plain; charset=utf-8"
 _GZIP_LEVEL = 4
 _PATIENCE_S = 30.0
 """Whoever connects and says nothing is let go after that."""
+_HEALTH_LASTS_S = 10.0
 
 
 class ScrapeServer(ThreadingHTTPServer):
@@ -25,8 +28,17 @@ class ScrapeServer(ThreadingHTTPServer):
 
     def __init__(self, host: str, port: int, metrics: Metrics, late: Late) -> None:
         self.address_family = AF_INET6 if ":" in host else AF_INET
-        self.metrics, self.late = metrics, late
+        self.metrics, self._late = metrics, late
+        self._asking, self._late_at, self._known = Lock(), -_HEALTH_LASTS_S, tuple[str, ...]()
         super().__init__((host, port), _Handler)
+
+    def late(self) -> tuple[str, ...]:
+        """Asked anew now and then, by one at a time: whoever wants to know it each second does not ask Airflow each
+        second."""
+        with self._asking:
+            if time.monotonic() - self._late_at >= _HEALTH_LASTS_S:
+                self._known, self._late_at = tuple(self._late()), time.monotonic()
+            return self._known
 
     @property
     def url(self) -> str:
