@@ -24,6 +24,8 @@ TOPICS = {
     "cli/wal/test_push_both.py",
     "domain/recovery/test_order.py",
     "domain/retention/test_model.py",
+    "domain/watch/test_look_troubles.py",
+    "domain/watch/test_one_incident.py",
     "plugins/test_interrupted_cut_over.py",
     "plugins/test_plugins_folder.py",
     "registry/test_airflow_settings.py",
