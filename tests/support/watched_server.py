@@ -62,7 +62,7 @@ class WatchedServer:
 
     def end(self, xid: int, *, commit: bool = True, flushed: bool = True) -> None:
         del self.open[xid]
-        self.ends.append(End(xid, self.write(), commit))
+        self.ends.append(End(xid, self.write(40), commit))
         self.xmax = max(self.xmax, xid + 1)
         if flushed:
             self.sync()

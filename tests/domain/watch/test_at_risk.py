@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muniment.domain.wal.names import Lsn
+from muniment.domain.wal.names import Lsn, WalSegment
 from muniment.domain.watch.at_risk import AtRisk, at_risk, with_mark
 from muniment.domain.watch.firm_seen import Mark
 from tests.support.watched_server import EPOCH, SEGMENT_BYTES, End, WatchedServer
@@ -199,20 +199,44 @@ def test_a_commit_record_alone_is_a_commit() -> None:
     server.switch()
     server.archive()
     watch.look()
-    server.after(minutes=5).write(flushed=True)
-    assert watch.look().rpo_s == 0
     since = server.now
     server.after(minutes=5).end(first)
+    assert watch.look().behind_bytes == 80, "a page's header, and the smallest commit there is"
     for _ in range(2):
         assert watch.look().since == since
         server.after(minutes=5)
-    assert server.xmax == second + 2
+    assert server.xmax == second + 2, "no id is new"
+
+
+def test_what_stays_open_is_no_commit_however_long() -> None:
+    watch = Watch(server := WatchedServer())
+    first, second = server.begin(), server.begin()
+    server.end(server.begin())
+    server.switch()
+    server.archive()
+    watch.look()
+    for _ in range(50):
+        server.after(minutes=5).write(flushed=True)
+        assert watch.look().rpo_s == 0
+    since = server.now
+    server.after(minutes=5).end(second)
+    assert watch.look().since == since
+    assert server.open == {first: server.open[first]}
 
 
 def test_the_first_pass_ever_knows_what_the_server_tells_and_no_more() -> None:
     server = WatchedServer()
     server.commit()
     assert at_risk((), server.seen(), server.held()) == AtRisk(None, None, server.flush - 5 * SEGMENT_BYTES)
+    other = WatchedServer(skew=timedelta(hours=1))
+    other.begin()
+    other.check_point()
+    other.after(minutes=7).commit()
+    assert at_risk((), other.seen(), other.held()).rpo_s is None, "what was written before it is beyond the vault"
+    other.switch()
+    other.archive()
+    other.after(minutes=1).commit()
+    assert at_risk((), other.seen(segments_written_at={}), other.held()).rpo_s == 480
     server.after(minutes=5).switch()
     server.archive()
     assert at_risk((), server.seen(), server.held()) == NOTHING
@@ -260,9 +284,11 @@ def test_after_a_promotion_the_parents_wal_does_not_hold_what_the_new_timeline_h
     server.timeline, server.insert, server.flush = 2, server.flush - SEGMENT_BYTES, server.flush - SEGMENT_BYTES
     server.ends, server.written_at = [], {}
     server.commit()
-    found = at_risk(watch.marks, server.seen(), held)
-    assert found == AtRisk(looked_at, 180, 0)
-    watch.marks = with_mark(watch.marks, server.seen(), [held])
+    seen = server.seen(segments_written_at={WalSegment(1, held.number, SEGMENT_BYTES).name: server.now})
+    assert at_risk(watch.marks, seen, held) == AtRisk(looked_at, 180, 0), "received, if anything, and not written"
+    watch.marks = with_mark(watch.marks, seen, [held])
+    later = server.after(minutes=5).seen()
+    assert at_risk(watch.marks, later, held) == AtRisk(looked_at, 480, 0)
     server.switch()
     server.archive()
     assert watch.look() == NOTHING
@@ -280,6 +306,7 @@ def test_the_same_ids_on_another_timeline_are_other_transactions() -> None:
     assert watch.look().rpo_s == 0
     server.after(minutes=5).timeline = 2
     assert at_risk(watch.marks, server.seen(), server.held(timeline=1)).rpo_s == 300
+    assert with_mark(watch.marks, server.seen(), [])[-1].flush_lsn == Lsn(server.flush)
 
 
 def test_a_mark_of_another_cluster_is_none() -> None:
@@ -292,15 +319,18 @@ def test_a_mark_of_another_cluster_is_none() -> None:
 
 
 def test_a_clock_that_goes_back_makes_no_commit_younger() -> None:
+    """What was seen at an instant that is still to come is of an age that nobody knows."""
     watch = Watch(server := WatchedServer())
     watch.look()
     for _ in range(3):
         server.after(minutes=5).commit()
+        server.switch()
         watch.look()
+    server.archive()
     server.after(minutes=-8).commit()
-    assert watch.look().since == EPOCH
-    server.after(minutes=9)
-    assert watch.look().since == EPOCH
+    for _ in range(2):
+        assert watch.look(segments_written_at={}).since == EPOCH + timedelta(minutes=5)
+        server.after(minutes=9)
 
 
 def test_marks_of_two_days_are_few_and_tell_nearly_the_same() -> None:
