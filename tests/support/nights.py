@@ -15,6 +15,7 @@ from muniment.domain.vault.registers import (
     Backup,
     Chunk,
     ControlTotals,
+    DocumentChanges,
     DocumentSnapshot,
     DocumentVersion,
     WalRange,
@@ -110,6 +111,7 @@ class Nights:
             firm=vault.firm,
             taken_at=at,
             previous=previous,
+            changes=DocumentChanges(before=len(documents), overwritten=1, vanished=0) if previous else None,
             documents=versions,
             unread=tuple(UnreadDocument(key=name, is_current=True, **closed) for name in unread),
         )

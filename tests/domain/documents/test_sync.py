@@ -10,6 +10,7 @@ from muniment.domain.documents.sync import (
     MASS_CHANGE,
     SourceState,
     SourceVersion,
+    changes_since,
     deletions,
     newest_first,
     plan_sync,
@@ -18,7 +19,7 @@ from muniment.domain.documents.sync import (
     suspicious,
 )
 from muniment.domain.firm.firm import ObjectLock, Policy
-from muniment.domain.vault.registers import DocumentSnapshot
+from muniment.domain.vault.registers import DocumentChanges, DocumentSnapshot
 from tests.fixtures.sites import make_policy
 from tests.support.histories import EPOCH, POLICY, as_listed, at, histories, version
 
@@ -150,6 +151,17 @@ def test_the_share_counts_deletions_and_overwrites() -> None:
     assert (found.was, found.now, found.deleted, found.changed, found.share) == (100, 90, 10, 15, 25.0)
     assert str(found) == "25.0 % in b (10 deleted, 15 overwritten)"
     assert suspicious(after, before, POLICY) == found
+
+
+def test_what_became_of_the_documents_is_told_of_all_buckets_together() -> None:
+    before = snapshot(state(*documents(100), version("other", 0, 1, bucket="c")))
+    written_over = state(*documents(15, edition=1), *documents(75, first=15))
+    assert changes_since(before, written_over) == DocumentChanges(before=101, overwritten=15, vanished=11)
+    assert changes_since(None, written_over) is None
+    renamed = state(*(version(f"d{each}.locked", 0, 2, etag="noise") for each in range(100)))
+    assert changes_since(snapshot(state(*documents(100))), renamed) == DocumentChanges(
+        before=100, overwritten=0, vanished=100
+    )
 
 
 def test_a_few_edits_are_a_days_work_even_in_a_small_bucket() -> None:

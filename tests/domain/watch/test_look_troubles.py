@@ -212,6 +212,17 @@ def test_documents_that_go_as_under_ransomware(before: int, now: int, changed: i
     assert [each.severity for each in all_of(seen)] == ([severity] if severity else [])
 
 
+def test_documents_that_are_written_anew_under_other_names_have_vanished() -> None:
+    """Their number says nothing then."""
+    evidence = well().evidence
+    assert evidence
+    night = {"documents_before": 1000, "documents": 1000, "documents_changed": 0, "documents_vanished": 150}
+    seen = well().model_copy(update={"evidence": evidence.model_copy(update=night)})
+    (told,) = all_of(seen)
+    assert told.cause == "documents-vanishing"
+    assert told.subject.endswith("of the documents vanished in one night")
+
+
 def test_each_names_its_section_of_the_page() -> None:
     assert {each.runbook for each in all_of(seen_nothing())} == {
         "docs/monitoring.md#server-unseen",

@@ -9,7 +9,7 @@ from muniment.adapters.site.site import Site
 from muniment.adapters.vault import catalog
 from muniment.adapters.vault.authenticity import mac_key
 from muniment.domain.vault import keys
-from muniment.domain.vault.registers import Backup, Point
+from muniment.domain.vault.registers import Backup, DocumentChanges, Point
 from muniment.errors import AccessDenied, NotVerified
 from muniment.ports import utc_now
 from muniment.runbooks.backup.register_recovery_point import complete_half_registered, register_recovery_point
@@ -30,7 +30,8 @@ def site(site_factory: SiteFactory, cluster: Any) -> Site:
 
 
 def copied(site: Site, nights: Nights, at: datetime = NIGHT, parent: Backup | None = None) -> Backup:
-    backup = nights.take(at, parent=parent, documents=("a.pdf", "b.pdf"))
+    previous = parent.point if parent else None
+    backup = nights.take(at, parent=parent, previous=previous, documents=("a.pdf", "b.pdf"))
     copy_to_replica(site, backup_id=backup.id, snapshot_id=backup.point, config_id=backup.point, clock=utc_now)
     return backup
 
@@ -54,6 +55,7 @@ def test_the_point_says_what_the_night_made(site: Site, nights: Nights) -> None:
     assert point.chain == (full.id, tonight.id)
     assert (point.kind, point.run, point.config, point.documents) == ("incremental", "manual__1", *[tonight.point] * 2)
     assert (point.document_count, point.document_bytes) == (2, 2 * len("document a.pdf"))
+    assert point.document_changes == DocumentChanges(before=2, overwritten=1, vanished=0)
     assert point.taken_at == tonight.finished_at
     assert catalog.points(site.primary) == catalog.points(site.replica) == (point,)
 

@@ -20,7 +20,7 @@ from muniment.domain.documents.selection import Selection
 from muniment.domain.documents.sync import SourceVersion
 from muniment.domain.record import new_id
 from muniment.domain.vault import keys
-from muniment.domain.vault.registers import DocumentSnapshot, DocumentVersion
+from muniment.domain.vault.registers import DocumentChanges, DocumentSnapshot, DocumentVersion
 from muniment.errors import (
     AccessDenied,
     AnotherRunIsActive,
@@ -106,6 +106,8 @@ def test_the_next_night_copies_only_what_is_new(site: Site, desk: Desk, faulty_s
     assert len(asked(faulty_store, "PUT", "documents/objects/")) <= 2 * 2  # the copy, and its lock where S3 wants it so
     assert contents(site, second) == contents(site, first) | {"d/000": b"changed", "new": b""}
     assert second.previous == first.id
+    assert (first.changes, second.changes) == (None, DocumentChanges(before=12, overwritten=1, vanished=0))
+    assert catalog.snapshot_head(site.primary, second.id).changes == second.changes
     assert copies_in(site) == 14
 
 

@@ -92,11 +92,15 @@ def complete_sign_off(site: Site, drill_id: str, *, locked_until: datetime) -> S
 
 def drill_ids(vault: Vault) -> list[str]:
     """Of those that left evidence, in no order that means anything."""
-    return [name for name in _names(vault) if "." not in name]
+    return [name for name in record_names(vault) if "." not in name]
 
 
 def find_drill(vault: Vault, drill_id: str) -> Drill:
     return read_register(vault, Drill, keys.drill(drill_id))
+
+
+def find_begun(vault: Vault, drill_id: str) -> BegunDrill:
+    return read_register(vault, BegunDrill, keys.begun_drill(drill_id))
 
 
 def drills(vault: Vault, damaged: Damaged | None = None) -> tuple[Drill, ...]:
@@ -111,7 +115,7 @@ def drills(vault: Vault, damaged: Damaged | None = None) -> tuple[Drill, ...]:
 
 def begun_drills(vault: Vault, damaged: Damaged | None = None) -> tuple[BegunDrill, ...]:
     """Those that began and left no evidence, oldest first; one may be under way. ``damaged``: as for ``drills``."""
-    names = _names(vault)
+    names = record_names(vault)
     begun = [keys.begun_drill(drill_id) for drill_id in _begun_ids(names) if drill_id not in names]
     found = _intact(vault, BegunDrill, begun, damaged)
     return tuple(sorted(found, key=lambda drill: (drill.started_at, drill.id)))
@@ -119,7 +123,7 @@ def begun_drills(vault: Vault, damaged: Damaged | None = None) -> tuple[BegunDri
 
 def drills_begun(vault: Vault) -> int:
     """How many ever were, whatever became of them and of what they left."""
-    return len({*drill_ids(vault), *_begun_ids(_names(vault))})
+    return len({*drill_ids(vault), *_begun_ids(record_names(vault))})
 
 
 def _begun_ids(names: Iterable[str]) -> list[str]:
@@ -151,7 +155,7 @@ def find_sign_off(vault: Vault, drill_id: str) -> SignOff | None:
 
 def sign_offs(vault: Vault, damaged: Damaged | None = None) -> Mapping[str, SignOff]:
     """Drill id → who signed it off. ``damaged``: as for ``drills``."""
-    signed = [name.removesuffix(keys.SIGN_OFF) for name in _names(vault) if name.endswith(keys.SIGN_OFF)]
+    signed = [name.removesuffix(keys.SIGN_OFF) for name in record_names(vault) if name.endswith(keys.SIGN_OFF)]
     return {each.drill: each for each in _intact(vault, SignOff, map(keys.sign_off, signed), damaged)}
 
 
@@ -196,8 +200,8 @@ def _in_each(site: Site, write: Callable[[Vault], None]) -> None:
         raise failures[0]
 
 
-def _names(vault: Vault) -> list[str]:
-    """Of the JSON documents, without their ending."""
+def record_names(vault: Vault) -> list[str]:
+    """Of the JSON documents, without their ending: evidence is named by its drill, that it began ``<id>.begun``."""
     found = (item.key.removeprefix(keys.DRILLS) for item in vault.list(keys.DRILLS))
     return [name.removesuffix(".json") for name in found if name.endswith(".json")]
 

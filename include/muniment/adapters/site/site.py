@@ -71,7 +71,7 @@ class Site:
 
     def hasty_vault(self, side: Side) -> Vault:
         """A vault with such a store."""
-        return replace(self.vault(side), store=self.hasty_store(side))
+        return self.vault(side).over(self.hasty_store(side))
 
     def hasty_vaults(self) -> Iterator[Vault]:
         """Both, the primary one first."""

@@ -88,6 +88,15 @@ def prove_mark(vault: "Vault", body: bytes, metadata: Mapping[str, str]) -> tupl
     return mark, found
 
 
+def prove_anew(vault: "Vault") -> FirmMark:
+    """``firm.json`` as it is now, whatever was opened before. Raises what ``prove_mark`` does."""
+    body, metadata = vault.read(keys.FIRM)
+    mark, found = prove_mark(vault, body, metadata)
+    with vault.kept.lock:
+        vault.kept.mac_key, vault.kept.is_known = found, True
+    return mark
+
+
 def put_mark(vault: "Vault", mark: FirmMark) -> None:
     """A vault's first object, whose code is made with the key that it brings."""
     body, code = written(vault, mark)

@@ -52,6 +52,12 @@ class Vault:
         object.__setattr__(vault, "kept", self.kept)  # frozen, and made by no argument
         return vault
 
+    def over(self, store: VaultStore) -> Self:
+        """The same vault, asked by another client; what ``proving`` says of its MAC key holds."""
+        vault = replace(self, store=store)
+        object.__setattr__(vault, "kept", self.kept)
+        return vault
+
     @property
     def bucket(self) -> str:
         return self.store.bucket

@@ -13,7 +13,7 @@ from muniment.domain.firm.firm import Policy
 from muniment.domain.stored_object import ObjectVersion
 from muniment.domain.vault import keys
 from muniment.domain.vault.incomplete import UnreadDocument
-from muniment.domain.vault.registers import DeletedDocument, DocumentSnapshot, DocumentVersion
+from muniment.domain.vault.registers import DeletedDocument, DocumentChanges, DocumentSnapshot, DocumentVersion
 
 type DocumentName = tuple[str, str]
 """(bucket, key)."""
@@ -252,6 +252,19 @@ def shrinkages(state: SourceState, previous: DocumentSnapshot) -> Iterator[Shrin
             deleted[entry.bucket] += 1
     for bucket in sorted(was):
         yield Shrinkage(bucket, was[bucket], now[bucket], deleted[bucket], changed[bucket])
+
+
+def changes_since(previous: DocumentSnapshot | None, state: SourceState) -> DocumentChanges | None:
+    """In all buckets together: what ransomware does shows here, whether it writes over documents or renames what it has
+    written."""
+    if previous is None:
+        return None
+    found = tuple(shrinkages(state, previous))
+    return DocumentChanges(
+        before=sum(each.was for each in found),
+        overwritten=sum(each.changed for each in found),
+        vanished=sum(each.deleted for each in found),
+    )
 
 
 def suspicious(state: SourceState, previous: DocumentSnapshot | None, policy: Policy) -> Shrinkage | None:

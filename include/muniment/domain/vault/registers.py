@@ -143,6 +143,15 @@ class DeletedDocument(Record):
     deleted_at: AwareDatetime
 
 
+class DocumentChanges(Record):
+    """What became of the documents that the snapshot before had as current. One whose contents are there under another
+    key has not vanished."""
+
+    before: int
+    overwritten: int
+    vanished: int
+
+
 class SnapshotHead(Record):
     """What a snapshot's first bytes tell, without its documents."""
 
@@ -151,6 +160,8 @@ class SnapshotHead(Record):
     firm: str
     taken_at: AwareDatetime
     previous: str | None = None
+    changes: DocumentChanges | None = None
+    """Since ``previous``; ``None`` in the first snapshot, and in those from before this was kept."""
 
     @property
     def measured(self) -> Measured:
@@ -260,6 +271,8 @@ class Point(Record):
     documents: str
     document_count: int
     document_bytes: int
+    document_changes: DocumentChanges | None = None
+    """As its document snapshot has them."""
     config: str
     control_totals: ControlTotals
     extensions: tuple[str, ...] | None = None

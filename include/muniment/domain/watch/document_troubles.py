@@ -49,7 +49,8 @@ def _vanishing(seen: FirmSeen, evidence: Evidence, limit_percent: float) -> Iter
     before, now = evidence.documents_before, evidence.documents
     if before is None or now is None or before < _FEWEST:
         return
-    gone, changed = 100.0 * max(before - now, 0) / before, 100.0 * (evidence.documents_changed or 0) / before
+    lost = max(before - now, 0) if evidence.documents_vanished is None else evidence.documents_vanished
+    gone, changed = 100.0 * lost / before, 100.0 * (evidence.documents_changed or 0) / before
     if gone < limit_percent / 2 and changed < _CHANGED_PERCENT:
         return
     is_gone = gone >= limit_percent / 2

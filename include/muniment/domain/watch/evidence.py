@@ -26,9 +26,11 @@ class Evidence(Record):
     documents: int | None = None
     """In the newest point."""
     documents_before: int | None = None
-    """In the point before it."""
+    """In the document snapshot before it."""
     documents_changed: int | None = None
-    """Versions that the newest point has and the one before it lacks; ``None``: not known."""
+    """Of those, the ones that were overwritten; ``None``: not known."""
+    documents_vanished: int | None = None
+    """Of those, the ones whose contents are under no key any more; ``None``: not known."""
     last_documents_at: AwareDatetime | None = None
     last_configuration_at: AwareDatetime | None = None
     last_drill: str | None = None

@@ -145,6 +145,7 @@ def _point(
         documents=point_id,
         document_count=len(snapshot.documents),
         document_bytes=snapshot.size_bytes,
+        document_changes=snapshot.changes,
         config=point_id,
         control_totals=totals,
         extensions=read_cluster_needs(site.postgres).extensions,

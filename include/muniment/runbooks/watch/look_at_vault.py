@@ -5,7 +5,7 @@ from datetime import datetime
 
 from muniment.adapters.aws.key_probe import look_at_key
 from muniment.adapters.site.site import Side, Site
-from muniment.adapters.vault.authenticity import mac_key
+from muniment.adapters.vault.authenticity import prove_anew
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.recovery.wal_coverage import holes_between
 from muniment.domain.vault import keys
@@ -61,7 +61,7 @@ def _prove(vault: Vault) -> None:
         raise MarkMissing(key=keys.FIRM, bucket=vault.bucket, firm=vault.firm)
     prove_vault(vault)
     with suppress(KeyUnusable):
-        mac_key(vault)
+        prove_anew(vault)
 
 
 def _with_key(seen: VaultSeen, site: Site, vault: Vault, now: datetime) -> VaultSeen:
