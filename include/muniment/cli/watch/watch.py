@@ -3,7 +3,9 @@
 import click
 
 from muniment.cli.watch.metrics import metrics
+from muniment.cli.watch.probe import probe
 from muniment.cli.watch.serve import serve
+from muniment.cli.watch.suspend import resume, suspend
 
 
 @click.group()
@@ -13,3 +15,6 @@ def watch() -> None:
 
 watch.add_command(metrics)
 watch.add_command(serve)
+watch.add_command(probe)
+watch.add_command(suspend)
+watch.add_command(resume)
