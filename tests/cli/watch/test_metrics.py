@@ -64,3 +64,13 @@ def test_a_store_that_is_away_names_no_secret(muniment: Command, monkeypatch: py
     ended = muniment("--registry", ROOT / "include", "watch", "metrics")
     assert ended.code == 75
     assert NEEDLE not in ended.err
+
+
+def test_a_store_that_is_away_leaves_no_value_in_the_file(
+    muniment: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "muniment.prom"
+    file.write_bytes(TEXT)
+    monkeypatch.setenv("MUNIMENT_WATCH_STORE", "postgresql://127.0.0.1:1/watch")
+    assert muniment("--registry", ROOT / "include", "watch", "metrics", "--output", file).code == 75
+    assert file.read_bytes() == INSTANT + b"# EOF\n"

@@ -88,8 +88,11 @@ def _is_unknown(line: bytes) -> bool:
 
 def as_shown(text: bytes, rendered_at: datetime, now: datetime) -> bytes:
     """What of an exposition may be shown now: all of it; or only what lasts, where the watch stands still."""
-    if is_fresh(rendered_at, now):
-        return text
+    return text if is_fresh(rendered_at, now) else what_lasts(text)
+
+
+def what_lasts(text: bytes) -> bytes:
+    """Of an exposition: instants and what is expected, no value."""
     return b"".join(line for line in text.splitlines(keepends=True) if _name(line) in _LASTING) + EMPTY
 
 

@@ -25,13 +25,24 @@ def metrics(session: Session, output: Path | None) -> None:
     For node_exporter's textfile collector, every minute:
         muniment watch metrics --output /var/lib/prometheus/node-exporter/muniment.prom
     """
-    from muniment.adapters.host.durable_files import replace_file
-    from muniment.adapters.watch.openmetrics import last_shown
+    from muniment.adapters.watch.openmetrics import last_shown, what_lasts
+    from muniment.errors import MunimentError
 
-    text = last_shown(session.watch_store(), utc_now())
+    try:
+        text = last_shown(session.watch_store(), utc_now())
+    except MunimentError:
+        if output is not None and output.exists():  # what it says is read on as if it were current
+            _put(output, what_lasts(output.read_bytes()))
+        raise
     if output is None:
         click.echo(text, nl=False)
-        return
+    else:
+        _put(output, text)
+
+
+def _put(output: Path, text: bytes) -> None:
+    from muniment.adapters.host.durable_files import replace_file
+
     try:
         replace_file(output, text, durable=False)
     except OSError as error:
