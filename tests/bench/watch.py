@@ -126,7 +126,7 @@ def _passes(silent: int) -> dict[str, Any]:
 
 def _one(fleet: Fleet, store: WatchStore) -> dict[str, float]:
     begun, cpu = time.perf_counter(), time.process_time()
-    airflow = AirflowSeen(seen_at=utc_now(), unseen="it is not asked")
+    airflow = AirflowSeen(seen_at=utc_now(), unseen="it is not asked", is_asked=False)
     done = watch_fleet(fleet, store, WatchSettings(), airflow, clock=utc_now, progress=Silent())
     assert done is not None
     spent = {"seconds": time.perf_counter() - begun, "cpu_s": time.process_time() - cpu, "fresh": done.fresh}

@@ -68,6 +68,8 @@ class VaultSeen(Record):
     """ARN of the KMS key."""
     seen_at: AwareDatetime | None
     """When it last answered; ``None``: never."""
+    system_identifier: int | None = None
+    """Of the cluster that serves, as ``firm.json`` names it."""
     unseen: str | None = None
     unseen_kind: str | None = None
     held: WalHeld | None = None

@@ -9,6 +9,7 @@ from muniment.adapters.vault.authenticity import prove_anew
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.recovery.wal_coverage import holes_between
 from muniment.domain.vault import keys
+from muniment.domain.vault.firm_mark import FirmMark
 from muniment.domain.watch.server import ServerSeen
 from muniment.domain.watch.vault import VaultSeen
 from muniment.errors import KeyUnusable, MarkMissing, MunimentError, Permanent, Transient
@@ -35,7 +36,7 @@ def look_at_vault(
     whole = whole or known.seen_at is None
     try:
         if whole:
-            _prove(vault)
+            known = known.model_copy(update={"system_identifier": _prove(vault).system_identifier})
         look = HeldWal(vault, points, server, site.policy.point_in_time_window, now)
         held = look.after(known.held, whole=whole)
     except MunimentError as error:
@@ -55,13 +56,14 @@ def _known(vault: Vault, side: Side, before: VaultSeen | None) -> VaultSeen:
     return before.model_copy(update={**unknown, "region": vault.region, "key": vault.kms_key})
 
 
-def _prove(vault: Vault) -> None:
+def _prove(vault: Vault) -> FirmMark:
     """The firm's, and written by the firm. By HEAD first: a region that is away is not waited for with patience."""
     if vault.head(keys.FIRM) is None:
         raise MarkMissing(key=keys.FIRM, bucket=vault.bucket, firm=vault.firm)
-    prove_vault(vault)
+    mark = prove_vault(vault)
     with suppress(KeyUnusable):
         prove_anew(vault)
+    return mark
 
 
 def _with_key(seen: VaultSeen, site: Site, vault: Vault, now: datetime) -> VaultSeen:

@@ -1,0 +1,101 @@
+"""Looks at many firms at once, each with a time-out of its own: one that does not answer costs itself alone."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from muniment.adapters.site.site import Side
+from muniment.domain.watch.assembly import Unanswered, firm_seen
+from muniment.domain.watch.evidence import Evidence
+from muniment.domain.watch.firm_seen import FirmSeen
+from muniment.domain.watch.server import ServerSeen
+from muniment.domain.watch.vault import VaultSeen
+from muniment.ports import Clock
+from muniment.runbooks.watch.looks import SERVER_TIMEOUT_S, Looks, QuietRegions, unseen
+
+VAULT_TIMEOUT_S = 5.0
+"""With the server's, the ten seconds that one firm may take."""
+_SIDES: tuple[Side, Side] = ("primary", "replica")
+# A thread that waits for a store which says nothing is left behind, and its place must not be missed.
+_SPARE_THREADS = 8
+
+
+def look_at_firms(
+    fleet: Sequence[Looks],
+    before: Mapping[str, FirmSeen],
+    whole: frozenset[str],
+    *,
+    at_once: int,
+    clock: Clock,
+) -> list[FirmSeen]:
+    """In no order. ``at_once``: connections to databases; as many threads ask the vaults as a quarter of them."""
+    threads = max(4, at_once // 4)
+    pool = ThreadPoolExecutor(threads * _SPARE_THREADS, "watch")
+    try:
+        return asyncio.run(_Pass(pool, at_once, threads, clock).look(fleet, before, whole))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(slots=True)
+class _Pass:
+    pool: ThreadPoolExecutor
+    at_once: int
+    threads: int
+    clock: Clock
+    regions: QuietRegions = field(default_factory=QuietRegions)
+    servers: asyncio.Semaphore = field(init=False)
+    vaults: asyncio.Semaphore = field(init=False)
+
+    async def look(
+        self, fleet: Sequence[Looks], before: Mapping[str, FirmSeen], whole: frozenset[str]
+    ) -> list[FirmSeen]:
+        self.servers, self.vaults = asyncio.Semaphore(self.at_once), asyncio.Semaphore(self.threads)
+        looking = (self._firm(one, before.get(one.firm.id), whole=one.firm.id in whole) for one in fleet)
+        return list(await asyncio.gather(*looking))
+
+    async def _firm(self, looks: Looks, before: FirmSeen | None, *, whole: bool) -> FirmSeen:
+        server = await self._server(looks)
+        answered = server if isinstance(server, ServerSeen) else (before.server if before else None)
+        sides = (self._vault(looks, side, before, answered, whole=whole) for side in _SIDES)
+        vaults = await asyncio.gather(*sides)
+        evidence = await self._evidence(looks, vaults) if whole else None
+        return firm_seen(looks.firm, before, server, vaults, evidence=evidence, host=looks.host, now=self.clock())
+
+    async def _server(self, looks: Looks) -> ServerSeen | Unanswered:
+        async with self.servers:
+            try:
+                async with asyncio.timeout(SERVER_TIMEOUT_S + 1):
+                    return await looks.server()
+            except TimeoutError:
+                return Unanswered(f"no answer within {SERVER_TIMEOUT_S:g} s", "ServerUnavailable")
+
+    async def _vault(
+        self, looks: Looks, side: Side, before: FirmSeen | None, server: ServerSeen | None, *, whole: bool
+    ) -> VaultSeen:
+        place = looks.firm.vaults.primary if side == "primary" else looks.firm.vaults.replica
+        known = before.vault(side) if before else None
+        async with self.vaults:
+            if self.regions.is_quiet(place.region):
+                return self.regions.instead(side, looks.firm, known)
+            seen = await self._in_time(lambda: looks.vault(side, known, server, whole=whole))
+            if seen is None:
+                seen = unseen(looks.firm, side, known, f"no answer within {VAULT_TIMEOUT_S:g} s", "StoreUnavailable")
+        self.regions.note(seen)
+        return seen
+
+    async def _evidence(self, looks: Looks, vaults: Sequence[VaultSeen]) -> Evidence | None:
+        """What duties are judged by is read from both vaults; a silent one is told already."""
+        if all(vault.unseen is not None for vault in vaults):
+            return None
+        async with self.vaults:
+            return await self._in_time(looks.evidence)
+
+    async def _in_time[T](self, work: Callable[[], T]) -> T | None:
+        """The thread goes on; what it finds then is not waited for."""
+        try:
+            async with asyncio.timeout(VAULT_TIMEOUT_S):
+                return await asyncio.get_running_loop().run_in_executor(self.pool, work)
+        except TimeoutError:
+            return None

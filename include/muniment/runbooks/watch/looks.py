@@ -1,0 +1,129 @@
+"""How one firm is looked at: its cluster and both vaults, with the watch's own rights and little patience."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from muniment.adapters.postgres.watch_look import look_at_server
+from muniment.adapters.site.site import Side, Site
+from muniment.domain.firm.firm import Firm
+from muniment.domain.watch.assembly import Unanswered
+from muniment.domain.watch.evidence import Evidence
+from muniment.domain.watch.server import ServerSeen
+from muniment.domain.watch.vault import VaultSeen
+from muniment.errors import InvalidConfiguration, MunimentError
+from muniment.ports import Clock
+from muniment.runbooks.watch.gather_evidence import gather_evidence
+from muniment.runbooks.watch.look_at_vault import look_at_vault
+
+SERVER_TIMEOUT_S = 5.0
+
+
+class Looks(Protocol):
+    """One firm's. What blocks is called from a thread of its own."""
+
+    @property
+    def firm(self) -> Firm: ...
+
+    @property
+    def host(self) -> str | None:
+        """Where the cluster listens."""
+
+    async def server(self) -> ServerSeen | Unanswered: ...
+
+    def vault(self, side: Side, before: VaultSeen | None, server: ServerSeen | None, *, whole: bool) -> VaultSeen:
+        """Never raises."""
+
+    def evidence(self) -> Evidence | None:
+        """``None`` where it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLooks:
+    """``site``: of ``firm.as_watched``."""
+
+    site: Site
+    clock: Clock
+
+    @property
+    def firm(self) -> Firm:
+        return self.site.firm
+
+    @property
+    def host(self) -> str | None:
+        return self.site.postgres.host
+
+    async def server(self) -> ServerSeen | Unanswered:
+        try:
+            return await look_at_server(self.site.postgres, timeout_s=SERVER_TIMEOUT_S)
+        except MunimentError as error:
+            return Unanswered(error.what, type(error).__name__)
+
+    def vault(self, side: Side, before: VaultSeen | None, server: ServerSeen | None, *, whole: bool) -> VaultSeen:
+        return look_at_vault(self.site, side, before, server, whole=whole, clock=self.clock)
+
+    def evidence(self) -> Evidence | None:
+        try:
+            return gather_evidence(self.site, clock=self.clock)
+        except MunimentError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class NoLooks:
+    """A firm whose connections are not there: nothing can be asked, and that is what is told."""
+
+    firm: Firm
+    missing: MunimentError
+    host: str | None = None
+
+    async def server(self) -> ServerSeen | Unanswered:
+        return Unanswered(self.missing.what, type(self.missing).__name__)
+
+    def vault(self, side: Side, before: VaultSeen | None, server: ServerSeen | None, *, whole: bool) -> VaultSeen:
+        return unseen(self.firm, side, before, self.missing.what, type(self.missing).__name__)
+
+    def evidence(self) -> Evidence | None:
+        return None
+
+
+def looks_of(firm: Firm, site_of: Callable[[Firm], Site], *, clock: Clock) -> Looks:
+    """``site_of`` raises ``InvalidConfiguration`` where a connection is missing."""
+    try:
+        return SiteLooks(site_of(firm.as_watched), clock)
+    except InvalidConfiguration as missing:
+        return NoLooks(firm, missing)
+
+
+def unseen(firm: Firm, side: Side, before: VaultSeen | None, why: str, kind: str) -> VaultSeen:
+    """What was known stays, with its age."""
+    place = firm.vaults.primary if side == "primary" else firm.vaults.replica
+    known = before or VaultSeen(side=side, bucket=place.bucket, region=place.region, key=place.kms_key, seen_at=None)
+    return known.model_copy(update={"unseen": why, "unseen_kind": kind})
+
+
+@dataclass(slots=True)
+class QuietRegions:
+    """A region that has answered none of so many firms is asked for no other one in this pass: each would wait out its
+    time, and a thousand of them the whole pass."""
+
+    unanswered: Counter[str] = field(default_factory=Counter)
+    answered: set[str] = field(default_factory=set)
+
+    ENOUGH = 8
+
+    def note(self, seen: VaultSeen) -> None:
+        if seen.unseen_kind == "StoreUnavailable":
+            self.unanswered[seen.region] += 1
+        else:
+            self.answered.add(seen.region)
+
+    def is_quiet(self, region: str) -> bool:
+        return region not in self.answered and self.unanswered[region] >= self.ENOUGH
+
+    def instead(self, side: Side, firm: Firm, before: VaultSeen | None) -> VaultSeen:
+        """What is told of a vault that was not asked."""
+        place = firm.vaults.primary if side == "primary" else firm.vaults.replica
+        why = f"{place.region} answered none of {self.unanswered[place.region]} firms in this pass; not asked"
+        return unseen(firm, side, before, why, "StoreUnavailable")

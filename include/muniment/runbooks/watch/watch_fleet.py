@@ -1,0 +1,137 @@
+"""One pass over the firms of one queue: look, keep what was seen, judge it, tell a person what needs one, bring WAL.
+
+What was seen is kept before it is judged, and what is to be told before it is told: a pass that is killed at any moment
+loses only what it had not seen yet, and the next one goes on from there.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from muniment.adapters.site.site import Site
+from muniment.adapters.watch.openmetrics import exposition
+from muniment.adapters.watch.store import WatchStore
+from muniment.domain.firm.firm import Firm
+from muniment.domain.watch.airflow import AirflowSeen
+from muniment.domain.watch.assembly import is_fresh, sample_of
+from muniment.domain.watch.firm_seen import FirmSeen
+from muniment.domain.watch.passes import Pass
+from muniment.domain.watch.rotation import due_as_a_whole
+from muniment.domain.watch.settings import WatchSettings
+from muniment.ports import Clock, Progress
+from muniment.runbooks.incidents.keep_in_vault import keep_closed
+from muniment.runbooks.incidents.prove_channels import prove_channels, tests_due
+from muniment.runbooks.incidents.tell import tell
+from muniment.runbooks.watch.after_pass import bring_lacking_wal
+from muniment.runbooks.watch.judge import Registered, judge, with_duties
+from muniment.runbooks.watch.look_at_firms import look_at_firms
+from muniment.runbooks.watch.looks import Looks
+
+LEASE = timedelta(minutes=10)
+"""After that a pass that has not ended was killed."""
+_SHOWN_DELIVERIES = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What one pass is about: the firms of ``queue`` as the registry has them now."""
+
+    queue: str
+    firms: Mapping[str, Firm]
+    broken: Mapping[str, str]
+    """Firm of the registry → what is wrong with its file."""
+    looks: Callable[[Firm], Looks]
+    site: Callable[[Firm], Site]
+    """With the firm's own rights. Raises ``InvalidConfiguration``."""
+
+
+def watch_fleet(
+    fleet: Fleet,
+    store: WatchStore,
+    settings: WatchSettings,
+    airflow: AirflowSeen,
+    *,
+    clock: Clock,
+    progress: Progress,
+    everyone: bool = False,
+) -> Pass | None:
+    """``None`` where another pass is under way. ``everyone``: each firm is looked at as a whole.
+
+    Raises ``WatchStoreUnavailable``.
+    """
+    begun = store.begin_pass(fleet.queue, clock(), LEASE)
+    if begun is None:
+        progress.note(f"another pass over queue {fleet.queue} is under way")
+        return None
+    started, before = time.monotonic(), store.firms()
+    firms = _watched(fleet, before)
+    seen = _look(fleet, firms, before, settings, clock=clock, everyone=everyone)
+    registered = Registered(firms, fleet.firms, fleet.broken, airflow)
+    seen = with_duties(store, settings, registered, seen, clock=clock)
+    store.put_firms(seen)
+    store.add_samples([sample_of(one) for one in seen])
+    judge(store, registered, seen, before, clock=clock)
+    ended = begun.model_copy(
+        update={
+            "ended_at": clock(),
+            "firms": len(seen),
+            "fresh": sum(map(is_fresh, seen)),
+            "seconds": time.monotonic() - started,
+        }
+    )
+    store.end_pass(begun, ended)
+    prove_channels(store, settings, tests_due(store, settings, clock()), clock=clock)
+    tell(store, settings, clock=clock)
+    show(store, clock=clock)
+    bring_lacking_wal(firms, seen, fleet.site, clock=clock, progress=progress)
+    keep_closed(store, lambda firm_id: fleet.site(firms[firm_id]), firms, clock=clock)
+    store.prune(clock() - settings.keep_samples)
+    return ended
+
+
+def show(store: WatchStore, *, clock: Clock) -> None:
+    """Renders the metrics of all queues' firms, for whoever asks until the next pass."""
+    now = clock()
+    shown = exposition(
+        store.firms().values(),
+        store.last_passes(),
+        store.incidents(open_only=True),
+        store.airflow(),
+        store.deliveries(now - _SHOWN_DELIVERIES),
+        now,
+    )
+    store.put_exposition(shown, now)
+
+
+def _watched(fleet: Fleet, before: Mapping[str, FirmSeen]) -> dict[str, Firm]:
+    """Those of the registry, and those that left it or whose file has a fault: by what their file said last."""
+    known = {
+        firm_id: Firm.model_validate(seen.definition)
+        for firm_id, seen in before.items()
+        if firm_id not in fleet.firms and seen.queue == fleet.queue and seen.definition
+    }
+    return {**known, **fleet.firms}
+
+
+def _look(
+    fleet: Fleet,
+    firms: Mapping[str, Firm],
+    before: Mapping[str, FirmSeen],
+    settings: WatchSettings,
+    *,
+    clock: Clock,
+    everyone: bool,
+) -> list[FirmSeen]:
+    whole = frozenset(firms) if everyone else due_as_a_whole({each: before.get(each) for each in firms}, clock())
+    looks = [fleet.looks(firm) for firm in firms.values()]
+    seen = look_at_firms(looks, before, whole, at_once=settings.connections_at_once, clock=clock)
+    return [_registered(one, fleet, before.get(one.firm)) for one in seen]
+
+
+def _registered(seen: FirmSeen, fleet: Fleet, before: FirmSeen | None) -> FirmSeen:
+    """A firm whose file has a fault has not left."""
+    if seen.firm in fleet.firms or seen.firm in fleet.broken:
+        return seen.model_copy(update={"left_registry_at": None})
+    left_at = (before.left_registry_at if before else None) or seen.seen_at
+    return seen.model_copy(update={"left_registry_at": left_at})

@@ -1,0 +1,46 @@
+"""``fleet__watch``: every five minutes one look at all firms; a task for each queue whose workers hold the secrets."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from airflow.sdk import DAG, CronTriggerTimetable, get_parsing_context
+
+from muniment.registry import load_registry
+from muniment_airflow.fleet_operators import WatchFleet
+
+DAG_ID = "fleet__watch"
+# A pass lasts seconds. One that hangs is ended before the one after the next.
+_PASS_ENDS_AFTER = timedelta(minutes=9)
+
+
+def fleet_dags() -> Iterator[DAG]:
+    """One; in a task's process with that task alone."""
+    context = get_parsing_context()
+    if context.dag_id in (None, DAG_ID):
+        only = context.task_id.removeprefix("watch_") if context.task_id else None
+        yield fleet_watch_dag([only] if only else _queues())
+
+
+def _queues() -> list[str]:
+    return sorted({firm.queue for firm in load_registry().firms.values()})
+
+
+def fleet_watch_dag(queues: Iterable[str]) -> DAG:
+    """In Airflow's own pool: a pool of ours that is missing is one of the things that it looks for."""
+    with DAG(
+        DAG_ID,
+        schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        dagrun_timeout=_PASS_ENDS_AFTER + timedelta(minutes=1),
+        tags=["watch"],
+        default_args={"owner": "muniment", "execution_timeout": _PASS_ENDS_AFTER, "priority_weight": 1000},
+        doc_md=(
+            "### One look at every firm\n\nHow far each could be brought back now, from either vault, and whether all"
+            " that was owed to it came. `muniment incidents` lists what is wrong; docs/monitoring.md says what to do.\n"
+        ),
+    ) as dag:
+        for queue in queues:
+            WatchFleet(task_id=f"watch_{queue}", queue=queue)
+    return dag

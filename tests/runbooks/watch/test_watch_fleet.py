@@ -1,0 +1,245 @@
+"""A pass over a fleet: what it keeps, what it tells, and what a killed, doubled or delayed one leaves."""
+
+import os
+import signal
+from dataclasses import dataclass, field
+from datetime import timedelta
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from muniment.adapters.site.site import Site
+from muniment.adapters.watch.store import WatchStore
+from muniment.domain.firm.firm import Firm
+from muniment.domain.watch.airflow import AirflowSeen
+from muniment.domain.watch.assembly import Unanswered
+from muniment.domain.watch.passes import Pass
+from muniment.domain.watch.settings import Channel, Route, WatchSettings
+from muniment.errors import InvalidConfiguration, WatchStoreUnavailable
+from muniment.runbooks.watch import watch_fleet as module
+from muniment.runbooks.watch.watch_fleet import LEASE, Fleet, watch_fleet
+from tests.support.firms import paper_firm
+from tests.support.progress import Told
+from tests.support.simulated_looks import SimulatedClock, SimulatedFirm, SimulatedLooks
+
+AWAY = Unanswered("connection refused", "ServerUnavailable")
+
+
+@dataclass
+class World:
+    folder: Path
+    clock: SimulatedClock = field(default_factory=SimulatedClock)
+    firms: dict[str, Firm] = field(default_factory=dict)
+    says: dict[str, SimulatedFirm] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def store(self) -> WatchStore:
+        return WatchStore.open(str(self.folder / "watch.sqlite"))
+
+    @property
+    def settings(self) -> WatchSettings:
+        note = {"file": str(self.folder / "told")}
+        notifier = "tests.support.written_notes.WrittenNote"
+        pager = Channel.model_validate({"name": "pager", "kind": "notifier", "notifier": notifier, "arguments": note})
+        return WatchSettings(channels=(pager,), routes=(Route(tell=("pager",)),))
+
+    def add(self, *firm_ids: str) -> None:
+        self.firms |= {firm_id: paper_firm(firm_id) for firm_id in firm_ids}
+        self.says |= {firm_id: SimulatedFirm() for firm_id in firm_ids}
+
+    def watch(self, *, times: int = 1) -> Pass | None:
+        """Passes, each five minutes after the one before; the last one's end."""
+        done = None
+        for _ in range(times):
+            self.clock.pass_by(minutes=5)
+            done = self.watch_now()
+        return done
+
+    def watch_now(self) -> Pass | None:
+        fleet = Fleet("us-east-1", self.firms, self.broken, self._looks, _no_site)
+        airflow, told = AirflowSeen(seen_at=self.clock(), unseen="not asked", is_asked=False), Told()
+        try:
+            return watch_fleet(fleet, self.store, self.settings, airflow, clock=self.clock, progress=told)
+        finally:
+            self.notes += told.notes
+
+    def _looks(self, firm: Firm) -> SimulatedLooks:
+        return SimulatedLooks(firm, self.says[firm.id], self.clock)
+
+    def told(self) -> list[str]:
+        """Subjects, without the channel's own tests."""
+        file = self.folder / "told"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [line for line in lines if "TEST of channel" not in line]
+
+    def rpo(self, firm_id: str) -> tuple[float | None, float | None]:
+        seen = self.store.firms()[firm_id]
+        primary, replica = seen.vault("primary"), seen.vault("replica")
+        assert primary and replica
+        return primary.rpo_s, replica.rpo_s
+
+
+def _no_site(firm: Firm) -> Site:
+    raise InvalidConfiguration(count=1, faults=f"{firm.id} has no connections")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.add("acme", "birch")
+    return world
+
+
+def test_an_idle_cluster_risks_nothing_and_tells_nobody(world: World) -> None:
+    """For days: tests/domain/watch/test_at_risk.py."""
+    for _ in range(20):
+        world.watch(times=2)
+        assert world.rpo("acme") == (0.0, 0.0)
+    assert world.told() == []
+
+
+def test_a_commit_that_no_vault_has_grows_older(world: World) -> None:
+    world.watch(times=2)
+    world.says["acme"].commit()
+    world.watch()
+    assert world.rpo("acme") == (300.0, 300.0)
+    world.watch(times=11)
+    assert world.rpo("acme") == (3600.0, 3600.0)
+    assert world.rpo("birch") == (0.0, 0.0)
+    assert len(world.told()) == 2, world.told()  # half of the promise, and all of it
+    world.says["acme"].switch()
+    world.watch(times=3)
+    assert world.rpo("acme") == (0.0, 0.0)
+    assert len(world.told()) == 3, world.told()
+
+
+def test_a_vault_that_lags_has_an_rpo_of_its_own(world: World) -> None:
+    world.watch()
+    world.says["acme"].commit()
+    world.watch()
+    world.says["acme"].switch()
+    world.says["acme"].lacks = {"replica": 1}
+    world.watch(times=2)
+    assert world.rpo("acme") == (0.0, 900.0)
+
+
+def test_what_could_not_be_seen_is_unknown_and_never_0(world: World) -> None:
+    world.watch()
+    world.says["acme"].server_says = AWAY
+    world.says["birch"].silent = {"replica"}
+    world.watch()
+    assert world.rpo("acme") == (None, None)
+    assert world.rpo("birch") == (0.0, None)
+    samples = world.store.samples("acme", world.clock() - timedelta(minutes=1), world.clock() + timedelta(minutes=1))
+    assert [(each.rpo_primary_s, each.flush_lsn_bytes) for each in samples] == [(None, None)]
+
+
+def test_a_firm_that_does_not_answer_costs_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("muniment.runbooks.watch.look_at_firms.SERVER_TIMEOUT_S", -0.5)
+    world.add(*(f"firm-{number}" for number in range(20)))
+    for number in range(10):
+        world.says[f"firm-{number}"].hangs = True
+    done = world.watch()
+    assert done and (done.firms, done.fresh) == (22, 12)
+
+
+def test_a_region_that_answers_nobody_is_not_asked_for_each_firm(world: World) -> None:
+    world.add(*(f"firm-{number:02d}" for number in range(40)))
+    for says in world.says.values():
+        says.silent = {"replica"}
+    world.watch(times=2)
+    why = [str(seen.vault("replica").unseen) for seen in world.store.firms().values()]  # type: ignore[union-attr]
+    assert sum(each.endswith("firms in this pass; not asked") for each in why) > 20
+    assert len(world.told()) == 1, world.told()
+
+
+def test_the_second_of_two_passes_yields(world: World) -> None:
+    begun = world.store.begin_pass("us-east-1", world.clock(), LEASE)
+    assert begun
+    assert world.watch() is None
+    assert world.notes == ["another pass over queue us-east-1 is under way"]
+    world.clock.pass_by(minutes=11)
+    assert world.watch_now() is not None
+
+
+@pytest.mark.parametrize("step", ["put_firms", "add_samples", "judge", "end_pass", "tell", "show"])
+def test_a_pass_that_is_killed_loses_what_it_had_not_seen_and_no_more(world: World, step: str) -> None:
+    world.watch(times=2)
+    world.says["acme"].server_says = AWAY
+    world.watch()
+    killed = get_context("fork").Process(target=_killed_at, args=(world, step))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
+    world.clock.pass_by(minutes=10)
+    world.watch(times=2)
+    assert world.rpo("birch") == (0.0, 0.0)
+    assert len(world.told()) == 1, world.told()
+
+
+def _killed_at(world: World, step: str) -> None:
+    def die(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    place = WatchStore if hasattr(WatchStore, step) else module
+    setattr(place, step, die)
+    world.watch()
+
+
+def test_a_clock_that_jumps_raises_no_alarm(world: World) -> None:
+    world.watch(times=3)
+    world.clock.pass_by(hours=-3)
+    world.watch(times=3)
+    world.clock.pass_by(hours=6)
+    world.watch(times=3)
+    assert world.told() == []
+
+
+def test_after_an_outage_of_the_watch_the_gap_is_unknown(world: World) -> None:
+    world.watch(times=3)
+    began = world.clock()
+    world.clock.pass_by(hours=8)
+    world.watch()
+    samples = world.store.samples("acme", began + timedelta(seconds=1), world.clock())
+    assert [each.at for each in samples] == [world.clock()]
+
+
+def test_a_store_that_nobody_may_write_to_stops_the_pass_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise WatchStoreUnavailable(place="watch.sqlite", reason="attempt to write a readonly database")
+
+    world.watch()
+    monkeypatch.setattr(WatchStore, "begin_pass", refuses)
+    with pytest.raises(WatchStoreUnavailable, match="readonly"):
+        world.watch()
+
+
+def test_a_firm_that_left_the_registry_stays_watched_and_is_told_once(world: World) -> None:
+    world.watch(times=2)
+    del world.firms["acme"]
+    world.watch(times=4)
+    seen = world.store.firms()["acme"]
+    assert (seen.seen_at, bool(seen.left_registry_at)) == (world.clock(), True)
+    assert [each.cause for each in world.store.incidents(open_only=True)] == ["left-registry"]
+
+
+def test_a_firm_whose_file_has_a_fault_has_not_left(world: World) -> None:
+    world.watch(times=2)
+    del world.firms["acme"]
+    world.broken["acme"] = "firms/acme.yaml: tier: is missing"
+    world.watch(times=4)
+    seen = world.store.firms()["acme"]
+    assert (seen.seen_at, seen.left_registry_at) == (world.clock(), None)
+    assert [each.cause for each in world.store.incidents(open_only=True)] == ["firm-file-broken"]
+
+
+def test_the_metrics_are_rendered_by_each_pass(world: World) -> None:
+    world.watch()
+    shown = world.store.exposition()
+    assert shown and shown[1] == world.clock()
+    assert b'muniment_rpo_seconds{firm="acme",region="us-east-1",tier="professional"} 0.0' in shown[0]
