@@ -16,7 +16,7 @@ from tests.fixtures.clusters import ROOT
 from tests.registry.conftest import Files
 from tests.support.drills import drill
 
-KINDS = ("adopt", "backup", "drill_watch", "restore", "restore_test", "wal")
+KINDS = ("adopt", "backup", "restore", "restore_test")
 UV = Path(sys.executable).with_name("uv")
 
 

@@ -45,7 +45,7 @@
         ├── StoreRefused (an answer that we do not know) · AccessDenied · CredentialsUnusable · ClockWrong
         │   └── LiveDocumentsDenied       AccessDenied, where documents are put back
         ├── KeyUnusable · WalConflict · AlreadyRegistered · NothingToRestore · BackupRefused
-        ├── TargetNotReached · DrillFailed · DrillOverdue · DrillUnfinished · SignOffOverdue · WentBack · NotProvenLive
+        ├── TargetNotReached · DrillFailed · SignOffOverdue · WentBack · NotProvenLive
         ├── NobodyServes · NotReached · EndNotRecorded · SignatureNotMade
         ├── SessionRefused · StatementEnded · StatementRefused · RightMissing · ServerReadOnly · ServerDiskFull
         ├── ProgramMissing · ExtensionMissing · LocaleMissing · ProgramFailed · DiskFull · WalFileMissing
@@ -250,7 +250,7 @@ class ContactNotTold(Transient):
 
     text = "nobody at firm {firm} could be told that restore {restore} was undone: {reason}"
     kept = "the firm's data; the record of the way back, in both vaults"
-    hint = "call {contact}; it is tried again with the next WAL until contact.told_by gets through."
+    hint = "call {contact}; the watch tries again within the hour, until contact.told_by gets through."
 
 
 class RestoreInterrupted(Transient):
@@ -1015,24 +1015,6 @@ class DrillFailed(Permanent):
     text = "drill {drill} of firm {firm} from vault {bucket} failed:\n{faults}"
     kept = "the firm's data: a drill only reads it; the evidence, in both vaults under {key}"
     hint = "correct what the lines name, then repeat it: `muniment drill {firm} --seed {seed} --from {side} --by {by}`."
-
-
-class DrillOverdue(Permanent):
-    """No drill of the firm has passed for too long."""
-
-    text = "no drill of firm {firm} has passed since {since}; one was due by {due}"
-    kept = "everything; a drill only reads"
-    hint = "find out why in `muniment drills {firm}`, then run `muniment drill {firm}`."
-
-
-class DrillUnfinished(Permanent):
-    """The last drill was begun and left no evidence: its process or its machine was ended."""
-
-    text = "drill {drill} of firm {firm}, begun {began}, did not finish: bucket {bucket} has no evidence of it"
-    kept = "the firm's data: a drill only reads it; the record that it began, which counts as a drill that did not pass"
-    hint = (
-        "look for who ended it (out of memory, a restart), then run `muniment drill {firm}`, which clears what it left."
-    )
 
 
 class SignOffOverdue(Permanent):

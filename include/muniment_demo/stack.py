@@ -44,7 +44,7 @@ class Stack:
     world: World
     phase: Phase
     keeps_schedules: bool = True
-    """False: at some hours Airflow would start a night, a drill and a dozen WAL runs beside the story."""
+    """False: at some hours Airflow would start a night and a drill beside the story."""
     cloud: Cloud = field(init=False)
     airflow: LocalAirflow = field(init=False)
     airflow_port: int = field(default_factory=free_port)

@@ -1,4 +1,4 @@
-"""A firm's DAGs, built from its file alone: the nightly chain, the WAL that follows it by the minute, its drills.
+"""A firm's DAGs, built from its file alone: the nightly chain, its restores, its drills.
 
 The chain is a straight line on purpose. The document snapshot has to be taken after the base backup's end, or the
 cluster could not be recovered to the snapshot's instant, and one run holds the firm's lock, step by step.
@@ -13,7 +13,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param, chain, get_parsing_con
 from muniment.domain import chain_steps as named
 from muniment.domain.firm.dag_names import SHARDS
 from muniment.domain.firm.firm import Firm
-from muniment.domain.firm.schedule import drill_cron, nightly_schedule, shard_of, wal_cron
+from muniment.domain.firm.schedule import drill_cron, nightly_schedule, shard_of
 from muniment.registry import load_firm, load_registry
 from muniment_airflow import operators as steps
 from muniment_airflow.adopt_dag import adopt_dag
@@ -27,10 +27,10 @@ from muniment_airflow.dag_settings import (
     common_settings,
     of_step,
 )
-from muniment_airflow.firm_docs import backup_doc, drill_doc, wal_doc
+from muniment_airflow.firm_docs import backup_doc, drill_doc
 from muniment_airflow.restore_dag import restore_dag
 from muniment_airflow.sign_off_dag import drill_sign_off_dag
-from muniment_airflow.wal_operators import ReplicateWal, VerifyWalCheckpoint
+from muniment_airflow.wal_operators import VerifyWalCheckpoint
 
 # The next night begins a day after this one: a run that is still going then has failed.
 NIGHT_ENDS_AFTER = timedelta(hours=23)
@@ -119,31 +119,6 @@ def _nightly_chain(firm: Firm) -> None:
     chain(check, base, wal, documents, config, copy, register, expire)
 
 
-def wal_dag(firm: Firm) -> DAG:
-    """``<firm>__wal``: new WAL to the other region, by the minute.
-
-    A store that is away is asked again every minute for as long as the RPO lasts, an hour at most: on-call is told
-    then, and not every five minutes.
-    """
-    rpo_min = int(firm.policy.recovery_class.rpo.total_seconds()) // 60
-    with DAG(
-        f"{firm.id}__wal",
-        schedule=CronTriggerTimetable(wal_cron(firm), timezone="UTC"),
-        dagrun_timeout=NIGHT_ENDS_AFTER,
-        doc_md=wal_doc(firm),
-        **common_settings(firm, "wal", LIGHT_POOL),
-    ) as dag:
-        ReplicateWal(
-            task_id="replicate_wal",
-            firm_id=firm.id,
-            execution_timeout=HOURS,
-            retries=min(max(rpo_min, 3), 60),
-            retry_delay=timedelta(minutes=1),
-            retry_exponential_backoff=False,
-        )
-    return dag
-
-
 def restore_test_dag(firm: Firm) -> DAG:
     """``<firm>__restore_test``: one run, one drill. A person may name the lot and the vault."""
     with DAG(
@@ -172,31 +147,12 @@ def restore_test_dag(firm: Firm) -> DAG:
     return dag
 
 
-def drill_watch_dag(firm: Firm) -> DAG:
-    """``<firm>__drill_watch``: apart from the drills, so that it speaks up when they do not run at all."""
-    minute, hour, *_ = drill_cron(firm).split()
-    with DAG(
-        f"{firm.id}__drill_watch",
-        schedule=CronTriggerTimetable(f"{minute} {hour} * * *", timezone=firm.time_zone),
-        dagrun_timeout=NIGHT_ENDS_AFTER,
-        doc_md=(
-            f"### {firm.name}: has a drill passed in the last 35 days, and is the quarter's signed off?\n\n"
-            f"`muniment drills {firm.id}` lists them.\n"
-        ),
-        **common_settings(firm, "drill_watch", LIGHT_POOL),
-    ) as dag:
-        steps.DrillWatch(task_id="is_no_drill_overdue", firm_id=firm.id, execution_timeout=MINUTES)
-    return dag
-
-
 BACKUP_ID = of_step(named.BASE_BACKUP, "backup_id")
 PROVEN_BACKUP_ID = of_step(named.VERIFY_WAL_CHECKPOINT, "backup_id")
 BUILDERS = {
     "backup": backup_dag,
-    "wal": wal_dag,
     "restore": restore_dag,
     "adopt": adopt_dag,
     "restore_test": restore_test_dag,
-    "drill_watch": drill_watch_dag,
     "drill_sign_off": drill_sign_off_dag,
 }

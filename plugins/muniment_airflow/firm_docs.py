@@ -58,20 +58,6 @@ point.
 """
 
 
-def wal_doc(firm: Firm) -> str:
-    rpo = human_duration(firm.policy.recovery_class.rpo.total_seconds())
-    return f"""\
-### {firm.name}: WAL into the other region
-
-New WAL goes from `{firm.vaults.primary.bucket}` to `{firm.vaults.replica.bucket}`, so that losing
-{firm.vaults.primary.region} loses minutes. The firm's RPO is {rpo}. Every run copies whatever is missing: clear a
-failed one, or leave it to the next. A run that found {firm.vaults.replica.region} away to its last try is skipped:
-on-call is told once.
-
-{_places(firm)}
-"""
-
-
 def drill_doc(firm: Firm) -> str:
     promised = firm.policy.recovery_class
     rto, rpo = (human_duration(limit.total_seconds()) for limit in (promised.rto, promised.rpo))

@@ -282,14 +282,3 @@ class RestoreTest(FirmOperator):
             by=params["by"] or None,
         )
         return {"drill_id": drill.id, "recover_s": drill.recover_s, "data_lost_s": drill.data_lost_s}
-
-
-class DrillWatch(FirmOperator):
-    """Fails, and so tells on-call, when no drill has passed for 35 days or a quarter's waits too long."""
-
-    def work(self, site: "Site", night: Night) -> Result:
-        from muniment.runbooks.drill.watch import watch_drills
-
-        tend_stagings(night)
-        watch_drills(site.primary, site.firm, clock=utc_now)
-        return {}

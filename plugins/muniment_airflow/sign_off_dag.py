@@ -17,8 +17,8 @@ A day after the drill of March, June, September and December, this asks the firm
 evidence: *Required actions*, above. Whoever answers, and what they note, is written into both vaults beside the
 evidence, signed as it is. Nobody is asked when the quarter has its word already.
 
-Within {within} somebody should have answered; then this fails, and on-call is told every day
-(`{firm}__drill_watch`). To be asked again, trigger a run. Without Airflow: `muniment sign-off {firm} DRILL --by NAME`.
+Within {within} somebody should have answered; then this fails, and the watch keeps an incident
+open until somebody has. To be asked again, trigger a run. Without Airflow: `muniment sign-off {firm} DRILL --by NAME`.
 """
 
 

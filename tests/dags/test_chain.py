@@ -13,11 +13,8 @@ from sqlalchemy import select
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.site.site import Site
 from muniment.domain.chain_steps import NIGHT
-from muniment.domain.record import new_id
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Point
-from muniment.ports import utc_now
-from muniment.runbooks.nightly.chain import run_chain
 from muniment_demo.cloud import Cloud
 from tests.fixtures.airflow import register, tell_by
 from tests.fixtures.clusters import ROOT, ClusterFactory
@@ -110,16 +107,6 @@ def told_of(firm: Site) -> list[str]:
         found = [event.extra for event in session.scalars(asked.order_by(AssetEvent.timestamp))]
     assert all(extra["windows"][-1]["start_at"] < extra["windows"][-1]["end_at"] for extra in found)
     return [extra["point_id"] for extra in found]
-
-
-def test_airflow_hears_of_a_point_that_the_command_has_taken(firm: Site) -> None:
-    wal = DagBag(ROOT / "dags").dags[f"{firm.firm.id}__wal"]
-    wal.on_failure_callback = None
-    point = run_chain(firm, point_id=new_id(utc_now()), run="by hand", clock=utc_now)
-    assert states(wal.test()) == {"replicate_wal": "success"}
-    assert told_of(firm) == [point.id]
-    assert states(wal.test()) == {"replicate_wal": "success"}
-    assert told_of(firm) == [point.id]
 
 
 def _assert_nothing_leaks(firm: Site, said: str, home: Path) -> None:

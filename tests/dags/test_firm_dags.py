@@ -102,14 +102,6 @@ def test_every_step_has_an_end_retries_and_somebody_to_tell() -> None:
         assert task.on_failure_callback, task.task_id
 
 
-def test_wal_asks_again_for_as_long_as_the_rpo_lasts_and_an_hour_at_most() -> None:
-    def retries(rpo: timedelta) -> int:
-        recovery_class = {"name": "demo", "rpo": rpo, "rto": timedelta(hours=4)}
-        return firm_dags.wal_dag(paper_firm(policy={"recovery_class": recovery_class})).tasks[0].retries
-
-    assert [retries(timedelta(minutes=minutes)) for minutes in (1, 15, 1440)] == [3, 15, 60]
-
-
 def test_a_drill_has_the_restore_pool_and_takes_what_a_person_names() -> None:
     dag = firm_dags.restore_test_dag(paper_firm())
     assert [(task.task_id, task.pool, task.queue) for task in dag.tasks] == [("drill", "muniment_restore", "us-east-1")]
@@ -231,9 +223,9 @@ def test_parsing_touches_no_connection_no_network_and_no_driver(files: Files, ai
 
 def test_a_tasks_process_builds_its_own_dag_alone(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write("firms/birch.yaml", "id: [broken")
-    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "cedar-lane__wal")
+    monkeypatch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", "cedar-lane__restore")
     built = [dag.dag_id for shard in range(firm_dags.SHARDS) for dag in firm_dags.firm_dags(shard)]
-    assert built == ["cedar-lane__wal"]
+    assert built == ["cedar-lane__restore"]
 
 
 def test_the_parsing_context_of_a_foreign_dag_builds_nothing(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:

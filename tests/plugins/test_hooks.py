@@ -54,7 +54,7 @@ def test_a_firms_connections_reach_its_cluster_and_both_vaults(
 
 def test_our_sessions_carry_their_name_and_can_be_ended(known: Site) -> None:
     site = firm_site(known.firm, "muniment base_backup")
-    other = firm_site(known.firm, "muniment replicate_wal")
+    other = firm_site(known.firm, "muniment fleet__watch")
     with other.postgres.connect() as bystander:
         with (
             pytest.raises(ServerUnavailable, match="terminating connection"),

@@ -10,13 +10,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from muniment.adapters.site.site import Site
 from muniment.domain.vault import keys
-from muniment_airflow.firms import recovery_point_asset
 from muniment_airflow.hooks import firm_site
 from muniment_airflow.operators import BaseBackup, CheckFirm, RestoreTest, point_id
-from muniment_airflow.wal_operators import ReplicateWal
 from tests.fixtures.airflow import register
 from tests.fixtures.sites import site_env
-from tests.support.asset_events import NoEvents
 
 # The providers' own libraries, and a step that is called without Airflow around it.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -42,16 +39,6 @@ def test_the_points_id_is_the_runs_own_in_every_try() -> None:
     other = context(run_after=made + timedelta(milliseconds=1), start_date=made)
     assert point_id(first) == point_id(cleared) == "20261120T081400123Z"
     assert point_id(other) != point_id(first)
-
-
-def test_wal_goes_to_the_replica_with_airflows_connections(known: Site) -> None:
-    system, name = known.postgres.system_identifier(), "000000010000000000000001"
-    known.primary.put_sealed(keys.wal(system, name), b"segment", locked_until=None, metadata={"sha256": "0" * 64})
-    step = ReplicateWal(task_id="replicate_wal", firm_id=known.firm.id)
-    run = {**context(), "inlet_events": {recovery_point_asset(known.firm.id): NoEvents()}}
-    assert step.execute(run) == {"segments": 1}
-    assert step.execute(run) == {"segments": 0}
-    assert known.replica.head(keys.wal(system, name)) is not None
 
 
 def test_a_stopped_step_ends_its_own_sessions_alone(known: Site) -> None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from muniment.domain.firm.cron import runs_after
-from muniment.domain.firm.schedule import NightlySchedule, nightly_schedule, shard_of, wal_cron
+from muniment.domain.firm.schedule import NightlySchedule, nightly_schedule, shard_of
 from tests.support.firms import paper_firm
 
 CHICAGO = "America/Chicago"
@@ -82,20 +82,6 @@ def test_each_local_day_of_a_year_has_exactly_one_run(at: time, zone: str) -> No
     days = [run.astimezone(ZoneInfo(zone)).date() for run in nights]
     assert days == [days[0] + timedelta(days=n) for n in range(365)]
     assert days[0] in (date(2026, 1, 1), date(2026, 1, 2))
-
-
-@pytest.mark.parametrize(
-    ("rpo", "cron"),
-    [
-        (timedelta(hours=24), "4-59/5 * * * *"),
-        (timedelta(minutes=15), "4-59/5 * * * *"),
-        (timedelta(minutes=5), "0-59/2 * * * *"),
-        (timedelta(minutes=1), "* * * * *"),
-    ],
-)
-def test_wal_is_replicated_twice_within_the_rpo_and_every_five_minutes_at_least(rpo: timedelta, cron: str) -> None:
-    recovery_class = {"name": "demo", "rpo": rpo, "rto": timedelta(hours=4)}
-    assert wal_cron(paper_firm(policy={"recovery_class": recovery_class})) == cron
 
 
 def test_a_firm_stays_in_its_shard_when_others_come() -> None:

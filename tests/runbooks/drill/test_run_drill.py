@@ -27,12 +27,12 @@ from muniment.domain.firm.application import ControlTotalsPolicy, DocumentRefere
 from muniment.domain.firm.firm import RecoveryClass
 from muniment.domain.record import new_id
 from muniment.domain.vault import keys
-from muniment.errors import DrillFailed, DrillUnfinished, ObjectDamaged, Permanent, StoreUnavailable
+from muniment.errors import DrillFailed, ObjectDamaged, Permanent, StoreUnavailable
 from muniment.ports import utc_now
 from muniment.runbooks.drill.cluster_checks import Inspection
 from muniment.runbooks.drill.reference_checks import reference_checks
 from muniment.runbooks.drill.run_drill import run_drill
-from muniment.runbooks.drill.watch import require_finished, unfinished_drills, watch_drills
+from muniment.runbooks.drill.watch import unfinished_drills
 from muniment.runbooks.nightly.chain import run_chain
 from muniment_demo.cloud import Cloud
 from muniment_demo.documents import Paper
@@ -306,22 +306,12 @@ def test_a_drill_that_was_killed_is_told_and_counts(site17: Site, tmp_path: Path
     script = muniment_script(site17, tmp_path, MUNIMENT_SCRATCH=str(scratch))
     before = len(drills(site17.primary)) + len(begun_drills(site17.primary))
     running = begun_by_command(script, site17.firm.id, scratch)
-    require_finished(site17.primary, clock=utc_now)
+    assert unfinished_drills(site17.primary, clock=utc_now) == []
     running.kill()
     running.wait()
     (begun,) = unfinished_drills(site17.replica, clock=utc_now)
     assert begun.number == before + 1
     assert site17.primary.head(keys.begun_drill(begun.id)).locked_until  # type: ignore[union-attr]
-    with pytest.raises(DrillUnfinished) as told:
-        watch_drills(site17.primary, site17.firm, clock=utc_now)
-    assert str(told.value) == (
-        f"drill {begun.id} of firm {site17.firm.id}, begun {begun.started_at:%Y-%m-%d %H:%M} UTC, did not finish: "
-        f"bucket {site17.primary.bucket} has no evidence of it\n"
-        "KEPT: the firm's data: a drill only reads it; the record that it began, which counts as a drill that did not "
-        "pass\n"
-        "HINT: look for who ended it (out of memory, a restart), "
-        f"then run `muniment drill {site17.firm.id}`, which clears what it left."
-    )
     listed = subprocess.run([script, "drills", site17.firm.id], check=True, capture_output=True, text=True).stdout
     assert re.search(rf"{begun.id} .* did not finish ", listed)
     assert f"{begun.id} did not finish: it began and left no evidence" in listed
@@ -330,7 +320,6 @@ def test_a_drill_that_was_killed_is_told_and_counts(site17: Site, tmp_path: Path
     assert any(f"drill {begun.id}" in line and "did not finish: it left no evidence" in line for line in lines.notes)
     assert (following.number, following.previous, following.previous_sha256) == (before + 2, begun.id, begun.sha256)
     assert following.history[-1] == begun.as_past()
-    watch_drills(site17.primary, site17.firm, clock=utc_now)
     assert list(scratch.iterdir()) == []
 
 
@@ -535,3 +524,22 @@ def test_a_base_backup_that_is_damaged_ends_it_with_evidence(site17: Site, cloud
     assert pages.of_sha256 == found.sha256
     assert hashlib.sha256(site17.replica.get(keys.beside_drill(found.id, "pdf"))).hexdigest() == pages.pages["pdf"]
     assert b"What ended it" in site17.primary.get(keys.beside_drill(found.id, "html"))
+
+
+def test_the_error_of_a_drill_word_for_word() -> None:
+    failed = DrillFailed(
+        drill="20261120T083000123Z",
+        firm="alder",
+        bucket="v",
+        faults="a: expected 1, found 2",
+        key="k",
+        seed=7,
+        side="replica",
+        by="restore-kit",
+    )
+    assert str(failed) == (
+        "drill 20261120T083000123Z of firm alder from vault v failed:\na: expected 1, found 2\n"
+        "KEPT: the firm's data: a drill only reads it; the evidence, in both vaults under k\n"
+        "HINT: correct what the lines name, then repeat it: "
+        "`muniment drill alder --seed 7 --from replica --by restore-kit`."
+    )

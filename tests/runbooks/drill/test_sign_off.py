@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ from muniment.errors import (
 )
 from muniment.ports import utc_now
 from muniment.runbooks.drill.sign_off import awaited_sign_offs, sign_off_drill
-from muniment.runbooks.drill.watch import watch_drills
 from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import with_firm
 from tests.support.drills import drilled
@@ -191,20 +189,22 @@ def dying(patch: pytest.MonkeyPatch, allowed: int) -> None:
 
 
 def test_a_quarter_that_nobody_looked_at_is_told(firm: Site) -> None:
-    """By the daily watch, and only to a firm that names reviewers."""
+    """Only to a firm that names reviewers."""
     found = drilled(firm)
     later = utc_now() + timedelta(days=100)
     (one,) = awaited_sign_offs(firm.primary, firm.firm, clock=lambda: later)
     assert (one.drill, one.due) == (found.id, found.finished_at + firm.policy.drills.sign_off_within)
-    with pytest.raises(SignOffOverdue) as overdue:
-        watch_drills(firm.primary, firm.firm, clock=lambda: later)
-    assert str(overdue.value) == (
-        f"drill {found.id} of firm {firm.firm.id} is not signed off for {one.quarter}; "
-        f"it was due by {one.due:%Y-%m-%d}\n"
-        "KEPT: the drill's evidence, in both vaults\n"
-        f"HINT: one of marlow, lead reads its page, then `muniment sign-off {firm.firm.id} {found.id} --by NAME`."
-    )
-    unwatched = replace(firm, firm=firm.firm.model_copy(update={"drill_reviewers": ()}))
-    watch_drills(firm.primary, unwatched.firm, clock=lambda: later)
+    assert one.is_overdue(later)
+    unwatched = firm.firm.model_copy(update={"drill_reviewers": ()})
+    assert awaited_sign_offs(firm.primary, unwatched, clock=lambda: later) == ()
     sign(firm, found.id)
-    watch_drills(firm.primary, firm.firm, clock=lambda: later)
+    assert awaited_sign_offs(firm.primary, firm.firm, clock=lambda: later) == ()
+
+
+def test_the_error_word_for_word() -> None:
+    overdue = SignOffOverdue(drill="d", firm="acme", quarter="2026-Q4", due="2026-12-24", reviewers="marlow, lead")
+    assert str(overdue) == (
+        "drill d of firm acme is not signed off for 2026-Q4; it was due by 2026-12-24\n"
+        "KEPT: the drill's evidence, in both vaults\n"
+        "HINT: one of marlow, lead reads its page, then `muniment sign-off acme d --by NAME`."
+    )

@@ -136,7 +136,8 @@ def _lag(missing: int | None) -> str:
 def replicate(session: Session, firm_id: str, *, as_json: bool) -> None:
     """Bring FIRM's new WAL to the other region.
 
-    Server-side; `<firm>__wal` runs it every few minutes. Needs no connection to the cluster.
+    Server-side, of all that is lacking there; `fleet__watch` brings what is new every five minutes. Needs no connection
+    to the cluster.
     """
     from muniment.runbooks.wal.replicate_wal import replicate_wal
 

@@ -5,12 +5,11 @@ The minute comes from the firm's id, so that a thousand firms spread over their 
 
 import zlib
 from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import time
 
 from muniment.domain.firm.firm import Firm, NightlyWindow
 
 _DAY_MIN = 24 * 60
-_WAL_EVERY = timedelta(minutes=5)
 # Eight hours after the nightly window's end a night is over; in the eight that follow none begins.
 _DRILLS_BEGIN_MIN = 8 * 60
 
@@ -45,15 +44,6 @@ def drill_cron(firm: Firm) -> str:
     end = firm.policy.nightly_window.end
     minute = (end.hour * 60 + end.minute + _DRILLS_BEGIN_MIN + stable % _DRILLS_BEGIN_MIN) % _DAY_MIN
     return f"{minute % 60} {minute // 60} {stable // _DAY_MIN % 28 + 1} * *"
-
-
-def wal_cron(firm: Firm) -> str:
-    """When new WAL goes to the replica vault: every five minutes, or twice in the firm's RPO where that is shorter.
-
-    The firms take turns within the interval.
-    """
-    minutes = max(1, int(min(_WAL_EVERY, firm.policy.recovery_class.rpo / 2).total_seconds()) // 60)
-    return "* * * * *" if minutes == 1 else f"{_stable_hash(firm.id) % minutes}-59/{minutes} * * * *"
 
 
 def shard_of(firm_id: str, shards: int) -> int:

@@ -18,7 +18,7 @@ from muniment.adapters.vault.vault import Vault
 from muniment.domain.drill.rules import evidence_locked_until
 from muniment.domain.drill.sign_off import Awaited, SignOff, awaited, quarter_of, why_none_waits
 from muniment.domain.firm.firm import Firm
-from muniment.errors import AlreadyRegistered, AlreadySignedOff, NotAReviewer, SignOffOverdue
+from muniment.errors import AlreadyRegistered, AlreadySignedOff, NotAReviewer
 from muniment.ports import Clock
 from muniment.runbooks.identity import prove_vault
 
@@ -42,19 +42,6 @@ def why_nobody_is_asked(vault: Vault, firm: Firm) -> str:
     if not firm.drill_reviewers:
         return "the firm's file names no drill_reviewers"
     return why_none_waits(history_of(vault), sign_offs(vault), time_zone=firm.time_zone)
-
-
-def require_signed_off(vault: Vault, firm: Firm, *, clock: Clock) -> None:
-    """Raises ``SignOffOverdue`` for the oldest drill that should have been signed off."""
-    for each in awaited_sign_offs(vault, firm, clock=clock):
-        if each.is_overdue(clock()):
-            raise SignOffOverdue(
-                drill=each.drill,
-                firm=firm.id,
-                quarter=each.quarter,
-                due=f"{each.due:%Y-%m-%d}",
-                reviewers=", ".join(firm.drill_reviewers),
-            )
 
 
 def sign_off_drill(

@@ -1,6 +1,6 @@
 """What on-call has to hear now of what may last for nights, and the note in the primary vault that they did.
 
-The note is what makes it once: nights, WAL runs and retries are processes that know nothing of each other.
+The note is what makes it once: nights, their steps and retries are processes that know nothing of each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,6 @@ from muniment.domain.incidents.alert import (
     hole_notices,
     incomplete_notice,
     last_over,
-    open_since,
     second_region_notice,
 )
 from muniment.domain.vault import keys
@@ -58,11 +57,6 @@ def _whole_at(vault: Vault, told: frozenset[str]) -> datetime | None:
         return read_register(vault, Alert, keys.alert("second-region", over)).told_at
     except Damaged:
         return None
-
-
-def is_told_of_second_region(vault: Vault) -> bool:
-    """Whether on-call waits to hear that it is over: one LIST, for what runs by the minute."""
-    return open_since(_told(vault, "second-region")) is not None
 
 
 def hole_alerts(site: Site, holes: Mapping[str, Sequence[WalHole]]) -> tuple[Notice, ...]:
