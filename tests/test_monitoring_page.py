@@ -9,6 +9,7 @@ import yaml
 from muniment.domain.watch.fleet_series import CAUSES
 from muniment.domain.watch.metrics import METRICS
 from tests.fixtures.clusters import ROOT
+from tests.support.commands import leaves
 
 PAGE = (ROOT / "docs" / "monitoring.md").read_text()
 RULES = yaml.safe_load((ROOT / "docs" / "prometheus" / "muniment.rules.yml").read_text())
@@ -50,3 +51,12 @@ def test_every_metric_is_in_the_page_as_it_is_shown() -> None:
     told = [(name, tuple(re.findall(r"\w+", labels)), meaning, lasts == "yes") for name, labels, meaning, lasts in rows]
     shown = [(m.name, tuple(label for label in m.labels if label != "firm"), m.meaning, m.lasts) for m in METRICS]
     assert [row for row in told if row[0] not in ("state",)] == shown
+
+
+def test_every_command_of_the_page_is_one() -> None:
+    known = {" ".join(words) for words in leaves()}
+    named = set(re.findall(r"`muniment ([a-z][a-z -]*?)(?= [A-Z-]|`| …)", PAGE))
+    named |= {
+        re.split(r" (?=[A-Z-]| )", line)[0] for line in re.findall(r"^muniment ([a-z][^\n]*)", PAGE, re.MULTILINE)
+    }
+    assert {each.strip() for each in named} <= known

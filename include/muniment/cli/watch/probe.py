@@ -10,6 +10,9 @@ from muniment.errors import MunimentError
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from muniment.adapters.watch.store import WatchStore
     from muniment.runbooks.watch.probe import Probed
 
 ASLEEP = MunimentError.exit_code
@@ -31,15 +34,16 @@ def probe(session: Session, *, as_json: bool) -> int:
     Every five minutes, by cron:   muniment watch probe || mail …
     For a script:                  muniment watch probe --json | jq -r '.late[].what'
     """
-    probed = _probe(session)
+    found = probed(session, session.watch_store)
     if as_json:
-        say_json(as_plain(probed))
+        say_json(as_plain(found))
     else:
-        _say(probed)
-    return ASLEEP if probed.late else 0
+        _say(found)
+    return ASLEEP if found.late else 0
 
 
-def _probe(session: Session) -> "Probed":
+def probed(session: Session, open_store: "Callable[[], WatchStore]") -> "Probed":
+    """Raises ``InvalidConfiguration``."""
     from muniment.adapters.site.logins import find_login
     from muniment.registry.watch_file import load_watch_settings
     from muniment.runbooks.watch.probe import probe as look
@@ -48,20 +52,20 @@ def _probe(session: Session) -> "Probed":
     return look(
         load_watch_settings(session.root),
         queues,
-        session.watch_store,
+        open_store,
         lambda connection_id: find_login(connection_id, session.settings),
         clock=utc_now,
     )
 
 
-def _say(probed: "Probed") -> None:
-    for each in probed.late:
+def _say(found: "Probed") -> None:
+    for each in found.late:
         since = f" (since {when(each.since)})" if each.since else ""
         click.echo(f"LATE: {each.what}{since}" + (f"\n  HINT: {each.hint}" if each.hint else ""))
-    if not probed.late:
-        ended = ", ".join(f"{each.queue} {when(each.ended_at)}" for each in probed.passes)
+    if not found.late:
+        ended = ", ".join(f"{each.queue} {when(each.ended_at)}" for each in found.passes)
         click.echo(f"awake: the last passes ended: {ended}")
-    if not probed.is_awaited_outside:
+    if not found.is_awaited_outside:
         click.echo("nobody outside waits for the watch: watch.yaml names no `heartbeat`")
-    if not probed.is_airflow_asked:
+    if not found.is_airflow_asked:
         click.echo("Airflow itself is not asked: watch.yaml names no `airflow`")

@@ -1,14 +1,9 @@
 """``muniment watch serve``: what the watch shows, over HTTP."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from muniment.cli.session import Session, ended_in_order
 from muniment.ports import utc_now
-
-if TYPE_CHECKING:
-    from muniment.adapters.watch.store import WatchStore
 
 PORT = 9964
 
@@ -18,21 +13,27 @@ PORT = 9964
 @click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
 @click.pass_obj
 def serve(session: Session, host: str, port: int) -> None:
-    """Serve what the last pass of the watch has rendered, until it is stopped. Reads the watch's store alone.
+    """Serve what the last pass of the watch has rendered, until it is stopped.
 
     \b
     /metrics    for Prometheus: OpenMetrics, or the older text format for who does not ask for it; gzip for who does.
                 Where the watch stands still: instants and promises, and no value as if it were current.
-    /healthz    200, or 503 with what is late, a line each.
+    /healthz    200, or 503 with what `muniment watch probe` calls late, a line each: at most ten seconds old.
 
     Whoever reaches it reads every firm's name; there is no password. Let it listen on 127.0.0.1, or behind a proxy.
     """
     from muniment.adapters.watch.openmetrics import last_shown
     from muniment.adapters.watch.scrape_server import scrape_server
+    from muniment.cli.watch.probe import probed
 
     store = session.watch_store()
     try:
-        server = scrape_server(host, port, metrics=lambda: last_shown(store, utc_now()), late=lambda: _late(store))
+        server = scrape_server(
+            host,
+            port,
+            metrics=lambda: last_shown(store, utc_now()),
+            late=lambda: [each.what for each in probed(session, lambda: store).late],
+        )
     except OSError as error:
         message = f"nothing can listen on {host}, port {port}: {error.strerror}"
         raise click.UsageError(message) from None
@@ -42,15 +43,3 @@ def serve(session: Session, host: str, port: int) -> None:
             server.serve_forever()
         except KeyboardInterrupt:
             return
-
-
-def _late(store: "WatchStore") -> list[str]:
-    from muniment.domain.watch.freshness import is_fresh
-
-    passes = store.last_passes()
-    late = [
-        f"queue {each.queue}: the last pass ended at {each.ended_at}"
-        for each in passes
-        if not is_fresh(each.ended_at, utc_now())
-    ]
-    return late if passes else ["no pass of the watch has ended yet"]
