@@ -1,0 +1,106 @@
+"""Passes over one real firm: its server, both its vaults, and who is told. Nothing is made up but the receiver."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from muniment.adapters.host.programs import PostgresPrograms
+from muniment.adapters.postgres.archiver import read_archiver
+from muniment.adapters.watch.store import WatchStore
+from muniment.domain.watch.airflow import AirflowSeen
+from muniment.domain.watch.firm_seen import FirmSeen
+from muniment.domain.watch.settings import Channel, Route, WatchSettings
+from muniment.domain.watch.vault import VaultSeen
+from muniment.ports import utc_now
+from muniment.runbooks.watch.looks import looks_of
+from muniment.runbooks.watch.watch_fleet import Fleet, watch_fleet
+from muniment_demo.cloud import Cloud
+from tests.fixtures.clusters import ClusterFactory
+from tests.fixtures.sites import SiteFactory
+from tests.support.archived import Archived
+from tests.support.progress import Told
+from tests.support.stored import archive_to
+
+
+@dataclass
+class Watched:
+    archived: Archived
+    store: WatchStore
+    told: Path
+
+    def watch(self) -> FirmSeen:
+        """One pass, at the time it is."""
+        site = self.archived.site
+        pager = {"name": "pager", "kind": "notifier", "notifier": "tests.support.written_notes.WrittenNote"}
+        channel = Channel.model_validate({**pager, "arguments": {"file": str(self.told)}})
+        settings = WatchSettings(channels=(channel,), routes=(Route(tell=("pager",)),))
+        fleet = Fleet(
+            queue=site.firm.queue,
+            firms={site.firm.id: site.firm},
+            broken={},
+            looks=lambda firm: looks_of(firm, lambda _: site, clock=utc_now),
+            site=lambda _: site,
+        )
+        airflow = AirflowSeen(seen_at=utc_now(), unseen="not asked", is_asked=False)
+        done = watch_fleet(fleet, self.store, settings, airflow, clock=utc_now, progress=Told())
+        assert done and (done.firms, done.fresh) == (1, 1)
+        return self.store.firms()[site.firm.id]
+
+    def causes(self) -> set[str]:
+        return {each.cause for each in self.store.incidents(open_only=True)}
+
+
+@pytest.fixture
+def watched(
+    cluster_factory: ClusterFactory,
+    programs17: PostgresPrograms,
+    site_factory: SiteFactory,
+    run_dir: Path,
+    tmp_path: Path,
+) -> Watched:
+    folder = run_dir / f"archive-{tmp_path.name}"
+    cluster = cluster_factory(programs17, archive_command=archive_to(folder))
+    archived = Archived.make(site_factory(cluster, lock="none"), cluster, folder)
+    return Watched(archived, WatchStore.open(str(tmp_path / "watch.sqlite")), tmp_path / "told")
+
+
+def vaults(seen: FirmSeen) -> tuple[VaultSeen, VaultSeen]:
+    primary, replica = seen.vaults
+    return primary, replica
+
+
+def test_what_one_commit_risks_and_what_a_deleted_segment_takes(watched: Watched, cloud: Cloud) -> None:
+    archived = watched.archived
+    archived.write(1)
+    archived.switch()
+    archived.point()
+
+    watched.watch()
+    primary, replica = vaults(watched.watch())
+    assert replica.held and primary.held
+    assert replica.held.number == primary.held.number, "the pass before brought what the replica lacked"
+    assert (primary.rpo_s, replica.rpo_s) == (0.0, 0.0)
+
+    before = utc_now()
+    archived.write(2)
+    primary, replica = vaults(watched.watch())
+    assert primary.at_risk_since and primary.at_risk_since <= utc_now()
+    assert (primary.rpo_s or 0) > 0
+    began = primary.at_risk_since
+    primary, _ = vaults(watched.watch())
+    assert primary.at_risk_since == began, "it grows from that commit"
+    assert began <= utc_now() and before
+
+    gone = primary.held.number + 1 if primary.held else 0
+    archived.switch()
+    archived.write(3)
+    archived.switch()
+    name = f"{1:08X}{0:08X}{gone:08X}"
+    archived.delete(cloud, name)
+    primary, _ = vaults(watched.watch())
+    assert primary.held and primary.held.missing == (name,)
+    assert read_archiver(archived.site.postgres).failed_count == 0, "the server knows nothing of it"
+    watched.watch()
+    assert "wal-hole" in watched.causes()
+    assert any("WAL is missing from the primary vault" in line for line in watched.told.read_text().splitlines())
