@@ -31,7 +31,7 @@ def make_server(site: Site, number: int, *, timeline: int = 1, **known: Any) -> 
     values: dict[str, Any] = {
         "seen_at": NOW,
         "server_at": NOW,
-        "system_identifier": site.postgres.system_identifier() if "system_identifier" not in known else 0,
+        "system_identifier": known.get("system_identifier") or site.postgres.system_identifier(),
         "timeline": timeline,
         "is_standby": False,
         "segment_bytes": SEGMENT_BYTES,
