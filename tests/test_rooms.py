@@ -48,6 +48,7 @@ TOPICS = {
     "runbooks/vault/test_verify_beside.py",
     "runbooks/vault/test_verify_every_object.py",
     "runbooks/watch/test_real_pass.py",
+    "runbooks/watch/test_watch_rights.py",
 }
 # In scripts that a test starts, too.
 TEST_IMPORTED = re.compile(r"^\s*(?:from|import) [\w.]*\btest_\w+|^\s*from tests[\w.]* import .*\btest_", re.MULTILINE)
