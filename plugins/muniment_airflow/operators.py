@@ -20,7 +20,7 @@ from muniment.ports import utc_now
 from muniment_airflow.airflow_readiness import airflow_findings
 from muniment_airflow.failures import errors_as_airflow
 from muniment_airflow.firms import recovery_point_asset, registered_firm
-from muniment_airflow.on_call_once import tell_once
+from muniment_airflow.night_troubles import tell_of_the_night
 from muniment_airflow.onboarding import skipped_while_onboarding
 from muniment_airflow.point_events import told_of
 from muniment_airflow.progress import TaskLogProgress
@@ -218,7 +218,6 @@ class RegisterRecoveryPoint(FirmOperator):
 
     def work(self, site: "Site", night: Night) -> Result:
         from muniment.runbooks.backup.register_recovery_point import register_recovery_point
-        from muniment.runbooks.incidents.alerts import incomplete_alert, registered_hole_alerts, second_region_alert
         from muniment.runbooks.restore.publish_kit import refresh_restore_kit
 
         point = register_recovery_point(
@@ -235,9 +234,7 @@ class RegisterRecoveryPoint(FirmOperator):
         night.context["outlet_events"][recovery_point_asset(self.firm_id)].extra = told_of(point)
         for line in point_lines(point):
             night.progress.note(line)
-        lasting = second_region_alert(site, clock=utc_now), incomplete_alert(site, clock=utc_now)
-        for notice in (*registered_hole_alerts(site), *lasting):
-            tell_once(site, notice, night.context)
+        tell_of_the_night(site, point, night.context)
         return {"point_id": point.id, "size_bytes": point.size_bytes, "stored_bytes": point.stored_bytes}
 
 

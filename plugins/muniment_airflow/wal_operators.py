@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from muniment.ports import utc_now
-from muniment_airflow.on_call_once import try_to_tell
+from muniment_airflow.night_troubles import links_of, try_to_tell
 from muniment_airflow.operators import FirmOperator, Night, Result
 
 if TYPE_CHECKING:
@@ -23,11 +23,12 @@ class VerifyWalCheckpoint(FirmOperator):
         self.backup_id = backup_id
 
     def work(self, site: "Site", night: Night) -> Result:
+        from muniment.domain.watch.night_troubles import hole_trouble
         from muniment.runbooks.backup.prove_wal import prove_wal
-        from muniment.runbooks.incidents.alerts import hole_alerts
 
         backup, proof = prove_wal(site, backup_id=self.backup_id, clock=utc_now, progress=night.progress)
-        try_to_tell(site, hole_alerts(site, {night.point: proof.new_holes}), night.context)
+        found = hole_trouble(site.firm, proof.new_holes, night.point, utc_now(), links_of(night.context))
+        try_to_tell([found])
         return {
             "backup_id": backup.id,
             "proof": proof.model_dump_json(),

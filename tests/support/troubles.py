@@ -12,9 +12,9 @@ from muniment.domain.incidents.trouble import Cause, Scope, Trouble
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 PASS = timedelta(minutes=5)
 EAST, WEST = Scope(kind="region", name="us-east-2"), Scope(kind="region", name="us-west-2")
-WATCHED: frozenset[Cause] = frozenset(
-    {"wal-at-risk", "archiver-failing", "vault-unseen", "key-unusable", "server-unseen", "wal-hole", "wal-space"}
-    | {"point-missing", "copy-missing", "dag-paused", "another-database", "vault-settings"}
+WATCHED: tuple[Cause, ...] = (
+    *("wal-at-risk", "archiver-failing", "vault-unseen", "key-unusable", "server-unseen", "wal-hole", "wal-space"),
+    *("point-missing", "copy-missing", "dag-paused", "another-database", "vault-settings"),
 )
 
 

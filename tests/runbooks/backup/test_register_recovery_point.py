@@ -10,10 +10,10 @@ from muniment.adapters.vault import catalog
 from muniment.adapters.vault.authenticity import mac_key
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Backup, DocumentChanges, Point
+from muniment.domain.watch.night_troubles import incomplete_trouble
 from muniment.errors import AccessDenied, NotVerified
 from muniment.ports import utc_now
 from muniment.runbooks.backup.register_recovery_point import complete_half_registered, register_recovery_point
-from muniment.runbooks.incidents.alerts import incomplete_alert, remember
 from muniment.runbooks.vault.copy_to_replica import copy_to_replica
 from muniment.runbooks.vault.verify_firm import verify_vault
 from tests.fixtures.sites import SiteFactory
@@ -60,7 +60,7 @@ def test_the_point_says_what_the_night_made(site: Site, nights: Nights) -> None:
     assert catalog.points(site.primary) == catalog.points(site.replica) == (point,)
 
 
-def test_the_point_names_what_it_lacks_and_on_call_hears_of_it_once(site: Site, nights: Nights) -> None:
+def test_the_point_names_what_it_lacks_and_on_call_hears_of_it(site: Site, nights: Nights) -> None:
     backup = nights.take(NIGHT, unread=("theirs.pdf",))
     copy_to_replica(site, backup_id=backup.id, snapshot_id=backup.point, config_id=backup.point, clock=utc_now)
     point = register(site, backup)
@@ -68,14 +68,11 @@ def test_the_point_names_what_it_lacks_and_on_call_hears_of_it_once(site: Site, 
     assert point.incomplete.lines() == ["secret theirs.pdf: not there", "document matters/theirs.pdf: denied"]
     assert not point.is_damaged
     assert verify_vault(site.primary, deep=False).faults == ()
-    notice = incomplete_alert(site, clock=utc_now)
-    assert notice is not None
-    remember(site, notice, "test", clock=utc_now)
-    assert incomplete_alert(site, clock=utc_now) is None
-    register(site, copied(site, nights, NIGHT + timedelta(days=1)))
-    over = incomplete_alert(site, clock=utc_now)
-    assert over is not None
-    assert over.name.endswith(".over")
+    told = incomplete_trouble(site.firm, point, NIGHT, {})
+    assert told is not None
+    assert told.what.splitlines()[1:] == ["  secret theirs.pdf: not there", "  document matters/theirs.pdf: denied"]
+    whole = register(site, copied(site, nights, NIGHT + timedelta(days=1)))
+    assert incomplete_trouble(site.firm, whole, NIGHT, {}) is None
 
 
 def test_the_same_point_again_returns_the_registered_one(site: Site, nights: Nights) -> None:

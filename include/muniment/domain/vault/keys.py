@@ -25,7 +25,6 @@ ROLLED_BACK = ".rolled-back.json"
 ROLLED_BACK_TOLD = ".rolled-back-told.json"
 EXPIRED = "audit/expired/"
 ADOPTED = "audit/adopted/"
-ALERTS = "audit/alerts/"
 INCIDENTS = "audit/incidents/"
 EXPIRING = "audit/expiring.json"
 LEASES = "leases/"
@@ -82,14 +81,6 @@ def expired(plan_id: str) -> str:
 
 def adopted(adoption_id: str) -> str:
     return f"{ADOPTED}{adoption_id}.json"
-
-
-def alerts(topic: str) -> str:
-    return f"{ALERTS}{topic}/"
-
-
-def alert(topic: str, name: str) -> str:
-    return f"{alerts(topic)}{name}.json"
 
 
 def incident(incident_id: str, end_id: str) -> str:
