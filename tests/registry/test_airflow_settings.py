@@ -42,7 +42,7 @@ def test_it_has_each_connection_that_the_registry_names_and_no_other(airflow: di
     named = {
         name: kind for f in firms for name, kind in ((f.cluster.connection, "postgres"), (f.aws_connection, "aws"))
     }
-    told_by = (told for f in firms for told in (*f.on_call, *f.contact.told_by))
+    told_by = (told for f in firms for told in f.contact.told_by)
     named |= {str(told.arguments["smtp_conn_id"]): "smtp" for told in told_by}
     types = {"pagerduty": "pagerduty_events", "slack": "slackwebhook", "sns": "aws", "smtp": "smtp"}
     channels = load_watch_settings(ROOT / "include").channels

@@ -113,8 +113,8 @@ IN_A_FIRM: dict[str, tuple[Change, str]] = {
     ),
     "overrides that are none": (put("policy", 7), "policy: 7 is not a mapping of keys to values"),
     "an argument that is neither": (
-        put("on_call", [{"notifier": "a.B", "arguments": {"password": {"not": "shown"}}}]),
-        "on_call[0].arguments.password: a mapping is not text or a whole number or true or false or a list",
+        put("contact.told_by", [{"notifier": "a.B", "arguments": {"password": {"not": "shown"}}}]),
+        "contact.told_by[0].arguments.password: a mapping is not text or a whole number or true or false or a list",
     ),
     "nothing behind the colon": (
         put("documents", None),

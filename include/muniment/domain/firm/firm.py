@@ -227,7 +227,6 @@ class Firm(Setting):
     """An asymmetric key (``SIGN_VERIFY``, ``ECC_NIST_P256``) that signs the evidence of drills."""
     drill_reviewers: tuple[str, ...] = ()
     """Who signs off a quarter's drill. Empty: nobody is waited for."""
-    on_call: tuple[Notifier, ...] = ()
     contact: Contact = Contact()
     watch: WatchRights = WatchRights()
     restore: RestoreRules = RestoreRules()

@@ -12,8 +12,6 @@ def omissions(firm: Firm) -> Iterator[Finding]:
 
 
 def _told(firm: Firm) -> Iterator[tuple[str, str]]:
-    if not firm.on_call:
-        yield "nobody would be told of a failure: on_call names no notifier", "name one in on_call."
     if firm.cluster.live.data_directory and not firm.contact.told_by:
         yield (
             "nobody at the firm would be told of a restore into live: contact.told_by names no notifier",
