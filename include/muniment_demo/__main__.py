@@ -1,4 +1,7 @@
-"""`python -m muniment_demo demo|up|down [--firms N]`: what `make demo`, `make up` and `make down` run."""
+"""`python -m muniment_demo demo|up|told|down [--firms N]`: what `make demo`, `make up` and `make down` run.
+
+`told` shows what who is on call was told meanwhile.
+"""
 
 import argparse
 import errno
@@ -43,11 +46,12 @@ def main() -> int:
 
 
 def _run(asked: argparse.Namespace, world: World) -> None:
-    if asked.what != "down":
+    if asked.what in ("demo", "up"):
         require_space(world, _needed(asked.firms))
     acts: dict[str, Callable[[], None]] = {
         "demo": lambda: commands.demo(world, asked.firms),
         "up": lambda: commands.up(world, asked.firms),
+        "told": lambda: commands.told(world),
         "down": lambda: commands.down(world),
     }
     acts[asked.what]()
@@ -55,7 +59,7 @@ def _run(asked: argparse.Namespace, world: World) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m muniment_demo", description="Muniment on this machine alone.")
-    parser.add_argument("what", choices=("demo", "up", "down"))
+    parser.add_argument("what", choices=("demo", "up", "told", "down"))
     parser.add_argument("--firms", type=_count, default=3, metavar="N", help="how many law firms, 1 to 50 (default 3)")
     parser.add_argument(
         "--in", dest="folder", type=Path, metavar="FOLDER", help="default .muniment/demo or .muniment/up"

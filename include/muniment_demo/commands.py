@@ -10,8 +10,9 @@ from pathlib import Path
 
 from muniment.domain.secret import Secret
 from muniment.domain.vault.registers import Point
-from muniment_demo import night
+from muniment_demo import night, on_call
 from muniment_demo.airflow_api import AirflowApi, TaskState
+from muniment_demo.airflow_env import watch_store
 from muniment_demo.errors import DemonstrationFailed
 from muniment_demo.practice import DATABASE
 from muniment_demo.settings import load_settings
@@ -62,6 +63,11 @@ def _answers(world: World) -> bool:
     return facts is not None and AirflowApi(facts["airflow_url"], _USER, Secret("")).is_healthy()
 
 
+def told(world: World) -> None:
+    """What who is on call, and the firms' contacts, were told so far."""
+    Show().told(on_call.told(world))
+
+
 def down(world: World) -> None:
     show = Show()
     with world.locked():
@@ -103,7 +109,7 @@ def _start_airflow(stack: Stack, show: Show) -> None:
 
 
 def _api(stack: Stack) -> AirflowApi:
-    return AirflowApi(f"http://127.0.0.1:{stack.airflow_port}", _USER, stack.passwords[_USER])
+    return AirflowApi(stack.airflow_url, _USER, stack.passwords[_USER])
 
 
 def _wait(stack: Stack, ready: Callable[[], bool], otherwise: str) -> None:
@@ -122,6 +128,7 @@ def _write_env(world: World) -> None:
         "MUNIMENT_REGISTRY": world.registry,
         "MUNIMENT_SETTINGS": world.settings,
         "MUNIMENT_SCRATCH": world.scratch,
+        "MUNIMENT_WATCH_STORE": watch_store(world.airflow),
         "PATH": f"{Path(sys.executable).parent}:$PATH",
     }
     (world.root / "env").write_text("".join(f'export {name}="{value}"\n' for name, value in lines.items()))

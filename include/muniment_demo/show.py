@@ -1,6 +1,7 @@
 """What a person sees of the demonstration: phases, the night as it goes, the recovery points, the comparison."""
 
 import shlex
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from muniment.domain.vault.registers import Point
 from muniment_demo.airflow_api import TaskState
 from muniment_demo.airflow_env import USERS
 from muniment_demo.night import Comparison
+from muniment_demo.on_call import Told
 from muniment_demo.world import PUT_BACK, World
 
 # Task → its column's name, short enough for eighty characters a line.
@@ -111,9 +113,9 @@ class Show:
         self.title("Try")
         self.console.print(f"  in the UI: trigger {firm_id}__backup, and follow the log of its tasks")
         self.console.print(f"  as engineer trigger {firm_id}__restore into live, and approve it as lead")
-        self.console.print(
-            f"  what on-call and the firms' contacts are told: {world.mail / 'letters' / 'new'}", soft_wrap=True
-        )
+        self.console.print("  what on-call and the firms' contacts are told, by mail, SNS, PagerDuty and Slack:")
+        self.console.print(f"    {_told_command(world)}", soft_wrap=True)
+        self.console.print(f"    as it arrived: {world.mail / 'letters' / 'new'}, {world.web_hooks}", soft_wrap=True)
         self.console.print("  in a shell:")
         for command in (f". {shlex.quote(str(world.root / 'env'))}", *_commands(firm_id)):
             self.console.print(f"    {command}", soft_wrap=True)
@@ -123,6 +125,12 @@ class Show:
         for command in _in_place(firm_id, world):
             self.console.print(f"    {command}", soft_wrap=True)
         self.console.print("  make down, when you have seen enough")
+
+    def told(self, arrived: Sequence[Told]) -> None:
+        table = Table("at", "by", "subject", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+        for each in arrived:
+            table.add_row(f"{each.at:%Y-%m-%d %H:%M:%S}Z", each.by, Text(each.subject))
+        self.console.print(table if arrived else "  nobody was told anything yet")
 
     def comparison(self, firm: Firm, point: Point, compared: Sequence[Comparison]) -> None:
         title = f"{firm.name}: registered at {point.control_totals.lsn}, and restored"
@@ -185,6 +193,11 @@ class NightBoard:
             self.console.print(f"  {self.firms[task.dag_id]}: {task.task_id} {task.state}{took}")
 
 
+def _told_command(world: World) -> str:
+    own = "" if world == World.named("up") else f" --in {shlex.quote(str(world.root))}"
+    return f"{shlex.quote(sys.executable)} -m muniment_demo told{own}"
+
+
 def _commands(firm_id: str) -> Iterator[str]:
     yield f"muniment points {firm_id}"
     yield f"muniment check {firm_id}"
@@ -192,6 +205,8 @@ def _commands(firm_id: str) -> Iterator[str]:
     yield f"muniment verify {firm_id} --deep"
     yield f"muniment restore {firm_id} --plan"
     yield f"muniment restore {firm_id} --stage --ttl 1h"
+    yield "muniment alerts routes"
+    yield "muniment alerts test"
 
 
 def _in_place(firm_id: str, world: World) -> Iterator[str]:

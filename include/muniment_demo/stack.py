@@ -17,6 +17,7 @@ from muniment.adapters.site.site import Site
 from muniment.domain.firm.firm import Firm
 from muniment.domain.secret import Secret
 from muniment.registry import load_registry
+from muniment.registry.watch_file import require_sound
 from muniment_demo import documents, firms
 from muniment_demo.airflow_env import USERS, airflow_env
 from muniment_demo.airflow_home import write_home
@@ -24,8 +25,10 @@ from muniment_demo.airflow_metadata import create_metadata, make_tables
 from muniment_demo.airflow_process import LocalAirflow
 from muniment_demo.cloud import Cloud
 from muniment_demo.mail import start_mail_server
+from muniment_demo.on_call import make_topic, web_logins, write_watch_file
 from muniment_demo.practice import DATABASE, Practice, create_database, fill
 from muniment_demo.server import ROLE, archive_through, create_role, firm_settings
+from muniment_demo.web_hooks import start_web_hooks
 from muniment_demo.world import PROJECT, PUT_BACK, World, demo_programs
 
 ACCOUNT = "000000000000"
@@ -59,13 +62,17 @@ class Stack:
         files = firms.firm_files(count)
         with ThreadPoolExecutor(AT_ONCE + 2) as pool:
             metadata = pool.submit(self._prepare_airflow)
-            mail = pool.submit(self._start_mail)
+            on_call = pool.submit(self._start_on_call)
             clusters = [pool.submit(self._make_cluster, values["id"], values["tier"]) for values in files]
-            pool.submit(self._make_cloud, files).result()
+            on_call_topic = pool.submit(self._make_cloud, files).result()
             papers = [pool.submit(self._store_documents, firm) for firm in self.registry.values()]
             _all(clusters)
-            self._write_settings(mail.result())
+            self._write_settings([*on_call.result(), ("aws", on_call_topic)])
             _all([metadata, *papers])
+
+    @property
+    def airflow_url(self) -> str:
+        return f"http://127.0.0.1:{self.airflow_port}"
 
     def start_airflow(self) -> None:
         self.airflow.start()
@@ -73,9 +80,11 @@ class Stack:
     def site(self, firm_id: str) -> Site:
         return open_site(self.registry[firm_id], self.world.settings)
 
-    def _start_mail(self) -> Login:
-        with self.phase("a mail server for who is on call"):
-            return start_mail_server(self.world.mail, self.world.remember_session)
+    def _start_on_call(self) -> list[tuple[str, Login]]:
+        """Airflow's connections to them, with their types."""
+        with self.phase("a mail server, a PagerDuty and a Slack for who is on call"):
+            mail = start_mail_server(self.world.mail, self.world.remember_session)
+            return [("smtp", mail), *web_logins(start_web_hooks(self.world.web_hooks, self.world.remember_session))]
 
     def _prepare_airflow(self) -> None:
         with self.phase("Airflow's database"):
@@ -101,18 +110,21 @@ class Stack:
             self.airflow = LocalAirflow(self.world.airflow, {**environment, **own}, self.world.remember_session)
             make_tables(self.airflow, metadata)
 
-    def _make_cloud(self, files: list[firms.FirmFile]) -> None:
+    def _make_cloud(self, files: list[firms.FirmFile]) -> Login:
+        """Returns the connection to the topic of who is on call."""
         with self.phase("S3, KMS, Secrets Manager and IAM in two regions"):
             # So that the vaults are still there when a demonstration has failed and its folder is kept.
             self.cloud = Cloud.start(self.world.cloud, persist=True)
             firms.write_registry(self.world, self.cloud, files)
+            write_watch_file(self.world, self.airflow_url)
             for values in files:
                 firms.write_env_file(firms.env_file(self.world, values["id"]), values["id"])
             registry = load_registry(self.world.registry)
-            registry.require_sound()
+            require_sound(registry)
             self.registry = dict(registry.firms)
             for firm in self.registry.values():
                 self._make_account(firm)
+            return make_topic(self.cloud)
 
     def _make_account(self, firm: Firm) -> None:
         """The firm's buckets, secrets and its own IAM user, who may do what docs/iam/ says and nothing else."""
@@ -158,9 +170,10 @@ class Stack:
             for place in firm.documents:
                 documents.store(self.cloud.client("s3", place.region), place.bucket, documents.first_day(firm.id))
 
-    def _write_settings(self, mail: Login) -> None:
-        """airflow_settings.yaml with every firm's two connections, the mail's, and the project's own pools."""
-        connections: list[tuple[str, Login]] = [("smtp", mail)]
+    def _write_settings(self, on_call: list[tuple[str, Login]]) -> None:
+        """airflow_settings.yaml with every firm's two connections, the channels', and the project's own pools."""
+        airflow = Login("muniment_airflow", host=self.airflow_url, user="viewer", password=self.passwords["viewer"])
+        connections = [*on_call, ("http", airflow)]
         for firm in self.registry.values():
             postgres = _postgres_login(firm, self.clusters[firm.id].port, self.role_passwords[firm.id])
             connections += [("aws", self.aws_logins[firm.id]), ("postgres", postgres)]

@@ -72,6 +72,11 @@ class World:
         return self.root / "mail"
 
     @property
+    def web_hooks(self) -> Path:
+        """What PagerDuty and Slack were told: a JSON file each."""
+        return self.root / "web_hooks"
+
+    @property
     def scratch(self) -> Path:
         """Where drills restore and stagings stand."""
         return self.root / "scratch"

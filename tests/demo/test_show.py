@@ -16,7 +16,10 @@ def test_the_way_to_change_live_documents_is_printed_with_the_login_and_the_key(
     Show(Console(file=out, width=120)).where(FACTS, World(Path("/w")))
     lines = [line.strip() for line in out.getvalue().splitlines()]
     began = lines.index(". /w/env")
-    assert "what on-call and the firms' contacts are told: /w/mail/letters/new" in lines[:began]
+    told = lines.index("what on-call and the firms' contacts are told, by mail, SNS, PagerDuty and Slack:")
+    assert lines[told + 1].endswith(" -m muniment_demo told --in /w")
+    assert lines[told + 2] == "as it arrived: /w/mail/letters/new, /w/web_hooks"
+    assert told < began
     documents = "muniment --settings /w/firms/acme/restore-documents.yaml documents acme"
     assert lines[-4:-1] == [
         f"{documents} --prefix '' --at latest --plan plan.json",
