@@ -161,8 +161,8 @@ def test_a_channel_that_is_set_up_wrongly_fails_by_itself(channel: Channel, said
 
 
 def test_a_failed_channel_word_for_word() -> None:
-    assert str(ChannelFailed(channel="pager", reason="no answer in 18 seconds")) == (
-        "channel pager did not take what it was told: no answer in 18 seconds\n"
+    assert str(ChannelFailed(channel="pager", reason="no answer in 20 seconds")) == (
+        "channel pager did not take what it was told: no answer in 20 seconds\n"
         "KEPT: what there was to tell: the route's next channel is tried, and what none takes is tried again with each"
         " pass\n"
         "HINT: look at the channel's connection and at its receiver, then `muniment alerts test --channel pager`."

@@ -13,7 +13,7 @@ from muniment.adapters.channels.redaction import reason_of
 from muniment.domain.watch.settings import Channel
 from muniment.errors import ChannelFailed
 
-DEADLINE_S = 18.0
+DEADLINE_S = 20.0
 """So that three channels of a route have been tried within a minute."""
 _NOTIFIERS = {
     "slack": ("airflow.providers.slack.notifications.slack_webhook.SlackWebhookNotifier", "slack_webhook_conn_id"),
