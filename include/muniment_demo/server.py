@@ -50,10 +50,13 @@ def archive_through(firm_id: str, settings: Path, registry: Path) -> str:
 ROLE = "muniment"
 
 
-def create_role(conninfo: str) -> Secret:
-    """docs/iam/postgres-role.sql in the firm's database; returns the role's password."""
+WATCH_ROLE = "muniment_watch"
+
+
+def create_role(conninfo: str, script: str = "postgres-role.sql") -> Secret:
+    """By that file of docs/iam/ in the firm's database; returns the role's password."""
     password = secrets.token_urlsafe(18)
-    script = (PROJECT / "docs" / "iam" / "postgres-role.sql").read_text()
+    script = (PROJECT / "docs" / "iam" / script).read_text()
     with open_session(conninfo, autocommit=False) as connection:
         literal = sql.Literal(password).as_string(connection)
         connection.execute(script.replace(":'password'", literal).encode())

@@ -1,5 +1,6 @@
 """Brings a whole demonstration up, several things at a time, and leaves in `World` what is needed to end it."""
 
+import dataclasses
 import json
 import secrets
 from collections.abc import Callable
@@ -27,11 +28,13 @@ from muniment_demo.cloud import Cloud
 from muniment_demo.mail import start_mail_server
 from muniment_demo.on_call import make_topic, web_logins, write_watch_file
 from muniment_demo.practice import DATABASE, Practice, create_database, fill
-from muniment_demo.server import ROLE, archive_through, create_role, firm_settings
+from muniment_demo.server import ROLE, WATCH_ROLE, archive_through, create_role, firm_settings
 from muniment_demo.web_hooks import start_web_hooks
 from muniment_demo.world import PROJECT, PUT_BACK, World, demo_programs
 
 ACCOUNT = "000000000000"
+WATCH = "muniment-watch"
+"""The IAM user that looks at every firm."""
 # Two cores are what the promise of three minutes is made for.
 AT_ONCE = 3
 _SCALES = {"starter": 1.0, "professional": 1.5, "enterprise": 2.0}
@@ -54,12 +57,14 @@ class Stack:
     passwords: dict[str, Secret] = field(default_factory=dict)
     clusters: dict[str, LocalCluster] = field(default_factory=dict)
     role_passwords: dict[str, Secret] = field(default_factory=dict)
+    watch_passwords: dict[str, Secret] = field(default_factory=dict)
     aws_logins: dict[str, Login] = field(default_factory=dict)
     registry: dict[str, Firm] = field(default_factory=dict)
 
     def start(self, count: int) -> None:
         """Everything but Airflow's parts, which `start_airflow` starts: they would slow the rest down."""
         files = firms.firm_files(count)
+        self.passwords = {user: Secret(secrets.token_urlsafe(9)) for user in USERS}
         with ThreadPoolExecutor(AT_ONCE + 2) as pool:
             metadata = pool.submit(self._prepare_airflow)
             on_call = pool.submit(self._start_on_call)
@@ -100,7 +105,6 @@ class Stack:
                 registry_root=self.world.registry,
                 keeps_schedules=self.keeps_schedules,
             )
-            self.passwords = {user: Secret(secrets.token_urlsafe(9)) for user in USERS}
             write_home(self.world.airflow, self.passwords)
             own = {
                 "HOME": str(self.world.airflow),
@@ -124,7 +128,17 @@ class Stack:
             self.registry = dict(registry.firms)
             for firm in self.registry.values():
                 self._make_account(firm)
+            self.aws_logins[WATCH] = self._watch_login()
             return make_topic(self.cloud)
+
+    def _watch_login(self) -> Login:
+        """One IAM user, who may look at each firm's vaults and change nothing."""
+        firms_ = list(self.registry.values())
+        login = self._aws_login(firms_[0], WATCH, "watch")
+        for firm in firms_[1:]:
+            policy = json.dumps(_iam_policy("watch", firm))
+            self.cloud.client("iam").put_user_policy(UserName=WATCH, PolicyName=firm.id, PolicyDocument=policy)
+        return dataclasses.replace(login, id=firms_[0].as_watched.aws_connection)
 
     def _make_account(self, firm: Firm) -> None:
         """The firm's buckets, secrets and its own IAM user, who may do what docs/iam/ says and nothing else."""
@@ -163,6 +177,7 @@ class Stack:
             create_database(cluster.conninfo())
             fill(cluster.conninfo(DATABASE), Practice(firm_id, _SCALES.get(tier, 1.0)))
             self.role_passwords[firm_id] = create_role(cluster.conninfo(DATABASE))
+            self.watch_passwords[firm_id] = create_role(cluster.conninfo(DATABASE), "watch-role.sql")
             self.clusters[firm_id] = cluster
 
     def _store_documents(self, firm: Firm) -> None:
@@ -171,12 +186,15 @@ class Stack:
                 documents.store(self.cloud.client("s3", place.region), place.bucket, documents.first_day(firm.id))
 
     def _write_settings(self, on_call: list[tuple[str, Login]]) -> None:
-        """airflow_settings.yaml with every firm's two connections, the channels', and the project's own pools."""
+        """airflow_settings.yaml with every firm's connections, the watch's, the channels', and the project's own pools."""
         airflow = Login("muniment_airflow", host=self.airflow_url, user="viewer", password=self.passwords["viewer"])
         connections = [*on_call, ("http", airflow)]
+        connections += [("aws", self.aws_logins[WATCH])]
         for firm in self.registry.values():
-            postgres = _postgres_login(firm, self.clusters[firm.id].port, self.role_passwords[firm.id])
-            connections += [("aws", self.aws_logins[firm.id]), ("postgres", postgres)]
+            port, watch = self.clusters[firm.id].port, firm.as_watched
+            postgres = _postgres_login(firm, port, ROLE, self.role_passwords[firm.id])
+            watched = _postgres_login(watch, port, WATCH_ROLE, self.watch_passwords[firm.id])
+            connections += [("aws", self.aws_logins[firm.id]), ("postgres", postgres), ("postgres", watched)]
         write_settings(self.world.settings, connections)
 
     def archive_for_real(self, firm: Firm) -> None:
@@ -197,12 +215,12 @@ def _iam_policy(name: str, firm: Firm) -> dict[str, object]:
     return render((PROJECT / "docs" / "iam" / f"{name}.json").read_text(), firm_values(firm, ACCOUNT))
 
 
-def _postgres_login(firm: Firm, port: int, password: Secret) -> Login:
+def _postgres_login(firm: Firm, port: int, role: str, password: Secret) -> Login:
     return Login(
         firm.cluster.connection,
         host="127.0.0.1",
         port=port,
-        user=ROLE,
+        user=role,
         password=password,
         schema=firm.cluster.database,
     )

@@ -39,9 +39,10 @@ def test_it_has_the_astro_clis_exact_keys(airflow: dict[str, Any]) -> None:
 
 def test_it_has_each_connection_that_the_registry_names_and_no_other(airflow: dict[str, Any]) -> None:
     firms = load_registry(ROOT / "include").firms.values()
-    named = {
+    named: dict[str | None, str] = {
         name: kind for f in firms for name, kind in ((f.cluster.connection, "postgres"), (f.aws_connection, "aws"))
     }
+    named |= {f.watch.connection: "postgres" for f in firms} | {f.watch.aws_connection: "aws" for f in firms}
     told_by = (told for f in firms for told in f.contact.told_by)
     named |= {str(told.arguments["smtp_conn_id"]): "smtp" for told in told_by}
     types = {"pagerduty": "pagerduty_events", "slack": "slackwebhook", "sns": "aws", "smtp": "smtp"}
