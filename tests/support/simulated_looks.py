@@ -50,6 +50,7 @@ class SimulatedFirm:
     """How many segments fewer that vault has."""
     latency_s: float = 0.0
     evidence_read: bool = True
+    evidence_says: Unanswered | None = None
 
     hangs: bool = False
     """Its database takes the connection and says nothing."""
@@ -90,9 +91,11 @@ class SimulatedLooks:
         said = {"bucket": place.bucket, "region": place.region, "key": place.kms_key, "held": held}
         return seen.model_copy(update={**said, "key_seen_at": now, "key_fault": None, "setting_faults": {}})
 
-    def evidence(self) -> Evidence | None:
+    def evidence(self) -> Evidence | Unanswered | None:
         """Of a firm whose every duty is kept."""
         now = self.clock()
+        if self.says.evidence_says is not None:
+            return self.says.evidence_says
         if not self.says.evidence_read:
             return None
         made = evidence(now)

@@ -11,6 +11,7 @@ from muniment.domain.incidents.trouble import Cause, Trouble
 from muniment.domain.watch.absence import absence_troubles
 from muniment.domain.watch.airflow import AirflowSeen, BrokenFile, QueuedTask
 from muniment.domain.watch.duty import Duty, DutyState, State, Suspension
+from muniment.domain.watch.evidence import Evidence
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.passes import Pass
 from tests.support.absences import seen_of, sound_airflow
@@ -237,6 +238,8 @@ def test_registers_that_cannot_be_read_are_told_where_the_vault_answers() -> Non
     unread = seen_of(ACME, NOW, evidence_unread="points/20260714.json is not what was stored")
     found = only(troubles(airflow(), [unread]))
     assert (found.cause, found.firm) == ("vault-unseen", "acme")
+    just_read = unread.model_copy(update={"evidence": Evidence(read_at=NOW - HOUR)})
+    assert troubles(airflow(), [just_read]) == []  # it is tried again
     vaults = tuple(each.model_copy(update={"unseen": "away"}) for each in unread.vaults)
     assert troubles(airflow(), [unread.model_copy(update={"vaults": vaults})]) == []
 
@@ -256,4 +259,6 @@ def test_a_queue_that_nobody_looks_at_is_named() -> None:
         Pass(queue="eu-west-1", began_at=NOW - 40 * MINUTE, ended_at=NOW - 39 * MINUTE, firms=7),
     ]
     found = only(troubles(airflow(), passes=passes))
+    own = passes[1].model_copy(update={"queue": ACME.vaults.primary.region})
+    assert troubles(airflow(), passes=[own]) == []  # it was late, and is here
     assert (found.cause, [str(scope) for scope in found.scopes]) == ("watch-late", ["queue eu-west-1"])

@@ -116,12 +116,13 @@ def test_nothing_is_missing_that_was_not_looked_for_since() -> None:
     read_before = evidence(MISSING_FROM - 30 * MINUTE, DUE - DAY)
     states = duty_states(FIRM, read_before, LONG_AGO, (), now)
     assert {state.state for state in states if state.duty == "nightly point"} == {"late"}
-    assert must_read_again(states, read_before)
+    assert must_read_again(states, read_before, now)
+    assert not must_read_again(states, read_before, MISSING_FROM - MINUTE)  # its grace still runs
     again = evidence(now, DUE - DAY)
     assert judged(now, again).state == "missing"
-    assert not must_read_again(duty_states(FIRM, again, LONG_AGO, (), now), again)
+    assert not must_read_again(duty_states(FIRM, again, LONG_AGO, (), now), again, now)
     fine = evidence(now, DUE + HOUR)
-    assert not must_read_again(duty_states(FIRM, fine, LONG_AGO, (), now), fine)
+    assert not must_read_again(duty_states(FIRM, fine, LONG_AGO, (), now), fine, now)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from muniment.domain.watch.duty import DutyState
 from muniment.domain.watch.evidence import Evidence
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.passes import PASS_EVERY
@@ -40,3 +41,13 @@ def test_one_that_was_read_lately_is_left_alone() -> None:
 
 def test_a_clock_that_went_back_makes_nobody_wait() -> None:
     assert due_as_a_whole({"firm": read_at("firm", timedelta(hours=-5))}, NOW) == {"firm"}
+
+
+def test_who_would_be_called_missing_is_read_before() -> None:
+    """Half an hour after it was read a night's grace has ended, and its point may have come meanwhile."""
+    seen = read_at("firm", timedelta(minutes=30))
+    ended, runs = NOW - timedelta(minutes=10), NOW + timedelta(minutes=10)
+    for grace, is_read in ((ended, True), (runs, False)):
+        late = DutyState(firm="firm", duty="nightly point", state="late", due_at=None, grace_until=grace)
+        firms = {"firm": seen.model_copy(update={"duties": (late,)})}
+        assert due_as_a_whole(firms, NOW) == (frozenset({"firm"}) if is_read else frozenset())

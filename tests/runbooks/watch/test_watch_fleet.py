@@ -137,6 +137,19 @@ def test_what_could_not_be_seen_is_unknown_and_never_0(world: World) -> None:
     assert [(each.rpo_primary_s, each.flush_lsn_bytes) for each in samples] == [(None, None)]
 
 
+def test_registers_that_cannot_be_read_are_told_and_nothing_is_called_kept(world: World) -> None:
+    """The vault answers: without this a firm would owe nothing for as long as its registers cannot be read."""
+    world.watch()
+    world.says["acme"].evidence_says = Unanswered("points/1.json is not what was stored", "ObjectDamaged")
+    world.watch(times=13)
+    assert world.told() == []  # it is tried again for an hour
+    world.watch(times=20)
+    [line] = world.told()
+    assert "its registers cannot be read" in line
+    night = next(each for each in world.store.firms()["acme"].duties if each.duty == "nightly point")
+    assert night.state == "unknown"
+
+
 def test_a_firm_that_does_not_answer_costs_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("muniment.runbooks.watch.look_at_firms.SERVER_TIMEOUT_S", -0.5)
     world.add(*(f"firm-{number}" for number in range(20)))

@@ -23,6 +23,9 @@ from muniment.domain.watch.passes import LOOK_LASTS, Pass
 ENDS_SOON = timedelta(days=1)
 """Whoever suspended a duty has a day to make it longer, or to see that it runs again."""
 
+UNREAD_FOR = timedelta(minutes=70)
+"""A rotation of an hour, and two passes to try again."""
+
 
 def absence_troubles(
     seen: Sequence[FirmSeen],
@@ -35,13 +38,13 @@ def absence_troubles(
     now: datetime,
 ) -> tuple[Trouble, ...]:
     """``seen``: this pass's firms, with their duties. ``registered``: those whose files are sound; ``registry_faults``:
-    firm → what is wrong with its file. ``passes``: the newest ended one of each queue that the registry has.
+    firm → what is wrong with its file. ``passes``: the newest ended one of each queue that has firms.
     """
     of_airflow = airflow_troubles(seen, registered, airflow, suspensions, now) if airflow else ()
     of_firms = chain.from_iterable(
         (*duty_troubles(each), *_left(each), *_unread(each), *_ending(each, suspensions, now)) for each in seen
     )
-    return (*of_airflow, *_broken_files(seen, registry_faults, now), *of_firms, *_late_passes(passes, now))
+    return (*of_airflow, *_broken_files(seen, registry_faults, now), *of_firms, *_late_passes(seen, passes, now))
 
 
 def _broken_files(seen: Sequence[FirmSeen], faults: Mapping[str, str], now: datetime) -> Iterator[Trouble]:
@@ -100,6 +103,8 @@ def _unread(seen: FirmSeen) -> Iterator[Trouble]:
     """Both vaults answer, and what they prove of the firm's duties could not be read: then nothing would be missing."""
     if seen.evidence_unread is None or any(vault.unseen is not None for vault in seen.vaults):
         return
+    if seen.seen_at - (seen.evidence.read_at if seen.evidence else seen.watched_since) <= UNREAD_FOR:
+        return
     read = f"{seen.evidence.read_at:%Y-%m-%d %H:%M} UTC" if seen.evidence else "never"
     vault = seen.vault("primary")
     yield trouble_of(
@@ -140,11 +145,12 @@ def _ending(seen: FirmSeen, suspensions: Sequence[Suspension], now: datetime) ->
     )
 
 
-def _late_passes(passes: Sequence[Pass], now: datetime) -> Iterator[Trouble]:
+def _late_passes(seen: Sequence[FirmSeen], passes: Sequence[Pass], now: datetime) -> Iterator[Trouble]:
     """Of the other queues: this pass is not late, it is here."""
+    own = {each.queue for each in seen}
     for each in passes:
         ended = each.ended_at or each.began_at
-        if now - ended <= LOOK_LASTS:
+        if each.queue in own or now - ended <= LOOK_LASTS:
             continue
         lasting = human_duration((now - ended).total_seconds())
         yield Trouble(

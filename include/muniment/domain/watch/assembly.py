@@ -27,16 +27,16 @@ def firm_seen(
     server: ServerSeen | Unanswered,
     vaults: Sequence[VaultSeen],
     *,
-    evidence: Evidence | None,
+    evidence: Evidence | Unanswered | None,
     host: str | None,
     now: datetime,
 ) -> FirmSeen:
-    """``evidence`` is ``None`` where it was not read in this pass: then the last one stays, with its age."""
+    """``evidence`` is ``None`` where nobody tried to read it in this pass: then the last one stays, with its age."""
     answered = server if isinstance(server, ServerSeen) else None
     helds = [vault.held for vault in vaults]
     marks = before.marks if before else ()
     marks = with_mark(marks, answered, helds) if answered else marks
-    known = evidence or (before.evidence if before else None)
+    known = evidence if isinstance(evidence, Evidence) else (before.evidence if before else None)
     last_server = answered or (before.server if before else None)
     unanswered = server if isinstance(server, Unanswered) else None
     recovery = firm.policy.recovery_class
@@ -57,10 +57,18 @@ def firm_seen(
         server_unseen_kind=unanswered.kind if unanswered else None,
         vaults=tuple(_at_risk(vault, marks, answered) for vault in vaults),
         evidence=known,
+        evidence_unread=_unread(evidence, before),
         wal_free_bytes=_free_bytes(known, last_server),
         marks=marks,
         definition=firm.model_dump(mode="json"),
     )
+
+
+def _unread(evidence: Evidence | Unanswered | None, before: FirmSeen | None) -> str | None:
+    """As it was when somebody tried last."""
+    if evidence is None:
+        return before.evidence_unread if before else None
+    return evidence.why if isinstance(evidence, Unanswered) else None
 
 
 def _at_risk(vault: VaultSeen, marks: Sequence[Mark], server: ServerSeen | None) -> VaultSeen:

@@ -63,13 +63,10 @@ def suspension_of(duty: Duty, suspensions: Sequence[Suspension], now: datetime) 
     return max(covering, key=lambda each: each.until, default=None)
 
 
-def must_read_again(states: Sequence[DutyState], evidence: Evidence | None) -> bool:
+def must_read_again(states: Sequence[DutyState], evidence: Evidence | None, now: datetime) -> bool:
     """Some grace is over, and the vaults were not read since: before anything is called missing, they are."""
-    return any(state.state == "late" and _is_unread(state.grace_until, evidence) for state in states)
-
-
-def _is_unread(grace_until: datetime | None, evidence: Evidence | None) -> bool:
-    return evidence is not None and grace_until is not None and evidence.read_at <= grace_until
+    graces = (state.grace_until for state in states if state.state == "late" and state.grace_until)
+    return evidence is not None and any(evidence.read_at <= grace < now for grace in graces)
 
 
 def _proven(

@@ -1,12 +1,14 @@
 """Which firms are looked at as a whole in this pass: keys, vault settings, and the evidence of every duty.
 
-Each firm at least once an hour, spread over the passes; who waits longest comes first.
+Each firm at least once an hour, spread over the passes; who waits longest comes first. Before them whoever would be
+called missing now, had anybody looked.
 """
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from math import ceil
 
+from muniment.domain.watch.duties import must_read_again
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.passes import PASS_EVERY
 
@@ -20,7 +22,8 @@ def due_as_a_whole(firms: Mapping[str, FirmSeen | None], now: datetime) -> froze
     """``firms``: as they were seen before, ``None`` where they never were."""
     at_most = max(_FEWEST, ceil(len(firms) / _PASSES))
     waiting = sorted((read_at, firm) for firm, seen in firms.items() if _is_due(read_at := _read_at(seen), now))
-    return frozenset(firm for _, firm in waiting[:at_most])
+    overdue = [firm for firm, seen in firms.items() if seen and must_read_again(seen.duties, seen.evidence, now)]
+    return frozenset([*overdue[:at_most], *(firm for _, firm in waiting[:at_most])])
 
 
 def _read_at(seen: FirmSeen | None) -> float:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from muniment.adapters.watch.store import WatchStore
+from muniment.domain.firm.dag_names import FLEET_WATCH
 from muniment.domain.firm.firm import Firm
 from muniment.domain.incidents.judged import Judged
-from muniment.domain.incidents.trouble import Cause, Trouble
+from muniment.domain.incidents.trouble import Cause, Scope, Trouble
 from muniment.domain.watch.absence import absence_troubles
 from muniment.domain.watch.airflow import AirflowSeen
 from muniment.domain.watch.channel_tests import tested_at
@@ -25,6 +26,10 @@ from muniment.runbooks.incidents.prove_channels import channel_tests
 from muniment.runbooks.incidents.record_troubles import record_troubles
 
 _OF_AIRFLOW: frozenset[Cause] = frozenset({"scheduler-still", "queue-unserved", "pool-missing"})
+_OF_THE_WATCH: tuple[tuple[Cause, Scope], ...] = (
+    ("dag-paused", Scope(kind="dag", name=FLEET_WATCH)),
+    ("dag-missing", Scope(kind="dag", name=FLEET_WATCH)),
+)
 _ALWAYS: frozenset[Cause] = frozenset({"airflow-unseen", "watch-late"})
 
 
@@ -83,6 +88,7 @@ def judge(
 ) -> None:
     """Raises ``WatchStoreUnavailable``: then nothing was judged, and the next pass does."""
     now = clock()
+    queues = {one.queue for one in before.values()}
     troubles = [each for one in seen for each in _troubles(one, registered.watched[one.firm], before.get(one.firm))]
     troubles += absence_troubles(
         seen,
@@ -90,14 +96,17 @@ def judge(
         registered.broken,
         registered.airflow,
         suspensions=store.suspensions(now),
-        passes=store.last_passes(),
+        passes=[each for each in store.last_passes() if each.queue in queues],
         now=now,
     )
     is_seen = registered.airflow.unseen is None
     firms = tuple(judged_firm(one, airflow_seen=is_seen) for one in seen)
-    record_troubles(
-        store, troubles, Judged(firms=firms, fleet=_ALWAYS | (_OF_AIRFLOW if is_seen else set())), clock=clock
+    of_all = Judged(
+        firms=firms,
+        fleet=_ALWAYS | (_OF_AIRFLOW if is_seen else set()),
+        things=_OF_THE_WATCH if is_seen else (),
     )
+    record_troubles(store, troubles, of_all, clock=clock)
 
 
 def _troubles(seen: FirmSeen, firm: Firm, before: FirmSeen | None) -> Iterator[Trouble]:

@@ -79,23 +79,23 @@ class _Pass:
         async with self.vaults:
             if self.regions.is_quiet(place.region):
                 return self.regions.instead(side, looks.firm, known)
-            seen = await self._in_time(lambda: looks.vault(side, known, server, whole=whole))
-            if seen is None:
-                seen = unseen(looks.firm, side, known, f"no answer within {VAULT_TIMEOUT_S:g} s", "StoreUnavailable")
+            late = unseen(looks.firm, side, known, f"no answer within {VAULT_TIMEOUT_S:g} s", "StoreUnavailable")
+            seen = await self._in_time(lambda: looks.vault(side, known, server, whole=whole), late)
         self.regions.note(seen)
         return seen
 
-    async def _evidence(self, looks: Looks, vaults: Sequence[VaultSeen]) -> Evidence | None:
+    async def _evidence(self, looks: Looks, vaults: Sequence[VaultSeen]) -> Evidence | Unanswered | None:
         """What duties are judged by is read from both vaults; a silent one is told already."""
         if all(vault.unseen is not None for vault in vaults):
             return None
         async with self.vaults:
-            return await self._in_time(looks.evidence)
+            late = Unanswered(f"no answer within {VAULT_TIMEOUT_S:g} s", "StoreUnavailable")
+            return await self._in_time(looks.evidence, late)
 
-    async def _in_time[T](self, work: Callable[[], T]) -> T | None:
+    async def _in_time[T](self, work: Callable[[], T], late: T) -> T:
         """The thread goes on; what it finds then is not waited for."""
         try:
             async with asyncio.timeout(VAULT_TIMEOUT_S):
                 return await asyncio.get_running_loop().run_in_executor(self.pool, work)
         except TimeoutError:
-            return None
+            return late

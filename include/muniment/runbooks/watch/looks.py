@@ -35,8 +35,8 @@ class Looks(Protocol):
     def vault(self, side: Side, before: VaultSeen | None, server: ServerSeen | None, *, whole: bool) -> VaultSeen:
         """Never raises."""
 
-    def evidence(self) -> Evidence | None:
-        """``None`` where it could not be read."""
+    def evidence(self) -> Evidence | Unanswered | None:
+        """``None`` where nothing can be asked, and a vault says so already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,11 @@ class SiteLooks:
     def vault(self, side: Side, before: VaultSeen | None, server: ServerSeen | None, *, whole: bool) -> VaultSeen:
         return look_at_vault(self.site, side, before, server, whole=whole, clock=self.clock)
 
-    def evidence(self) -> Evidence | None:
+    def evidence(self) -> Evidence | Unanswered:
         try:
             return gather_evidence(self.site, clock=self.clock)
-        except MunimentError:
-            return None
+        except MunimentError as error:
+            return Unanswered(error.what, type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
