@@ -4,6 +4,7 @@ from muniment.domain.watch.fleet_series import airflow_series, channel_series, i
 from muniment.domain.watch.freshness import STALE_AFTER
 from tests.support.fleets import NOW, airflow_seen, delivery, ended_pass, incident
 
+QUEUES = {"us-east-1"}
 LATER = NOW + STALE_AFTER + timedelta(seconds=1)
 
 
@@ -18,16 +19,22 @@ def test_incidents_are_counted_by_cause_and_their_firms_once() -> None:
 
 
 def test_a_pass_shows_its_end_however_old_and_its_numbers_while_they_are_current() -> None:
-    found = {(name, *labels): value for name, labels, value in watch_series([ended_pass()], NOW)}
+    found = {(name, *labels): value for name, labels, value in watch_series([ended_pass()], QUEUES, NOW)}
     assert found["watch_firms", "us-east-1", "fresh"] == 950
     assert found["watch_firms", "us-east-1", "unseen"] == 50
-    late = {name for name, _, _ in watch_series([ended_pass()], LATER)}
+    late = {name for name, _, _ in watch_series([ended_pass()], QUEUES, LATER)}
     assert late == {"watch_rendered_timestamp_seconds", "watch_pass_timestamp_seconds"}
 
 
 def test_a_pass_under_way_is_none() -> None:
     begun = ended_pass().model_copy(update={"ended_at": None})
-    assert [name for name, _, _ in watch_series([begun], NOW)] == ["watch_rendered_timestamp_seconds"]
+    assert [name for name, _, _ in watch_series([begun], QUEUES, NOW)] == ["watch_rendered_timestamp_seconds"]
+
+
+def test_a_queue_that_no_firm_has_any_more_is_not_late() -> None:
+    shown = watch_series([ended_pass(), ended_pass(queue="eu-west-1")], QUEUES, NOW)
+    assert {labels[0] for _, labels, _ in shown if labels} == QUEUES
+    assert [labels for _, labels, _ in watch_series([ended_pass()], set(), NOW)][1] == ("us-east-1",)
 
 
 def test_an_airflow_that_was_not_seen_says_nothing() -> None:
@@ -48,5 +55,4 @@ def test_deliveries_of_the_last_day_are_counted_by_how_they_ended() -> None:
     assert found == {
         ("channel_deliveries", "taken"): 1,
         ("channel_deliveries", "failed"): 1,
-        ("channel_last_taken_timestamp_seconds",): NOW.timestamp(),
     }

@@ -6,7 +6,7 @@ node_exporter's textfile collector, which read the older one alone, read it too 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 
@@ -32,7 +32,7 @@ _LASTING = frozenset(metric.full_name.encode() for metric in METRICS if metric.l
 
 
 def exposition(
-    firms: Iterable[FirmSeen],
+    firms: Collection[FirmSeen],
     passes: Iterable[Pass],
     incidents: Iterable[Incident],
     airflow: AirflowSeen | None,
@@ -44,7 +44,7 @@ def exposition(
     found = chain(
         *(firm_series(seen, now) for seen in firms),
         incident_series(incidents),
-        watch_series(passes, now),
+        watch_series(passes, {seen.queue for seen in firms}, now),
         airflow_series(airflow, now),
         channel_series(deliveries, now),
     )

@@ -1,7 +1,7 @@
 """What all firms have in common: incidents, the watch itself, Airflow, channels."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import datetime, timedelta
 from typing import get_args
 
@@ -32,11 +32,12 @@ def incident_series(incidents: Iterable[Incident]) -> Iterator[Series]:
         yield "incident_members", (cause,), firms[cause]
 
 
-def watch_series(passes: Iterable[Pass], now: datetime) -> Iterator[Series]:
-    """``passes``: the last one that ended, of each queue."""
+def watch_series(passes: Iterable[Pass], queues: Set[str], now: datetime) -> Iterator[Series]:
+    """``passes``: the last one that ended, of each queue. ``queues``: those that firms are watched by; of another one
+    no pass is due any more."""
     yield "watch_rendered_timestamp_seconds", (), now.timestamp()
     for each in passes:
-        if each.ended_at is None:
+        if each.ended_at is None or (queues and each.queue not in queues):
             continue
         queue = (each.queue,)
         yield "watch_pass_timestamp_seconds", queue, each.ended_at.timestamp()
@@ -69,9 +70,6 @@ def airflow_series(seen: AirflowSeen | None, now: datetime) -> Iterator[Series]:
 
 def channel_series(deliveries: Sequence[Delivery], now: datetime) -> Iterator[Series]:
     lately = [each for each in deliveries if now - each.at <= COUNTED]
-    taken = [each.at for each in deliveries if each.failure is None]
     failed = sum(each.failure is not None for each in lately)
     yield "channel_deliveries", ("taken",), len(lately) - failed
     yield "channel_deliveries", ("failed",), failed
-    if taken:
-        yield "channel_last_taken_timestamp_seconds", (), max(taken).timestamp()

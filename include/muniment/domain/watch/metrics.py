@@ -90,6 +90,5 @@ FLEET_METRICS = (
     Metric("airflow_paused_dags", (), "DAGs that are paused."),
     Metric("airflow_import_errors", (), "DAG files that do not parse."),
     Metric("channel_deliveries", ("result",), "Notices of the last 24 hours: taken by a receiver, or not (failed)."),
-    Metric("channel_last_taken_timestamp_seconds", (), "When a receiver took a notice last.", lasts=True),
 )
 METRICS = FIRM_METRICS + FLEET_METRICS
