@@ -20,7 +20,7 @@ class PoolSize(NamedTuple):
 # As airflow_settings.yaml has them.
 POOLS = {
     HEAVY_POOL: PoolSize(2, "Base backups, documents and copies: as many at once as the workers can bear"),
-    LIGHT_POOL: PoolSize(16, "The watch's pass and a night's short steps: what must not wait behind a backup"),
+    LIGHT_POOL: PoolSize(16, "A night's short steps: seconds of work that must not wait behind a backup"),
     RESTORE_POOL: PoolSize(2, "Restores and drills: never behind the nightly backups"),
 }
 

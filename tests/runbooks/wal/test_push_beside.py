@@ -7,16 +7,18 @@ from pathlib import Path
 import pytest
 
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.site.site import Site
+from muniment.adapters.site.site import Site, build_vault
 from muniment.adapters.vault.vault import Vault
 from muniment.adapters.wal.spool import WalSpool
 from muniment.domain.vault import keys
 from muniment.domain.vault.firm_mark import FirmMark, FormerCluster
 from muniment.ports import utc_now
 from muniment.runbooks.identity import prove_vault
-from muniment.runbooks.wal.push_beside import Beside
+from muniment.runbooks.wal.push_beside import AT_ONCE, Beside
 from muniment.runbooks.wal.push_wal import open_pusher
 from muniment_demo.cloud import Cloud
+from tests.faults.worker import through
+from tests.fixtures.faults import FaultProxy
 from tests.fixtures.sites import SiteFactory, as_root
 from tests.support.wal import switch_wal
 
@@ -71,3 +73,19 @@ def test_other_bytes_that_are_there_stay_and_are_told(two: tuple[Site, Site]) ->
         beside.offer(KEY, message, locked_until=None, metadata={})
         assert (beside.finish(60) is not None) is is_told
     assert vault.get(KEY) == b"first"
+
+
+def test_what_a_slow_replica_has_no_room_for_is_left_to_the_watch(
+    two: tuple[Site, Site], faulty_store: FaultProxy
+) -> None:
+    """Not kept in memory, and not waited for."""
+    firm, _, aws = through(two[1], faulty_store.endpoint_url)
+    replica = build_vault(firm, "replica", aws.clients())
+    faulty_store.fail("timeout", method="PUT", path=f"{replica.bucket}/{keys.WAL}")
+    beside = Beside(replica, prove_vault(two[1].primary))
+    names = [f"{KEY[:-1]}{number}" for number in range(2 * AT_ONCE)]
+    for name in names:
+        beside.offer(name, b"sealed", locked_until=None, metadata={})
+    faulty_store.heal()
+    assert beside.finish(60) is None
+    assert [found.key for found in two[1].replica.list(keys.WAL)] == names[:AT_ONCE]

@@ -17,7 +17,7 @@ from muniment.errors import MunimentError
 from muniment.runbooks.identity import prove_replica
 
 # Sealed segments in memory for it, beside those of the workers that push.
-_AT_ONCE = 4
+AT_ONCE = 4
 _ROOM_WITHIN_S = 1.0
 
 
@@ -28,15 +28,16 @@ class Beside:
         """``mark``: the primary's. The replica's own is read at once, and nothing is written before it is proven."""
         self._replica = replica
         self._mark = mark
-        self._pool = ThreadPoolExecutor(_AT_ONCE + 1, "beside")
-        self._room = Semaphore(_AT_ONCE)
+        self._pool = ThreadPoolExecutor(AT_ONCE + 1, "beside")
+        self._room = Semaphore(AT_ONCE)
+        self._is_behind = False
         self._failure: BaseException | None = None
         self._begun: list[Future[bool]] = []
         self._proven = self._begin(self._has_heard)
 
     def offer(self, key: str, message: bytes, *, locked_until: datetime | None, metadata: Mapping[str, str]) -> None:
         """After the primary's acknowledgement. Left to the watch once one has failed, or where others take long."""
-        if self._failure is None and self._room.acquire(timeout=_ROOM_WITHIN_S):
+        if self._failure is None and self._has_room():
             put = partial(self._replica.put_message, key, message, locked_until=locked_until, metadata=metadata)
             self._begin(partial(self._write, put))
 
@@ -49,6 +50,12 @@ class Beside:
         if self._failure is not None:
             return self._failure.what if isinstance(self._failure, MunimentError) else repr(self._failure)
         return f"{self._replica.bucket} did not take it within {limit_s:g} seconds" if waiting else None
+
+    def _has_room(self) -> bool:
+        """A backlog is pushed as fast as the primary takes it: only the first that finds no room waits for some."""
+        has_room = self._room.acquire(timeout=0 if self._is_behind else _ROOM_WITHIN_S)
+        self._is_behind = not has_room
+        return has_room
 
     def _begin(self, work: Callable[[], bool]) -> Future[bool]:
         begun = self._pool.submit(work)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from muniment.adapters.concurrency import at_once
 from muniment.adapters.site.site import Site
@@ -24,22 +24,31 @@ type Copier = Callable[..., StoredObject]
 """``copy_object`` or ``copy_once``."""
 
 
-def replicate_wal(site: Site, *, clock: Clock, progress: Progress | None = None) -> int:
-    """Copies every WAL file that the replica vault lacks and returns how many these were.
+def replicate_wal(
+    site: Site, *, clock: Clock, progress: Progress | None = None, lasting: timedelta | None = None
+) -> int:
+    """Copies every WAL file that the replica vault lacks and returns how many these were; after ``lasting`` no
+    other one is begun.
 
     Needs no connection to the cluster: it goes on while the server is down. Two runs at once harm nothing, because
     each write is conditional. Raises ``ObjectDamaged`` where a copy's checksum is not its source's,
     and ``StoreUnavailable`` where the replica's region is away.
     """
-    progress = progress or Silent()
+    began, progress = clock(), progress or Silent()
     require_replica(site)
     mark = prove_vaults(site)
     for done in bring_adoption(site, clock=clock):
         progress.note(f"made: {done}")
     there, here = (WalArchive(vault, mark.system_identifier).files() for vault in (site.replica, site.primary))
-    until = chain_locked_until(site.policy, clock())
+    until = chain_locked_until(site.policy, began)
     copying = WalCopy(site.primary, site.replica, mark.system_identifier, until, COPIES_AT_ONCE)
-    return copying.bring([name for name in here if name not in there], progress)
+    lacking = [name for name in here if name not in there]
+    return copying.bring(lacking, progress, goes_on=lambda: is_within(lasting, began, clock))
+
+
+def is_within(lasting: timedelta | None, began: datetime, clock: Clock) -> bool:
+    """``None``: for as long as it takes."""
+    return lasting is None or clock() - began < lasting
 
 
 @dataclass(frozen=True, slots=True)

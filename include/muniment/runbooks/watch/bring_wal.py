@@ -9,7 +9,7 @@ from muniment.domain.retention.rules import chain_locked_until
 from muniment.ports import Clock, Progress, Silent
 from muniment.runbooks.identity import prove_replica, prove_vault
 from muniment.runbooks.vault.bring_adoption import bring_adoption
-from muniment.runbooks.wal.replicate_wal import WalCopy, replicate_wal
+from muniment.runbooks.wal.replicate_wal import WalCopy, is_within, replicate_wal
 
 COPIES_AT_ONCE = 4
 
@@ -30,7 +30,7 @@ def bring_wal(
     Raises ``WrongVault`` before anything is written, ``ObjectDamaged`` and what a store raises.
     """
     if names is None:
-        return replicate_wal(site, clock=clock, progress=progress)
+        return replicate_wal(site, clock=clock, progress=progress, lasting=lasting)
     if not names:
         return 0
     began, progress = clock(), progress or Silent()
@@ -41,4 +41,4 @@ def bring_wal(
             progress.note(f"made: {done}")
     until = chain_locked_until(site.policy, began)
     copying = WalCopy(primary, replica, mark.system_identifier, until, COPIES_AT_ONCE, copy_once)
-    return copying.bring(names, progress, goes_on=lambda: lasting is None or clock() - began < lasting)
+    return copying.bring(names, progress, goes_on=lambda: is_within(lasting, began, clock))
