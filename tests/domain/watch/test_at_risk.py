@@ -224,6 +224,15 @@ def test_what_stays_open_is_no_commit_however_long() -> None:
     assert server.open == {first: server.open[first]}
 
 
+def test_while_a_vault_has_more_than_was_listed_nothing_is_known() -> None:
+    server = WatchedServer()
+    server.commit()
+    server.after(minutes=5).switch()
+    server.archive()
+    assert at_risk((), server.seen(), server.held()) == NOTHING
+    assert at_risk((), server.seen(), server.held(more=True)) == UNKNOWN
+
+
 def test_the_first_pass_ever_knows_what_the_server_tells_and_no_more() -> None:
     server = WatchedServer()
     server.commit()

@@ -109,6 +109,16 @@ def test_a_damaged_point_is_no_verified_one(firm: Site) -> None:
     assert (found.last_point_at, found.last_verified_at) == (newest.taken_at, sound.taken_at)
 
 
+def test_a_register_that_was_changed_is_no_point_and_is_told(firm: Site) -> None:
+    sound, changed = register(firm, 1), register(firm, 0)
+    body, metadata = firm.primary.read(keys.point(changed.id))
+    firm.primary.store.put(keys.point(changed.id), body.replace(b'"full"', b'"full" '), metadata=dict(metadata))
+    found = gathered(firm)
+    assert (found.points, found.last_point, found.last_copied_at) == (2, sound.id, sound.taken_at)
+    (told,) = found.incomplete
+    assert keys.point(changed.id) in told
+
+
 def test_a_later_copy_counts_though_the_point_does_not_say_so(firm: Site) -> None:
     newest = register(firm, 0, copied=False)
     assert gathered(firm).last_copied_at is None

@@ -112,15 +112,18 @@ def read_point(vault: Vault, point_id: str) -> Point | None:
     return _point_at(vault, keys.point(point_id))
 
 
-def latest_points(vault: Vault) -> Iterator[Point]:
-    """Newest first, each read only when it may be the next."""
-    return newest_first(vault.list(keys.POINTS), lambda key: _point_at(vault, key))
+def latest_points(vault: Vault, *, damaged: Damaged | None = None) -> Iterator[Point]:
+    """Newest first, each read only when it may be the next. ``damaged``: as for ``points``."""
+    return newest_first(vault.list(keys.POINTS), going_past(damaged, partial(_point_at, vault)))
 
 
-def latest_points_of_present(vault: Vault) -> Iterator[Point]:
-    """Newest first, of the cluster that serves (``FirmMark.present``). Where no other one ever did, as lazily."""
+def latest_points_of_present(vault: Vault, *, damaged: Damaged | None = None) -> Iterator[Point]:
+    """Newest first, of the cluster that serves (``FirmMark.present``). Where no other one ever did, as lazily.
+    ``damaged``: as for ``points``."""
     mark = read_mark(vault)
-    return iter(reversed(mark.present(points(vault)))) if mark.former else latest_points(vault)
+    if mark.former:
+        return iter(reversed(mark.present(points(vault, damaged=damaged))))
+    return latest_points(vault, damaged=damaged)
 
 
 def latest_point(vault: Vault) -> Point:

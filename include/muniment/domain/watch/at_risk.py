@@ -43,7 +43,7 @@ def at_risk(marks: Sequence[Mark], server: ServerSeen, held: WalHeld | None) -> 
     segment that ended between two looks, and transactions in the same time. Those may lie behind the segment, and count
     as if they did until the next one is archived, which ``archive_timeout`` sees to on an idle cluster.
     """
-    if held is None or not _is_comparable(marks, server, held):
+    if held is None or held.more or not _is_comparable(marks, server, held):
         return _UNKNOWN
     end = _end(held)
     behind = 0 if server.flush_lsn <= _reach(held) else server.flush_lsn.bytes_since(end)

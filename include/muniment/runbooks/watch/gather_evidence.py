@@ -1,6 +1,6 @@
 """What both vaults prove of a firm's duties, by listings and the few registers that are newest."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -15,6 +15,7 @@ from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Point
 from muniment.domain.wal.names import is_segment
 from muniment.domain.watch.evidence import Evidence
+from muniment.errors import ObjectDamaged
 from muniment.ports import Clock
 from muniment.runbooks.watch.drill_evidence import drill_evidence
 
@@ -33,7 +34,9 @@ def gather_evidence(site: Site, *, clock: Clock) -> Evidence:
     vault, replica = site.hasty_vaults()
     now = clock()
     ids = sorted(_names(vault, keys.POINTS))
-    newest = tuple(islice(catalog.latest_points_of_present(vault), POINTS_LOOKED_AT)) if ids else ()
+    damages: list[ObjectDamaged] = []
+    latest = catalog.latest_points_of_present(vault, damaged=damages.append)
+    newest = tuple(islice(latest, POINTS_LOOKED_AT)) if ids else ()
     evidence = Evidence(
         read_at=now,
         vaults_made_at=read_mark(vault).created_at,
@@ -44,19 +47,21 @@ def gather_evidence(site: Site, *, clock: Clock) -> Evidence:
         last_documents_at=_last_stored(vault, keys.DOCUMENT_SNAPSHOTS, now),
         last_configuration_at=_last_stored(vault, keys.CONFIGS, now),
     )
-    told = {**_of_newest(newest), **_wal_space(vault, newest), **drill_evidence(vault, site.firm, now)}
+    told = {**_of_newest(newest, damages), **_wal_space(vault, newest), **drill_evidence(vault, site.firm, now)}
     return evidence.model_copy(update=told)
 
 
-def _of_newest(newest: tuple[Point, ...]) -> dict[str, object]:
+def _of_newest(newest: tuple[Point, ...], damages: Sequence[ObjectDamaged]) -> dict[str, object]:
+    """A register that is not what was written is of no point; that there is one is told with what the newest lacks."""
+    told = tuple(damage.what for damage in damages)
     if not newest:
-        return {}
+        return {"incomplete": told}
     point, changes = newest[0], newest[0].document_changes
     return {
         "last_point": point.id,
         "last_point_at": point.taken_at,
         "point_sizes_bytes": point.size_bytes,
-        "incomplete": tuple(point.incomplete.lines()) if point.incomplete else (),
+        "incomplete": (*told, *(point.incomplete.lines() if point.incomplete else ())),
         "documents": point.document_count,
         "documents_before": changes.before if changes else next((each.document_count for each in newest[1:]), None),
         "documents_changed": changes.overwritten if changes else None,

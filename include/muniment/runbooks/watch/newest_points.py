@@ -8,7 +8,7 @@ from muniment.adapters.vault import catalog
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.record import instant_of
 from muniment.domain.vault.registers import Point
-from muniment.errors import Damaged, KeyUnusable
+from muniment.errors import Damaged, KeyUnusable, ObjectDamaged
 
 LOOKED_AT = 8
 """Of the newest ones: after a restore into live, those of the timeline that was left come first."""
@@ -26,7 +26,7 @@ class NewestPoints:
         """Of the cluster that serves, newest first, ``LOOKED_AT`` of them at most."""
         yield from list(self._read)
         if self._unread is None:
-            self._unread = islice(catalog.latest_points_of_present(self._vault), LOOKED_AT)
+            self._unread = islice(catalog.latest_points_of_present(self._vault, damaged=_past), LOOKED_AT)
         try:
             for point in self._unread:
                 self._read.append(point)
@@ -41,6 +41,10 @@ class NewestPoints:
             return catalog.read_point(self._vault, min(young)) if young else None
         except (Damaged, KeyUnusable):
             return None
+
+
+def _past(_: ObjectDamaged) -> None:
+    """Evidence tells of it."""
 
 
 def _named_after(point_id: str, instant: datetime) -> bool:
