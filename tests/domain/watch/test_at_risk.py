@@ -162,6 +162,8 @@ def test_what_a_segment_ended_with_is_known_by_when_it_was_written() -> None:
     server.after(seconds=30).commit()
     found = watch.look()
     assert (found.since, found.rpo_s) == (ended, 30)
+    server.after(minutes=5).written_at.clear()
+    assert watch.look().since == ended, "a checkpoint has let the segment go"
 
 
 def test_the_last_checkpoint_is_a_mark_too() -> None:

@@ -98,9 +98,11 @@ async def look_at_server(server: PostgresServer, *, timeout_s: float, clock: Clo
             finally:
                 await connection.close()
     except TimeoutError:
-        raise ServerUnavailable(firm=server.firm, reason=f"no answer within {timeout_s:g} s") from None
+        why: PostgresError = ServerUnavailable(firm=server.firm, reason=f"no answer within {timeout_s:g} s")
     except psycopg.Error as error:
-        raise failure(server.firm, error) from None
+        why = failure(server.firm, error)
+    # Out here it has no context: that would keep what had begun, and its socket open, for as long as the error is kept.
+    raise why
 
 
 async def _first_connection(server: PostgresServer, timeout_s: float) -> _Connection:

@@ -60,9 +60,10 @@ def with_mark(marks: Sequence[Mark], server: ServerSeen, helds: Iterable[WalHeld
     # A standby knows of no commit that has not reached it; and of a log that went back the marks are the witnesses.
     if server.is_standby or _went_back(marks, server):
         return tuple(marks)
-    here = _mark_of(marks, server)
-    before = [mark for mark in _usable(marks, server) if mark.at < here.at and not _is_same_moment(mark, here)]
-    return _thinned(_since_covered([*before, here], list(helds)), here.at)
+    here, known = _mark_of(marks, server), list(helds)
+    told = {mark.at: mark for mark in (*_usable(marks, server), *_of_segment(server, known))}
+    before = [told[at] for at in sorted(told) if at < here.at and not _is_same_moment(told[at], here)]
+    return _thinned(_since_covered([*before, here], known), here.at)
 
 
 def _is_comparable(marks: Sequence[Mark], server: ServerSeen, held: WalHeld) -> bool:
@@ -137,6 +138,23 @@ def _written_at(server: ServerSeen, held: WalHeld) -> Iterator[datetime]:
     at = server.segments_written_at.get(_segment(held).name)
     if at is not None and at <= server.server_at and held.timeline == server.timeline:
         yield _by_our_clock(at, server)
+
+
+def _of_segment(server: ServerSeen, helds: list[WalHeld | None]) -> Iterator[Mark]:
+    """The end of what both vaults hold: a checkpoint lets that segment go, and when it was written is forgotten."""
+    known = [held for held in helds if held is not None]
+    if not known or len(known) < len(helds):
+        return
+    held = min(known, key=_end)
+    for at in _written_at(server, held):
+        yield Mark(
+            at=at,
+            system_identifier=server.system_identifier,
+            timeline=server.timeline,
+            flush_lsn=_end(held),
+            next_xid=0,
+            is_quiet=False,
+        )
 
 
 def _by_our_clock(at: datetime, server: ServerSeen) -> datetime:
