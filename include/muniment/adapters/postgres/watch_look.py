@@ -8,8 +8,10 @@ import asyncio
 import math
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -33,6 +35,8 @@ _READ_ONLY = {"default_transaction_read_only": "on", "transaction_read_only": "o
 _READ_COMMITTED = {"transaction_isolation": "read committed"}
 # A role's own statement_timeout holds for the first of our settings: one of milliseconds may end it.
 _TRIES = 5
+# Why a server refuses is asked by what blocks. Not in the loop's own threads: whoever ends the loop waits for those.
+_ASKING_WHY = ThreadPoolExecutor(16, "asking-why")
 _NEWEST_SEGMENTS = 64
 _MOST_OPEN_XIDS = 8
 """More of them and the cluster is at work: it archives, and nothing needs to be concluded from them."""
@@ -127,12 +131,9 @@ async def _connected(server: PostgresServer, database: str, timeout_s: float) ->
     except psycopg.errors.ConnectionTimeout as silent:
         raise ServerUnavailable(firm=server.firm, reason=str(silent)) from None
     except psycopg.OperationalError as error:
-        said, asked = (
-            str(error),
-            error.pgconn is not None and bool(error.pgconn.used_password or error.pgconn.needs_password),
-        )
-        why = await asyncio.to_thread(connect_failure, server.firm, conninfo, said, was_asked_for_password=asked)
-        raise why from None
+        asked = error.pgconn is not None and bool(error.pgconn.used_password or error.pgconn.needs_password)
+        ask = partial(connect_failure, server.firm, conninfo, str(error), was_asked_for_password=asked)
+    raise await asyncio.get_running_loop().run_in_executor(_ASKING_WHY, ask)
 
 
 async def _asked(connection: _Connection, server: PostgresServer, timeout_s: float, clock: Clock) -> ServerSeen:
