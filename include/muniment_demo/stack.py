@@ -186,7 +186,7 @@ class Stack:
                 documents.store(self.cloud.client("s3", place.region), place.bucket, documents.first_day(firm.id))
 
     def _write_settings(self, on_call: list[tuple[str, Login]]) -> None:
-        """airflow_settings.yaml with every firm's connections, the watch's, the channels', and the project's own pools."""
+        """airflow_settings.yaml with every firm's connections, the watch's, the channels', and the project's pools."""
         airflow = Login("muniment_airflow", host=self.airflow_url, user="viewer", password=self.passwords["viewer"])
         connections = [*on_call, ("http", airflow)]
         connections += [("aws", self.aws_logins[WATCH])]
