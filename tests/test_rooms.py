@@ -17,6 +17,7 @@ MIRRORED = {
 # Tests of something that several modules do together, or of something that is no module: a page, a file of settings.
 TOPICS = {
     "adapters/store/test_store_contract.py",
+    "adapters/postgres/test_commits_at_risk.py",
     "adapters/staging/test_isolation_of_files.py",
     "cli/restore/test_cut_over.py",
     "cli/test_cli_page.py",
