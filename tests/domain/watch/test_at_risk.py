@@ -266,6 +266,8 @@ def test_unknown_is_never_0() -> None:
     ):
         assert at_risk((), server.seen(), held) == UNKNOWN
     assert at_risk((), server.seen(is_standby=True), server.held()) == UNKNOWN
+    assert at_risk((), server.seen(), server.held(number=3, more=True)) == UNKNOWN, "it is being listed"
+    assert at_risk((), server.seen(), server.held(more=True)) == NOTHING
     assert at_risk((), server.seen(), server.held()) == NOTHING
     assert at_risk((), server.seen(), server.held(number=5)) == NOTHING, "it was filled meanwhile"
 

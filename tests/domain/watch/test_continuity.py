@@ -56,6 +56,10 @@ def test_a_timeline_that_went_back() -> None:
     assert breaks("acme", before, seen(0x800000, timeline=2), allowed=OURS) == (
         Break("lsn-went-back", "the cluster of firm acme went back from timeline 3 to 2"),
     )
+    held = WatchedServer(archived=7, timeline=3).held()
+    now = seen(0x800000, timeline=2)
+    assert breaks("acme", None, now, allowed=OURS, helds=[held]) != ()
+    assert breaks("acme", before, now, allowed=OURS, helds=[held], abandoned=frozenset({3})) == (), "it was rolled back"
 
 
 def test_a_restore_into_live_goes_on_below_its_old_end_on_a_new_timeline() -> None:

@@ -31,15 +31,19 @@ def breaks(
     allowed: Set[int],
     marks: Iterable[Mark] = (),
     helds: Iterable[WalHeld | None] = (),
+    abandoned: Set[int] = frozenset(),
 ) -> tuple[Break, ...]:
     """``before``: as it answered last. ``allowed``: the system identifier that the vaults' ``firm.json`` names; empty
     where none could be read, and then the one seen before counts. ``marks`` and ``helds``: of the passes before; by
-    them a log that went back is seen again in each pass until it is farther than it was."""
+    them a log that went back is seen again in each pass until it is farther than it was. ``abandoned``: timelines that
+    a recorded roll-back has left (``RolledBack.abandoned``); to go back from those was meant."""
     expected = allowed or ({before.system_identifier} if before else set())
     if expected and now.system_identifier not in expected:
         return (Break("another-database", _other(firm, now, expected)), *_clock(firm, now))
     same = before if before and before.system_identifier == now.system_identifier else None
-    found = (*_since_before(firm, same, now), *_since_marks(firm, marks, now), *_behind_vaults(firm, helds, now))
+    same = None if same and same.timeline in abandoned else same
+    known = [held for held in helds if held is not None and held.timeline not in abandoned]
+    found = (*_since_before(firm, same, now), *_since_marks(firm, marks, now), *_behind_vaults(firm, known, now))
     return (*(Break("lsn-went-back", what) for what in found[:1]), *_clock(firm, now))
 
 
@@ -79,10 +83,10 @@ def _went_back(firm: str, end: Lsn, at: datetime, now: ServerSeen) -> str:
     )
 
 
-def _behind_vaults(firm: str, helds: Iterable[WalHeld | None], now: ServerSeen) -> Iterator[str]:
+def _behind_vaults(firm: str, helds: Iterable[WalHeld], now: ServerSeen) -> Iterator[str]:
     """What is in a vault the server had on its disk before."""
     for held in helds:
-        if held is None or now.is_standby or held.system_identifier != now.system_identifier:
+        if now.is_standby or held.system_identifier != now.system_identifier:
             continue
         last = WalSegment(held.timeline, held.number, held.segment_bytes)
         is_earlier = now.seen_at - held.seen_at > _EARLIER

@@ -26,7 +26,7 @@ def continuity_troubles(seen: FirmSeen, before: FirmSeen | None) -> Iterator[Tro
         seen.server,
         allowed=allowed,
         marks=before.marks if before else (),
-        helds=[vault.held for vault in seen.vaults],
+        helds=[vault.held for vault in before.vaults] if before else (),
     )
     for each in found:
         yield trouble_of(
