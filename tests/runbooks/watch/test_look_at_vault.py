@@ -207,8 +207,11 @@ def test_another_database_under_the_name_takes_nothing_away(firm: Site) -> None:
     register(firm, 2, 4)
     seen = look(firm, None, make_server(firm, 10))
     foreign = make_server(firm, 700, system_identifier=4711)
-    held = look(firm, seen, foreign).held
-    assert held == (seen.held and seen.held.model_copy(update={"seen_at": LATER}))
+    other = look(firm, seen, foreign)
+    assert other.held == (seen.held and seen.held.model_copy(update={"seen_at": LATER}))
+    own = firm.postgres.system_identifier()
+    assert (seen.system_identifier, other.system_identifier) == (own, own)
+    assert look(firm, None, foreign).system_identifier == own, "on the first look, too"
 
 
 def test_an_adopted_cluster_begins_anew(site_factory: SiteFactory, cluster: LocalCluster, firm: Site) -> None:
@@ -216,10 +219,12 @@ def test_an_adopted_cluster_begins_anew(site_factory: SiteFactory, cluster: Loca
     register(firm, 2, 4)
     before = look(firm, None, make_server(firm, 10))
     assert before.held is not None
-    former = before.model_copy(update={"held": before.held.model_copy(update={"system_identifier": 4711})})
-    adopted = look(firm, former, make_server(firm, 10)).held
-    assert adopted is not None
-    assert (adopted.system_identifier, adopted.number) == (firm.postgres.system_identifier(), 9)
+    held = before.held.model_copy(update={"system_identifier": 4711})
+    adopted = look(firm, before.model_copy(update={"held": held, "system_identifier": 4711}), make_server(firm, 10))
+    own = firm.postgres.system_identifier()
+    assert adopted.held is not None
+    assert (adopted.held.system_identifier, adopted.held.number) == (own, 9)
+    assert adopted.system_identifier == own, "else the firm's own cluster were another one until the next whole look"
 
 
 def suspend_versioning(site: Site) -> None:

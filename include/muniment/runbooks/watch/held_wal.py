@@ -13,6 +13,7 @@ from muniment.adapters.vault.vault import Vault
 from muniment.adapters.vault.wal_tail import followed, names_from
 from muniment.adapters.wal.archive import WalArchive
 from muniment.domain.recovery.wal_coverage import TimelineHistory
+from muniment.domain.vault.firm_mark import FirmMark
 from muniment.domain.vault.registers import Point, RecoveryWindow
 from muniment.domain.wal.names import WalSegment, history_name
 from muniment.domain.watch.server import ServerSeen
@@ -32,15 +33,17 @@ from muniment.errors import ObjectMissing
 from muniment.runbooks.watch.newest_points import NewestPoints
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HeldWal:
-    """One look at one vault's WAL. ``window``: the firm's point-in-time window."""
+    """One look at one vault's WAL. ``window``: the firm's point-in-time window. ``mark``: the vault's, where this look
+    has read it."""
 
     vault: Vault
     points: NewestPoints
     server: ServerSeen | None
     window: timedelta
     now: datetime
+    mark: FirmMark | None = None
 
     def after(self, before: WalHeld | None, *, whole: bool) -> WalHeld | None:
         """``None`` where nothing is known of the firm's WAL yet. Raises what a ``Vault`` raises."""
@@ -60,8 +63,8 @@ class HeldWal:
         answers under the firm's name may be another database, and the vault's own mark tells."""
         if before is not None and (self.server is None or self._is_of(before)):
             return before
-        mark = read_mark(self.vault)
-        if self.server is None or mark.system_identifier != self.server.system_identifier:
+        self.mark = self.mark or read_mark(self.vault)
+        if self.server is None or self.mark.system_identifier != self.server.system_identifier:
             return before
         return self._anew(self.server)
 

@@ -34,15 +34,17 @@ def look_at_vault(
     known = _known(vault, side, before)
     points = NewestPoints(vault)
     whole = whole or known.seen_at is None
+    look = HeldWal(vault, points, server, site.policy.point_in_time_window, now)
     try:
         if whole:
-            known = known.model_copy(update={"system_identifier": _prove(vault).system_identifier})
-        look = HeldWal(vault, points, server, site.policy.point_in_time_window, now)
+            look.mark = _proven(vault)
         held = look.after(known.held, whole=whole)
     except MunimentError as error:
         seen = known.model_copy(update={"unseen": error.what, "unseen_kind": type(error).__name__})
         return seen if isinstance(error, Transient) or not whole else _with_key(seen, site, vault, now)
-    seen = known.model_copy(update={"seen_at": now, "held": held, "held_lsn": held.end_lsn if held else None})
+    cluster = look.mark.system_identifier if look.mark else known.system_identifier
+    held_lsn = held.end_lsn if held else None
+    seen = known.model_copy(update={"seen_at": now, "system_identifier": cluster, "held": held, "held_lsn": held_lsn})
     if whole:
         seen = _with_registers(_with_settings(_with_key(seen, site, vault, now), vault, now), points)
     return seen
@@ -56,7 +58,7 @@ def _known(vault: Vault, side: Side, before: VaultSeen | None) -> VaultSeen:
     return before.model_copy(update={**unknown, "region": vault.region, "key": vault.kms_key})
 
 
-def _prove(vault: Vault) -> FirmMark:
+def _proven(vault: Vault) -> FirmMark:
     """The firm's, and written by the firm. By HEAD first: a region that is away is not waited for with patience."""
     if vault.head(keys.FIRM) is None:
         raise MarkMissing(key=keys.FIRM, bucket=vault.bucket, firm=vault.firm)
