@@ -35,3 +35,11 @@ def test_a_failed_task_explains_what_its_own_dag_owes() -> None:
     assert explained_by("task-failed", Scope(kind="dag", name="acme__restore_test")) == {"drill-missing"}
     assert explained_by("task-failed", Scope(kind="dag", name="acme__restore")) == frozenset()
     assert explained_by("task-failed", Scope(kind="firm", name="acme")) == frozenset()
+
+
+def test_a_paused_dag_explains_what_its_own_dag_owes() -> None:
+    """And all of a firm's all of it."""
+    drills = explained_by("dag-paused", Scope(kind="dag", name="acme__restore_test"))
+    assert drills == {"drill-missing"}
+    assert "point-missing" in explained_by("dag-paused", Scope(kind="dag", name="acme__backup"))
+    assert {"point-missing", "drill-missing"} <= explained_by("dag-paused", Scope(kind="firm", name="acme"))

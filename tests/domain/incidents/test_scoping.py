@@ -258,3 +258,14 @@ def test_a_key_has_sixty_four_characters_at_most_and_is_plain(name: str) -> None
 
 def test_a_key_can_be_read() -> None:
     assert key_of("wal-hole", Scope(kind="firm", name="harbor-lane")) == ("wal-hole.firm.harbor-lane.d109c8fe641cc227")
+
+
+def test_what_is_everybodys_is_counted_by_everybody() -> None:
+    """Two of ten whose DAGs somebody paused are two: in one of all Airflow a third would be no news."""
+    watch = Watching(*TEN)
+    airflow = Scope(kind="airflow", name="airflow")
+    bad = [trouble(firm, "dag-paused", scopes=(airflow,)) for firm in TEN]
+    watch.look(*bad[:2])
+    assert watch.look(*bad[:2]) == [("opened", f"dag-paused.firm.{firm}") for firm in TEN[:2]]
+    watch.look(*bad[:3])
+    assert watch.look(*bad[:3]) == [("opened", f"dag-paused.firm.{TEN[2]}")]

@@ -51,10 +51,12 @@ _PLACES: frozenset[ScopeKind] = frozenset({"key", "bucket", "region"})
 
 
 def explained_by(cause: Cause, scope: Scope) -> frozenset[Cause]:
-    """A DAG that only restores explains no missing night."""
-    if scope.kind == "dag":
-        return _BY_DAG.get(scope.name.rpartition("__")[2], frozenset())
-    return frozenset() if cause == "task-failed" else EXPLAINS.get(cause, frozenset())
+    """Of one DAG only what that one owes."""
+    own = _BY_DAG.get(scope.name.rpartition("__")[2], frozenset()) if scope.kind == "dag" else None
+    if cause == "task-failed":
+        return own or frozenset()
+    found = EXPLAINS.get(cause, frozenset())
+    return found if own is None else found - (_OWED - own)
 
 
 def is_at_the_same_place(cause: Cause, of_cause: tuple[Scope, ...], of_effect: tuple[Scope, ...]) -> bool:

@@ -3,8 +3,11 @@
 from collections import Counter
 from functools import cached_property
 
-from muniment.domain.incidents.trouble import Cause, Scope
+from muniment.domain.incidents.trouble import Cause, Scope, ScopeKind
 from muniment.domain.record import Record
+
+EVERYBODYS: frozenset[ScopeKind] = frozenset({"airflow", "watch", "pool"})
+"""No firm has to name these: each has them."""
 
 
 class JudgedFirm(Record):
@@ -38,7 +41,9 @@ class Judged(Record):
         return cause in self.fleet or (cause, scope) in self.things
 
     def firms_with(self, scope: Scope, cause: Cause) -> int:
-        """How many firms that have this scope were judged for the cause."""
+        """How many firms that have this scope were judged for the cause: of what is everybody's, all."""
+        if scope.kind in EVERYBODYS:
+            return sum(cause in each.causes for each in self.firms)
         if cause not in self._counted:
             asked = (each for each in self.firms if cause in each.causes)
             self._counted[cause] = Counter(each_scope for each in asked for each_scope in set(each.scopes))

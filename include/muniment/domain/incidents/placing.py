@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 
 from muniment.domain.incidents.explains import ORDER, explained_by, is_at_the_same_place
 from muniment.domain.incidents.incident import Incident
-from muniment.domain.incidents.judged import Judged
+from muniment.domain.incidents.judged import EVERYBODYS, Judged
 from muniment.domain.incidents.scoping import OWN, Group, groups_of
-from muniment.domain.incidents.trouble import Cause, Scope, ScopeKind, Trouble
+from muniment.domain.incidents.trouble import Cause, Scope, Trouble
 
 # A firm that is out of a wider incident gets as long as three passes to catch up with what that has left behind.
 _CATCHING_UP = timedelta(minutes=15)
-_EVERYBODYS: frozenset[ScopeKind] = frozenset({"airflow", "watch", "pool"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ class _Holders:
 
     def _add_thing(self, holder: _Holder) -> None:
         (scope,) = holder.places
-        if scope.kind in _EVERYBODYS:
+        if scope.kind in EVERYBODYS:
             self._all.append(holder)
         else:
             self._scopes.setdefault(scope, []).append(holder)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from muniment.domain.incidents.trouble import Cause, Scope, Severity, Trouble
 from muniment.domain.watch.firm_seen import FirmSeen
+from muniment.domain.watch.vault import VaultSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,17 @@ class Words:
     hint: str
     at_stake: str = ""
     breaks_at: datetime | None = None
+
+
+def places_of(*vaults: VaultSeen | None) -> tuple[Scope, ...]:
+    """What a trouble with these vaults may share with others, narrowest first; and by which a vault that does not
+    answer explains it (``domain/incidents/explains.py``)."""
+    found = [vault for vault in vaults if vault is not None]
+    return (
+        *(Scope(kind="key", name=vault.key) for vault in found),
+        *(Scope(kind="bucket", name=vault.bucket) for vault in found),
+        *(Scope(kind="region", name=vault.region) for vault in found),
+    )
 
 
 def trouble_of(

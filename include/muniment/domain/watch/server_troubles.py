@@ -7,7 +7,7 @@ from muniment.domain.incidents.severity import severity_of
 from muniment.domain.incidents.trouble import Scope, Trouble
 from muniment.domain.units import human_duration, human_size
 from muniment.domain.watch.firm_seen import FirmSeen
-from muniment.domain.watch.firm_trouble import Words, trouble_of
+from muniment.domain.watch.firm_trouble import Words, places_of, trouble_of
 from muniment.domain.watch.server import ServerSeen, Slot
 
 # An archiver that is tried again and succeeds within this time has not failed: PostgreSQL itself tries three times.
@@ -70,6 +70,7 @@ def _archiver(seen: FirmSeen, server: ServerSeen) -> Iterator[Trouble]:
             at_stake=f"{human_duration(lasting)} of commits are in no vault; pg_wal grows until the server stops",
             breaks_at=since + timedelta(seconds=seen.rpo_promise_s),
         ),
+        scopes=places_of(seen.vault("primary")),
     )
 
 

@@ -7,7 +7,7 @@ from muniment.domain.incidents.severity import reached, severity_of
 from muniment.domain.incidents.trouble import Scope, Trouble
 from muniment.domain.units import human_duration
 from muniment.domain.watch.firm_seen import FirmSeen
-from muniment.domain.watch.firm_trouble import Words, trouble_of
+from muniment.domain.watch.firm_trouble import Words, places_of, trouble_of
 from muniment.domain.watch.vault import VaultSeen
 
 # Without these two, whoever can delete an object has deleted a backup: that is made good by nothing.
@@ -29,15 +29,6 @@ def vault_troubles(seen: FirmSeen) -> Iterator[Trouble]:
     yield from _at_risk(seen)
 
 
-def _scopes(vault: VaultSeen) -> tuple[Scope, ...]:
-    """Narrowest first. A key or a bucket that several firms share is told before their region."""
-    return (
-        Scope(kind="key", name=vault.key),
-        Scope(kind="bucket", name=vault.bucket),
-        Scope(kind="region", name=vault.region),
-    )
-
-
 def _unseen(seen: FirmSeen, vault: VaultSeen) -> Trouble:
     since = vault.seen_at or seen.watched_since
     lasting = (seen.seen_at - since).total_seconds()
@@ -54,7 +45,7 @@ def _unseen(seen: FirmSeen, vault: VaultSeen) -> Trouble:
             at_stake=f"how far this vault could bring the firm back is unknown since {since:%Y-%m-%d %H:%M:%S} UTC",
             breaks_at=since + timedelta(seconds=seen.rpo_promise_s),
         ),
-        scopes=() if is_another_firms else _scopes(vault),
+        scopes=() if is_another_firms else places_of(vault),
         opens_at_once=is_another_firms,
     )
 
@@ -179,4 +170,5 @@ def _at_risk(seen: FirmSeen) -> Iterator[Trouble]:
             at_stake=f"{lasting} of the firm's work, if {_SERVER if of_primary else _BOTH} is lost now",
             breaks_at=worst.at_risk_since + timedelta(seconds=seen.rpo_promise_s),
         ),
+        scopes=places_of(*((worst,) if of_primary else seen.vaults)),  # the replica's comes by way of the primary one
     )
