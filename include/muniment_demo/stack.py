@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -135,8 +136,8 @@ class Stack:
         """One IAM user, who may look at each firm's vaults and change nothing."""
         firms_ = list(self.registry.values())
         login = self._aws_login(firms_[0], WATCH, "watch")
-        for firm in firms_[1:]:
-            policy = json.dumps(_iam_policy("watch", firm))
+        for firm in firms_:
+            policy = json.dumps(_watch_policy(firm))
             self.cloud.client("iam").put_user_policy(UserName=WATCH, PolicyName=firm.id, PolicyDocument=policy)
         return dataclasses.replace(login, id=firms_[0].as_watched.aws_connection)
 
@@ -186,7 +187,7 @@ class Stack:
                 documents.store(self.cloud.client("s3", place.region), place.bucket, documents.first_day(firm.id))
 
     def _write_settings(self, on_call: list[tuple[str, Login]]) -> None:
-        """airflow_settings.yaml with every firm's connections, the watch's, the channels', and the project's pools."""
+        """airflow_settings.yaml with the connections of firms, watch and channels, and the project's own pools."""
         airflow = Login("muniment_airflow", host=self.airflow_url, user="viewer", password=self.passwords["viewer"])
         connections = [*on_call, ("http", airflow)]
         connections += [("aws", self.aws_logins[WATCH])]
@@ -211,8 +212,17 @@ def _all(futures: list[Future[None]]) -> None:
         future.result()
 
 
-def _iam_policy(name: str, firm: Firm) -> dict[str, object]:
+def _iam_policy(name: str, firm: Firm) -> dict[str, Any]:
     return render((PROJECT / "docs" / "iam" / f"{name}.json").read_text(), firm_values(firm, ACCOUNT))
+
+
+def _watch_policy(firm: Firm) -> dict[str, Any]:
+    """Without what ministack tells no policy: the encryption context of a request to KMS, and through whom it comes.
+    tests/runbooks/watch/test_watch_rights.py puts each request before the whole file."""
+    policy = _iam_policy("watch", firm)
+    for statement in policy["Statement"]:
+        statement.pop("Condition", None)
+    return policy
 
 
 def _postgres_login(firm: Firm, port: int, role: str, password: Secret) -> Login:
