@@ -49,8 +49,6 @@ def at_risk(marks: Sequence[Mark], server: ServerSeen, held: WalHeld | None) -> 
     behind = 0 if server.flush_lsn <= _reach(held) else server.flush_lsn.bytes_since(end)
     if server.timeline == held.timeline and _mark_of(marks, server).flush_lsn <= _reach(held):
         return AtRisk(None, 0.0, behind)
-    if held.more:
-        return _UNKNOWN
     known = [mark.at for mark in (*_usable(marks, server), *_of_checkpoint(server)) if _is_covered(mark, held)]
     since = max((*known, *_written_at(server, held)), default=None)
     return AtRisk(since, None if since is None else (server.seen_at - since).total_seconds(), behind)
