@@ -1,5 +1,6 @@
 """On-call is told of a failed task: by the first channel that takes it, once, and never silently by nobody."""
 
+from datetime import datetime
 from email import message_from_string
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tests.fixtures.airflow import tell_by
 from tests.fixtures.on_call import MAIL, Pager, nobody, topic
 from tests.support.firms import paper_firm
 from tests.support.troubles import judged, trouble
+from tests.support.watched import firm_seen
 
 # The notifiers' own libraries.
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
@@ -182,6 +184,26 @@ def test_a_dag_that_fails_again_is_told_once_and_its_success_is_told(registry_fo
     ]
     OnCallHearsTheEnd()(failed(None, Task(), reason="success"))
     assert pager.messages() == []
+
+
+def test_what_waits_for_the_morning_is_kept_and_no_run_tells_it_meanwhile(registry_folder: Path, pager: Pager) -> None:
+    tell_by(registry_folder, topic(pager), quiet_hours={"start": "00:00", "end": "23:59"})
+    settings, now = load_watch_settings(), utc_now()
+    open_store(settings).put_firms([firm_seen("acme", now, time_zone=_zone_at_noon(now))])
+    task = Task()
+    over(ours(), task)
+    assert task.pushed[XCOM_KEY].startswith("kept: it waits for its route's quiet hours to end")
+    over(None, Task({"base_backup": "failed"}, {"base_backup": task.pushed[XCOM_KEY]}), reason="task_failure")
+    assert pager.messages() == []
+    at_night = settings.routes[0].model_copy(update={"quiet_hours": None})
+    by_day = settings.model_copy(update={"routes": (at_night,)})
+    tell(open_store(settings), by_day, clock=lambda: utc_now() + CLAIM)
+    assert [page["Subject"] for page in pager.messages()] == ["[muniment] acme: base_backup failed"]
+
+
+def _zone_at_noon(now: datetime) -> str:
+    """So that no minute of the test is the one that is not quiet."""
+    return f"Etc/GMT{now.hour - 12:+d}"
 
 
 def test_a_success_is_no_matter_of_a_store_that_is_away(

@@ -1,5 +1,6 @@
 """Somebody is told: by the second way where the first fails, once, and what nobody took is kept and told again."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -101,6 +102,16 @@ def test_it_is_told_once(store: WatchStore, clock: Hand, receiver: Receiver, mai
     assert (events(receiver), len(receiver.got("/services")), mails) == ([("trigger", "k")], 1, [])
     assert store.recall(*UNTOLD) is None
     assert channel_incidents(store) == []
+
+
+def test_two_who_tell_at_the_same_time_tell_it_once(store: WatchStore, clock: Hand, receiver: Receiver) -> None:
+    """A pass of each queue, and the callbacks of tasks."""
+    for number in range(6):
+        put(store, clock, key=f"k{number}")
+    with ThreadPoolExecutor(3) as pool:
+        rounds = list(pool.map(lambda _: tell(store, settings("pager"), clock=clock), range(3)))
+    assert sorted(each.notice for told in rounds for each in told) == [f"k{number}.opened.error" for number in range(6)]
+    assert len(events(receiver)) == 6
 
 
 @pytest.mark.parametrize("how", ["refuses", "says nothing", "is unknown"])
