@@ -43,7 +43,7 @@ def _look(api: AirflowApi, before: AirflowSeen | None, now: datetime) -> Airflow
         dag_ids=dag_ids,
         dags_listed_at=listed_at,
         paused=_ids(api, paused="true"),
-        broken=_ids(api, has_import_errors="true", exclude_stale="false"),
+        broken=_ids(api, has_import_errors="true"),
         import_errors=tuple(map(_broken_file, api.pages("/api/v2/importErrors", "import_errors"))),
         pools={pool["name"]: pool["slots"] for pool in api.pages("/api/v2/pools", "pools")},
         queued=queued,
@@ -56,7 +56,7 @@ def _beat(health: dict[str, Any], part: str) -> datetime | None:
 
 
 def _dag_ids(api: AirflowApi, before: AirflowSeen | None, now: datetime) -> tuple[datetime, frozenset[str]]:
-    """Those that are not stale."""
+    """Those that are not stale: such a one is called broken for ever, though its file was mended without it."""
     if before is not None and before.dags_listed_at is not None and now - before.dags_listed_at < LIST_LASTS:
         count = api.get("/api/v2/dags", limit=1, tags=DAG_TAGS)["total_entries"]
         if count == len(before.dag_ids):
