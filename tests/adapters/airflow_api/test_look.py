@@ -32,6 +32,7 @@ class Airflow:
         self.dags = [{"dag_id": f"firm-{n:03d}__backup", "is_paused": n == 7} for n in range(250)]
         self.tasks: list[dict[str, Any]] = []
         self.asked: list[str] = []
+        self.is_slow = False
         server.expect_request("/auth/token", method="POST").respond_with_handler(self._token)
         server.expect_request("/api/v2/monitor/health").respond_with_handler(self._health)
         server.expect_request("/api/v2/dags").respond_with_handler(self._dags)
@@ -60,6 +61,8 @@ class Airflow:
     def _dags(self, request: Request) -> Response:
         self._noted(request)
         assert set(request.args.getlist("tags")) >= {"backup", "watch"}
+        if self.is_slow and "order_by" in request.args:
+            return _json({}, 503)
         found = [dag for dag in self.dags if dag["is_paused"] or request.args.get("paused") != "true"]
         if request.args.get("has_import_errors"):
             found = self.dags[:1]
@@ -127,6 +130,18 @@ def test_the_list_of_dags_is_read_when_their_number_changes_and_hourly(airflow: 
     assert len(fewer.dag_ids) == 249
     airflow.look(first, NOW + timedelta(minutes=61))
     assert sum("order_by=dag_id" in each for each in airflow.asked) == 3
+
+
+def test_a_list_that_does_not_come_in_time_is_the_one_before_for_a_while(airflow: Airflow) -> None:
+    first = airflow.look()
+    airflow.is_slow = True
+    hours = timedelta(hours=1)
+    kept = airflow.look(first, NOW + 2 * hours)
+    assert (kept.unseen, kept.dag_ids, kept.dags_listed_at) == (None, first.dag_ids, NOW)
+    gone = airflow.look(first, NOW + 7 * hours)
+    assert "it answered 503" in str(gone.unseen)
+    airflow.is_slow = False
+    assert airflow.look(gone, NOW + 7 * hours).dags_listed_at == NOW + 7 * hours
 
 
 def test_a_wrong_password_is_told_without_it(airflow: Airflow) -> None:

@@ -49,6 +49,7 @@ def soon(running: RealAirflow) -> Iterator[Callable[[Told], None]]:
     yield becomes
     for name in ("fleet.py", dag_file(FIRM.id)):
         (running.folder / "dags" / name).unlink()
+    running.eventually("that the broken file is forgotten", lambda: not look(running).import_errors)
 
 
 @pytest.mark.timeout(1800)

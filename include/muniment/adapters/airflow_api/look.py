@@ -14,6 +14,8 @@ from muniment.domain.firm.dag_names import DAG_TAGS
 from muniment.domain.watch.airflow import AirflowSeen, BrokenFile, QueuedTask
 
 LIST_LASTS = timedelta(hours=1)
+LIST_MAY_LAST = timedelta(hours=6)
+"""Where the API server is too slow to give it in time."""
 
 _INSTANT = TypeAdapter(datetime | None)
 _TASKS = "/api/v2/dags/~/dagRuns/~/taskInstances"
@@ -25,23 +27,22 @@ def look_at(api: AirflowApi, before: AirflowSeen | None, now: datetime) -> Airfl
     try:
         return _look(api, before, now)
     except NotAnsweredError as error:
-        return AirflowSeen(seen_at=now, unseen=str(error))
+        why = str(error)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # Another version of Airflow, or no Airflow at all. Without the cause: it would show what was answered.
-        return AirflowSeen(seen_at=now, unseen=f"its answers are not as Airflow 3's: {type(error).__name__}")
+        why = f"its answers are not as Airflow 3's: {type(error).__name__}"
+    known = {"dag_ids": before.dag_ids, "dags_listed_at": before.dags_listed_at} if before else {}
+    return AirflowSeen.model_validate({"seen_at": now, "unseen": why, **known})
 
 
 def _look(api: AirflowApi, before: AirflowSeen | None, now: datetime) -> AirflowSeen:
     health = api.public("/api/v2/monitor/health")
-    listed_at, dag_ids = _dag_ids(api, before, now)
     queued = tuple(_queued(api))
-    return AirflowSeen(
+    seen = AirflowSeen(
         seen_at=now,
         scheduler_heartbeat_at=_beat(health, "scheduler"),
         dag_processor_heartbeat_at=_beat(health, "dag_processor"),
         triggerer_heartbeat_at=_beat(health, "triggerer"),
-        dag_ids=dag_ids,
-        dags_listed_at=listed_at,
         paused=_ids(api, paused="true"),
         broken=_ids(api, has_import_errors="true"),
         import_errors=tuple(map(_broken_file, api.pages("/api/v2/importErrors", "import_errors"))),
@@ -49,6 +50,8 @@ def _look(api: AirflowApi, before: AirflowSeen | None, now: datetime) -> Airflow
         queued=queued,
         serving=frozenset(queue for queue in {task.queue for task in queued} if _serves(api, queue)),
     )
+    listed_at, dag_ids = _dag_ids(api, before, now)
+    return seen.model_copy(update={"dag_ids": dag_ids, "dags_listed_at": listed_at})
 
 
 def _beat(health: dict[str, Any], part: str) -> datetime | None:
@@ -56,12 +59,22 @@ def _beat(health: dict[str, Any], part: str) -> datetime | None:
 
 
 def _dag_ids(api: AirflowApi, before: AirflowSeen | None, now: datetime) -> tuple[datetime, frozenset[str]]:
-    """Those that are not stale: such a one is called broken for ever, though its file was mended without it."""
-    if before is not None and before.dags_listed_at is not None and now - before.dags_listed_at < LIST_LASTS:
-        count = api.get("/api/v2/dags", limit=1, tags=DAG_TAGS)["total_entries"]
-        if count == len(before.dag_ids):
-            return before.dags_listed_at, before.dag_ids
-    return now, _ids(api, order_by="dag_id")
+    """Those that are not stale: such a one is called broken for ever, though its file was mended without it.
+
+    Asked last, because it may take all the time there is; then the one before does, for a while.
+    """
+    listed_at = before.dags_listed_at if before else None
+    if before is None or listed_at is None:
+        return now, _ids(api, order_by="dag_id")
+    is_same = api.get("/api/v2/dags", limit=1, tags=DAG_TAGS)["total_entries"] == len(before.dag_ids)
+    if is_same and now - listed_at < LIST_LASTS:
+        return listed_at, before.dag_ids
+    try:
+        return now, _ids(api, order_by="dag_id")
+    except NotAnsweredError:
+        if is_same and now - listed_at < LIST_MAY_LAST:
+            return listed_at, before.dag_ids
+        raise
 
 
 def _ids(api: AirflowApi, **query: str) -> frozenset[str]:

@@ -21,7 +21,7 @@ class QueuedTask(Record):
 
 
 class AirflowSeen(Record):
-    """``unseen``: why nothing could be asked; then all else is empty and says nothing."""
+    """``unseen``: why nothing could be asked; then all else says nothing, and ``dag_ids`` only spares the next look."""
 
     seen_at: AwareDatetime
     unseen: str | None = None

@@ -9,6 +9,7 @@ from datetime import datetime
 from muniment.adapters.site.logins import Login
 from muniment.adapters.watch.store import WatchStore
 from muniment.domain.record import Record
+from muniment.domain.watch.airflow import AirflowSeen
 from muniment.domain.watch.airflow_troubles import airflow_troubles
 from muniment.domain.watch.awake import Late, late_passes, of_airflow, untold
 from muniment.domain.watch.passes import Pass
@@ -43,25 +44,28 @@ def probe(
     """
     late: list[Late] = []
     passes: tuple[Pass, ...] = ()
+    before: AirflowSeen | None = None
     now = clock()
     if not queues:
         late.append(Late(kind="registry", what="the registry has no sound firm", hint="muniment firms check"))
     try:
         store = open_store()
-        passes = store.last_passes()
+        passes, before = store.last_passes(), store.airflow()
         late += [*late_passes(queues, passes, now), *untold(store.recall(*UNTOLD) or {}, now)]
     except MunimentError as error:
         late.append(Late(kind="store", what=error.what, hint=error.what_to_do.rstrip(".")))
     return Probed(
         checked_at=now,
-        late=(*late, *_of_airflow(settings, login, clock)),
+        late=(*late, *_of_airflow(settings, login, before, clock)),
         passes=passes,
         is_airflow_asked=settings.airflow is not None,
         is_awaited_outside=settings.heartbeat is not None,
     )
 
 
-def _of_airflow(settings: WatchSettings, login: Callable[[str], Login], clock: Clock) -> Iterator[Late]:
+def _of_airflow(
+    settings: WatchSettings, login: Callable[[str], Login], before: AirflowSeen | None, clock: Clock
+) -> Iterator[Late]:
     """Of the whole, not of any firm: that is the passes' own work."""
-    airflow = look_at_airflow(settings, login, clock=clock)
+    airflow = look_at_airflow(settings, login, before=before, clock=clock)
     yield from of_airflow(list(airflow_troubles((), {}, airflow, (), clock())))
