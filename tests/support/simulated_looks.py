@@ -52,6 +52,9 @@ class SimulatedFirm:
     evidence_read: bool = True
     evidence_says: Unanswered | None = None
 
+    abandoned: tuple[int, ...] = ()
+    timeline: int = 1
+    is_gone: bool = False
     hangs: bool = False
     """Its database takes the connection and says nothing."""
 
@@ -76,6 +79,7 @@ class SimulatedLooks:
             return self.says.server_says
         log = Lsn(self.says.segment * SEGMENT + 4096)
         now, written = self.clock(), {"flush_lsn": log, "next_xid": self.says.next_xid, "checkpoint": _CHECKPOINT}
+        written["timeline"] = self.says.timeline
         seen = server_seen(now).model_copy(update={**written, "slots": (), "segments_written_at": {}})
         return seen.model_copy(update={"last_failed": None, "last_failed_at": None})
 
@@ -102,3 +106,9 @@ class SimulatedLooks:
         night = {name: now for name in ("last_point_at", "last_copied_at", "last_verified_at", "last_drill_at")}
         also = {name: now for name in ("last_documents_at", "last_configuration_at", "last_sign_off_at")}
         return made.model_copy(update={**night, **also, "read_at": now, "incomplete": (), "last_drill_failed": False})
+
+    def abandoned(self) -> tuple[int, ...]:
+        return self.says.abandoned
+
+    def remains(self) -> bool:
+        return not self.says.is_gone

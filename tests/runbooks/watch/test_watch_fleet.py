@@ -241,6 +241,30 @@ def test_a_firm_that_left_the_registry_stays_watched_and_is_told_once(world: Wor
     assert [each.cause for each in world.store.incidents(open_only=True)] == ["left-registry"]
 
 
+def test_a_firm_that_left_is_watched_until_both_its_vaults_are_gone(world: World) -> None:
+    world.watch(times=2)
+    del world.firms["acme"]
+    world.says["acme"].silent = {"primary", "replica"}
+    world.watch()
+    assert "acme" in world.store.firms()
+    world.says["acme"].is_gone = True
+    world.watch()
+    assert "acme" not in world.store.firms()
+    assert world.notes == ["acme left the registry, and both its vaults are gone: it is not watched any more"]
+
+
+def test_a_roll_back_on_record_is_no_log_that_went_back(world: World) -> None:
+    for says in world.says.values():
+        says.timeline = 2
+    world.watch(times=2)
+    world.says["acme"].abandoned = (2,)
+    for says in world.says.values():
+        says.timeline = 1
+    world.watch(times=3)
+    gone_back = [each for each in world.store.incidents(open_only=True) if each.cause == "lsn-went-back"]
+    assert [member.firm for each in gone_back for member in each.members] == ["birch"]
+
+
 def test_a_firm_whose_file_has_a_fault_has_not_left(world: World) -> None:
     world.watch(times=2)
     del world.firms["acme"]

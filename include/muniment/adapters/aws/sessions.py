@@ -39,7 +39,25 @@ def _first() -> tuple[botocore.session.Session, HierarchicalEmitter]:
     """Each service's description is read once for all sessions, and their hooks are copies of this one's: the one takes
     ten times as long as all else of a client, the other as long as several clients."""
     hooks = HierarchicalEmitter()
+    hooks.register("before-send", _SENT.count)
     return botocore.session.Session(event_hooks=hooks), hooks
+
+
+class _Sent:
+    """``requests``: of all sessions of this process, repeated ones too. From many threads: about."""
+
+    requests = 0
+
+    def count(self, **_: Any) -> None:
+        self.requests += 1
+
+
+_SENT = _Sent()
+
+
+def requests_sent() -> int:
+    """To AWS by this process so far: what a run has sent is the difference."""
+    return _SENT.requests
 
 
 def instant(told: Any) -> datetime:

@@ -60,6 +60,7 @@ def firm_seen(
         evidence_unread=_unread(evidence, before),
         wal_free_bytes=_free_bytes(known, last_server),
         marks=marks,
+        abandoned=before.abandoned if before else (),
         definition=firm.model_dump(mode="json"),
     )
 

@@ -27,6 +27,7 @@ def continuity_troubles(seen: FirmSeen, before: FirmSeen | None) -> Iterator[Tro
         allowed=allowed,
         marks=before.marks if before else (),
         helds=[vault.held for vault in before.vaults] if before else (),
+        abandoned=frozenset(seen.abandoned),
     )
     for each in found:
         yield trouble_of(

@@ -51,6 +51,8 @@ class FirmSeen(Record):
     """About: what the last pushed segment told, less what pg_wal has grown since."""
     duties: tuple[DutyState, ...] = ()
     marks: tuple[Mark, ...] = ()
+    abandoned: tuple[int, ...] = ()
+    """Timelines that a roll-back on record has left: to go back from one of them was meant."""
     left_registry_at: AwareDatetime | None = None
     """``None``: it is in the registry."""
     definition: dict[str, object] = Field(default_factory=dict)

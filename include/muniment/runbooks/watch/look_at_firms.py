@@ -12,11 +12,10 @@ from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.server import ServerSeen
 from muniment.domain.watch.vault import VaultSeen
 from muniment.ports import Clock
-from muniment.runbooks.watch.looks import SERVER_TIMEOUT_S, Looks, QuietRegions, unseen
+from muniment.runbooks.watch.looks import SERVER_TIMEOUT_S, SIDES, Looks, QuietRegions, unseen
 
 VAULT_TIMEOUT_S = 5.0
 """With the server's, the ten seconds that one firm may take."""
-_SIDES: tuple[Side, Side] = ("primary", "replica")
 # A thread that waits for a store which says nothing is left behind, and its place must not be missed.
 _SPARE_THREADS = 8
 
@@ -51,6 +50,8 @@ class _Pass:
     async def look(
         self, fleet: Sequence[Looks], before: Mapping[str, FirmSeen], whole: frozenset[str]
     ) -> list[FirmSeen]:
+        # psycopg looks up names there: some hosts whose names nobody answers for must not keep the others waiting.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self.at_once, "names"))
         self.servers, self.vaults = asyncio.Semaphore(self.at_once), asyncio.Semaphore(self.threads)
         looking = (self._firm(one, before.get(one.firm.id), whole=one.firm.id in whole) for one in fleet)
         return list(await asyncio.gather(*looking))
@@ -58,10 +59,20 @@ class _Pass:
     async def _firm(self, looks: Looks, before: FirmSeen | None, *, whole: bool) -> FirmSeen:
         server = await self._server(looks)
         answered = server if isinstance(server, ServerSeen) else (before.server if before else None)
-        sides = (self._vault(looks, side, before, answered, whole=whole) for side in _SIDES)
+        sides = (self._vault(looks, side, before, answered, whole=whole) for side in SIDES)
         vaults = await asyncio.gather(*sides)
         evidence = await self._evidence(looks, vaults) if whole else None
-        return firm_seen(looks.firm, before, server, vaults, evidence=evidence, host=looks.host, now=self.clock())
+        seen = firm_seen(looks.firm, before, server, vaults, evidence=evidence, host=looks.host, now=self.clock())
+        return await self._with_abandoned(looks, seen, before)
+
+    async def _with_abandoned(self, looks: Looks, seen: FirmSeen, before: FirmSeen | None) -> FirmSeen:
+        """Asked only of a cluster that went back to an earlier timeline: a roll-back that is on record was meant."""
+        if before is None or before.server is None or seen.server is None:
+            return seen
+        if seen.server.timeline >= before.server.timeline:
+            return seen
+        async with self.vaults:
+            return seen.model_copy(update={"abandoned": await self._in_time(looks.abandoned, ())})
 
     async def _server(self, looks: Looks) -> ServerSeen | Unanswered:
         async with self.servers:

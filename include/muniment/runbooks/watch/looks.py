@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from muniment.adapters.postgres.watch_look import look_at_server
+from muniment.adapters.restore.records import rolled_back
 from muniment.adapters.site.site import Side, Site
 from muniment.domain.firm.firm import Firm
 from muniment.domain.watch.assembly import Unanswered
@@ -16,8 +17,10 @@ from muniment.errors import InvalidConfiguration, MunimentError
 from muniment.ports import Clock
 from muniment.runbooks.watch.gather_evidence import gather_evidence
 from muniment.runbooks.watch.look_at_vault import look_at_vault
+from muniment.runbooks.watch.vault_remains import vault_remains
 
 SERVER_TIMEOUT_S = 5.0
+SIDES: tuple[Side, Side] = ("primary", "replica")
 
 
 class Looks(Protocol):
@@ -38,6 +41,12 @@ class Looks(Protocol):
     def evidence(self) -> Evidence | Unanswered | None:
         """``None`` where nothing can be asked, and a vault says so already."""
 
+    def abandoned(self) -> tuple[int, ...]:
+        """Timelines that a roll-back on record has left; none where the records cannot be read."""
+
+    def remains(self) -> bool:
+        """Whether one of its vaults is there, or may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class SiteLooks:
@@ -56,7 +65,7 @@ class SiteLooks:
 
     async def server(self) -> ServerSeen | Unanswered:
         try:
-            return await look_at_server(self.site.postgres, timeout_s=SERVER_TIMEOUT_S)
+            return await look_at_server(self.site.postgres, timeout_s=SERVER_TIMEOUT_S, clock=self.clock)
         except MunimentError as error:
             return Unanswered(error.what, type(error).__name__)
 
@@ -68,6 +77,16 @@ class SiteLooks:
             return gather_evidence(self.site, clock=self.clock)
         except MunimentError as error:
             return Unanswered(error.what, type(error).__name__)
+
+    def abandoned(self) -> tuple[int, ...]:
+        try:
+            primary, _ = self.site.hasty_vaults()
+            return tuple(back.abandoned for back in rolled_back(primary))
+        except MunimentError:
+            return ()
+
+    def remains(self) -> bool:
+        return any(vault_remains(self.site, side) is not False for side in SIDES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +105,12 @@ class NoLooks:
 
     def evidence(self) -> Evidence | None:
         return None
+
+    def abandoned(self) -> tuple[int, ...]:
+        return ()
+
+    def remains(self) -> bool:
+        return True
 
 
 def looks_of(firm: Firm, site_of: Callable[[Firm], Site], *, clock: Clock) -> Looks:

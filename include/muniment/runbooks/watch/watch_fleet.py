@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from muniment.adapters.aws.sessions import requests_sent
 from muniment.adapters.site.site import Site
 from muniment.adapters.watch.openmetrics import exposition
 from muniment.adapters.watch.store import WatchStore
@@ -64,9 +65,10 @@ def watch_fleet(
     if begun is None:
         progress.note(f"another pass over queue {fleet.queue} is under way")
         return None
-    started, before = time.monotonic(), store.firms()
+    started, sent, before = time.monotonic(), requests_sent(), store.firms()
     firms = _watched(fleet, before)
     seen = _look(fleet, firms, before, settings, clock=clock, everyone=everyone)
+    seen = _without_gone(fleet, store, firms, seen, progress)
     registered = Registered(firms, fleet.firms, fleet.broken, airflow)
     seen = with_duties(store, settings, registered, seen, clock=clock)
     store.put_firms(seen)
@@ -78,6 +80,7 @@ def watch_fleet(
             "firms": len(seen),
             "fresh": sum(map(is_fresh, seen)),
             "seconds": time.monotonic() - started,
+            "requests": requests_sent() - sent,
         }
     )
     store.end_pass(begun, ended)
@@ -135,3 +138,20 @@ def _registered(seen: FirmSeen, fleet: Fleet, before: FirmSeen | None) -> FirmSe
         return seen.model_copy(update={"left_registry_at": None})
     left_at = (before.left_registry_at if before else None) or seen.seen_at
     return seen.model_copy(update={"left_registry_at": left_at})
+
+
+def _without_gone(
+    fleet: Fleet, store: WatchStore, firms: Mapping[str, Firm], seen: list[FirmSeen], progress: Progress
+) -> list[FirmSeen]:
+    """A firm that left the registry is watched as long as one of its vaults is there."""
+    gone = {
+        one.firm
+        for one in seen
+        if one.left_registry_at
+        and all(vault.unseen is not None for vault in one.vaults)
+        and not fleet.looks(firms[one.firm]).remains()
+    }
+    for firm_id in gone:
+        store.forget_firm(firm_id)
+        progress.note(f"{firm_id} left the registry, and both its vaults are gone: it is not watched any more")
+    return [one for one in seen if one.firm not in gone]
