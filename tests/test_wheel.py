@@ -241,7 +241,7 @@ def test_an_airflow_elsewhere_finds_it(wheel: Path, tmp_path: Path, package: str
     assert done.returncode == 0, done.stderr
     told = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line[:4] in ("FROM", "DAGS", "ERRO"))
     assert told["ERRORS"] == "{}"
-    assert told["DAGS"].split() == [f"acme__{kind}" for kind in KINDS]
+    assert told["DAGS"].split() == [*(f"acme__{kind}" for kind in KINDS), "fleet__watch"]
     assert Path(told["FROM"]).is_relative_to(environment if package == "wheel" else home)
 
 

@@ -1,7 +1,7 @@
 """What the watch does beside looking, since of all runs it comes by most often: it tells whom nobody else tells.
 
 Airflow of points that the command took, a firm's contact of a restore that was undone, and this machine's stagings that
-their keepers are gone.
+their keepers are gone. As in operators.py, what an errand needs is imported when it is run.
 """
 
 import logging
@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow.sdk import AssetAlias
-from airflow.sdk.execution_time.context import InletEventsAccessors
 
 from muniment.domain.incidents.trouble import Trouble
 from muniment.domain.watch.firm_seen import FirmSeen
@@ -21,7 +20,6 @@ from muniment_airflow.firms import recovery_point_asset
 from muniment_airflow.operators import Night, tend_stagings
 from muniment_airflow.point_events import told_of
 from muniment_airflow.progress import TaskLogProgress
-from muniment_airflow.roll_back_letter import tell_of_roll_backs
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
@@ -55,6 +53,8 @@ def run_errands(
 
     Returns what could not be done; it is tried again with the firm's next evidence. Raises ``WatchStoreUnavailable``.
     """
+    from muniment_airflow.roll_back_letter import tell_of_roll_backs
+
     night, seen = Night(context, TaskLogProgress(log)), store.firms()
     troubles: list[Trouble] = []
     with _noted(None, troubles):
@@ -88,6 +88,8 @@ def tell_of_point(site: "Site", seen: FirmSeen | None, night: Night, store: "Wat
 
 def _has_event(asset: "Asset", point_id: str) -> bool:
     """Asked without the asset being an inlet of the task: a thousand firms would be a thousand inlets."""
+    from airflow.sdk.execution_time.context import InletEventsAccessors
+
     events = InletEventsAccessors([asset])[asset].ascending(False).limit(_ASKED_OF_AIRFLOW)
     return any(event.extra.get("point_id") == point_id for event in events)
 

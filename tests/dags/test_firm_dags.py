@@ -17,6 +17,7 @@ from airflow.timetables.base import TimeRestriction
 
 from muniment.domain.chain_steps import NIGHT
 from muniment.domain.firm.cron import runs_after
+from muniment.domain.firm.dag_names import FLEET_WATCH
 from muniment.domain.firm.schedule import nightly_schedule, shard_of
 from muniment_airflow import firm_dags
 from tests.fixtures.clusters import ROOT
@@ -60,9 +61,8 @@ def backup_dag(**changes: Any) -> DAG:
 def test_each_firm_has_its_dags(files: Files) -> None:
     bag = parsed()
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == [
-        f"{firm}__{kind}" for firm in ("acme", "birch", "cedar-lane") for kind in sorted(OF_EVERY_FIRM)
-    ]
+    of_firms = (f"{firm}__{kind}" for firm in ("acme", "birch", "cedar-lane") for kind in OF_EVERY_FIRM)
+    assert sorted(bag.dags) == sorted([*of_firms, FLEET_WATCH])
 
 
 def test_the_steps_are_a_line_in_the_runbooks_order() -> None:
@@ -217,7 +217,7 @@ def test_parsing_touches_no_connection_no_network_and_no_driver(files: Files, ai
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert f"DAGS {3 * len(OF_EVERY_FIRM)}" in lines
+    assert f"DAGS {3 * len(OF_EVERY_FIRM) + 1}" in lines
     assert "HEAVY []" in lines
 
 
@@ -236,7 +236,8 @@ def test_the_parsing_context_of_a_foreign_dag_builds_nothing(files: Files, monke
 def test_a_broken_firm_is_an_import_error_that_names_it_and_stops_nobody_else(files: Files) -> None:
     files.firm(lambda values: values.update(tierr="gold"))
     bag = parsed()
-    assert sorted(bag.dags) == [f"{firm}__{kind}" for firm in ("birch", "cedar-lane") for kind in sorted(OF_EVERY_FIRM)]
+    of_firms = (f"{firm}__{kind}" for firm in ("birch", "cedar-lane") for kind in OF_EVERY_FIRM)
+    assert sorted(bag.dags) == sorted([*of_firms, FLEET_WATCH])
     [(file, error)] = bag.import_errors.items()
     assert Path(file).name == "registry_faults.py"
     assert "firms/acme.yaml: tierr: unknown key; did you mean 'tier'?" in error
