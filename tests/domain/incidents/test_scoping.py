@@ -269,3 +269,15 @@ def test_what_is_everybodys_is_counted_by_everybody() -> None:
     assert watch.look(*bad[:2]) == [("opened", f"dag-paused.firm.{firm}") for firm in TEN[:2]]
     watch.look(*bad[:3])
     assert watch.look(*bad[:3]) == [("opened", f"dag-paused.firm.{TEN[2]}")]
+
+
+def test_a_few_that_lose_it_again_after_all_had_are_counted_by_themselves() -> None:
+    """They are less than a tenth of those that were in it before."""
+    watch = Watching(*THOUSAND)
+    watch.look(*lost(THOUSAND)), watch.look(*lost(THOUSAND))
+    assert [watch.look() for _ in range(3)][-1] == [("resolved", REGION)]
+    told = [each for _ in range(6) for each in watch.look(*lost(THOUSAND[:20]))]
+    assert told == [("reopened", REGION)]
+    assert watch.told[-1].firms == THOUSAND[:20]
+    assert [watch.look() for _ in range(3)][-1] == [("resolved", REGION)]
+    assert len(watch.told[-1].firms) == 20

@@ -81,6 +81,8 @@ class _Pass:
             assert before is not None  # a key is of a group, or of an incident that is not over
             return self._without_group(before)
         incident = before or begun(group, _id_of(key, now), now)
+        if incident.state == "resolved":
+            incident = incident.model_copy(update={"came_back_at": now})
         incident = with_troubles(incident, group, self._placed.held.get(key, ()), now)
         incident = without(incident, self._still(incident), self._seen, now)
         holder = None if key in self._placed.groups else self._placed.holders.get((group.troubles[0].firm, group.cause))

@@ -83,9 +83,17 @@ class Incident(Record):
     acknowledged_by: str | None = None
     acknowledged_until: AwareDatetime | None = None
     resolved_at: AwareDatetime | None = None
+    came_back_at: AwareDatetime | None = None
+    """Seen again after it was over: whoever was in it before only is none of its firms now."""
     held_back_by: str | None = None
     """Key of the wider incident, while that is open."""
     changes: tuple[Change, ...] = ()
+
+    @property
+    def of_this_life(self) -> tuple[Member, ...]:
+        """Whoever was in it since it was seen first, or again."""
+        since = self.came_back_at
+        return self.members if since is None else tuple(each for each in self.members if each.last_seen_at >= since)
 
 
 class Silence(Record):

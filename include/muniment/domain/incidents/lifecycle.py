@@ -111,7 +111,10 @@ def noted(incident: Incident, what: str, by: str, now: datetime) -> Incident:
     return incident.model_copy(update={"changes": changes[-_LONGEST_HISTORY:]})
 
 
-_REMEMBERED = ("last_bad_at", "last_good_at", "last_told_at", "flapping_told_at", "resolved_at", "last_judged_at")
+_REMEMBERED = (
+    *("last_bad_at", "last_good_at", "last_told_at", "last_judged_at"),
+    *("flapping_told_at", "resolved_at", "came_back_at"),
+)
 
 
 def by_this_clock(incident: Incident, now: datetime) -> Incident:

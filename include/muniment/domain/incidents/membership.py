@@ -84,8 +84,8 @@ def has_enough_left(incident: Incident) -> bool:
     left = sum(each.is_troubled for each in incident.members)
     if incident.scope.kind in OWN:
         return left > 0
-    count = len(incident.members)
-    return left >= max(min(2, count), math.ceil(count / _SHARE_LEFT))
+    count = len(incident.of_this_life)
+    return left > 0 and left >= max(min(2, count), math.ceil(count / _SHARE_LEFT))
 
 
 def _member(known: Member | None, own: Sequence[Trouble], held: Sequence[Trouble], now: datetime) -> Member:

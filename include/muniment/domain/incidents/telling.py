@@ -65,7 +65,8 @@ def is_silenced(incident: Incident, silences: Iterable[Silence]) -> bool:
 
 def _matches(silence: Silence, incident: Incident) -> bool:
     """A silence of one firm is not one of an incident that others have too."""
-    firms = {each.firm for each in incident.members if each.is_troubled} or {each.firm for each in incident.members}
+    troubled = {each.firm for each in incident.members if each.is_troubled}
+    firms = troubled or {each.firm for each in incident.of_this_life}
     return (
         (silence.key is None or silence.key == incident.key)
         and (silence.cause is None or silence.cause == incident.cause)

@@ -43,7 +43,7 @@ def notice_of(incident: Incident, kind: NoticeKind, now: datetime) -> Notice:
 
 def touched(incident: Incident) -> tuple[Member, ...]:
     """Whoever is in it; once nobody is, whoever was."""
-    return tuple(each for each in incident.members if each.is_troubled) or incident.members
+    return tuple(each for each in incident.members if each.is_troubled) or incident.of_this_life
 
 
 def subject_of(incident: Incident, kind: NoticeKind) -> str:
