@@ -86,7 +86,7 @@ def resume(session: Session, firm_id: str, name: str | None, *, as_json: bool) -
         say_json({"ended": [as_plain(each) for each in ended]})
         return
     for each in ended:
-        click.echo(f"{firm_id}: {each.duty or 'everything'} is owed again, as it was before {each.by}")
+        click.echo(f"{firm_id}: {each.duty or 'everything'} is owed again; it was suspended by {each.by}")
 
 
 def _duty(name: str | None) -> "Duty | None":
