@@ -7,6 +7,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, get_parsing_context
 
 from muniment.registry import load_registry
 from muniment_airflow.fleet_operators import WatchFleet
+from muniment_airflow.notifiers import OnCallHearsOfTheWatch, OnCallHearsTheEnd
 
 DAG_ID = "fleet__watch"
 # A pass lasts seconds. One that hangs is ended before the one after the next.
@@ -35,7 +36,14 @@ def fleet_watch_dag(queues: Iterable[str]) -> DAG:
         is_paused_upon_creation=False,
         dagrun_timeout=_PASS_ENDS_AFTER + timedelta(minutes=1),
         tags=["watch"],
-        default_args={"owner": "muniment", "execution_timeout": _PASS_ENDS_AFTER, "priority_weight": 1000},
+        on_success_callback=OnCallHearsTheEnd(),
+        on_failure_callback=OnCallHearsOfTheWatch(),
+        default_args={
+            "owner": "muniment",
+            "execution_timeout": _PASS_ENDS_AFTER,
+            "priority_weight": 1000,
+            "on_failure_callback": OnCallHearsOfTheWatch(),
+        },
         doc_md=(
             "### One look at every firm\n\nHow far each could be brought back now, from either vault, and whether all"
             " that was owed to it came. `muniment incidents` lists what is wrong; docs/monitoring.md says what to do.\n"

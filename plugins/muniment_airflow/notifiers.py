@@ -84,6 +84,24 @@ class OnCallNotifier(BaseNotifier):
             context["ti"].xcom_push(key=XCOM_KEY, value=word)
 
 
+class OnCallHearsOfTheWatch(BaseNotifier):
+    """For ``fleet__watch``, which is no firm's: that a pass has failed. Only where the watch's store keeps count of it,
+    or each pass would tell it again; where the store is what is lost, ``muniment watch probe`` tells."""
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """There is no template in here."""
+
+    def notify(self, context: Any) -> None:
+        from muniment.domain.watch.task_failure import fleet_trouble
+
+        try:
+            self.log.info(
+                "of the watch: %s", tell_on_call(fleet_trouble(report_of(context, []), utc_now()), only_kept=True)
+            )
+        except (NobodyToldError, MunimentError):
+            self.log.exception("%s that a pass of the watch has failed", NOBODY)
+
+
 class OnCallHearsTheEnd(BaseNotifier):
     """For a run's success: what a failed task of the same DAG has opened is over."""
 

@@ -26,8 +26,9 @@ class NobodyToldError(Exception):
     """No channel took it; the message says why, and whether it is kept."""
 
 
-def tell_on_call(trouble: "Trouble") -> str:
+def tell_on_call(trouble: "Trouble", *, only_kept: bool = False) -> str:
     """Opens an incident, or feeds the one that is open. Says who was told by which way, or why nobody had to be.
+    ``only_kept``: where the store cannot be reached its error is raised, and nobody is told directly.
 
     Raises ``NobodyToldError``, and ``InvalidConfiguration`` where ``watch.yaml`` has a fault.
     """
@@ -40,6 +41,8 @@ def tell_on_call(trouble: "Trouble") -> str:
         store = open_store(settings)
         notices = record_troubles(store, [trouble], _judged_nothing(), clock=utc_now)
     except MunimentError as error:
+        if only_kept:
+            raise
         log.warning("the watch's store keeps nothing of this", exc_info=True)
         return _directly(trouble, settings, error.what)
     try:

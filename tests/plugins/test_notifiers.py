@@ -19,7 +19,7 @@ from muniment.runbooks.incidents.record_troubles import record_troubles
 from muniment.runbooks.incidents.tell import CLAIM, tell
 from muniment_airflow.failure_report import what_happened
 from muniment_airflow.failures import errors_as_airflow
-from muniment_airflow.notifiers import XCOM_KEY, OnCallHearsTheEnd, OnCallNotifier
+from muniment_airflow.notifiers import XCOM_KEY, OnCallHearsOfTheWatch, OnCallHearsTheEnd, OnCallNotifier
 from muniment_airflow.on_call import NobodyToldError, open_store
 from tests.fixtures.airflow import tell_by
 from tests.fixtures.on_call import MAIL, Pager, nobody, topic
@@ -183,6 +183,36 @@ def test_a_dag_that_fails_again_is_told_once_and_its_success_is_told(registry_fo
         "[muniment] over: acme: base_backup failed",
     ]
     OnCallHearsTheEnd()(failed(None, Task(), reason="success"))
+    assert pager.messages() == []
+
+
+def of_the_watch(error: BaseException | None, task: Task) -> dict[str, Any]:
+    with DAG("fleet__watch", schedule=None) as dag:
+        EmptyOperator(task_id="watch_us-east-1")
+    return {"dag": dag, "run_id": RUN, "ti": task, "exception": error}
+
+
+def test_a_pass_of_the_watch_that_fails_is_told_once_as_critical_and_its_success_ends_it(
+    registry_folder: Path, pager: Pager
+) -> None:
+    tell_by(registry_folder, topic(pager))
+    for _ in range(3):
+        OnCallHearsOfTheWatch()(of_the_watch(ours(), Task()))
+    [incident] = incidents()
+    assert (incident.severity, incident.scope.name, incident.members) == ("critical", "fleet__watch", ())
+    assert len(pager.messages()) == 1
+    OnCallHearsTheEnd()(of_the_watch(None, Task()))
+    assert len(pager.messages()) == 1
+
+
+def test_a_pass_whose_store_is_lost_is_left_to_the_probe(
+    registry_folder: Path, pager: Pager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or each pass would tell it again."""
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("MUNIMENT_WATCH_STORE", str(tmp_path / "a file" / "watch.sqlite"))
+    tell_by(registry_folder, topic(pager))
+    OnCallHearsOfTheWatch()(of_the_watch(ours(), Task()))
     assert pager.messages() == []
 
 

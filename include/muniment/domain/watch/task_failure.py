@@ -59,6 +59,25 @@ def failure_trouble(firm: Firm, failed: FailedTask, now: datetime, *, severity: 
     )
 
 
+def fleet_trouble(failed: FailedTask, now: datetime) -> Trouble:
+    """Of ``fleet__watch``: no firm's own, and every firm's."""
+    return Trouble(
+        cause=CAUSE,
+        firm=None,
+        scopes=(scope_of(failed.dag, failed.run),),
+        severity="critical",
+        opens_at_once=True,
+        subject=failed.subject,
+        what=failed.what,
+        kept=failed.kept,
+        hint=failed.hint,
+        runbook=f"docs/monitoring.md#{CAUSE}",
+        at_stake="nobody looks at any firm: what goes wrong now is told by nobody",
+        seen_at=now,
+        links=dict(failed.links),
+    )
+
+
 _STAKES = {
     "backup": "the night's recovery point: documents and configuration are as of the point before, the database as far"
     " as WAL reaches",
