@@ -105,7 +105,7 @@ def test_it_checks_a_registry(installed: Installed, tmp_path: Path) -> None:
     ended = installed.muniment("--registry", files.root, "firms", "check")
     assert (ended.returncode, ended.stdout.splitlines()[-1]) == (
         0,
-        f"1 sound firm, 0 faults, 4 warnings in {files.root}",
+        f"1 sound firm, 0 faults, 3 warnings in {files.root}",
     )
     files.firm(lambda values: values.update(tierr="gold"))
     ended = installed.muniment("firms", "check", MUNIMENT_REGISTRY=str(files.root))

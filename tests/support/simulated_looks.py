@@ -83,6 +83,8 @@ class SimulatedLooks:
         seen = server_seen(now).model_copy(update={**written, "slots": (), "segments_written_at": {}})
         return seen.model_copy(update={"last_failed": None, "last_failed_at": None})
 
+    def get_ready(self) -> None: ...
+
     def vault(self, side: Side, before: VaultSeen | None, server: ServerSeen | None, *, whole: bool) -> VaultSeen:
         time.sleep(self.says.latency_s)
         if side in self.says.silent:

@@ -59,7 +59,7 @@ class World:
         return done
 
     def watch_now(self) -> Pass | None:
-        fleet = Fleet("us-east-1", self.firms, self.broken, self._looks, _no_site)
+        fleet = Fleet("us-east-1", self.firms, self.broken, self._looks, _no_site, frozenset({"us-east-1"}))
         airflow, told = AirflowSeen(seen_at=self.clock(), unseen="not asked", is_asked=False), Told()
         try:
             return watch_fleet(fleet, self.store, self.settings, airflow, clock=self.clock, progress=told)
@@ -251,6 +251,15 @@ def test_a_firm_that_left_is_watched_until_both_its_vaults_are_gone(world: World
     world.watch()
     assert "acme" not in world.store.firms()
     assert world.notes == ["acme left the registry, and both its vaults are gone: it is not watched any more"]
+
+
+def test_a_firm_that_left_with_its_queue_stays_watched(world: World) -> None:
+    world.watch()
+    elsewhere = world.store.firms()["acme"].model_copy(update={"queue": "eu-central-1"})
+    world.store.put_firms([elsewhere])
+    del world.firms["acme"]
+    world.watch()
+    assert world.store.firms()["acme"].seen_at == world.clock()
 
 
 def test_a_roll_back_on_record_is_no_log_that_went_back(world: World) -> None:

@@ -16,6 +16,8 @@ from muniment.runbooks.watch.looks import SERVER_TIMEOUT_S, SIDES, Looks, QuietR
 
 VAULT_TIMEOUT_S = 5.0
 """With the server's, the ten seconds that one firm may take."""
+WHOLE_TIMEOUT_S = 10.0
+"""Of a look at all, which has twenty times the requests; and of the evidence."""
 # A thread that waits for a store which says nothing is left behind, and its place must not be missed.
 _SPARE_THREADS = 8
 
@@ -90,8 +92,10 @@ class _Pass:
         async with self.vaults:
             if self.regions.is_quiet(place.region):
                 return self.regions.instead(side, looks.firm, known)
-            late = unseen(looks.firm, side, known, f"no answer within {VAULT_TIMEOUT_S:g} s", "StoreUnavailable")
-            seen = await self._in_time(lambda: looks.vault(side, known, server, whole=whole), late)
+            await asyncio.get_running_loop().run_in_executor(self.pool, looks.get_ready)
+            patience_s = WHOLE_TIMEOUT_S if whole else VAULT_TIMEOUT_S
+            late = unseen(looks.firm, side, known, f"no answer within {patience_s:g} s", "StoreUnavailable")
+            seen = await self._in_time(lambda: looks.vault(side, known, server, whole=whole), late, patience_s)
         self.regions.note(seen)
         return seen
 
@@ -100,13 +104,13 @@ class _Pass:
         if all(vault.unseen is not None for vault in vaults):
             return None
         async with self.vaults:
-            late = Unanswered(f"no answer within {VAULT_TIMEOUT_S:g} s", "StoreUnavailable")
-            return await self._in_time(looks.evidence, late)
+            late = Unanswered(f"no answer within {WHOLE_TIMEOUT_S:g} s", "StoreUnavailable")
+            return await self._in_time(looks.evidence, late, WHOLE_TIMEOUT_S)
 
-    async def _in_time[T](self, work: Callable[[], T], late: T) -> T:
+    async def _in_time[T](self, work: Callable[[], T], late: T, patience_s: float = VAULT_TIMEOUT_S) -> T:
         """The thread goes on; what it finds then is not waited for."""
         try:
-            async with asyncio.timeout(VAULT_TIMEOUT_S):
+            async with asyncio.timeout(patience_s):
                 return await asyncio.get_running_loop().run_in_executor(self.pool, work)
         except TimeoutError:
             return late

@@ -71,6 +71,7 @@ def _passes(watch: Watch, queue: str | None, *, clock: Clock, progress: Progress
             broken=watch.broken,
             looks=lambda firm: looks_of(firm, watch.connections.watch_site, clock=clock),
             site=watch.connections.site,
+            queues=frozenset(watch.queues()),
         )
         done = watch_fleet(fleet, store, watch.settings, airflow, clock=clock, progress=progress, everyone=everyone)
         if done is not None:

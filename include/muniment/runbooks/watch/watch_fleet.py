@@ -45,6 +45,12 @@ class Fleet:
     looks: Callable[[Firm], Looks]
     site: Callable[[Firm], Site]
     """With the firm's own rights. Raises ``InvalidConfiguration``."""
+    queues: frozenset[str] = frozenset()
+    """All that the registry has."""
+
+    def has(self, queue: str) -> bool:
+        """The first queue also has the firms that left the registry with their queue."""
+        return queue == self.queue or (queue not in self.queues and self.queue == min(self.queues, default=None))
 
 
 def watch_fleet(
@@ -112,7 +118,7 @@ def _watched(fleet: Fleet, before: Mapping[str, FirmSeen]) -> dict[str, Firm]:
     known = {
         firm_id: Firm.model_validate(seen.definition)
         for firm_id, seen in before.items()
-        if firm_id not in fleet.firms and seen.queue == fleet.queue and seen.definition
+        if firm_id not in fleet.firms and fleet.has(seen.queue) and seen.definition
     }
     return {**known, **fleet.firms}
 
