@@ -4,7 +4,6 @@ Looks are simulated where a thousand databases and two thousand buckets would be
 is kept, judged, told and rendered, over a real store file. Listings that are real go over HTTP and cost what they cost.
 """
 
-import asyncio
 import json
 import random
 import resource
@@ -12,68 +11,37 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from muniment.adapters.site.site import Side, Site
+from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.site.site import Site
 from muniment.adapters.watch.store import WatchStore
 from muniment.domain.firm.firm import Firm
-from muniment.domain.wal.names import Lsn
 from muniment.domain.watch.airflow import AirflowSeen
-from muniment.domain.watch.assembly import Unanswered
-from muniment.domain.watch.evidence import Evidence
-from muniment.domain.watch.server import ServerSeen
 from muniment.domain.watch.settings import WatchSettings
-from muniment.domain.watch.vault import VaultSeen
 from muniment.ports import Silent, utc_now
+from muniment.runbooks.watch.look_at_vault import look_at_vault
 from muniment.runbooks.watch.watch_fleet import Fleet, watch_fleet
+from muniment_demo.world import demo_programs
+from tests.bench.dataset import ROOT
+from tests.bench.world import bench_cloud, bench_site
 from tests.support.firms import paper_firm
-from tests.support.fleets import evidence, server_seen, vault_seen
+from tests.support.simulated_looks import SimulatedFirm, SimulatedLooks
+from tests.support.vault_looks import make_server, push_names, requests_of
+from tests.support.vault_looks import run as run_of
 
 FIRMS = 1_000
 BLACK_HOLES = 50
+OBJECTS = (1_000, 20_000)
+"""A firm may have 200,000. What is asked for does not grow with them, and the local store is slow to fill."""
+LOOKS = 50
 _LATENCY_S = 0.03
 """Of a request within a region; to the other one it is twice as long."""
-_SEGMENT = 16 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedLooks:
-    """A busy firm: at each look its log has grown, and both vaults hold all but the segment that is being written."""
-
-    firm: Firm
-    real: Callable[[], object] | None = None
-    """Called for each look at a vault: a listing over HTTP."""
-    is_silent: bool = False
-    host: str | None = "10.0.0.7"
-
-    async def server(self) -> ServerSeen | Unanswered:
-        await asyncio.sleep(600 if self.is_silent else _LATENCY_S * 3)  # TCP, TLS and the question
-        now = utc_now()
-        log = Lsn(int(now.timestamp()) % 10**6 * _SEGMENT // 60)
-        return server_seen(now).model_copy(update={"flush_lsn": log, "slots": ()})
-
-    def vault(self, side: Side, before: VaultSeen | None, server: ServerSeen | None, *, whole: bool) -> VaultSeen:
-        time.sleep(_LATENCY_S * (1 if side == "primary" else 2))
-        if self.real is not None:
-            self.real()
-        number = (server.flush_lsn.offset_bytes // _SEGMENT if server else 0) - 1
-        seen = vault_seen(side, utc_now())
-        assert seen.held
-        held = seen.held.model_copy(update={"number": number, "missing": (), "ahead": (), "first": 0})
-        place = self.firm.vaults.primary if side == "primary" else self.firm.vaults.replica
-        own = {"bucket": place.bucket, "region": place.region, "key": place.kms_key, "held": held}
-        return seen.model_copy(update={**own, "key_fault": None, "setting_faults": {}})
-
-    def evidence(self) -> Evidence | None:
-        time.sleep(_LATENCY_S * 20)
-        return evidence(utc_now())
 
 
 def run(console: Console) -> None:
@@ -93,6 +61,43 @@ def run(console: Console) -> None:
                 f"{measured['bytes'] / 1e6:.1f} MB",
             )
     console.print(table)
+    _of_vaults(console)
+
+
+def _of_vaults(console: Console) -> None:
+    """Looks at one real vault over HTTP, with few old WAL objects and with many: nobody lists what was seen before."""
+    table = Table(title="One look at a real vault, nothing new in it")
+    for column in ("WAL objects", "requests", "milliseconds", "CPU-ms"):
+        table.add_column(column, justify="right")
+    cluster = LocalCluster(ROOT / "watched", demo_programs())
+    cluster.create(sync=False)
+    cluster.start()
+    try:
+        with bench_cloud() as cloud:
+            site = bench_site(cloud, cluster)
+            system, there = site.postgres.system_identifier(), 1
+            for objects in OBJECTS:
+                push_names(site.primary, system, run_of(there, objects))
+                there = objects + 1
+                table.add_row(f"{objects:,}", *_looked(site, objects))
+    finally:
+        cluster.stop()
+        rmtree(ROOT / "watched")
+    console.print(table)
+
+
+def _looked(site: Site, objects: int) -> tuple[str, ...]:
+    server = make_server(site, objects + 1)
+    before = look_at_vault(site, "primary", None, server, whole=True, clock=utc_now)
+    while before.held and before.held.more:
+        before = look_at_vault(site, "primary", before, server, whole=False, clock=utc_now)
+    begun, cpu = time.perf_counter(), time.process_time()
+    with requests_of(site) as sent:
+        for _ in range(LOOKS):
+            before = look_at_vault(site, "primary", before, server, whole=False, clock=utc_now)
+    assert before.held and before.held.number == objects
+    spent = (time.perf_counter() - begun, time.process_time() - cpu)
+    return f"{len(sent) / LOOKS:.1f}", *(f"{each / LOOKS * 1000:.1f}" for each in spent)
 
 
 def _measured(silent: int) -> dict[str, Any]:
@@ -106,14 +111,16 @@ def _measured(silent: int) -> dict[str, Any]:
 def _passes(silent: int) -> dict[str, Any]:
     drawn = random.Random(7)
     firms = {f"firm-{number:04d}": paper_firm(f"firm-{number:04d}") for number in range(FIRMS)}
-    quiet = frozenset(drawn.sample(sorted(firms), silent))
+    says = {firm_id: SimulatedFirm(latency_s=_LATENCY_S) for firm_id in firms}
+    for firm_id in drawn.sample(sorted(firms), silent):
+        says[firm_id].hangs = True
     with tempfile.TemporaryDirectory() as folder:
         store = WatchStore.open(str(Path(folder) / "watch.sqlite"))
         fleet = Fleet(
             queue="us-east-1",
             firms=firms,
             broken={},
-            looks=lambda firm: SimulatedLooks(firm, is_silent=firm.id in quiet),
+            looks=lambda firm: SimulatedLooks(firm, says[firm.id], utc_now),
             site=_no_site,
         )
         passes = [_one(fleet, store) for _ in range(2)]
@@ -129,9 +136,7 @@ def _one(fleet: Fleet, store: WatchStore) -> dict[str, float]:
     airflow = AirflowSeen(seen_at=utc_now(), unseen="it is not asked", is_asked=False)
     done = watch_fleet(fleet, store, WatchSettings(), airflow, clock=utc_now, progress=Silent())
     assert done is not None
-    spent = {"seconds": time.perf_counter() - begun, "cpu_s": time.process_time() - cpu, "fresh": done.fresh}
-    time.sleep(timedelta(seconds=1).total_seconds())
-    return spent
+    return {"seconds": time.perf_counter() - begun, "cpu_s": time.process_time() - cpu, "fresh": done.fresh}
 
 
 def _no_site(firm: Firm) -> Site:
