@@ -51,3 +51,18 @@ def test_who_would_be_called_missing_is_read_before() -> None:
         late = DutyState(firm="firm", duty="nightly point", state="late", due_at=None, grace_until=grace)
         firms = {"firm": seen.model_copy(update={"duties": (late,)})}
         assert due_as_a_whole(firms, NOW) == (frozenset({"firm"}) if is_read else frozenset())
+
+
+def test_firms_that_nobody_can_read_keep_no_other_one_from_its_turn() -> None:
+    """Fifty without connections, or of a region that is away: they are due in every pass, and are tried last."""
+    unread = {f"a-{number:02d}" for number in range(50)}
+    firms: dict[str, FirmSeen | None] = {each: None for each in (*unread, *(f"z-{number:02d}" for number in range(30)))}
+    for number in range(30):
+        now = NOW + number * PASS_EVERY
+        for firm in due_as_a_whole(firms, now):
+            read = None if firm in unread else Evidence(read_at=now)
+            firms[firm] = seen_nothing(firm).model_copy(update={"evidence": read, "whole_at": now})
+        if number > 11:
+            read_at = [seen.evidence.read_at for seen in firms.values() if seen and seen.evidence]
+            assert len(read_at) == 30
+            assert now - min(read_at) <= WHOLE_EVERY

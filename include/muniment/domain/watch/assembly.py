@@ -57,6 +57,7 @@ def firm_seen(
         server_unseen_kind=unanswered.kind if unanswered else None,
         vaults=tuple(_at_risk(vault, marks, answered) for vault in vaults),
         evidence=known,
+        whole_at=before.whole_at if before else None,
         evidence_unread=_unread(evidence, before),
         wal_free_bytes=_free_bytes(known, last_server),
         marks=marks,

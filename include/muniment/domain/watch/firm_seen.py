@@ -45,6 +45,8 @@ class FirmSeen(Record):
     vaults: tuple[VaultSeen, ...] = ()
     """The primary one, then the replica."""
     evidence: Evidence | None = None
+    whole_at: AwareDatetime | None = None
+    """When it was looked at as a whole last, whatever that has shown."""
     evidence_unread: str | None = None
     """Why it could not be read when it was tried last; ``None``: it was."""
     wal_free_bytes: int | None = None

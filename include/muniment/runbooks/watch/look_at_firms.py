@@ -64,7 +64,10 @@ class _Pass:
         sides = (self._vault(looks, side, before, answered, whole=whole) for side in SIDES)
         vaults = await asyncio.gather(*sides)
         evidence = await self._evidence(looks, vaults) if whole else None
-        seen = firm_seen(looks.firm, before, server, vaults, evidence=evidence, host=looks.host, now=self.clock())
+        now = self.clock()
+        seen = firm_seen(looks.firm, before, server, vaults, evidence=evidence, host=looks.host, now=now)
+        if whole:
+            seen = seen.model_copy(update={"whole_at": now})
         return await self._with_abandoned(looks, seen, before)
 
     async def _with_abandoned(self, looks: Looks, seen: FirmSeen, before: FirmSeen | None) -> FirmSeen:
