@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,6 +158,27 @@ def test_a_firm_that_does_not_answer_costs_itself(world: World, monkeypatch: pyt
         world.says[f"firm-{number}"].hangs = True
     done = world.watch()
     assert done and (done.firms, done.fresh) == (22, 12)
+
+
+@pytest.mark.parametrize("look", ["server", "vault", "evidence"])
+def test_a_look_that_fails_in_a_way_nobody_foresaw_costs_its_own_firm(
+    world: World, look: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the name of a host that is none: a UnicodeError of Python's own."""
+
+    def fails(self: SimulatedLooks, *given: Any, **more: Any) -> Any:
+        if self.firm.id == "acme":
+            raise UnicodeError("label empty or too long")
+        return sound(self, *given, **more)
+
+    sound = getattr(SimulatedLooks, look)
+    monkeypatch.setattr(SimulatedLooks, look, fails)
+    done = world.watch(times=2)
+    assert done and done.firms == 2
+    assert world.rpo("birch") == (0.0, 0.0)
+    acme = world.store.firms()["acme"]
+    assert "UnicodeError" in f"{acme.server_unseen} {acme.vaults[0].unseen} {acme.evidence_unread}"
+    assert look == "evidence" or len(world.told()) in {1, 2}, world.told()
 
 
 def test_a_region_that_answers_nobody_is_not_asked_for_each_firm(world: World) -> None:

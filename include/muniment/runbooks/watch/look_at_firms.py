@@ -1,6 +1,7 @@
 """Looks at many firms at once, each with a time-out of its own: one that does not answer costs itself alone."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ WHOLE_TIMEOUT_S = 10.0
 """Of a look at all, which has twenty times the requests; and of the evidence."""
 # A thread that waits for a store which says nothing is left behind, and its place must not be missed.
 _SPARE_THREADS = 8
+
+log = logging.getLogger(__name__)
 
 
 def look_at_firms(
@@ -77,7 +80,11 @@ class _Pass:
         if seen.server.timeline >= before.server.timeline:
             return seen
         async with self.vaults:
-            return seen.model_copy(update={"abandoned": await self._in_time(looks.abandoned, ())})
+            try:
+                return seen.model_copy(update={"abandoned": await self._in_time(looks.abandoned, ())})
+            except Exception as error:  # as of a cluster
+                _unforeseen(looks.firm.id, "its roll-backs", error)
+                return seen
 
     async def _server(self, looks: Looks) -> ServerSeen | Unanswered:
         async with self.servers:
@@ -86,6 +93,8 @@ class _Pass:
                     return await looks.server()
             except TimeoutError:
                 return Unanswered(f"no answer within {SERVER_TIMEOUT_S:g} s", "ServerUnavailable")
+            except Exception as error:  # such as a host name that is none: it costs its own firm, and no other
+                return _unforeseen(looks.firm.id, "its cluster", error)
 
     async def _vault(
         self, looks: Looks, side: Side, before: FirmSeen | None, server: ServerSeen | None, *, whole: bool
@@ -95,10 +104,14 @@ class _Pass:
         async with self.vaults:
             if self.regions.is_quiet(place.region):
                 return self.regions.instead(side, looks.firm, known)
-            await asyncio.get_running_loop().run_in_executor(self.pool, looks.get_ready)
             patience_s = WHOLE_TIMEOUT_S if whole else VAULT_TIMEOUT_S
             late = unseen(looks.firm, side, known, f"no answer within {patience_s:g} s", "StoreUnavailable")
-            seen = await self._in_time(lambda: looks.vault(side, known, server, whole=whole), late, patience_s)
+            try:
+                await asyncio.get_running_loop().run_in_executor(self.pool, looks.get_ready)
+                seen = await self._in_time(lambda: looks.vault(side, known, server, whole=whole), late, patience_s)
+            except Exception as error:  # as of a cluster
+                told = _unforeseen(looks.firm.id, f"its {side} vault", error)
+                return unseen(looks.firm, side, known, told.why, told.kind)
         self.regions.note(seen)
         return seen
 
@@ -108,7 +121,10 @@ class _Pass:
             return None
         async with self.vaults:
             late = Unanswered(f"no answer within {WHOLE_TIMEOUT_S:g} s", "StoreUnavailable")
-            return await self._in_time(looks.evidence, late, WHOLE_TIMEOUT_S)
+            try:
+                return await self._in_time(looks.evidence, late, WHOLE_TIMEOUT_S)
+            except Exception as error:  # as of a cluster
+                return _unforeseen(looks.firm.id, "its registers", error)
 
     async def _in_time[T](self, work: Callable[[], T], late: T, patience_s: float = VAULT_TIMEOUT_S) -> T:
         """The thread goes on; what it finds then is not waited for."""
@@ -117,3 +133,11 @@ class _Pass:
                 return await asyncio.get_running_loop().run_in_executor(self.pool, work)
         except TimeoutError:
             return late
+
+
+def _unforeseen(firm_id: str, what: str, error: Exception) -> Unanswered:
+    """The log has the traceback. What is kept and told has the error's kind alone: its words are a library's."""
+    log.error("firm %s: the look at %s failed", firm_id, what, exc_info=error)
+    return Unanswered(
+        f"the look failed with {type(error).__name__}: the log of the watch has more", type(error).__name__
+    )
