@@ -191,6 +191,48 @@ def test_a_region_that_answers_nobody_is_not_asked_for_each_firm(world: World) -
     assert len(world.told()) == 1, world.told()
 
 
+def fleet_of(world: World, count: int) -> list[str]:
+    names = [f"firm-{number:02d}" for number in range(count)]
+    world.add(*names)
+    world._looks = lambda firm: SimulatedLooks(  # type: ignore[method-assign] - each on a host of its own
+        firm, world.says[firm.id], world.clock, host=f"{firm.id}.db.example.com"
+    )
+    return names
+
+
+def test_a_worker_that_reaches_no_database_is_one_trouble_though_each_has_its_own_host(world: World) -> None:
+    names = fleet_of(world, 30)
+    world.watch(times=2)
+    for name in names:
+        world.says[name].server_says = AWAY
+    world.watch(times=4)
+    assert len([line for line in world.told() if "does not answer" in line]) == 1, world.told()
+
+
+def test_who_falls_silent_a_day_after_some_others_is_told_though_they_still_are(world: World) -> None:
+    names = fleet_of(world, 30)
+    world.watch(times=2)
+    for name in names[:12]:
+        world.says[name].server_says = AWAY
+    world.watch(times=12)
+    before = len(world.told())
+    world.says[names[20]].server_says = AWAY
+    world.watch(times=2)
+    assert [names[20] in line for line in world.told()[before:]] == [True], world.told()
+
+
+@pytest.mark.parametrize("is_broken", [True, False])
+def test_what_takes_half_of_the_registry_is_one_trouble(world: World, is_broken: bool) -> None:
+    """A fault in a tier's file, or a folder that was not there when it was read."""
+    names = fleet_of(world, 30)
+    world.watch(times=2)
+    for name in names[:20]:
+        del world.firms[name]
+        world.broken |= {name: "policies/starter.yaml: retention: is missing"} if is_broken else {}
+    world.watch(times=3)
+    assert len(world.told()) == 1, world.told()
+
+
 def test_the_second_of_two_passes_yields(world: World) -> None:
     begun = world.store.begin_pass("us-east-1", world.clock(), LEASE)
     assert begun

@@ -53,7 +53,8 @@ def groups_of(
     """``troubles``: all of the cause that nothing else explains. ``active``: its incidents that are not over.
 
     What is in an incident that several firms share already stays in it, whatever its share of them is by now; the rest
-    goes into a new one where at least half of the firms that share a scope, and were judged, have the trouble.
+    goes into a new one where at least half of the firms that share a scope, and were judged, have the trouble. Into one
+    that few of its scope have, nobody comes without a word half an hour after it began: that is a trouble of its own.
     """
     sharing, members = _Sharing(cause, judged, list(active), now), dict[Scope, list[Trouble]]()
     rest = []
@@ -72,9 +73,10 @@ class _Sharing:
     """The troubles of one cause, and who shares them."""
 
     def __init__(self, cause: Cause, judged: Judged, active: list[Incident], now: datetime) -> None:
-        self._cause, self._judged = cause, judged
+        self._cause, self._judged, self._now = cause, judged, now
         shared = [each for each in active if each.scope.kind not in OWN and each.members]
         self._shared = sorted(shared, key=lambda each: -len(each.members))
+        self._members = {each.key: {member.firm for member in each.members} for each in shared}
         own = [each for each in active if each.scope.kind in OWN]
         self._long_known = {
             member.firm for each in own if abs(now - each.observed_at) > _NEW for member in each.members
@@ -88,7 +90,15 @@ class _Sharing:
         """The incident of several firms that it belongs to."""
         if trouble.firm is None:
             return own_scope(trouble)
-        return next((each.scope for each in self._shared if each.scope in trouble.scopes), None)
+        sharing = (each for each in self._shared if each.scope in trouble.scopes)
+        return next((each.scope for each in sharing if self._takes(each, trouble.firm)), None)
+
+    def _takes(self, incident: Incident, firm: str) -> bool:
+        members = self._members[incident.key]
+        if firm in members or abs(self._now - incident.observed_at) <= _NEW:
+            return True
+        troubled = sum(each.is_troubled for each in incident.members) + 1
+        return troubled * 2 >= self._judged.firms_with(incident.scope, self._cause)
 
     def new(self, troubles: list[Trouble]) -> Iterator[tuple[Scope, list[Trouble]]]:
         """The scope that most share, and of several that the same firms share the narrowest; then of those left."""

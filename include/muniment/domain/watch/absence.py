@@ -26,6 +26,9 @@ ENDS_SOON = timedelta(days=1)
 UNREAD_FOR = timedelta(minutes=70)
 """A rotation of an hour, and two passes to try again."""
 
+_REGISTRY = Scope(kind="watch", name="registry")
+"""A tier's fault breaks each of its firms, and a folder that is away takes them all: then that is one trouble."""
+
 
 def absence_troubles(
     seen: Sequence[FirmSeen],
@@ -52,7 +55,7 @@ def _broken_files(seen: Sequence[FirmSeen], faults: Mapping[str, str], now: date
     known = {each.firm: each for each in seen}
     for firm_id, fault in faults.items():
         words = _of_broken_file(firm_id, fault)
-        scopes = (Scope(kind="file", name=f"firms/{firm_id}.yaml"),)
+        scopes = (Scope(kind="file", name=f"firms/{firm_id}.yaml"), _REGISTRY)
         if firm_id in known:
             yield trouble_of(known[firm_id], "firm-file-broken", "error", words, scopes=scopes)
             continue
@@ -96,6 +99,7 @@ def _left(seen: FirmSeen) -> Iterator[Trouble]:
             hint=f"put firms/{seen.firm}.yaml back where that was not meant; it is watched until its vaults are gone",
             at_stake="no new recovery point is taken, and nobody but the watch minds those that are there",
         ),
+        scopes=(_REGISTRY,),
     )
 
 

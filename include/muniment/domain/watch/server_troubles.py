@@ -42,8 +42,16 @@ def _unseen(seen: FirmSeen) -> Trouble:
             at_stake=f"what was committed since {since:%Y-%m-%d %H:%M:%S} UTC is unknown to us",
             breaks_at=since + timedelta(seconds=seen.rpo_promise_s),
         ),
-        scopes=(Scope(kind="host", name=seen.host),) if seen.host else (),
+        scopes=tuple(_ways_to(seen)),
     )
+
+
+def _ways_to(seen: FirmSeen) -> Iterator[Scope]:
+    """The host; and the worker, by its queue: what it cannot reach, or has no connections for, is one trouble of all
+    firms, though each has a host of its own."""
+    if seen.host:
+        yield Scope(kind="host", name=seen.host)
+    yield Scope(kind="queue", name=seen.queue)
 
 
 def _archiver(seen: FirmSeen, server: ServerSeen) -> Iterator[Trouble]:
