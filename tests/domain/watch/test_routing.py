@@ -56,6 +56,15 @@ def test_the_first_firm_decides_where_there_are_several() -> None:
     assert tell_of(ROUTED, notice("error", ("birch", "acme"), ("enterprise", "starter"))) == ("mail",)
 
 
+def test_no_firm_waits_for_the_morning_because_the_first_of_them_may() -> None:
+    quiet = Route(tell=("chat",), quiet_hours=QuietHours())
+    routed = settings(Route(tiers=("enterprise",), tell=("pager", "mail")), quiet)
+    route = route_of(notice("error", ("acme", "birch"), ("starter", "enterprise")), routed)
+    assert route
+    assert (route.tell, route.also, route.quiet_hours) == (("pager", "mail"), ("chat",), None)
+    assert route_of(notice("error", ("acme",), ("starter",)), routed) == quiet
+
+
 def test_what_is_nobodys_own_goes_by_the_first_route_of_its_severity() -> None:
     assert tell_of(ROUTED, notice("critical", ())) == ("pager", "mail")
     assert tell_of(ROUTED, notice("error", ())) == ("chat",)

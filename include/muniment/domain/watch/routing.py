@@ -1,7 +1,8 @@
 """Which channels a notice goes to, in which order, and whether it has to wait for the morning."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import product
 from zoneinfo import ZoneInfo
 
 from muniment.domain.incidents.incident import Notice
@@ -12,15 +13,33 @@ from muniment.domain.watch.settings import SEVERITIES, QuietHours, Route, WatchS
 def route_of(notice: Notice, settings: WatchSettings) -> Route | None:
     """The first that matches the notice's first firm. ``None``: there is no channel at all.
 
-    What is nobody's own, and what no route matches (a firm that has left the registry, a tier that is not known), goes
-    by the first route of its severity, and where there is none by all channels: a notice is never without a way.
+    Of an incident of several firms each one's people are told: by a route without quiet hours where one of them has
+    such a one, so that none waits for the morning because another may. What is nobody's own, and what no route matches
+    (a firm that has left the registry, a tier that is not known), goes by the first route of its severity, and where
+    there is none by all channels: a notice is never without a way.
     """
-    firm, tier = next(iter(notice.firms), None), next(iter(notice.tiers), None)
-    if firm and (route := _matching(settings.routes, firm, tier, notice.severity)):
-        return route
+    if routes := _routes_of_all(notice, settings.routes):
+        return _together(routes)
     if route := next((each for each in settings.routes if _is_of(each.severities, notice.severity)), None):
         return route
     return Route(tell=tuple(each.name for each in settings.channels)) if settings.channels else None
+
+
+def _routes_of_all(notice: Notice, routes: Sequence[Route]) -> list[Route]:
+    """The first firm's first, then in the file's order."""
+    found: list[Route] = []
+    for firm, tier in product(notice.firms, notice.tiers or (None,)):
+        route = _matching(routes, firm, tier, notice.severity)
+        if route is not None and route not in found:
+            found.append(route)
+    return [*found[:1], *(each for each in routes if each in found[1:])]
+
+
+def _together(routes: Sequence[Route]) -> Route:
+    chosen = next((each for each in routes if each.quiet_hours is None), routes[0])
+    others = [name for each in routes if each is not chosen for name in (*each.tell[:1], *each.also)]
+    also = tuple(name for name in dict.fromkeys((*chosen.also, *others)) if name not in chosen.tell)
+    return chosen if also == chosen.also else chosen.model_copy(update={"also": also})
 
 
 def own_route(settings: WatchSettings, firm: str, tier: str, severity: Severity) -> Route | None:
