@@ -34,6 +34,10 @@ class Heartbeat:
     url: Secret | None
     told: str = ""
     """Goes along with the pass's end."""
+    fault: str = ""
+    """Why the pass's end is told as a failure, though it came to its end."""
+    is_withheld: bool = False
+    """Its end is not told: it looked at nobody."""
     failures: list[str] = field(default_factory=list)
     """Calls that were not taken, and why."""
 
@@ -60,7 +64,8 @@ class Heartbeat:
         except BaseException as error:
             self.call("/fail", error.what if isinstance(error, MunimentError) else type(error).__name__)
             raise
-        self.call("", self.told)
+        if not self.is_withheld:
+            self.call("/fail" if self.fault else "", self.fault or self.told)
 
     def call(self, end: str, told: str) -> None:
         """Never raises."""

@@ -11,9 +11,11 @@ from muniment.adapters.watch.heartbeat import Heartbeat
 from muniment.adapters.watch.places import store_url_by
 from muniment.adapters.watch.store import WatchStore
 from muniment.domain.firm.firm import Firm
+from muniment.domain.watch.awake import untold
 from muniment.domain.watch.passes import Pass
 from muniment.domain.watch.settings import WatchSettings
 from muniment.ports import Clock, Progress
+from muniment.runbooks.incidents.tell import UNTOLD
 from muniment.runbooks.watch.check_airflow import look_at_airflow
 from muniment.runbooks.watch.looks import looks_of
 from muniment.runbooks.watch.watch_fleet import Fleet, watch_fleet
@@ -54,14 +56,21 @@ def one_pass(
     """``queue``: ``None`` for all of them in turn. ``everyone``: each firm is looked at as a whole. Of a queue that
     another process is at, there is none in what is returned.
 
-    Raises ``WatchStoreUnavailable``; then the heartbeat has said so.
+    Raises ``WatchStoreUnavailable``; then the heartbeat has said so. It hears of a failure as well where no channel
+    takes what is to be told, for nobody else does; and of no end where nobody was looked at.
     """
-    with Heartbeat.of(watch.settings, watch.connections.login).around():
-        return tuple(_passes(watch, queue, clock=clock, progress=progress, everyone=everyone))
+    with Heartbeat.of(watch.settings, watch.connections.login).around() as heartbeat:
+        store = watch.store()
+        done = tuple(_passes(watch, store, queue, clock=clock, progress=progress, everyone=everyone))
+        waiting = tuple(untold(store.recall(*UNTOLD) or {}, clock()))
+        heartbeat.is_withheld = not done
+        heartbeat.fault = f"{len(waiting)} notices reached nobody: muniment watch probe" if waiting else ""
+        return done
 
 
-def _passes(watch: Watch, queue: str | None, *, clock: Clock, progress: Progress, everyone: bool) -> Iterator[Pass]:
-    store = watch.store()
+def _passes(
+    watch: Watch, store: WatchStore, queue: str | None, *, clock: Clock, progress: Progress, everyone: bool
+) -> Iterator[Pass]:
     airflow = look_at_airflow(watch.settings, watch.connections.login, before=store.airflow(), clock=clock)
     store.put_airflow(airflow)
     for each in [queue] if queue else watch.queues():
