@@ -55,6 +55,7 @@ class SimulatedFirm:
     abandoned: tuple[int, ...] = ()
     timeline: int = 1
     is_gone: bool = False
+    is_standby: bool = False
     hangs: bool = False
     """Its database takes the connection and says nothing."""
 
@@ -79,7 +80,7 @@ class SimulatedLooks:
             return self.says.server_says
         log = Lsn(self.says.segment * SEGMENT + 4096)
         now, written = self.clock(), {"flush_lsn": log, "next_xid": self.says.next_xid, "checkpoint": _CHECKPOINT}
-        written["timeline"] = self.says.timeline
+        written |= {"timeline": self.says.timeline, "is_standby": self.says.is_standby}
         seen = server_seen(now).model_copy(update={**written, "slots": (), "segments_written_at": {}})
         return seen.model_copy(update={"last_failed": None, "last_failed_at": None})
 

@@ -96,8 +96,12 @@ def test_commits_at_risk_weigh_by_promise_and_tier(ratio: float, weight: float, 
     assert [each.severity for each in found] == ([severity] if severity else [])
 
 
-def test_unknown_is_not_a_breach_and_not_kept_either() -> None:
-    assert causes(with_vault(well(), "primary", rpo_s=None, at_risk_since=None)) == []
+def test_unknown_is_not_a_breach_and_not_kept_either_until_it_stays_so() -> None:
+    lately, long_ago = NOW - timedelta(minutes=20), NOW - timedelta(hours=2)
+    unknown = {"rpo_s": None, "at_risk_since": None}
+    assert causes(with_vault(well(), "primary", **unknown, rpo_known_at=lately)) == []
+    assert causes(with_vault(well(), "primary", **unknown, rpo_known_at=long_ago)) == ["wal-at-risk"]
+    assert causes(with_vault(well(), "primary", **unknown, rpo_known_at=long_ago, held=None)) == []
 
 
 def test_an_archiver_that_was_tried_again_has_not_failed() -> None:

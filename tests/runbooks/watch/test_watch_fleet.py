@@ -138,6 +138,32 @@ def test_what_could_not_be_seen_is_unknown_and_never_0(world: World) -> None:
     assert [(each.rpo_primary_s, each.flush_lsn_bytes) for each in samples] == [(None, None)]
 
 
+def test_that_nobody_knows_what_is_at_risk_is_told_though_everything_answers(world: World) -> None:
+    """After a failover that the connection did not follow, a standby answers for ever."""
+    world.watch(times=2)
+    world.says["acme"].is_standby = True
+    world.watch(times=12)
+    assert world.told() == []  # an hour is promised
+    world.watch(times=2)
+    [line] = world.told()
+    assert "acme: nobody knows how much is not in the" in line
+    world.says["acme"].is_standby = False
+    world.watch(times=3)
+    assert len(world.told()) == 2, world.told()
+
+
+def test_a_vault_that_was_behind_before_the_first_look_is_told(world: World) -> None:
+    """archive_command returns 0 and does nothing: no age can be told of what it lacks."""
+    world.says["acme"].archived = 50
+    for _ in range(20):
+        world.says["acme"].commit()
+        world.says["acme"].switch(is_archived=False)
+        world.watch()
+    assert world.rpo("acme") == (None, None)
+    [line] = world.told()
+    assert "acme: nobody knows how much is not in the" in line
+
+
 def test_registers_that_cannot_be_read_are_told_and_nothing_is_called_kept(world: World) -> None:
     """The vault answers: without this a firm would owe nothing for as long as its registers cannot be read."""
     world.watch()

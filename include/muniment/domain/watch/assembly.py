@@ -55,7 +55,7 @@ def firm_seen(
         server=last_server,
         server_unseen=unanswered.why if unanswered else None,
         server_unseen_kind=unanswered.kind if unanswered else None,
-        vaults=tuple(_at_risk(vault, marks, answered) for vault in vaults),
+        vaults=tuple(_at_risk(vault, before, marks, answered) for vault in vaults),
         evidence=known,
         whole_at=before.whole_at if before else None,
         evidence_unread=_unread(evidence, before),
@@ -73,14 +73,21 @@ def _unread(evidence: Evidence | Unanswered | None, before: FirmSeen | None) -> 
     return evidence.why if isinstance(evidence, Unanswered) else None
 
 
-def _at_risk(vault: VaultSeen, marks: Sequence[Mark], server: ServerSeen | None) -> VaultSeen:
+def _at_risk(vault: VaultSeen, before: FirmSeen | None, marks: Sequence[Mark], server: ServerSeen | None) -> VaultSeen:
     """Unknown where the one or the other did not answer: what was true before may not be true now."""
-    unknown = {"rpo_s": None, "at_risk_since": None, "behind_bytes": None}
+    known = before.vault(vault.side) if before else None
+    known_at = known.rpo_known_at if known and known.bucket == vault.bucket else None
+    unknown = {"rpo_s": None, "at_risk_since": None, "behind_bytes": None, "rpo_known_at": known_at}
     if server is None or vault.unseen is not None or vault.held is None:
         return vault.model_copy(update=unknown)
     risk = at_risk(marks, server, vault.held)
     return vault.model_copy(
-        update={"rpo_s": risk.rpo_s, "at_risk_since": risk.since, "behind_bytes": risk.behind_bytes}
+        update={
+            "rpo_s": risk.rpo_s,
+            "rpo_known_at": known_at if risk.rpo_s is None else server.seen_at,
+            "at_risk_since": risk.since,
+            "behind_bytes": risk.behind_bytes,
+        }
     )
 
 

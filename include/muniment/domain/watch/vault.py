@@ -75,6 +75,8 @@ class VaultSeen(Record):
     held: WalHeld | None = None
     rpo_s: float | None = None
     """Age of the first commit that lies beyond ``held``; 0 where there is none; ``None``: unknown."""
+    rpo_known_at: AwareDatetime | None = None
+    """When ``rpo_s`` was known last."""
     at_risk_since: AwareDatetime | None = None
     behind_bytes: int | None = None
     key_fault: str | None = None

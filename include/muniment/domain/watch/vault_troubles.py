@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from muniment.domain.incidents.severity import reached, severity_of
 from muniment.domain.incidents.trouble import Scope, Trouble
-from muniment.domain.units import human_duration
+from muniment.domain.units import human_duration, human_size
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.firm_trouble import Words, places_of, trouble_of
 from muniment.domain.watch.vault import VaultSeen
@@ -13,6 +13,8 @@ from muniment.domain.watch.vault import VaultSeen
 # Without these two, whoever can delete an object has deleted a backup: that is made good by nothing.
 _IRREVERSIBLE = frozenset({"versioning", "object lock"})
 _LONGEST_LIST = 5
+# Until a segment is archived what was committed before the first look has no age: archive_timeout sees to that.
+_UNKNOWN_FOR = timedelta(minutes=30)
 _ON_SERVER_ALONE = "every commit before that instant; the later ones are on the server alone"
 _SERVER, _BOTH = "the server", "the server with the primary region"
 
@@ -27,6 +29,8 @@ def vault_troubles(seen: FirmSeen) -> Iterator[Trouble]:
         yield from _key(seen, vault)
         yield from _settings(seen, vault)
     yield from _at_risk(seen)
+    for vault in seen.vaults:
+        yield from _unknown_risk(seen, vault)
 
 
 def _unseen(seen: FirmSeen, vault: VaultSeen) -> Trouble:
@@ -171,4 +175,37 @@ def _at_risk(seen: FirmSeen) -> Iterator[Trouble]:
             breaks_at=worst.at_risk_since + timedelta(seconds=seen.rpo_promise_s),
         ),
         scopes=places_of(*((worst,) if of_primary else seen.vaults)),  # the replica's comes by way of the primary one
+    )
+
+
+def _unknown_risk(seen: FirmSeen, vault: VaultSeen) -> Iterator[Trouble]:
+    """Server and vault answer, and still nobody can say what is at risk: a standby answers, or what the vault lacks is
+    older than every look. Of a firm whose vault never had any WAL the missing point tells."""
+    if seen.server is None or seen.server_unseen is not None or vault.unseen is not None or vault.held is None:
+        return
+    since = vault.rpo_known_at or seen.watched_since
+    lasting = (seen.seen_at - since).total_seconds()
+    if vault.rpo_s is not None or lasting <= max(_UNKNOWN_FOR.total_seconds(), seen.rpo_promise_s):
+        return
+    behind = "" if vault.behind_bytes is None else f"; the vault is {human_size(vault.behind_bytes)} of WAL behind"
+    what = "a standby answers" if seen.server.is_standby else "the vault holds nothing as young as the first look"
+    yield trouble_of(
+        seen,
+        "wal-at-risk",
+        "error",
+        Words(
+            subject=f"nobody knows how much is not in the {vault.side} vault",
+            what=(
+                f"how old the first commit is that {vault.side} vault {vault.bucket} of firm {seen.firm} lacks is"
+                f" unknown for {human_duration(lasting)}, though server and vault answer: {what}{behind}"
+            ),
+            kept="every commit that the vault has",
+            hint=(
+                "see that the watch's connection leads to the server that is written to, and that archive_command does"
+                f" what it says: `muniment wal status {seen.firm}`"
+            ),
+            at_stake="the firm's work since then may be on the server alone",
+            breaks_at=since + timedelta(seconds=seen.rpo_promise_s),
+        ),
+        scopes=places_of(vault),
     )
