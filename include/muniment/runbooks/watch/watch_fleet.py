@@ -29,8 +29,9 @@ from muniment.runbooks.watch.judge import Registered, judge, with_duties
 from muniment.runbooks.watch.look_at_firms import look_at_firms
 from muniment.runbooks.watch.looks import Looks
 
-LEASE = timedelta(minutes=10)
-"""After that a pass that has not ended was killed."""
+LEASE = timedelta(minutes=9, seconds=30)
+"""After that a pass that has not ended was killed. A little less than two passes: the second one after a killed one
+begins some seconds earlier or later than it did."""
 _SHOWN_DELIVERIES = timedelta(days=1)
 
 
