@@ -1,6 +1,7 @@
 """From files to firms. A firm whose file has a fault does not stop the others."""
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -106,6 +107,19 @@ def load_firm(root: Path | None, firm_id: str) -> Firm:
     if firm and not faults:
         return firm
     raise invalid(sorted({*faults, *found, *of_the_shared}))
+
+
+def queues(registry: Registry) -> list[str]:
+    """Of the workers that hold the firms' secrets; also of firms that have a fault, as far as their files name the
+    region: a tier's fault breaks all its firms, and the watch goes on by what was said before."""
+    named = {firm.queue for firm in registry.firms.values()}
+    for firm_id in registry.broken:
+        values: Any = read_yaml(registry.root / "firms" / f"{firm_id}.yaml").values
+        for key in ("vaults", "primary", "region"):
+            values = values.get(key) if isinstance(values, dict) else None
+        if isinstance(values, str) and re.fullmatch(r"[a-z0-9-]{1,40}", values):
+            named.add(values)
+    return sorted(named)
 
 
 def firm_ids(root: Path | None = None) -> list[str]:
