@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import AssetAlias
 
-from muniment.domain.incidents.trouble import Trouble
+from muniment.domain.incidents.trouble import Scope, Trouble
 from muniment.domain.watch.firm_seen import FirmSeen
-from muniment.errors import MunimentError, WatchStoreUnavailable
+from muniment.errors import MunimentError, Transient, WatchStoreUnavailable
 from muniment.ports import utc_now
 from muniment_airflow.failure_report import what_happened
 from muniment_airflow.firms import recovery_point_asset
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 POINTS_BY_COMMAND = AssetAlias("muniment://recovery-points-by-command")
 """The outlet of the task that runs the errands: it makes no event of its own, only those that are added to it."""
 
+_NOBODYS = Scope(kind="watch", name="watch")
 _TOLD = "point-told"
 _ASKED_OF_AIRFLOW = 10
 
@@ -65,6 +66,23 @@ def run_errands(
             tell_of_roll_backs(site, night)
             tell_of_point(site, seen.get(firm.id), night, store)
     return tuple(troubles)
+
+
+def record_errands(store: "WatchStore", firms: "Iterable[str]", troubles: "Iterable[Trouble]") -> None:
+    """What could not be done is an incident until the same firm's errands are done. Raises ``WatchStoreUnavailable``.
+
+    ``firms``: whose errands were run; this machine's own always are.
+    """
+    from muniment.domain.incidents.judged import Judged
+    from muniment.domain.incidents.scoping import own_scope
+    from muniment.runbooks.incidents.answer import resolve
+    from muniment.runbooks.incidents.record_troubles import record_troubles
+
+    record_troubles(store, failed := tuple(troubles), Judged(), clock=utc_now)
+    done = {_NOBODYS, *(Scope(kind="firm", name=firm) for firm in firms)} - {own_scope(each) for each in failed}
+    for incident in store.incidents(open_only=True):
+        if incident.cause == "task-failed" and incident.scope in done:
+            resolve(store, "task-failed", incident.scope, why="the errands are done", by="the watch", clock=utc_now)
 
 
 def tell_of_point(site: "Site", seen: FirmSeen | None, night: Night, store: "WatchStore") -> None:
@@ -117,7 +135,7 @@ def _trouble(firm: "Firm | None", error: Exception) -> Trouble:
         firm=firm.id if firm else None,
         tier=firm.tier if firm else None,
         severity="error",
-        opens_at_once=True,
+        opens_at_once=not isinstance(error, Transient),  # which the next hour's may not meet
         subject="an errand of the watch failed",
         what=what,
         kept=kept,

@@ -7,7 +7,7 @@ from airflow.sdk import BaseOperator
 
 from muniment.ports import utc_now
 from muniment_airflow.failures import errors_as_airflow
-from muniment_airflow.fleet_errands import POINTS_BY_COMMAND, run_errands
+from muniment_airflow.fleet_errands import POINTS_BY_COMMAND, record_errands, run_errands
 from muniment_airflow.progress import TaskLogProgress
 
 if TYPE_CHECKING:
@@ -37,11 +37,9 @@ class WatchFleet(BaseOperator):
 
 def _run_errands(watch: "Watch", passes: "Sequence[Pass]", context: "Context") -> None:
     """For the firms whose evidence was read: what they cannot do becomes an incident, too."""
-    from muniment.domain.incidents.judged import Judged
-    from muniment.runbooks.incidents.record_troubles import record_troubles
     from muniment.runbooks.watch.one_pass import read_in
 
     store = watch.store()
     read = read_in(passes, store)
     troubles = run_errands([firm for firm in watch.firms.values() if firm.id in read], context, store)
-    record_troubles(store, troubles, Judged(), clock=utc_now)
+    record_errands(store, read & watch.firms.keys(), troubles)
