@@ -34,6 +34,7 @@ class World:
     firms: dict[str, Firm] = field(default_factory=dict)
     says: dict[str, SimulatedFirm] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    elsewhere: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -60,7 +61,8 @@ class World:
         return done
 
     def watch_now(self) -> Pass | None:
-        fleet = Fleet("us-east-1", self.firms, self.broken, self._looks, _no_site, frozenset({"us-east-1"}))
+        queues = frozenset({"us-east-1"})
+        fleet = Fleet("us-east-1", self.firms, self.broken, self._looks, _no_site, self.elsewhere, queues)
         airflow, told = AirflowSeen(seen_at=self.clock(), unseen="not asked", is_asked=False), Told()
         try:
             return watch_fleet(fleet, self.store, self.settings, airflow, clock=self.clock, progress=told)
@@ -331,6 +333,16 @@ def test_a_firm_that_left_the_registry_stays_watched_and_is_told_once(world: Wor
     assert [each.cause for each in world.store.incidents(open_only=True)] == ["left-registry"]
 
 
+def test_a_firm_that_moved_to_another_queue_has_not_left(world: World) -> None:
+    """Two queues' passes begin together: the one would write over what the other saw, and call its duties leaving."""
+    world.watch(times=2)
+    del world.firms["acme"]
+    world.elsewhere = ["acme"]
+    done = world.watch()
+    assert done and done.firms == 1
+    assert world.store.firms()["acme"].left_registry_at is None
+
+
 def test_a_firm_that_left_is_watched_until_both_its_vaults_are_gone(world: World) -> None:
     world.watch(times=2)
     del world.firms["acme"]
@@ -350,6 +362,15 @@ def test_a_firm_that_left_with_its_queue_stays_watched(world: World) -> None:
     del world.firms["acme"]
     world.watch()
     assert world.store.firms()["acme"].seen_at == world.clock()
+
+
+def test_no_record_is_written_into_a_vault_that_does_not_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the firm's own rights goes the patience of a night: one black-holed vault would cost the whole pass."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(module, "keep_closed", lambda store, site, firms, *, clock: asked.append(sorted(firms)))
+    world.says["acme"].silent = {"primary"}
+    world.watch()
+    assert asked == [["birch"]]
 
 
 def test_a_roll_back_on_record_is_no_log_that_went_back(world: World) -> None:

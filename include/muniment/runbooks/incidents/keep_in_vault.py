@@ -1,6 +1,7 @@
 """When an incident is over, each firm that it touched has the record of it in its own vault, as long as its audit."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
@@ -16,6 +17,8 @@ from muniment.runbooks.identity import prove_vault
 
 AT_MOST = 50
 """In one pass: a lost region has a thousand firms, and the next pass comes in five minutes."""
+LASTS_S = 60.0
+"""After that no other one is begun: a vault that is away costs its patience, and a thousand of them the next passes."""
 _TRIED_FOR = timedelta(days=30)
 
 log = logging.getLogger(__name__)
@@ -30,9 +33,10 @@ def keep_closed(
     """
     since, mine, written = clock() - _TRIED_FOR, set(firms), 0
     tried: set[str] = set()
+    ends_at = time.monotonic() + LASTS_S
     for incident in store.incidents(open_only=False, since=since):
         waiting = [firm for firm in waits_for(incident) if firm in mine and firm not in tried][: at_most - written]
-        kept = {firm for firm in waiting if _is_kept(site_of, firm, incident, clock)}
+        kept = {firm for firm in waiting if time.monotonic() < ends_at and _is_kept(site_of, firm, incident, clock)}
         tried |= set(waiting) - kept
         written += len(kept)
         if kept:

@@ -80,6 +80,7 @@ def _passes(
             broken=watch.broken,
             looks=lambda firm: looks_of(firm, watch.connections.watch_site, clock=clock),
             site=watch.connections.site,
+            elsewhere=[firm_id for firm_id, firm in watch.firms.items() if firm.queue != each],
             queues=frozenset(watch.queues()),
         )
         done = watch_fleet(fleet, store, watch.settings, airflow, clock=clock, progress=progress, everyone=everyone)

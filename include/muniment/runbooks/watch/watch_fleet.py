@@ -5,7 +5,7 @@ loses only what it had not seen yet, and the next one goes on from there.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,6 +46,8 @@ class Fleet:
     looks: Callable[[Firm], Looks]
     site: Callable[[Firm], Site]
     """With the firm's own rights. Raises ``InvalidConfiguration``."""
+    elsewhere: Collection[str] = ()
+    """Firms that the registry has on other queues: whoever went there has not left."""
     queues: frozenset[str] = frozenset()
     """All that the registry has."""
 
@@ -95,7 +97,7 @@ def watch_fleet(
     tell(store, settings, clock=clock)
     show(store, clock=clock)
     bring_lacking_wal(firms, seen, fleet.site, clock=clock, progress=progress)
-    keep_closed(store, lambda firm_id: fleet.site(firms[firm_id]), firms, clock=clock)
+    keep_closed(store, lambda firm_id: fleet.site(firms[firm_id]), _with_a_vault(seen), clock=clock)
     store.prune(clock() - settings.keep_samples)
     return ended
 
@@ -114,12 +116,18 @@ def show(store: WatchStore, *, clock: Clock) -> None:
     store.put_exposition(shown, now)
 
 
+def _with_a_vault(seen: list[FirmSeen]) -> list[str]:
+    """Firms whose primary vault has answered: one that says nothing is waited for, with the firm's own rights, for
+    minutes, and the pass would be ended before it had come to the others."""
+    return [one.firm for one in seen if (vault := one.vault("primary")) and vault.unseen is None]
+
+
 def _watched(fleet: Fleet, before: Mapping[str, FirmSeen]) -> dict[str, Firm]:
     """Those of the registry, and those that left it or whose file has a fault: by what their file said last."""
     known = {
         firm_id: Firm.model_validate(seen.definition)
         for firm_id, seen in before.items()
-        if firm_id not in fleet.firms and fleet.has(seen.queue) and seen.definition
+        if firm_id not in fleet.firms and firm_id not in fleet.elsewhere and fleet.has(seen.queue) and seen.definition
     }
     return {**known, **fleet.firms}
 
