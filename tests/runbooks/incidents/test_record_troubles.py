@@ -75,6 +75,23 @@ def test_seven_days_unrepaired_are_one_notice_a_day(watch: KeptWatch) -> None:
     assert told == ["opened", *["reminder"] * 6]
 
 
+def test_the_end_is_told_to_whom_it_was_told_at_its_gravest(watch: KeptWatch) -> None:
+    """By its route: a pager that was told of what is critical, and never that it is over, stays open."""
+    for severity in ("error", "error", "critical", "warning", "warning"):
+        watch.look(trouble("acme", severity=severity))
+    for _ in range(3):
+        watch.look()
+    told = [(each.kind, each.severity) for each in watch.undelivered()]
+    assert told == [("opened", "error"), ("worsened", "critical"), ("resolved", "critical")]
+    for _ in range(2):
+        watch.look(BAD)
+    for _ in range(3):
+        watch.look()
+    watch.now += timedelta(minutes=5)
+    told = [(each.kind, each.severity) for each in watch.undelivered()][3:]
+    assert told == [("reopened", "error"), ("resolved", "error")]
+
+
 def test_a_restart_of_the_watch_tells_nothing(watch: KeptWatch) -> None:
     opened(watch)
     for _ in range(4):

@@ -75,6 +75,8 @@ class Incident(Record):
     last_told_at: AwareDatetime | None = None
     told_severity: Severity | None = None
     """What on-call heard last."""
+    gravest_told: Severity | None = None
+    """Of all that on-call heard in this life: by its route they hear of its end."""
     was_silenced: bool = False
     """By the last pass that it was bad in: once the silence is over, it is told."""
     is_bad: bool = True

@@ -6,7 +6,7 @@ from typing import Any
 
 from muniment.domain.incidents.incident import Incident, NoticeKind, Silence
 from muniment.domain.incidents.lifecycle import OPEN, acknowledgement_ended, begins_to_flap
-from muniment.domain.incidents.severity import RANK
+from muniment.domain.incidents.severity import RANK, gravest
 
 REMIND_AFTER = timedelta(hours=24)
 
@@ -50,7 +50,9 @@ def _is_reminded(before: Incident | None, after: Incident, now: datetime) -> boo
 def _remembering(incident: Incident, kind: NoticeKind | None, now: datetime) -> tuple[Incident, NoticeKind | None]:
     if kind is None:
         return incident, None
+    told = () if kind in {"opened", "reopened"} else filter(None, [incident.gravest_told])
     facts: dict[str, Any] = {"last_told_at": now, "told_severity": incident.severity, "was_silenced": False}
+    facts["gravest_told"] = gravest((incident.severity, *told))
     if kind == "flapping":
         facts["flapping_told_at"] = now
         if incident.state == "acknowledged":  # whoever has it in hand sees that

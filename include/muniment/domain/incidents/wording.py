@@ -23,15 +23,17 @@ _BEFORE: Mapping[NoticeKind, str] = {
 
 
 def notice_of(incident: Incident, kind: NoticeKind, now: datetime) -> Notice:
-    """``firms``: those that have it, or had it last."""
+    """``firms``: those that have it, or had it last. That somebody has it in hand, or that it is over, is told to whom
+    it was told at its gravest: a pager that does not hear of the end stays open."""
     members = touched(incident)
+    told = incident.gravest_told if kind in {"acknowledged", "resolved"} else None
     return Notice(
         id=f"{incident.id}.{new_id(now)}.{kind}",
         incident=incident.id,
         key=incident.key,
         kind=kind,
         cause=incident.cause,
-        severity=incident.severity,
+        severity=told or incident.severity,
         firms=tuple(each.firm for each in members),
         tiers=tuple(dict.fromkeys(each.tier for each in members if each.tier)),
         subject=subject_of(incident, kind),
