@@ -333,6 +333,17 @@ def test_a_firm_that_left_the_registry_stays_watched_and_is_told_once(world: Wor
     assert [each.cause for each in world.store.incidents(open_only=True)] == ["left-registry"]
 
 
+def test_a_firm_that_left_under_another_version_costs_no_other_one_its_look(world: World) -> None:
+    world.watch(times=2)
+    seen = world.store.firms()["acme"]
+    world.store.put_firms([seen.model_copy(update={"definition": {**seen.definition, "of_a_later_version": 1}})])
+    del world.firms["acme"]
+    done = world.watch(times=3)
+    assert done and done.firms == 1
+    [line] = world.told()
+    assert "acme" in line
+
+
 def test_a_firm_that_moved_to_another_queue_has_not_left(world: World) -> None:
     """Two queues' passes begin together: the one would write over what the other saw, and call its duties leaving."""
     world.watch(times=2)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from pydantic import ValidationError
+
 from muniment.adapters.aws.sessions import requests_sent
 from muniment.adapters.site.site import Site
 from muniment.adapters.watch.openmetrics import exposition
@@ -75,10 +77,10 @@ def watch_fleet(
         progress.note(f"another pass over queue {fleet.queue} is under way")
         return None
     started, sent, before = time.monotonic(), requests_sent(), store.firms()
-    firms = _watched(fleet, before)
+    firms, unreadable = _watched(fleet, before)
     seen = _look(fleet, firms, before, settings, clock=clock, everyone=everyone)
     seen = _without_gone(fleet, store, firms, seen, progress)
-    registered = Registered(firms, fleet.firms, fleet.broken, airflow)
+    registered = Registered(firms, fleet.firms, {**fleet.broken, **unreadable}, airflow)
     seen = with_duties(store, settings, registered, seen, clock=clock)
     store.put_firms(seen)
     store.add_samples([sample_of(one) for one in seen])
@@ -122,14 +124,22 @@ def _with_a_vault(seen: list[FirmSeen]) -> list[str]:
     return [one.firm for one in seen if (vault := one.vault("primary")) and vault.unseen is None]
 
 
-def _watched(fleet: Fleet, before: Mapping[str, FirmSeen]) -> dict[str, Firm]:
-    """Those of the registry, and those that left it or whose file has a fault: by what their file said last."""
-    known = {
-        firm_id: Firm.model_validate(seen.definition)
-        for firm_id, seen in before.items()
-        if firm_id not in fleet.firms and firm_id not in fleet.elsewhere and fleet.has(seen.queue) and seen.definition
-    }
-    return {**known, **fleet.firms}
+def _watched(fleet: Fleet, before: Mapping[str, FirmSeen]) -> tuple[dict[str, Firm], dict[str, str]]:
+    """Those of the registry, and those that left it or whose file has a fault: by what their file said last. And those
+    of whom that cannot be read, which cost no other firm its look: firm → why."""
+    known: dict[str, Firm] = {}
+    unreadable: dict[str, str] = {}
+    for firm_id, seen in before.items():
+        if firm_id in fleet.firms or firm_id in fleet.elsewhere or not fleet.has(seen.queue) or not seen.definition:
+            continue
+        try:
+            known[firm_id] = Firm.model_validate(seen.definition)
+        except ValidationError as error:
+            why = "what it said when it was loaded last is of another version, so nobody looks at the firm"
+            unreadable[firm_id] = (
+                f"{fleet.broken.get(firm_id, 'it is not there')}; {why} ({error.error_count()} faults)"
+            )
+    return {**known, **fleet.firms}, unreadable
 
 
 def _look(
