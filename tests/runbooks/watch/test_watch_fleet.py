@@ -406,6 +406,15 @@ def test_a_firm_whose_file_has_a_fault_has_not_left(world: World) -> None:
     assert [each.cause for each in world.store.incidents(open_only=True)] == ["firm-file-broken"]
 
 
+def test_what_is_to_be_told_waits_for_no_test_of_a_channel(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    for step in ("tell", "prove_channels"):
+        real = getattr(module, step)
+        monkeypatch.setattr(module, step, lambda *a, _s=step, _r=real, **k: (steps.append(_s), _r(*a, **k))[1])
+    world.watch(times=2)
+    assert steps == ["tell", "prove_channels", "tell", "tell", "prove_channels"]
+
+
 def test_the_metrics_are_rendered_by_each_pass(world: World) -> None:
     world.watch()
     shown = world.store.exposition()
