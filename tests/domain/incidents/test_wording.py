@@ -141,6 +141,7 @@ SECRETS = [
     ("connection to postgres://muniment:hunter2@db.acme/practice failed", "postgres://muniment:***@db.acme"),
     ("conninfo: host=db password=hunter2 dbname=practice", "host=db password=*** dbname=practice"),
     ("conninfo: password='hunter2 and more'", "password=***"),
+    ("postgres://muniment:hu@nt/er2@db:5432/x", "postgres://muniment:***@db:5432/x"),
     ('{"aws_secret_access_key": "hunter2", "region": "x"}', '"aws_secret_access_key": ***, "region": "x"'),
     ("GET /v?X-Amz-Credential=hunter2&X-Amz-Signature=hunter2&x=1", "X-Amz-Credential=***&X-Amz-Signature=***&x=1"),
     ("headers: Authorization: Bearer hunter2", "Authorization: ***"),

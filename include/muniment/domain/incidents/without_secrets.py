@@ -14,8 +14,8 @@ _WORDS = (
 _NAMES = rf"(?:{_WORDS})[\w-]{{0,40}}"
 _VALUE = r"(?:\"[^\"]*\"|'[^']*'|(?:bearer|basic)\s+\S+|[^\s,;&\"')\]}]+)"
 _SECRETS = (
-    # postgres://user:secret@host
-    (re.compile(r"(?<=://)([^\s/:@]{0,100}):[^\s@]{1,200}@"), rf"\1:{MASK}@"),
+    # postgres://user:secret@host; a secret that was not escaped may have an @ itself
+    (re.compile(r"(?<=://)([^\s/:@]{0,100}):\S{1,200}@"), rf"\1:{MASK}@"),
     # password=…, "aws_secret_access_key": "…", X-Amz-Signature=…, Authorization: Bearer …
     (re.compile(rf"(?i)({_NAMES}[\"']?\s{{0,5}}[=:]\s{{0,5}}){_VALUE}"), rf"\1{MASK}"),
     (re.compile(r"(?i)(x-amz-(?:signature|credential|security-token)=)[^\s&]+"), rf"\1{MASK}"),
