@@ -60,7 +60,7 @@ def test_nothing_is_wrong() -> None:
 def test_a_paused_dag_is_named_with_the_command_that_mends_it() -> None:
     found = only(troubles(airflow(paused=frozenset({BACKUP}))))
     assert (found.cause, found.firm, found.severity) == ("dag-paused", "acme", "error")
-    assert [str(scope) for scope in found.scopes] == ["dag acme__backup"]
+    assert [str(scope) for scope in found.scopes] == ["dag acme__backup", "queue us-east-1", "airflow airflow"]
     assert found.what == "of firm acme, Airflow has acme__backup paused"
     assert "`airflow dags unpause acme__backup`" in found.hint
     assert found.runbook == "docs/monitoring.md#dag-paused"

@@ -8,10 +8,12 @@ from typing import Any, get_args
 import pytest
 
 from muniment.domain.firm.dag_names import POOL_NAMES, dag_file, firm_dag_ids
+from muniment.domain.incidents.judged import Judged
 from muniment.domain.incidents.trouble import Cause, Trouble
 from muniment.domain.watch.absence import absence_troubles
 from muniment.domain.watch.airflow import AirflowSeen, BrokenFile, QueuedTask
 from muniment.domain.watch.duty import Duty, DutyState
+from muniment.domain.watch.judging import judged_firm
 from muniment.domain.watch.owed import NIGHT_DUTIES
 from tests.support.absences import seen_of, sound_airflow
 from tests.support.firms import paper_firm
@@ -139,3 +141,17 @@ def test_a_paused_night_explains_no_missing_drill() -> None:
     for _ in range(3):
         watched.look(*troubles(airflow_where("the night is paused"), (*NIGHT_DUTIES, "drill")))
     assert sorted(watched.open()) == ["dag-paused.dag.acme-backup", "drill-missing.firm.acme"]
+
+
+def test_a_night_that_is_paused_for_all_firms_is_one_page_and_explains_no_drill() -> None:
+    """Somebody paused every backup before an upgrade, and went home."""
+    firms = {name: paper_firm(name) for name in (f"firm-{number:02d}" for number in range(30))}
+    seen = [seen_of(firm, START) for firm in firms.values()]
+    seen[0] = seen[0].model_copy(update={"duties": missing(("nightly point", "drill"))})
+    paused = frozenset(f"{name}__backup" for name in firms)
+    airflow = sound_airflow(list(firms.values()), START).model_copy(update={"paused": paused})
+    found = absence_troubles(seen, firms, {}, airflow, suspensions=(), passes=(), now=START)
+    watch = watching()
+    watch.judged = Judged(firms=tuple(judged_firm(each, airflow_seen=True) for each in seen))
+    told = [each for _ in range(2) for each in watch.look(*found)]
+    assert told == [("opened", "drill-missing.firm.firm-00"), ("opened", "dag-paused.queue.us-east-1")]

@@ -59,6 +59,11 @@ def _scope_of(trouble: Trouble) -> Scope:
     return next(iter(trouble.scopes), Scope(kind="firm", name=trouble.firm or ""))
 
 
+def _dag_or(scope: Scope, places: Iterable[Scope]) -> Scope:
+    """Of a trouble that is one DAG's that DAG, whoever else has the like."""
+    return next((each for each in places if each.kind == "dag"), scope)
+
+
 @dataclass(frozen=True, slots=True)
 class _Holder:
     cause: Cause
@@ -93,12 +98,12 @@ class _Holders:
             self._firms.setdefault(firm, []).append(holder)
 
     def add_group(self, group: Group) -> None:
+        """Where several share it, each by its own DAG: it explains what that one leaves undone, and no more."""
         effects = explained_by(group.cause, group.scope)
-        if not effects:
-            return
         for trouble in group.troubles:
-            self.add(trouble.firm, _Holder(group.cause, trouble.scopes, effects, group.key))
-            if trouble.firm is None:
+            own = explained_by(group.cause, _dag_or(group.scope, trouble.scopes))
+            self.add(trouble.firm, _Holder(group.cause, trouble.scopes, own, group.key))
+            if trouble.firm is None and effects:
                 self._add_thing(_Holder(group.cause, (group.scope,), effects, group.key))
 
     def add_incident(self, incident: Incident, holders: dict[tuple[str | None, Cause], str], now: datetime) -> None:
@@ -112,7 +117,8 @@ class _Holders:
         for member in incident.members:
             if member.well_since is None or abs(now - member.well_since) < _CATCHING_UP:
                 key = holders.get((member.firm, incident.cause), own)
-                self.add(member.firm, _Holder(incident.cause, member.places, effects, key))
+                its = explained_by(incident.cause, _dag_or(incident.scope, member.places))
+                self.add(member.firm, _Holder(incident.cause, member.places, its, key))
 
     def _add_thing(self, holder: _Holder) -> None:
         (scope,) = holder.places

@@ -176,11 +176,12 @@ def _is_meant(dag: str, suspensions: Sequence[Suspension], now: datetime) -> boo
 
 def _each(seen: FirmSeen, cause: Cause, dags: Sequence[str], expected: Sequence[str]) -> Iterator[Trouble]:
     """All of a firm's are one trouble of the firm; some of them are each its own, which explains what it leaves out."""
+    shared = (Scope(kind="queue", name=seen.queue), _AIRFLOW)
     if set(dags) == set(expected):
-        yield _of_dags(seen, cause, dags, (Scope(kind="queue", name=seen.queue), _AIRFLOW))
+        yield _of_dags(seen, cause, dags, shared)
         return
     for dag in dags:
-        yield _of_dags(seen, cause, [dag], (Scope(kind="dag", name=dag),))
+        yield _of_dags(seen, cause, [dag], (Scope(kind="dag", name=dag), *shared))
 
 
 def _of_dags(seen: FirmSeen, cause: Cause, dags: Sequence[str], scopes: tuple[Scope, ...]) -> Trouble:
