@@ -76,6 +76,14 @@ def test_a_firm_whose_vaults_were_only_just_made_has_done_nothing_yet(firm: Site
     assert found == bare
 
 
+def test_a_point_that_is_dated_ahead_keeps_no_night(firm: Site) -> None:
+    """By a clock that was a month ahead for one night: for a month no night would have been missing."""
+    real = register(firm, 2)
+    register(firm, -30)
+    found = gathered(firm)
+    assert (found.last_point_at, found.last_copied_at, found.last_verified_at) == (real.taken_at,) * 3
+
+
 def test_the_newest_point_tells_of_itself_its_copy_and_its_documents(firm: Site) -> None:
     oldest = register(firm, 3)
     register(firm, 2, document_count=90)

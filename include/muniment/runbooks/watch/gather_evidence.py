@@ -15,6 +15,7 @@ from muniment.domain.vault import keys
 from muniment.domain.vault.registers import Point
 from muniment.domain.wal.names import is_segment
 from muniment.domain.watch.evidence import Evidence
+from muniment.domain.watch.owed import CLOCKS_MAY_DIFFER
 from muniment.errors import ObjectDamaged
 from muniment.ports import Clock
 from muniment.runbooks.watch.drill_evidence import drill_evidence
@@ -36,7 +37,9 @@ def gather_evidence(site: Site, *, clock: Clock) -> Evidence:
     ids = sorted(_names(vault, keys.POINTS))
     damages: list[ObjectDamaged] = []
     latest = catalog.latest_points_of_present(vault, damaged=damages.append)
-    newest = tuple(islice(latest, POINTS_LOOKED_AT)) if ids else ()
+    # One that is dated ahead, by a clock that was wrong that night, would keep every night's duties until then.
+    past = (each for each in latest if each.taken_at <= now + CLOCKS_MAY_DIFFER)
+    newest = tuple(islice(past, POINTS_LOOKED_AT)) if ids else ()
     evidence = Evidence(
         read_at=now,
         vaults_made_at=read_mark(vault).created_at,
