@@ -82,7 +82,7 @@ class SimulatedLooks:
         now, written = self.clock(), {"flush_lsn": log, "next_xid": self.says.next_xid, "checkpoint": _CHECKPOINT}
         written |= {"timeline": self.says.timeline, "is_standby": self.says.is_standby}
         seen = server_seen(now).model_copy(update={**written, "slots": (), "segments_written_at": {}})
-        return seen.model_copy(update={"last_failed": None, "last_failed_at": None})
+        return seen.model_copy(update={"last_failed": None, "last_failed_at": None, "ready": 0})
 
     def get_ready(self) -> None: ...
 

@@ -112,6 +112,20 @@ def test_an_archiver_that_was_tried_again_has_not_failed() -> None:
     assert causes(with_server(well(), **{**failing, "last_archived_at": server_at - timedelta(minutes=1)})) == []
 
 
+def test_an_archiver_whose_command_cannot_be_run_counts_no_failure_and_is_told() -> None:
+    """PostgreSQL: exit status 126 and 127 end the archiver, and nothing of it is in pg_stat_archiver."""
+    waiting = with_server(well(), ready=2, archived_count=7)
+    later = NOW - timedelta(minutes=5)
+
+    def told(**before: object) -> list[str]:
+        return [each.subject for each in server_troubles(waiting, with_server(waiting, **{"seen_at": later, **before}))]
+
+    assert told() == ["the archiver does nothing"]
+    assert told(archived_count=6) == []
+    assert told(ready=0) == []
+    assert told(seen_at=NOW - timedelta(minutes=1)) == []
+
+
 def test_a_slot_is_told_before_it_is_lost() -> None:
     def slot(state: str, *, is_active: bool) -> Slot:
         return Slot.model_validate(

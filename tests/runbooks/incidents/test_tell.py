@@ -170,7 +170,7 @@ def test_where_all_fail_nothing_is_lost_and_the_store_remembers_it(
     told = tell(store, routes, clock=clock)
     assert [(each.notice, each.failure) for each in told if each.notice == notice] == [(notice, None)]
     assert store.recall(*UNTOLD) == {}
-    assert len(events(receiver)) == 3, "the two about the channels as well"
+    assert len(events(receiver)) == 4, "the two about the channels as well, and that the one which took this is well"
 
 
 def test_who_is_told_as_well_hears_it_once_while_the_others_fail(

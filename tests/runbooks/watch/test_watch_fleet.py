@@ -18,6 +18,7 @@ from muniment.domain.watch.assembly import Unanswered
 from muniment.domain.watch.passes import Pass
 from muniment.domain.watch.settings import Channel, Route, WatchSettings
 from muniment.errors import InvalidConfiguration, WatchStoreUnavailable
+from muniment.runbooks.incidents.answer import Silenced, silence
 from muniment.runbooks.watch import watch_fleet as module
 from muniment.runbooks.watch.watch_fleet import LEASE, Fleet, watch_fleet
 from tests.support.firms import paper_firm
@@ -382,6 +383,47 @@ def test_no_record_is_written_into_a_vault_that_does_not_answer(world: World, mo
     world.says["acme"].silent = {"primary"}
     world.watch()
     assert asked == [["birch"]]
+
+
+def test_nobody_is_called_for_a_firm_that_is_onboarding_and_one_that_never_began_is_forgotten(world: World) -> None:
+    world.add("new")
+    world.says["new"].server_says, world.says["new"].silent = AWAY, {"primary", "replica"}
+    world.watch(times=6)
+    assert world.told() == []
+    world.clock.pass_by(hours=24)
+    world.watch(times=3)
+    assert any("new" in line for line in world.told())
+    del world.firms["new"]
+    world.watch()
+    assert "new" not in world.store.firms()
+    assert [each.cause for each in world.store.incidents(open_only=True, firm="new")] == []
+
+
+def test_what_no_channel_took_is_told_by_the_next_pass_and_the_channel_is_well_again(world: World) -> None:
+    world.watch(times=2)
+    (world.folder / "told").unlink()
+    (world.folder / "told").mkdir()
+    world.says["acme"].server_says = AWAY
+    world.watch(times=2)
+    (world.folder / "told").rmdir()
+    world.clock.pass_by(minutes=1)
+    world.watch_now()
+    assert any("acme: the cluster does not answer" in line for line in world.told())
+    assert {each.cause for each in world.store.incidents(open_only=True)} == {"server-unseen"}
+
+
+def test_a_silence_holds_back_what_nobody_has_taken_yet(world: World) -> None:
+    world.watch(times=2)
+    (world.folder / "told").unlink()
+    (world.folder / "told").mkdir()
+    world.says["acme"].server_says = AWAY
+    world.watch(times=2)
+    (world.folder / "told").rmdir()
+    until = world.clock() + timedelta(hours=1)
+    what = Silenced(firm="acme", cause="server-unseen")
+    silence(world.store, what, until=until, by="ann", why="planned", clock=world.clock)
+    world.watch(times=2)
+    assert not any("acme" in line for line in world.told())
 
 
 def test_a_roll_back_on_record_is_no_log_that_went_back(world: World) -> None:

@@ -36,6 +36,13 @@ class Notices(Part):
         with self.database.writing() as connection:
             connection.execute(insert(DELIVERIES), _row(delivery))
 
+    def release(self, notice_id: str) -> None:
+        """Nobody took it, and whoever comes next may try: they may have what this teller lacked. Raises
+        ``WatchStoreUnavailable``."""
+        with self.database.writing() as connection:
+            kept = update(NOTICES).where(NOTICES.c.id == notice_id, NOTICES.c.delivered_at.is_(None))
+            connection.execute(kept.values(claimed_at=None, claimed_until=None))
+
     def deliveries(self, since: datetime) -> list[Delivery]:
         """What was tried, with success or without, in the order in which it was. Raises ``WatchStoreUnavailable``."""
         asked = select(DELIVERIES.c.record).where(DELIVERIES.c.at >= since).order_by(DELIVERIES.c.number)

@@ -1,6 +1,5 @@
 """``muniment alerts``: who is told, by which way, and whether it arrives."""
 
-import os
 import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ import click
 
 from muniment.cli.output import as_plain, say_json, say_table
 from muniment.cli.session import Session, json_option, typed_by
+from muniment.cli.watch.lent_connections import lend_connections
 from muniment.errors import ChannelFailed
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def test(session: Session, names: tuple[str, ...], *, as_json: bool) -> int:
 
     settings = _settings(session)
     _require_known(settings, names)
-    _lend_connections(session, settings)
+    lend_connections(session, settings)
     unremembered, store = None, None
     try:
         store = _store(session, settings)
@@ -182,17 +182,3 @@ def _require_known(settings: "WatchSettings", names: tuple[str, ...]) -> None:
     ]
     if faults:
         raise InvalidRequest(count=len(faults), faults="\n".join(faults))
-
-
-def _lend_connections(session: Session, settings: "WatchSettings") -> None:
-    """Airflow's notifiers look into the environment: what only airflow_settings.yaml has goes there."""
-    from muniment.adapters.site.logins import connection_variables
-
-    named = [each.connection for each in settings.channels if each.connection]
-    named += [
-        value
-        for each in settings.channels
-        for name, value in each.arguments.items()
-        if name.endswith("conn_id") and isinstance(value, str)
-    ]
-    os.environ.update(connection_variables(named, session.settings))

@@ -26,10 +26,12 @@ def run_pass(session: Session, queue: str | None, *, whole: bool, as_json: bool)
     The same pass that Airflow makes every five minutes. Where one is under way already this one yields, and ends
     with 75. `muniment watch show` shows what was seen, `muniment incidents` what is wrong.
     """
+    from muniment.cli.watch.lent_connections import lend_connections
     from muniment.cli.watch.outlook import outlook
     from muniment.runbooks.watch.one_pass import one_pass
 
     watch = outlook(session.root, session.settings)
+    lend_connections(session, watch.settings)
     with shown_progress() as progress:
         passes = one_pass(watch, queue, clock=utc_now, progress=progress, everyone=whole)
     if as_json:

@@ -38,12 +38,12 @@ def show(session: Session, firm_id: str | None, *, as_json: bool) -> int:
         say_json({"firms": [as_plain(each) for each in shown]})
     else:
         say_table(COLUMNS, [_row(each) for each in shown])
-        for line in (line for each in shown for line in _lines(each)):
+        for line in (line for each in shown for line in _lines(each, every=firm_id is not None)):
             click.echo(line)
     return NOT_AS_PROMISED if any(_state(each) in {"missing", "unknown"} for each in shown) else 0
 
 
-_ORDER = ("missing", "unknown", "late", "leaving", "suspended", "new", "kept")
+_ORDER = ("missing", "unknown", "late", "leaving", "kept", "suspended", "new")
 
 
 def _state(seen: "FirmSeen") -> str:
@@ -73,13 +73,14 @@ def _lost(seconds: float | None) -> str:
     return "unknown" if seconds is None else lasting(seconds)
 
 
-def _lines(seen: "FirmSeen") -> Iterator[str]:
+def _lines(seen: "FirmSeen", *, every: bool) -> Iterator[str]:
+    """``every``: duties that are kept, too."""
     if seen.server_unseen:
         yield f"{seen.firm}: the cluster was not seen: {seen.server_unseen}"
     for vault in seen.vaults:
         if vault.unseen:
             yield f"{seen.firm}: {vault.side} vault {vault.bucket} was not seen: {vault.unseen}"
     for duty in seen.duties:
-        if duty.state not in {"kept", "new"}:
+        if every or duty.state not in {"kept", "new"}:
             due = f", due {when(duty.due_at)}" if duty.due_at else ""
             yield f"{seen.firm}: {duty.duty}: {duty.state}{due}"

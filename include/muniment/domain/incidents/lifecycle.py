@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from muniment.domain.incidents.incident import Change, Incident
+from muniment.domain.incidents.trouble import Cause
 
 type Verdict = Literal["bad", "good"]
 
 OPEN = frozenset({"open", "acknowledged"})
 BAD_PASSES, GOOD_PASSES = 2, 3
+_PROVEN_BY_ONE: frozenset[Cause] = frozenset({"channel-failed", "channel-untested"})
+"""A channel is seen when something goes by it, which may be a week later: what it took has shown that it works."""
 BAD_WITHIN = timedelta(minutes=30)
 """Of two with a good one between them. Two in a row open, however long the watch was away in between."""
 REOPENS_WITHIN = timedelta(hours=24)
@@ -60,7 +63,7 @@ def _opened(incident: Incident, now: datetime) -> Incident:
 def _good(incident: Incident, counts: bool, now: datetime) -> Incident:
     passes = incident.good_passes + int(counts)
     seen = incident.model_copy(update={"good_passes": passes, "last_good_at": now})
-    if passes < GOOD_PASSES or seen.state == "resolved" or is_flapping(seen):
+    if passes < (1 if seen.cause in _PROVEN_BY_ONE else GOOD_PASSES) or seen.state == "resolved" or is_flapping(seen):
         return seen
     return resolved(seen, f"resolved: good in {passes} passes", BY_WATCH, now)
 

@@ -1,7 +1,7 @@
 """Which causes a pass was able to judge for a firm: what it could not see is neither good nor bad."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from muniment.domain.incidents.judged import JudgedFirm
 from muniment.domain.incidents.trouble import Cause, Scope
@@ -28,6 +28,32 @@ CAUSE_OF_DUTY: dict[Duty, Cause] = {
     "channel test": "channel-untested",
 }
 _WHOLE_LASTS = WHOLE_EVERY + LOOK_LASTS
+
+
+ONBOARDING = timedelta(days=1)
+"""So long nobody is called for a firm whose file was there before its vaults: then somebody has forgotten it."""
+
+
+_NOT_THERE_YET = frozenset(
+    {
+        "AccessDenied",
+        "CredentialsUnusable",
+        "InvalidConfiguration",
+        "KeyUnusable",
+        "MarkMissing",
+        "ObjectMissing",
+        "StoreRefused",
+        "StoreUnavailable",
+        "UnmarkedVault",
+    }
+)
+
+
+def is_onboarding(seen: FirmSeen) -> bool:
+    """None of its vaults was ever seen, and the watch has not known it for long."""
+    is_new = seen.seen_at - seen.watched_since < ONBOARDING
+    waits = all(vault.seen_at is None and vault.unseen_kind in _NOT_THERE_YET for vault in seen.vaults)
+    return is_new and waits and not seen.left_registry_at
 
 
 def judged_firm(seen: FirmSeen, *, airflow_seen: bool) -> JudgedFirm:

@@ -12,16 +12,20 @@ from muniment.domain.watch.server import ServerSeen, Slot
 
 # An archiver that is tried again and succeeds within this time has not failed: PostgreSQL itself tries three times.
 _ARCHIVER_PATIENCE = timedelta(minutes=2)
+_STUCK_FOR = timedelta(minutes=4)
+"""From one pass to the next: a busy archiver has archived something in it."""
 # PostgreSQL stops with a PANIC when the file system of pg_wal is full.
 _LITTLE_SPACE, _NO_SPACE_BYTES = 0.2, 2 * 2**30
 
 
-def server_troubles(seen: FirmSeen) -> Iterator[Trouble]:
-    """Of a cluster that was not seen, only that: what it said before is no news."""
+def server_troubles(seen: FirmSeen, before: FirmSeen | None = None) -> Iterator[Trouble]:
+    """Of a cluster that was not seen, only that: what it said before is no news. ``before``: as the pass before has
+    seen it."""
     if seen.server_unseen is not None or seen.server is None:
         yield _unseen(seen)
         return
-    yield from _archiver(seen, seen.server)
+    failing = [*_archiver(seen, seen.server)]
+    yield from failing or _stuck(seen, seen.server, before.server if before else None)
     for slot in seen.server.slots:
         yield from _slot(seen, slot)
 
@@ -76,6 +80,34 @@ def _archiver(seen: FirmSeen, server: ServerSeen) -> Iterator[Trouble]:
             kept="all that was archived before; what waits lies in pg_wal until it is archived",
             hint="read archive_command's words in the server's log; run `muniment wal push` as the server's user",
             at_stake=f"{human_duration(lasting)} of commits are in no vault; pg_wal grows until the server stops",
+            breaks_at=since + timedelta(seconds=seen.rpo_promise_s),
+        ),
+        scopes=places_of(seen.vault("primary")),
+    )
+
+
+def _stuck(seen: FirmSeen, server: ServerSeen, before: ServerSeen | None) -> Iterator[Trouble]:
+    """Files wait, and none went since the last look. PostgreSQL counts no failure of a command that cannot be run at
+    all (exit status above 125, "Setting Up WAL Archiving"): its archiver ends and begins anew."""
+    if before is None or before.system_identifier != server.system_identifier or server.is_standby:
+        return
+    waited = min(server.ready or 0, before.ready or 0)
+    if not waited or server.archived_count != before.archived_count or server.seen_at - before.seen_at < _STUCK_FOR:
+        return
+    since = server.last_archived_at or before.seen_at
+    yield trouble_of(
+        seen,
+        "archiver-failing",
+        severity_of(max((server.server_at - since).total_seconds() / seen.rpo_promise_s, 0.5), seen.severity_weight),
+        Words(
+            subject="the archiver does nothing",
+            what=(
+                f"{server.ready} WAL files of firm {seen.firm} wait for the archiver, which has archived nothing since"
+                f" {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC and counts no failure"
+            ),
+            kept="all that was archived before; what waits lies in pg_wal until it is archived",
+            hint="read the server's log: a command that cannot be run, or that hangs, is told there and nowhere else",
+            at_stake="what is committed now is in no vault; pg_wal grows until the server stops",
             breaks_at=since + timedelta(seconds=seen.rpo_promise_s),
         ),
         scopes=places_of(seen.vault("primary")),

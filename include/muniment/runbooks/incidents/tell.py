@@ -8,7 +8,8 @@ from functools import cached_property
 from muniment.adapters.channels.deliver import DEADLINE_S
 from muniment.adapters.channels.message import Message, of_notice
 from muniment.adapters.watch.store import WatchStore
-from muniment.domain.incidents.incident import Delivery, Notice
+from muniment.domain.incidents.incident import Delivery, Notice, Silence
+from muniment.domain.incidents.telling import is_silenced
 from muniment.domain.watch.routing import route_of, waits
 from muniment.domain.watch.settings import SEVERITIES, Route, WatchSettings
 from muniment.ports import Clock
@@ -80,10 +81,21 @@ class _Teller:
         yield from pairs
 
     def _waits(self, notice: Notice, route: Route | None) -> bool:
+        if self._is_silenced(notice):
+            return True
         if route is None or route.quiet_hours is None or notice.severity == "critical":
             return False
         zone = self._zones.get(notice.firms[0]) if notice.firms else None
         return waits(route, notice.severity, zone, self.clock())
+
+    def _is_silenced(self, notice: Notice) -> bool:
+        """By a person, since it was written down to be told."""
+        incident = self.store.find_incident(notice.incident) if self._silences else None
+        return incident is not None and is_silenced(incident, self._silences)
+
+    @cached_property
+    def _silences(self) -> Sequence[Silence]:
+        return self.store.silences(self.clock())
 
     @cached_property
     def _zones(self) -> dict[str, str]:
@@ -137,6 +149,7 @@ class _Teller:
             "why": why,
             "tried_at": self.clock().isoformat(),
         }
+        self.store.release(notice.id)
 
     def remember_untold(self) -> None:
         now, before = self.clock(), self.store.recall(*UNTOLD) or {}

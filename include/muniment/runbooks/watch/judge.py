@@ -17,7 +17,7 @@ from muniment.domain.watch.document_troubles import document_troubles
 from muniment.domain.watch.duties import duty_states, of_a_firm_that_left
 from muniment.domain.watch.duty import DutyState, Suspension
 from muniment.domain.watch.firm_seen import FirmSeen
-from muniment.domain.watch.judging import judged_firm
+from muniment.domain.watch.judging import is_onboarding, judged_firm
 from muniment.domain.watch.server_troubles import server_troubles, space_troubles
 from muniment.domain.watch.settings import WatchSettings
 from muniment.domain.watch.vault_troubles import vault_troubles
@@ -110,8 +110,10 @@ def judge(
 
 
 def _troubles(seen: FirmSeen, firm: Firm, before: FirmSeen | None) -> Iterator[Trouble]:
+    if is_onboarding(seen):
+        return
     yield from continuity_troubles(seen, before)
-    yield from server_troubles(seen)
+    yield from server_troubles(seen, before)
     yield from space_troubles(seen)
     yield from vault_troubles(seen)
     yield from document_troubles(seen, firm.policy.documents.shrink_limit)

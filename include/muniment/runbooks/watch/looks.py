@@ -140,11 +140,12 @@ def unseen(firm: Firm, side: Side, before: VaultSeen | None, why: str, kind: str
 
 @dataclass(slots=True)
 class QuietRegions:
-    """A region that has answered none of so many firms is asked for no other one in this pass: each would wait out its
-    time, and a thousand of them the whole pass."""
+    """A region that has answered none of so many firms is asked for few others in this pass: each would wait out its
+    time, and a thousand of them the whole pass. One in so many is asked all the same: it may be their own fault."""
 
     unanswered: Counter[str] = field(default_factory=Counter)
     answered: set[str] = field(default_factory=set)
+    skipped: Counter[str] = field(default_factory=Counter)
 
     ENOUGH = 8
 
@@ -155,7 +156,10 @@ class QuietRegions:
             self.answered.add(seen.region)
 
     def is_quiet(self, region: str) -> bool:
-        return region not in self.answered and self.unanswered[region] >= self.ENOUGH
+        if region in self.answered or self.unanswered[region] < self.ENOUGH:
+            return False
+        self.skipped[region] += 1
+        return self.skipped[region] % self.ENOUGH != 0
 
     def instead(self, side: Side, firm: Firm, before: VaultSeen | None) -> VaultSeen:
         """What is told of a vault that was not asked."""

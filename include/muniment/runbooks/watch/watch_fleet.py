@@ -4,6 +4,7 @@ What was seen is kept before it is judged, and what is to be told before it is t
 loses only what it had not seen yet, and the next one goes on from there.
 """
 
+import random
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from muniment.domain.watch.passes import Pass
 from muniment.domain.watch.rotation import due_as_a_whole
 from muniment.domain.watch.settings import WatchSettings
 from muniment.ports import Clock, Progress
+from muniment.runbooks.incidents.answer import resolve
 from muniment.runbooks.incidents.keep_in_vault import keep_closed
 from muniment.runbooks.incidents.prove_channels import prove_channels, tests_due
 from muniment.runbooks.incidents.tell import tell
@@ -35,6 +37,7 @@ LEASE = timedelta(minutes=9, seconds=30)
 """After that a pass that has not ended was killed. A little less than two passes: the second one after a killed one
 begins some seconds earlier or later than it did."""
 _SHOWN_DELIVERIES = timedelta(days=1)
+_GONE = "the firm and its vaults are gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def watch_fleet(
     started, sent, before = time.monotonic(), requests_sent(), store.firms()
     firms, unreadable = _watched(fleet, before)
     seen = _look(fleet, firms, before, settings, clock=clock, everyone=everyone)
-    seen = _without_gone(fleet, store, firms, seen, progress)
+    seen = _without_gone(fleet, store, firms, seen, clock, progress)
     registered = Registered(firms, fleet.firms, {**fleet.broken, **unreadable}, airflow)
     seen = with_duties(store, settings, registered, seen, clock=clock)
     store.put_firms(seen)
@@ -154,6 +157,7 @@ def _look(
 ) -> list[FirmSeen]:
     whole = frozenset(firms) if everyone else due_as_a_whole({each: before.get(each) for each in firms}, clock())
     looks = [fleet.looks(firm) for firm in firms.values()]
+    random.shuffle(looks)  # whoever is asked first decides for how many a silent region is asked
     seen = look_at_firms(looks, before, whole, at_once=settings.connections_at_once, clock=clock)
     return [_registered(one, fleet, before.get(one.firm)) for one in seen]
 
@@ -167,17 +171,20 @@ def _registered(seen: FirmSeen, fleet: Fleet, before: FirmSeen | None) -> FirmSe
 
 
 def _without_gone(
-    fleet: Fleet, store: WatchStore, firms: Mapping[str, Firm], seen: list[FirmSeen], progress: Progress
+    fleet: Fleet, store: WatchStore, firms: Mapping[str, Firm], seen: list[FirmSeen], clock: Clock, progress: Progress
 ) -> list[FirmSeen]:
-    """A firm that left the registry is watched as long as one of its vaults is there."""
+    """A firm that left the registry is watched as long as one of its vaults is there; one that never had any is not."""
     gone = {
         one.firm
         for one in seen
         if one.left_registry_at
         and all(vault.unseen is not None for vault in one.vaults)
-        and not fleet.looks(firms[one.firm]).remains()
+        and not (any(vault.seen_at for vault in one.vaults) and fleet.looks(firms[one.firm]).remains())
     }
     for firm_id in gone:
         store.forget_firm(firm_id)
+        for incident in store.incidents(open_only=True, firm=firm_id):
+            if {member.firm for member in incident.members} == {firm_id}:
+                resolve(store, incident.cause, incident.scope, why=_GONE, by="the watch", clock=clock)
         progress.note(f"{firm_id} left the registry, and both its vaults are gone: it is not watched any more")
     return [one for one in seen if one.firm not in gone]
