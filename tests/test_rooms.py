@@ -27,6 +27,7 @@ TOPICS = {
     "domain/retention/test_model.py",
     "domain/watch/test_look_troubles.py",
     "domain/watch/test_one_incident.py",
+    "plugins/test_errand_incidents.py",
     "plugins/test_interrupted_cut_over.py",
     "plugins/test_plugins_folder.py",
     "registry/test_airflow_settings.py",
