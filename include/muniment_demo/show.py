@@ -205,6 +205,8 @@ def _commands(firm_id: str) -> Iterator[str]:
     yield f"muniment verify {firm_id} --deep"
     yield f"muniment restore {firm_id} --plan"
     yield f"muniment restore {firm_id} --stage --ttl 1h"
+    yield "muniment watch show"
+    yield "muniment incidents list"
     yield "muniment alerts routes"
     yield "muniment alerts test"
 
