@@ -40,6 +40,6 @@ def leaves() -> list[tuple[str, ...]]:
         "wal": ("push", "fetch", "status", "replicate"),
         "incidents": ("list", "show", "acknowledge", "resolve", "silence", "unsilence"),
         "alerts": ("routes", "test", "sent"),
-        "watch": ("metrics", "serve", "probe", "suspend", "resume"),
+        "watch": ("show", "pass", "metrics", "serve", "probe", "suspend", "resume"),
     }
     return [(name, *([sub] if sub else [])) for name in NAMES for sub in groups.get(name, ("",))]
