@@ -14,7 +14,7 @@ import yaml
 
 from muniment.cli import groups
 from muniment.domain.firm.firm import Firm
-from tests.registry.conftest import Files
+from tests.registry.conftest import Files, watch_values
 
 MUNIMENT = Path(sys.executable).parent / "muniment"
 
@@ -73,10 +73,11 @@ def files(tmp_path: Path) -> Files:
 
 
 def write_registry(firm: Firm, root: Path) -> Path:
-    """The registry of one firm, as its file and its tier's would be."""
+    """The registry of one firm, as its file and its tier's would be, and of a watch that mails."""
     values: dict[str, Any] = firm.model_dump(mode="json")
     policy = values.pop("policy")
     for folder, name, content in (("firms", firm.id, values), ("policies", firm.tier, policy)):
         (root / folder).mkdir(parents=True, exist_ok=True)
         (root / folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    (root / "watch.yaml").write_text(yaml.safe_dump(watch_values()))
     return root
