@@ -52,5 +52,4 @@ def _watch_clients(connection_id: str) -> Clients:
 def airflow_outlook() -> Watch:
     """Raises ``InvalidConfiguration`` where ``watch.yaml`` has a fault; a firm's own is told as an incident."""
     registry = load_registry()
-    broken = {firm_id: "; ".join(map(str, faults)) for firm_id, faults in registry.broken.items()}
-    return Watch(load_watch_settings(registry.root), registry.firms, broken, AirflowConnections())
+    return Watch(load_watch_settings(registry.root), registry.firms, registry.what_is_broken, AirflowConnections())

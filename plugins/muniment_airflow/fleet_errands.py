@@ -140,6 +140,5 @@ def _trouble(firm: "Firm | None", error: Exception) -> Trouble:
         what=what,
         kept=kept,
         hint=hint,
-        runbook="docs/monitoring.md#task-failed",
         seen_at=utc_now(),
     )

@@ -62,8 +62,7 @@ def _has_points(firm_id: str) -> bool:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from muniment.adapters.site.logins import HASTY_CONFIG
-    from muniment.adapters.site.site import build_vault
-    from muniment.runbooks.vault.create_vaults import SIDES
+    from muniment.adapters.site.site import SIDES, build_vault
     from muniment_airflow.hooks import aws_clients
 
     for side in SIDES:

@@ -35,7 +35,6 @@ def trouble(firm: str | None, cause: Cause = "wal-at-risk", **facts: Any) -> Tro
         "what": f"{cause} of {firm}",
         "kept": "the rest",
         "hint": "do something.",
-        "runbook": f"docs/monitoring.md#{cause}",
         "seen_at": START,
     }
     return Trouble(**(known | facts))

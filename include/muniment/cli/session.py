@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from muniment.adapters.vault.vault import Vault
     from muniment.adapters.watch.store import WatchStore
     from muniment.domain.firm.firm import Firm
+    from muniment.domain.watch.settings import WatchSettings
     from muniment.ports import Progress
     from muniment.registry import Registry
 
@@ -53,13 +54,17 @@ class Session:
         aws = find_login(firm.aws_connection, self.settings)
         return build_vault(firm, side, aws.clients(hasty=hasty), aws.clients(hasty=True))
 
-    def watch_store(self) -> "WatchStore":
-        """Where watch.yaml says that it is."""
-        from muniment.adapters.watch.places import store_url
-        from muniment.adapters.watch.store import WatchStore
+    def watch_settings(self) -> "WatchSettings":
         from muniment.registry.watch_file import load_watch_settings
 
-        return WatchStore.open(store_url(load_watch_settings(self.root).store, self.settings))
+        return load_watch_settings(self.root)
+
+    def watch_store(self, settings: "WatchSettings | None" = None) -> "WatchStore":
+        """Where watch.yaml says that it is. ``settings``: that file's, where they are at hand."""
+        from muniment.adapters.watch.places import store_url
+        from muniment.adapters.watch.store import WatchStore
+
+        return WatchStore.open(store_url((settings or self.watch_settings()).store, self.settings))
 
     def hasty_vaults(self, firm_id: str) -> "tuple[Vault, ...]":
         """Both, for who looks into them only to say more of what failed."""

@@ -57,6 +57,11 @@ class Registry:
                 found[Path(name).stem].append(fault)
         return {firm_id: tuple(faults) for firm_id, faults in found.items()}
 
+    @property
+    def what_is_broken(self) -> Mapping[str, str]:
+        """Of each of ``broken``, all its faults in one line."""
+        return {firm_id: "; ".join(map(str, faults)) for firm_id, faults in self.broken.items()}
+
     def firm(self, firm_id: str) -> Firm:
         """Raises ``InvalidConfiguration`` with the firm's faults, or where there is no such firm."""
         if firm_id in self.firms:

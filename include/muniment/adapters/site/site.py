@@ -29,6 +29,7 @@ class Clients(Protocol):
 
 
 type Side = Literal["primary", "replica"]
+SIDES: tuple[Side, Side] = ("primary", "replica")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +103,19 @@ def build_vault(firm: Firm, side: Side, clients: Clients, hasty: Clients | None 
     Both keys, the own region's first: a dead region's key is then asked last, and for new objects both wrap. The other
     region's is asked by ``hasty``: the stand-in is there for it.
     """
-    kms = [_key(_place(firm, side), clients), _key(_place(firm, opposite(side)), hasty or clients)]
+    kms = [_key(place_of(firm, side), clients), _key(place_of(firm, opposite(side)), hasty or clients)]
     vault = Vault(firm.id, _store(firm, side, clients), kms_envelope(kms))
     stand_in = VaultStandIn(vault, *(partial(kms_keyring, *key) for key in kms))
     return replace(vault, envelope=kms_envelope(kms, stand_in))
 
 
 def _store(firm: Firm, side: Side, clients: Clients) -> S3Store:
-    place = _place(firm, side)
+    place = place_of(firm, side)
     s3, lock_mode = clients("s3", place.region), firm.policy.object_lock.mode
     return S3Store(place.bucket, place.region, s3, place.kms_key, lock_mode)
 
 
-def _place(firm: Firm, side: Side) -> VaultPlace:
+def place_of(firm: Firm, side: Side) -> VaultPlace:
     return firm.vaults.primary if side == "primary" else firm.vaults.replica
 
 

@@ -14,7 +14,6 @@ from muniment.errors import ChannelFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from muniment.adapters.watch.store import WatchStore
     from muniment.domain.incidents.trouble import Severity
     from muniment.domain.watch.settings import Route, WatchSettings
     from muniment.runbooks.incidents.prove_channels import Proven
@@ -70,7 +69,7 @@ def _routes(session: Session) -> "Iterator[tuple[str, Severity, Route | None]]":
     from muniment.domain.watch.routing import own_route
     from muniment.domain.watch.settings import SEVERITIES
 
-    settings = _settings(session)
+    settings = session.watch_settings()
     for firm in session.registry().firms.values():
         for severity in SEVERITIES:
             route = own_route(settings, firm.id, firm.tier, severity)
@@ -97,12 +96,12 @@ def test(session: Session, names: tuple[str, ...], *, as_json: bool) -> int:
     from muniment.ports import utc_now
     from muniment.runbooks.incidents.prove_channels import prove_channels
 
-    settings = _settings(session)
+    settings = session.watch_settings()
     _require_known(settings, names)
     lend_connections(session, settings)
     unremembered, store = None, None
     try:
-        store = _store(session, settings)
+        store = session.watch_store(settings)
     except WatchStoreUnavailable as error:
         unremembered = error.what
     by = typed_by("muniment alerts test")
@@ -139,7 +138,7 @@ def sent(session: Session, days: int, *, as_json: bool) -> None:
     from muniment.ports import utc_now
     from muniment.runbooks.incidents.tell import UNTOLD
 
-    store = _store(session, _settings(session))
+    store = session.watch_store()
     untold = store.recall(*UNTOLD) or {}
     found = store.deliveries(utc_now() - timedelta(days=days))
     if as_json:
@@ -157,19 +156,6 @@ def sent(session: Session, days: int, *, as_json: bool) -> None:
         for each in found
     ]
     say_table(("at", "notice", "channel", "receiver"), rows)
-
-
-def _settings(session: Session) -> "WatchSettings":
-    from muniment.registry.watch_file import load_watch_settings
-
-    return load_watch_settings(session.root)
-
-
-def _store(session: Session, settings: "WatchSettings") -> "WatchStore":
-    from muniment.adapters.watch.places import store_url
-    from muniment.adapters.watch.store import WatchStore
-
-    return WatchStore.open(store_url(settings.store, session.settings))
 
 
 def _require_known(settings: "WatchSettings", names: tuple[str, ...]) -> None:

@@ -33,5 +33,6 @@ class OutsideConnections:
 def outlook(root: Path | None, settings: Path | None) -> Watch:
     """Raises ``InvalidConfiguration`` where ``watch.yaml`` has a fault; a firm's own fault is one of what is told."""
     registry = load_registry(root)
-    broken = {firm_id: "; ".join(map(str, faults)) for firm_id, faults in registry.broken.items()}
-    return Watch(load_watch_settings(registry.root), registry.firms, broken, OutsideConnections(settings))
+    return Watch(
+        load_watch_settings(registry.root), registry.firms, registry.what_is_broken, OutsideConnections(settings)
+    )

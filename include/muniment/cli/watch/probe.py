@@ -45,12 +45,11 @@ def probe(session: Session, *, as_json: bool) -> int:
 def probed(session: Session, open_store: "Callable[[], WatchStore]") -> "Probed":
     """Raises ``InvalidConfiguration``."""
     from muniment.adapters.site.logins import find_login
-    from muniment.registry.watch_file import load_watch_settings
     from muniment.runbooks.watch.probe import probe as look
 
     queues = sorted({firm.queue for firm in session.registry().firms.values()})
     return look(
-        load_watch_settings(session.root),
+        session.watch_settings(),
         queues,
         open_store,
         lambda connection_id: find_login(connection_id, session.settings),

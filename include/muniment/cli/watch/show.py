@@ -26,10 +26,9 @@ def show(session: Session, firm_id: str | None, *, as_json: bool) -> int:
 
     Asks nobody but the watch's store. Ends with 1 where a duty of a firm is missing or unknown.
     """
-    from muniment.cli.watch.outlook import outlook
     from muniment.errors import InvalidRequest
 
-    found = outlook(session.root, session.settings).store().firms()
+    found = session.watch_store().firms()
     if firm_id and firm_id not in found:
         fault = f"the watch has not seen a firm {firm_id}: `muniment watch pass` looks at every firm now"
         raise InvalidRequest(count=1, faults=fault)

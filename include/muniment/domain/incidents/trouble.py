@@ -79,8 +79,6 @@ class Trouble(Record):
     what: str
     kept: str
     hint: str
-    runbook: str
-    """Anchor of a page, such as ``docs/monitoring.md#wal-at-risk``."""
     at_stake: str = ""
     """In the firm's words: minutes of commits, which nights."""
     breaks_at: AwareDatetime | None = None
@@ -88,3 +86,8 @@ class Trouble(Record):
     seen_at: AwareDatetime
     links: dict[str, str] = Field(default_factory=dict)
     """``log``, ``page``."""
+
+    @property
+    def runbook(self) -> str:
+        """The section of the page that says what to do."""
+        return f"docs/monitoring.md#{self.cause}"

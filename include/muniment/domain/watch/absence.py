@@ -19,12 +19,10 @@ from muniment.domain.watch.duty_troubles import duty_troubles
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.firm_trouble import Words, trouble_of
 from muniment.domain.watch.passes import LOOK_LASTS, Pass
+from muniment.domain.watch.rotation import WHOLE_LASTS
 
 ENDS_SOON = timedelta(days=1)
 """Whoever suspended a duty has a day to make it longer, or to see that it runs again."""
-
-UNREAD_FOR = timedelta(minutes=70)
-"""A rotation of an hour, and two passes to try again."""
 
 _REGISTRY = Scope(kind="watch", name="registry")
 """A tier's fault breaks each of its firms, and a folder that is away takes them all: then that is one trouble."""
@@ -64,13 +62,8 @@ def _broken_files(seen: Sequence[FirmSeen], faults: Mapping[str, str], now: date
             firm=firm_id,
             scopes=scopes,
             severity="error",
-            subject=words.subject,
-            what=words.what,
-            kept=words.kept,
-            hint=f"{words.hint}.",
-            runbook="docs/monitoring.md#firm-file-broken",
-            at_stake=words.at_stake,
             seen_at=now,
+            **words.fields(),
         )
 
 
@@ -107,7 +100,7 @@ def _unread(seen: FirmSeen) -> Iterator[Trouble]:
     """Both vaults answer, and what they prove of the firm's duties could not be read: then nothing would be missing."""
     if seen.evidence_unread is None or any(vault.unseen is not None for vault in seen.vaults):
         return
-    if seen.seen_at - (seen.evidence.read_at if seen.evidence else seen.watched_since) <= UNREAD_FOR:
+    if seen.seen_at - (seen.evidence.read_at if seen.evidence else seen.watched_since) <= WHOLE_LASTS:
         return
     read = f"{seen.evidence.read_at:%Y-%m-%d %H:%M} UTC" if seen.evidence else "never"
     vault = seen.vault("primary")
@@ -166,7 +159,6 @@ def _late_passes(seen: Sequence[FirmSeen], passes: Sequence[Pass], now: datetime
             what=f"the last pass over queue {each.queue} ended {lasting} ago",
             kept="everything; what is shown of its firms says how old it is",
             hint="see in Airflow what fleet__watch's task of that queue waits for: a worker that serves it.",
-            runbook="docs/monitoring.md#watch-late",
             at_stake=f"{each.firms} firms: whatever happens to them is seen by nobody",
             seen_at=now,
         )

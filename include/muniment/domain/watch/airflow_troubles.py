@@ -68,13 +68,8 @@ def _of_airflow(cause: Cause, severity: Severity, words: Words, now: datetime, s
         firm=None,
         scopes=(scope,),
         severity=severity,
-        subject=words.subject,
-        what=words.what,
-        kept=words.kept,
-        hint=f"{words.hint}.",
-        runbook=f"docs/monitoring.md#{cause}",
-        at_stake=words.at_stake,
         seen_at=now,
+        **words.fields(),
     )
 
 

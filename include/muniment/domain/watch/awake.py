@@ -8,10 +8,8 @@ from pydantic import AwareDatetime
 from muniment.domain.incidents.trouble import Trouble
 from muniment.domain.record import Record
 from muniment.domain.units import human_duration
-from muniment.domain.watch.passes import LOOK_LASTS, Pass
-
-PASS_LATE_AFTER = LOOK_LASTS + timedelta(minutes=1)
-"""Two passes, and a minute in which the second one may still be at work."""
+from muniment.domain.watch.freshness import STALE_AFTER
+from muniment.domain.watch.passes import Pass
 
 UNTOLD_AFTER = timedelta(minutes=5)
 """Every channel of its route was tried, and the next round's are to come."""
@@ -31,7 +29,7 @@ def late_passes(queues: Sequence[str], passes: Sequence[Pass], now: datetime) ->
     ended = {each.queue: each.ended_at for each in passes if each.ended_at}
     for queue in queues:
         at = ended.get(queue)
-        if at is not None and abs(now - at) <= PASS_LATE_AFTER:
+        if at is not None and abs(now - at) <= STALE_AFTER:
             continue
         yield Late(kind="pass", what=f"queue {queue}: {_told(at, now)}", since=at, hint=_SEE_THE_DAG)
 

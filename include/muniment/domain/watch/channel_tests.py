@@ -72,7 +72,6 @@ def channel_trouble(channel: str, reason: str, at: datetime, *, is_every: bool, 
             f"look at the channel's connection (watch.yaml) and at its receiver, then `muniment alerts test --channel"
             f" {channel}`. The watch tries it every hour, and resolves this when it is taken."
         ),
-        runbook="docs/monitoring.md#channel-failed",
         seen_at=at,
         links={"page": page_url} if page_url else {},
     )

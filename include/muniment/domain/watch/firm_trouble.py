@@ -1,7 +1,8 @@
 """A trouble of one firm: what is the same in all of them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from muniment.domain.incidents.trouble import Cause, Scope, Severity, Trouble
 from muniment.domain.watch.firm_seen import FirmSeen
@@ -18,6 +19,10 @@ class Words:
     hint: str
     at_stake: str = ""
     breaks_at: datetime | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Of a ``Trouble``, whosever it is."""
+        return {**asdict(self), "hint": f"{self.hint}."}
 
 
 def places_of(*vaults: VaultSeen | None) -> tuple[Scope, ...]:
@@ -47,12 +52,6 @@ def trouble_of(
         scopes=scopes,
         severity=severity,
         opens_at_once=opens_at_once,
-        subject=words.subject,
-        what=words.what,
-        kept=words.kept,
-        hint=f"{words.hint}.",
-        runbook=f"docs/monitoring.md#{cause}",
-        at_stake=words.at_stake,
-        breaks_at=words.breaks_at,
         seen_at=seen.seen_at,
+        **words.fields(),
     )

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from muniment.domain.watch.passes import PASS_EVERY
+from muniment.domain.watch.passes import LOOK_LASTS
 from muniment.domain.watch.rotation import WHOLE_EVERY
 
-STALE_AFTER = 2 * PASS_EVERY + timedelta(minutes=1)
+STALE_AFTER = LOOK_LASTS + timedelta(minutes=1)
 """Two passes, and a minute for the pass that shows it."""
 ROTATION_STALE_AFTER = 2 * WHOLE_EVERY + timedelta(minutes=10)
 

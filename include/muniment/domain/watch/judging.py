@@ -7,8 +7,7 @@ from muniment.domain.incidents.judged import JudgedFirm
 from muniment.domain.incidents.trouble import Cause, Scope
 from muniment.domain.watch.duty import Duty
 from muniment.domain.watch.firm_seen import FirmSeen
-from muniment.domain.watch.passes import LOOK_LASTS
-from muniment.domain.watch.rotation import WHOLE_EVERY
+from muniment.domain.watch.rotation import WHOLE_LASTS
 
 _OF_SERVER: frozenset[Cause] = frozenset(
     {"archiver-failing", "slot-holds-wal", "another-database", "lsn-went-back", "clock-skew"}
@@ -27,7 +26,6 @@ CAUSE_OF_DUTY: dict[Duty, Cause] = {
     "configuration": "configuration-missing",
     "channel test": "channel-untested",
 }
-_WHOLE_LASTS = WHOLE_EVERY + LOOK_LASTS
 
 
 ONBOARDING = timedelta(days=1)
@@ -72,7 +70,7 @@ def _causes(seen: FirmSeen, *, airflow_seen: bool) -> Iterator[Cause]:
         if seen.wal_free_bytes is not None:
             yield "wal-space"
     yield from _of_vaults(seen)
-    if seen.evidence is not None and seen.seen_at - seen.evidence.read_at <= _WHOLE_LASTS:
+    if seen.evidence is not None and seen.seen_at - seen.evidence.read_at <= WHOLE_LASTS:
         yield from _OF_EVIDENCE
     for state in seen.duties:
         if state.state != "unknown" and state.duty in CAUSE_OF_DUTY:
@@ -90,7 +88,7 @@ def _of_vaults(seen: FirmSeen) -> Iterator[Cause]:
 
 
 def _is_recent(at: datetime | None, seen: FirmSeen) -> bool:
-    return at is not None and seen.seen_at - at <= _WHOLE_LASTS
+    return at is not None and seen.seen_at - at <= WHOLE_LASTS
 
 
 def _scopes(seen: FirmSeen) -> Iterator[Scope]:

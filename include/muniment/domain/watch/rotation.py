@@ -11,9 +11,11 @@ from math import ceil
 
 from muniment.domain.watch.duties import must_read_again
 from muniment.domain.watch.firm_seen import FirmSeen
-from muniment.domain.watch.passes import PASS_EVERY
+from muniment.domain.watch.passes import LOOK_LASTS, PASS_EVERY
 
 WHOLE_EVERY = timedelta(hours=1)
+WHOLE_LASTS = WHOLE_EVERY + LOOK_LASTS
+"""A rotation, and two passes to try again."""
 # One pass of the hour is to spare: a pass that fails must make nobody wait for longer than the hour.
 _PASSES = WHOLE_EVERY // PASS_EVERY - 1
 _FEWEST = 10

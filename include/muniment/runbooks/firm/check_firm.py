@@ -21,7 +21,7 @@ from muniment.adapters.postgres.server_facts import (
     sessions_fault,
 )
 from muniment.adapters.rows.table_dump import programs_of
-from muniment.adapters.site.site import Side, Site
+from muniment.adapters.site.site import SIDES, Side, Site
 from muniment.adapters.vault.catalog import left_out_of_last_backup
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.collation import findings
@@ -50,7 +50,7 @@ from muniment.errors import (
 )
 from muniment.ports import Clock
 from muniment.runbooks.identity import replica_away
-from muniment.runbooks.vault.create_vaults import LOST, SIDES, Marks, lost_vault, prove_marks
+from muniment.runbooks.vault.create_vaults import LOST, Marks, lost_vault, prove_marks
 
 type Check = Callable[[], Iterator[Finding]]
 

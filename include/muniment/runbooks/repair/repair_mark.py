@@ -6,14 +6,14 @@ of its own, and without an object that the firm's key proves, may be a stranger'
 """
 
 from muniment.adapters.repair.marks import Sound, Unsound, is_of, look, made_anew, own_version
-from muniment.adapters.site.site import Side
+from muniment.adapters.site.site import SIDES, Side
 from muniment.adapters.vault.authenticity import prove_mark
 from muniment.adapters.vault.overwriting import mend
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.repair.plan import MarkMending
 from muniment.domain.vault import keys
 from muniment.errors import MarkNotRepairable, VaultNotSafe, WrongVault
-from muniment.runbooks.vault.create_vaults import LOST, SIDES
+from muniment.runbooks.vault.create_vaults import LOST
 
 _WITHOUT_KEY = "it has no MAC key, and the other vault's has one"
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from muniment.adapters.site.site import Side, Site
+from muniment.adapters.site.site import SIDES, Side, Site
 from muniment.adapters.vault.authenticity import mac_key, new_mac_key, put_mark, wrapped
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.vault import keys
@@ -11,8 +11,6 @@ from muniment.errors import AlreadyRegistered, UnmarkedVault, VaultNotSafe, Wron
 from muniment.ports import Clock
 from muniment.runbooks.identity import prove_cluster, prove_pinned, prove_vault, replica_away
 from muniment.runbooks.vault.bring_adoption import bring_adoption
-
-SIDES: tuple[Side, Side] = ("primary", "replica")
 
 LOST = "it is gone, and the other vault holds recovery points"
 

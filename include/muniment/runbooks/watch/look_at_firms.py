@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from muniment.adapters.site.site import Side
+from muniment.adapters.site.site import SIDES, Side, place_of
 from muniment.domain.watch.assembly import Unanswered, firm_seen
 from muniment.domain.watch.evidence import Evidence
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.server import ServerSeen
 from muniment.domain.watch.vault import VaultSeen
 from muniment.ports import Clock
-from muniment.runbooks.watch.looks import SERVER_TIMEOUT_S, SIDES, Looks, QuietRegions, unseen
+from muniment.runbooks.watch.looks import SERVER_TIMEOUT_S, Looks, QuietRegions, unseen
 
 VAULT_TIMEOUT_S = 5.0
 """With the server's, the ten seconds that one firm may take."""
@@ -99,7 +99,7 @@ class _Pass:
     async def _vault(
         self, looks: Looks, side: Side, before: FirmSeen | None, server: ServerSeen | None, *, whole: bool
     ) -> VaultSeen:
-        place = looks.firm.vaults.primary if side == "primary" else looks.firm.vaults.replica
+        place = place_of(looks.firm, side)
         known = before.vault(side) if before else None
         async with self.vaults:
             if self.regions.is_quiet(place.region):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from muniment.adapters.postgres.watch_look import look_at_server
 from muniment.adapters.restore.records import rolled_back
-from muniment.adapters.site.site import Side, Site
+from muniment.adapters.site.site import SIDES, Side, Site, place_of
 from muniment.domain.firm.firm import Firm
 from muniment.domain.watch.assembly import Unanswered
 from muniment.domain.watch.evidence import Evidence
@@ -20,7 +20,6 @@ from muniment.runbooks.watch.look_at_vault import look_at_vault
 from muniment.runbooks.watch.vault_remains import vault_remains
 
 SERVER_TIMEOUT_S = 5.0
-SIDES: tuple[Side, Side] = ("primary", "replica")
 
 
 class Looks(Protocol):
@@ -133,7 +132,7 @@ def looks_of(firm: Firm, site_of: Callable[[Firm], Site], *, clock: Clock) -> Lo
 
 def unseen(firm: Firm, side: Side, before: VaultSeen | None, why: str, kind: str) -> VaultSeen:
     """What was known stays, with its age."""
-    place = firm.vaults.primary if side == "primary" else firm.vaults.replica
+    place = place_of(firm, side)
     known = before or VaultSeen(side=side, bucket=place.bucket, region=place.region, key=place.kms_key, seen_at=None)
     return known.model_copy(update={"unseen": why, "unseen_kind": kind})
 
@@ -163,6 +162,6 @@ class QuietRegions:
 
     def instead(self, side: Side, firm: Firm, before: VaultSeen | None) -> VaultSeen:
         """What is told of a vault that was not asked."""
-        place = firm.vaults.primary if side == "primary" else firm.vaults.replica
+        place = place_of(firm, side)
         why = f"{place.region} answered none of {self.unanswered[place.region]} firms in this pass; not asked"
         return unseen(firm, side, before, why, "StoreUnavailable")

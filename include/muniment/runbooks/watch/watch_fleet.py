@@ -98,14 +98,19 @@ def watch_fleet(
         }
     )
     store.end_pass(begun, ended)
-    tell(store, settings, clock=clock)  # before any test: a channel that hangs takes its whole deadline
-    if prove_channels(store, settings, tests_due(store, settings, clock()), clock=clock):
-        tell(store, settings, clock=clock)
+    _tell_on_call(store, settings, clock=clock)
     show(store, clock=clock)
     bring_lacking_wal(firms, seen, fleet.site, clock=clock, progress=progress)
     keep_closed(store, lambda firm_id: fleet.site(firms[firm_id]), _with_a_vault(seen), clock=clock)
     store.prune(clock() - settings.keep_samples)
     return ended
+
+
+def _tell_on_call(store: WatchStore, settings: WatchSettings, *, clock: Clock) -> None:
+    """Before any test of a channel: one that hangs takes its whole deadline. And what the tests have shown."""
+    tell(store, settings, clock=clock)
+    if prove_channels(store, settings, tests_due(store, settings, clock()), clock=clock):
+        tell(store, settings, clock=clock)
 
 
 def show(store: WatchStore, *, clock: Clock) -> None:
