@@ -36,6 +36,13 @@ def places_of(*vaults: VaultSeen | None) -> tuple[Scope, ...]:
     )
 
 
+def ways_to(seen: FirmSeen) -> tuple[Scope, ...]:
+    """The host; and the worker, by its queue: what it cannot reach, or has no connections for, is one trouble of all
+    firms, though each has a host of its own."""
+    queue = Scope(kind="queue", name=seen.queue)
+    return (Scope(kind="host", name=seen.host), queue) if seen.host else (queue,)
+
+
 def trouble_of(
     seen: FirmSeen,
     cause: Cause,

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from muniment.domain.incidents.judged import JudgedFirm
-from muniment.domain.incidents.trouble import Cause, Scope
+from muniment.domain.incidents.trouble import Cause
 from muniment.domain.watch.duty import Duty
 from muniment.domain.watch.firm_seen import FirmSeen
+from muniment.domain.watch.firm_trouble import places_of, ways_to
 from muniment.domain.watch.rotation import WHOLE_LASTS
 
 _OF_SERVER: frozenset[Cause] = frozenset(
@@ -56,7 +57,9 @@ def is_onboarding(seen: FirmSeen) -> bool:
 
 def judged_firm(seen: FirmSeen, *, airflow_seen: bool) -> JudgedFirm:
     return JudgedFirm(
-        firm=seen.firm, causes=frozenset(_causes(seen, airflow_seen=airflow_seen)), scopes=tuple(_scopes(seen))
+        firm=seen.firm,
+        causes=frozenset(_causes(seen, airflow_seen=airflow_seen)),
+        scopes=(*places_of(*seen.vaults), *ways_to(seen)),
     )
 
 
@@ -89,13 +92,3 @@ def _of_vaults(seen: FirmSeen) -> Iterator[Cause]:
 
 def _is_recent(at: datetime | None, seen: FirmSeen) -> bool:
     return at is not None and seen.seen_at - at <= WHOLE_LASTS
-
-
-def _scopes(seen: FirmSeen) -> Iterator[Scope]:
-    for vault in seen.vaults:
-        yield Scope(kind="key", name=vault.key)
-        yield Scope(kind="bucket", name=vault.bucket)
-        yield Scope(kind="region", name=vault.region)
-    yield Scope(kind="queue", name=seen.queue)
-    if seen.host:
-        yield Scope(kind="host", name=seen.host)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 
 from muniment.domain.incidents.severity import severity_of
-from muniment.domain.incidents.trouble import Scope, Trouble
+from muniment.domain.incidents.trouble import Trouble
 from muniment.domain.units import human_duration, human_size
 from muniment.domain.watch.firm_seen import FirmSeen
-from muniment.domain.watch.firm_trouble import Words, places_of, trouble_of
+from muniment.domain.watch.firm_trouble import Words, places_of, trouble_of, ways_to
 from muniment.domain.watch.server import ServerSeen, Slot
 
 # An archiver that is tried again and succeeds within this time has not failed: PostgreSQL itself tries three times.
@@ -46,16 +46,8 @@ def _unseen(seen: FirmSeen) -> Trouble:
             at_stake=f"what was committed since {since:%Y-%m-%d %H:%M:%S} UTC is unknown to us",
             breaks_at=since + timedelta(seconds=seen.rpo_promise_s),
         ),
-        scopes=tuple(_ways_to(seen)),
+        scopes=ways_to(seen),
     )
-
-
-def _ways_to(seen: FirmSeen) -> Iterator[Scope]:
-    """The host; and the worker, by its queue: what it cannot reach, or has no connections for, is one trouble of all
-    firms, though each has a host of its own."""
-    if seen.host:
-        yield Scope(kind="host", name=seen.host)
-    yield Scope(kind="queue", name=seen.queue)
 
 
 def _archiver(seen: FirmSeen, server: ServerSeen) -> Iterator[Trouble]:
