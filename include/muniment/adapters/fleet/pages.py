@@ -1,0 +1,58 @@
+"""The pages as HTML: templates, and how instants, ages and sizes are written on all of them."""
+
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from muniment.domain.fleet.frame import Frame
+from muniment.domain.units import human_duration, human_size
+
+_TEMPLATES = Path(__file__).with_name("templates")
+STATIC = Path(__file__).with_name("static")
+
+
+def render(template: str, frame: Frame, **shown: object) -> str:
+    """``template``: a file of ``templates/``, which extends ``base.html``."""
+    return _world().get_template(template).render(frame=frame, **shown)
+
+
+def instant(at: datetime | None, zone: str = "UTC") -> Markup:
+    """In the firm's zone, with UTC in its title; a dash where there is none."""
+    if at is None:
+        return Markup('<span class="none">—</span>')
+    there = at.astimezone(ZoneInfo(zone))
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        f"{there:%Y-%m-%d %H:%M %Z}",
+    )
+
+
+def age(at: datetime | None, now: datetime) -> str:
+    """``4 min ago``; ``never``."""
+    if at is None:
+        return "never"
+    seconds = (now - at).total_seconds()
+    return f"{human_duration(seconds)} ago" if seconds >= 0 else f"in {human_duration(-seconds)}"
+
+
+def lasting(seconds: float | None) -> str:
+    return "unknown" if seconds is None else human_duration(seconds)
+
+
+@cache
+def _world() -> Environment:
+    world = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    world.filters |= {"instant": instant, "age": age, "lasting": lasting, "size": human_size}
+    return world

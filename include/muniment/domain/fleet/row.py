@@ -1,0 +1,81 @@
+"""A firm's line on the fleet's page: written by each pass of the watch, small enough that a thousand are read at once.
+
+It holds instants and facts, and no judgement that time makes wrong: how old something is, and what it means, is judged
+when it is shown (``standing``).
+"""
+
+from datetime import timedelta
+
+from pydantic import AwareDatetime
+
+from muniment.domain.record import Record
+from muniment.domain.watch.duty import Duty
+from muniment.domain.watch.vault import VaultSide
+
+BUCKET = timedelta(minutes=15)
+BUCKETS = 96
+"""A day."""
+
+
+class VaultCell(Record):
+    side: VaultSide
+    region: str
+    seen_at: AwareDatetime | None
+    """When it last answered; ``None``: never."""
+    unseen: str | None = None
+    """Why it did not answer in this pass."""
+    rpo_s: float | None = None
+    """As ``VaultSeen.rpo_s``; ``None``: unknown."""
+    rpo_known_at: AwareDatetime | None = None
+    recoverable_to: AwareDatetime | None = None
+    """The last instant that is known to come back from it, as of ``rpo_known_at`` or of the newest point; ``None``:
+    nothing can be restored from it, or nobody knows."""
+
+
+class FirmRow(Record):
+    firm: str
+    name: str
+    tier: str
+    region: str
+    """Of the primary vault."""
+    time_zone: str
+    rpo_promise_s: float
+    rto_promise_s: float
+    watched_since: AwareDatetime
+    seen_at: AwareDatetime
+    server_seen_at: AwareDatetime | None
+    """When the cluster last answered; ``None``: never."""
+    server_unseen: str | None = None
+    vaults: tuple[VaultCell, ...] = ()
+    """The primary one, then the replica."""
+    evidence_at: AwareDatetime | None = None
+    points: int = 0
+    last_point: str | None = None
+    last_point_at: AwareDatetime | None = None
+    last_copied_at: AwareDatetime | None = None
+    last_verified_at: AwareDatetime | None = None
+    last_drill: str | None = None
+    last_drill_at: AwareDatetime | None = None
+    last_drill_failed: bool = False
+    drill_rto_s: float | None = None
+    window_start_at: AwareDatetime | None = None
+    """Of the newest recovery window of the primary vault, or of the replica where the primary has none."""
+    window_end_at: AwareDatetime | None = None
+    holes: int = 0
+    missing: tuple[Duty, ...] = ()
+    late: tuple[Duty, ...] = ()
+    suspended: tuple[Duty, ...] = ()
+    unknown: tuple[Duty, ...] = ()
+    is_new: bool = False
+    """No night was due yet, and no point is there."""
+    nights_due: int = 0
+    """Of the last 30 days."""
+    nights_kept: int = 0
+    """Of these, the ones that left a point."""
+    next_night_at: AwareDatetime | None = None
+    left_registry_at: AwareDatetime | None = None
+    day: tuple[float | None, ...] = ()
+    """RPO in seconds over the last day, the worst of both vaults in each ``BUCKET``, oldest first, at most ``BUCKETS``
+    of them; ``None``: unknown."""
+    day_until: AwareDatetime | None = None
+    """When the last bucket ends: a whole quarter of an hour."""
