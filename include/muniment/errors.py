@@ -19,6 +19,7 @@
     │   ├── CutOverInterrupted        a run was killed while nobody was served, and another one went on
     │   ├── SourceChanged             a document version was gone before it was copied
     │   ├── WatchStoreUnavailable     the watch's own store is away, read-only, full, or locked for too long
+    │   │   └── WatchStoreNotReady        the store is not there yet, or of an older version: the watch makes it, a reader waits
     │   ├── RunLockLost               nobody knows whether a second run of the same firm is at work
     │   └── AnotherRunIsActive        a second run of the same firm
     └── Permanent                 trying again cannot help: a person has to look
@@ -331,6 +332,14 @@ class WatchStoreUnavailable(Transient):
         "every recovery point that is registered; what the watch has written, and nothing of what it was about to write"
     )
     hint = "it is tried again with the next pass; if it goes on, look at that disk's space and rights, or at that server. What the watch shows until then is as old as it says."
+
+
+class WatchStoreNotReady(WatchStoreUnavailable):
+    """For whoever only reads: the watch makes the store and brings it to its version."""
+
+    text = "the watch's store {place} {fault}"
+    kept = "everything: nothing was read from it, nothing was written"
+    hint = "the next pass of the watch makes it, or brings it to this version: look whether the DAG fleet__watch runs, and with the same Muniment and the same watch.yaml as whoever reads here."
 
 
 class StoreRefused(Permanent):

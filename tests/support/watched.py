@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from muniment.domain.fleet.row import FirmRow, VaultCell
 from muniment.domain.incidents.incident import Incident, Member, Notice
 from muniment.domain.incidents.trouble import Scope
 from muniment.domain.wal.names import Lsn
@@ -85,6 +86,35 @@ def firm_seen(firm: str = "acme", at: datetime = NOW, **changed: Any) -> FirmSee
         definition={"id": firm, "name": firm.title(), "tier": "enterprise", "cluster": {"connection": f"{firm}_pg"}},
     )
     return seen.model_copy(update=changed)
+
+
+def firm_row(firm: str = "acme", at: datetime = NOW, **changed: Any) -> FirmRow:
+    """The line of ``firm_seen``."""
+    row = FirmRow(
+        firm=firm,
+        name=f"{firm.title()} & Söhne",
+        tier="enterprise",
+        region="eu-central-1",
+        time_zone="Europe/Berlin",
+        rpo_promise_s=900,
+        rto_promise_s=1800,
+        watched_since=at - timedelta(days=9),
+        seen_at=at,
+        server_seen_at=at,
+        vaults=(
+            VaultCell(side="primary", region="eu-central-1", seen_at=at, rpo_s=0.0, rpo_known_at=at, recoverable_to=at),
+            VaultCell(side="replica", region="eu-west-1", seen_at=at, rpo_s=0.0, rpo_known_at=at, recoverable_to=at),
+        ),
+        evidence_at=at,
+        points=60,
+        last_point="20261128T020000000Z",
+        last_point_at=at,
+        nights_due=9,
+        nights_kept=9,
+        day=(0.0, None, 12.5),
+        day_until=at.replace(minute=15, second=0, microsecond=0),
+    )
+    return row.model_copy(update=changed)
 
 
 def sample(firm: str = "acme", at: datetime = NOW, rpo_primary_s: float | None = 12.5) -> Sample:

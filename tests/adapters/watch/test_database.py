@@ -102,6 +102,7 @@ from muniment.errors import WatchStoreUnavailable
 from tests.support.watched import NOW, firm_seen, sample
 store = WatchStore.open(sys.argv[1])
 print(*store.firms(), len(store.samples("acme", NOW, NOW)))
+print(*WatchStore.open(sys.argv[1], read_only=True).firms())
 try:
     store.put_firms([firm_seen()])
 except WatchStoreUnavailable as refused:
@@ -124,7 +125,7 @@ def test_a_disk_that_takes_no_writes_is_read(tmp_path: Path, is_open: bool) -> N
         argv = ["unshare", "--mount", "sh", "-c", mount, "sh", str(file.parent), sys.executable, "-c", READ, str(file)]
         env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'include'}"}
         seen = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
-    assert (seen.stdout.splitlines(), seen.stderr) == (["acme 1", "attempt to write a readonly database"], "")
+    assert (seen.stdout.splitlines(), seen.stderr) == (["acme 1", "acme", "attempt to write a readonly database"], "")
 
 
 def test_a_new_file_is_for_nobody_else_to_read(tmp_path: Path) -> None:

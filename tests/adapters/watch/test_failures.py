@@ -8,7 +8,14 @@ import pytest
 from sqlalchemy import text
 
 from muniment.adapters.watch.store import WatchStore
-from muniment.errors import MunimentError, WatchStoreDamaged, WatchStoreTooNew, WatchStoreUnavailable
+from muniment.adapters.watch.tables import VERSION
+from muniment.errors import (
+    MunimentError,
+    WatchStoreDamaged,
+    WatchStoreNotReady,
+    WatchStoreTooNew,
+    WatchStoreUnavailable,
+)
 from tests.support.watched import firm_seen
 
 
@@ -36,9 +43,22 @@ def test_one_that_a_later_muniment_has_migrated(url: str, store: WatchStore) -> 
         WatchStore.open(url)
     assert refused.value.exit_code == 1
     assert str(refused.value) == (
-        f"the watch's store {store.database.place} is of version 0999, this Muniment knows 0001\n"
+        f"the watch's store {store.database.place} is of version 0999, this Muniment knows {VERSION}\n"
         "KEPT: everything: nothing was read from it, nothing was written\n"
         "HINT: install here the Muniment that has migrated it; every machine that watches runs the same."
+    )
+
+
+def test_one_that_is_not_there_to_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "watch.sqlite"
+    with pytest.raises(WatchStoreNotReady) as refused:
+        WatchStore.open(str(file), read_only=True)
+    assert (refused.value.exit_code, list(tmp_path.iterdir())) == (75, [])
+    assert str(refused.value) == (
+        f"the watch's store {file} is not there yet\n"
+        "KEPT: everything: nothing was read from it, nothing was written\n"
+        "HINT: the next pass of the watch makes it, or brings it to this version: look whether the DAG fleet__watch"
+        " runs, and with the same Muniment and the same watch.yaml as whoever reads here."
     )
 
 

@@ -1,18 +1,24 @@
 """One contract, two databases: a SQLite file and PostgreSQL."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from muniment.adapters.watch.store import WatchStore
+from muniment.adapters.watch.tables import VERSION, VERSION_TABLE
+from muniment.domain.fleet.history import ActSeen, FirmHistory
+from muniment.domain.fleet.row import OpenIncident
 from muniment.domain.incidents.incident import Delivery, Incident, Silence
 from muniment.domain.incidents.trouble import Scope
 from muniment.domain.watch.airflow import AirflowSeen
 from muniment.domain.watch.duty import Duty, Suspension
 from muniment.domain.watch.passes import Pass
-from tests.support.watched import LASTING, NOW, firm_seen, incident, notice, sample
+from muniment.errors import WatchStoreNotReady, WatchStoreUnavailable
+from tests.support.watched import LASTING, NOW, firm_row, firm_seen, incident, notice, sample
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -29,6 +35,44 @@ def test_a_firm_comes_back_as_it_was_seen(store: WatchStore) -> None:
     store.forget_firm("acme")
     store.forget_firm("nobody")
     assert list(store.firms()) == ["birch"]
+
+
+def test_one_firm_is_found_alone(store: WatchStore) -> None:
+    store.put_firms([firm_seen("acme"), firm_seen("birch")])
+    assert (store.firm("birch"), store.firm("nobody")) == (firm_seen("birch"), None)
+
+
+def test_a_line_of_the_fleets_page_stands_for_its_firm(store: WatchStore) -> None:
+    assert store.fleet_rows() == ()
+    acme, birch = firm_row("acme"), firm_row("birch", vaults=(), server_unseen="it is silent", missing=("drill",))
+    store.put_rows([birch, acme])
+    assert store.fleet_rows() == (acme, birch)
+    later = firm_row("acme", NOW + MINUTE, day=())
+    store.put_rows(each for each in [later])
+    store.put_rows([])
+    assert store.fleet_rows() == (later, birch)
+
+
+def test_a_history_comes_back_as_it_was_read(store: WatchStore) -> None:
+    act = ActSeen(id="a", kind="cut-over", what="live", by="ada", began_at=NOW, ended="done", ended_at=NOW + MINUTE)
+    acme, birch = FirmHistory(firm="acme", read_at=NOW, acts=(act,)), FirmHistory(firm="birch", read_at=NOW)
+    assert (store.history("acme"), store.histories(["acme"]), store.histories([])) == (None, {}, {})
+    store.put_histories([birch, acme])
+    assert (store.history("acme"), store.history("nobody")) == (acme, None)
+    assert list(store.histories(["nobody", "birch", "acme"]).items()) == [("acme", acme), ("birch", birch)]
+    later = FirmHistory(firm="acme", read_at=NOW + MINUTE, unread=("drills: it is away",))
+    store.put_histories([later])
+    store.put_histories([])
+    assert store.histories(("acme", "birch")) == {"acme": later, "birch": birch}
+
+
+def test_a_firm_that_is_forgotten_leaves_the_pages(store: WatchStore) -> None:
+    store.put_firms([firm_seen("acme"), firm_seen("birch")])
+    store.put_rows([firm_row("acme"), firm_row("birch")])
+    store.put_histories([FirmHistory(firm="acme", read_at=NOW), FirmHistory(firm="birch", read_at=NOW)])
+    store.forget_firm("acme")
+    assert [row.firm for row in store.fleet_rows()] == ["birch"]
+    assert list(store.histories(["acme", "birch"])) == ["birch"]
 
 
 def test_samples_are_a_series_of_a_firm_in_order(store: WatchStore) -> None:
@@ -150,6 +194,16 @@ def test_the_book_keeps_incidents_by_what_is_asked_of_them(store: WatchStore) ->
     assert store.incidents(False, firm="birch") == [second, third]
     assert store.incidents(False, since=NOW - timedelta(hours=23)) == [second, third, fourth]
     assert (store.find_incident("incident-2"), store.find_incident("wal-at-risk-acme")) == (second, fourth)
+
+
+def test_open_incidents_are_counted_by_the_firms_that_they_touch(store: WatchStore) -> None:
+    assert store.open_counts() == {}
+    with store.book() as book:
+        book.put(resolved(1, NOW, firms=("acme",)))
+        book.put(incident(2, firms=("acme", "birch")))
+        book.put(incident(3, state="observed", firms=("birch",)))
+    one = OpenIncident(id="incident-2", cause="wal-at-risk", severity="warning", subject="commits at risk")
+    assert store.open_counts() == {"acme": (one,), "birch": (one,)}
 
 
 def test_an_incident_that_is_put_again_takes_its_own_place(store: WatchStore) -> None:
@@ -275,6 +329,47 @@ def test_what_airflow_said_and_what_is_served(store: WatchStore) -> None:
     store.put_exposition(b"muniment_rpo_seconds 0\n# EOF\n", NOW)
     store.put_exposition(b"\x00\xff", NOW + MINUTE)
     assert store.exposition() == (b"\x00\xff", NOW + MINUTE)
+
+
+def test_a_store_is_opened_to_be_read_alone(store: WatchStore, url: str) -> None:
+    store.put_firms([firm_seen()])
+    reading = WatchStore.open(url, read_only=True)
+    assert reading.firms() == {"acme": firm_seen()}
+    store.put_rows([firm_row()])
+    assert reading.fleet_rows() == (firm_row(),)
+    refused: list[Callable[[], object]] = [
+        lambda: reading.put_firms([firm_seen("birch")]),
+        lambda: reading.put_rows([firm_row("birch")]),
+        lambda: reading.add_samples([sample()]),
+        lambda: reading.prune(NOW),
+        lambda: reading.begin_pass("default", NOW, LASTING),
+        lambda: reading.remember("topic", "key", {}, NOW),
+    ]
+    for write in refused:
+        with pytest.raises(WatchStoreUnavailable, match=r"read-?only"):
+            write()
+    with pytest.raises(WatchStoreUnavailable, match=r"read-?only"), reading.book() as book:
+        book.put(incident())
+    assert (list(store.firms()), store.fleet_rows(), store.incidents(False)) == (["acme"], (firm_row(),), [])
+
+
+def test_whoever_only_reads_makes_no_store(url: str) -> None:
+    with pytest.raises(WatchStoreNotReady, match=r"is not there yet"):
+        WatchStore.open(url, read_only=True)
+    with pytest.raises(WatchStoreNotReady, match=r"is not there yet"):  # nothing has begun to be one
+        WatchStore.open(url, read_only=True)
+    assert WatchStore.open(url).firms() == {}
+
+
+def test_whoever_only_reads_migrates_none(store: WatchStore, url: str) -> None:
+    with store.database.writing() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
+        for table in ("fleet_rows", "histories"):
+            connection.execute(text(f"DROP TABLE {table}"))
+    with pytest.raises(WatchStoreNotReady, match=rf"is of version 0001, and this Muniment reads {VERSION}"):
+        WatchStore.open(url, read_only=True)
+    assert WatchStore.open(url).fleet_rows() == ()
+    assert WatchStore.open(url, read_only=True).fleet_rows() == ()
 
 
 def test_it_is_there_for_whoever_opens_it_next(store: WatchStore, url: str) -> None:

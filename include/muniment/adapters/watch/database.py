@@ -86,24 +86,24 @@ class Database:
         return inserted.on_conflict_do_update(index_elements=list(key), set_=changed)
 
 
-def connect(url: str, patience_s: float = PATIENCE_S) -> Database:
+def connect(url: str, patience_s: float = PATIENCE_S, *, read_only: bool = False) -> Database:
     """``url``: a SQLite file, plainly or as ``sqlite:///…``, or ``postgresql://…`` as libpq or SQLAlchemy writes it."""
     scheme, divided, rest = url.partition("://")
     if not divided:
-        return _of_file(Path(url), patience_s)
+        return _of_file(Path(url), patience_s, read_only)
     if scheme == "sqlite" and rest.strip("/"):
-        return _of_file(Path(rest.removeprefix("/")), patience_s)
+        return _of_file(Path(rest.removeprefix("/")), patience_s, read_only)
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
-        return _of_server(f"postgresql://{rest}", patience_s)
+        return _of_server(f"postgresql://{rest}", patience_s, read_only)
     fault = f"the watch's store: {scheme}:// is neither sqlite:///FILE nor postgresql://"
     raise InvalidConfiguration(count=1, faults=fault)
 
 
-def _of_file(file: Path, patience_s: float) -> Database:
+def _of_file(file: Path, patience_s: float, read_only: bool) -> Database:
     file = file.absolute()
 
     def opened() -> sqlite3.Connection:
-        return sqlite3.connect(_uri(file), uri=True, timeout=patience_s, isolation_level=None)
+        return sqlite3.connect(_uri(file, read_only), uri=True, timeout=patience_s, isolation_level=None)
 
     engine = create_engine("sqlite://", creator=opened, poolclass=NullPool, hide_parameters=True)
 
@@ -115,12 +115,13 @@ def _of_file(file: Path, patience_s: float) -> Database:
     return Database(str(file), engine, file)
 
 
-def _uri(file: Path) -> str:
+def _uri(file: Path, read_only: bool) -> str:
     """Where nobody may write and nobody does, SQLite needs no files beside it, which it could not make: the log of
     what was written last was taken into the file when the last one closed it."""
     log = file.with_name(f"{file.name}-wal")
     is_still = not log.exists() and not os.access(file.parent, os.W_OK)
-    return f"file:{quote(str(file))}?mode={'ro&immutable=1' if is_still else 'rw'}"
+    mode = "ro&immutable=1" if is_still else "ro" if read_only else "rw"
+    return f"file:{quote(str(file))}?mode={mode}"
 
 
 def make_file(file: Path) -> None:
@@ -132,7 +133,7 @@ def make_file(file: Path) -> None:
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _of_server(url: str, patience_s: float) -> Database:
+def _of_server(url: str, patience_s: float, read_only: bool) -> Database:
     try:
         told = parse_conninfo(url)
     except ValueError:  # without its words, which quote the URL
@@ -140,7 +141,7 @@ def _of_server(url: str, patience_s: float) -> Database:
         raise InvalidConfiguration(count=1, faults=fault) from None
     engine = create_engine(
         "postgresql+psycopg://",
-        creator=lambda: _session(session_conninfo(url, **_SILENCE), told.get("options", "")),
+        creator=lambda: _session(session_conninfo(url, **_SILENCE), told.get("options", ""), read_only),
         pool_pre_ping=True,
         pool_size=2,
         pool_timeout=patience_s,
@@ -157,8 +158,9 @@ def _of_server(url: str, patience_s: float) -> Database:
     return Database(f"postgresql {where}", engine, None)
 
 
-def _session(conninfo: str, options: str) -> psycopg.Connection[tuple[Any, ...]]:
+def _session(conninfo: str, options: str, read_only: bool) -> psycopg.Connection[tuple[Any, ...]]:
     session = settle(psycopg.connect(conninfo, autocommit=True), options)
+    session.read_only = read_only or None  # of each transaction: ``BEGIN READ ONLY``
     session.autocommit = False  # only now: a rollback of the first transaction would undo what was set
     return session
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, tuple_
 
 from muniment.adapters.watch.part import Part
-from muniment.adapters.watch.tables import FIRMS, SAMPLES
+from muniment.adapters.watch.tables import FIRMS, FLEET_ROWS, HISTORIES, SAMPLES
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.passes import Sample
 
@@ -26,6 +26,12 @@ class Firms(Part):
             rows = connection.execute(select(FIRMS.c.record).order_by(FIRMS.c.firm)).scalars().all()
         return {seen.firm: seen for seen in self.read(FirmSeen, rows)}
 
+    def firm(self, firm: str) -> FirmSeen | None:
+        """Raises ``WatchStoreUnavailable``."""
+        with self.database.reading() as connection:
+            found = connection.execute(select(FIRMS.c.record).where(FIRMS.c.firm == firm)).scalars().all()
+        return next(iter(self.read(FirmSeen, found)), None)
+
     def put_firms(self, firms: Iterable[FirmSeen]) -> None:
         """All of them or none, over what was seen of them before. Raises ``WatchStoreUnavailable``."""
         rows = [{"firm": each.firm, "record": each.model_dump_json()} for each in sorted(firms, key=_firm)]
@@ -34,9 +40,11 @@ class Firms(Part):
                 connection.execute(self.database.upsert(FIRMS), rows)
 
     def forget_firm(self, firm: str) -> None:
-        """What was seen of it; its series and incidents stay. Raises ``WatchStoreUnavailable``."""
+        """What was seen of it, its line and its history; its series and incidents stay. Raises
+        ``WatchStoreUnavailable``."""
         with self.database.writing() as connection:
-            connection.execute(delete(FIRMS).where(FIRMS.c.firm == firm))
+            for table in (FIRMS, FLEET_ROWS, HISTORIES):
+                connection.execute(delete(table).where(table.c.firm == firm))
 
 
 class Series(Part):

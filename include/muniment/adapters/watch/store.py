@@ -14,28 +14,32 @@ from muniment.adapters.watch.firms import Firms, Series
 from muniment.adapters.watch.notices import Notices
 from muniment.adapters.watch.passes import Passes
 from muniment.adapters.watch.remembered import Remembered, Suspensions
+from muniment.adapters.watch.shown import Shown
 from muniment.adapters.watch.tables import VERSION, VERSION_TABLE
 from muniment.domain.secret import Secret
-from muniment.errors import WatchStoreTooNew, WatchStoreUnavailable
+from muniment.errors import WatchStoreNotReady, WatchStoreTooNew, WatchStoreUnavailable
 
 _SCHEMA = text(f"SELECT to_regnamespace('{SCHEMA}')")
+_USAGE = text(f"SELECT has_schema_privilege('{SCHEMA}', 'USAGE')")
 
 
-class WatchStore(Firms, Series, Passes, Books, Notices, Suspensions, Remembered):
+class WatchStore(Firms, Series, Shown, Passes, Books, Notices, Suspensions, Remembered):
     """Usable from several threads. Each method is one transaction, and raises ``WatchStoreUnavailable``."""
 
     @classmethod
-    def open(cls, url: str | Secret, *, patience_s: float = PATIENCE_S) -> Self:
+    def open(cls, url: str | Secret, *, patience_s: float = PATIENCE_S, read_only: bool = False) -> Self:
         """Makes it where there is none, and migrates an older one. A store that nobody may write to is opened, too,
-        and read.
+        and read. ``read_only``: neither made nor migrated, and no method of it writes.
 
-        Raises ``WatchStoreUnavailable``, ``WatchStoreTooNew``, ``WatchStoreDamaged`` and, of a URL that is none,
-        ``InvalidConfiguration``.
+        Raises ``WatchStoreUnavailable``, ``WatchStoreTooNew``, ``WatchStoreDamaged``, of a URL that is none
+        ``InvalidConfiguration``, and ``WatchStoreNotReady`` where ``read_only`` finds none, or an older one.
         """
-        database = connect(url.reveal() if isinstance(url, Secret) else url, patience_s)
+        database = connect(url.reveal() if isinstance(url, Secret) else url, patience_s, read_only=read_only)
         store = cls(database)
         weakref.finalize(store, database.engine.dispose)  # its idle connections end with it, also where this raises
-        if not _is_up_to_date(database):
+        if read_only:
+            _must_be_ready(database)
+        elif _found(database) != VERSION:
             _migrate(database, patience_s)
         return store
 
@@ -47,15 +51,31 @@ class WatchStore(Firms, Series, Passes, Books, Notices, Suspensions, Remembered)
         return self.prune_samples(before)
 
 
-def _is_up_to_date(database: Database) -> bool:
-    """Raises ``WatchStoreTooNew``."""
+def _must_be_ready(database: Database) -> None:
+    """Raises ``WatchStoreNotReady``."""
+    found = _found(database)
+    if found is None and database.file is None and _is_out_of_reach(database):
+        raise WatchStoreUnavailable(place=database.place, reason=f"this login has no USAGE on schema {SCHEMA}")
+    if found != VERSION:
+        fault = "is not there yet" if found is None else f"is of version {found}, and this Muniment reads {VERSION}"
+        raise WatchStoreNotReady(place=database.place, fault=fault)
+
+
+def _is_out_of_reach(database: Database) -> bool:
+    """A schema without that right is passed over, as if it were not there."""
+    with database.reading() as connection:
+        return connection.execute(_SCHEMA).scalar() is not None and not connection.execute(_USAGE).scalar()
+
+
+def _found(database: Database) -> str | None:
+    """Its version; ``None``: there is none. Raises ``WatchStoreTooNew``."""
     if database.file is not None and not database.file.exists():
-        return False
+        return None
     with database.reading() as connection:
         found = _version(connection)
     if found is not None and found > VERSION:
         raise WatchStoreTooNew(place=database.place, found=found, known=VERSION)
-    return found == VERSION
+    return found
 
 
 def _version(connection: Connection) -> str | None:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-VERSION = "0001"
+VERSION = "0002"
 """Of the newest migration. A store of another one is brought to it when it is opened, or refused."""
 VERSION_TABLE = "muniment_watch_version"
 """Not ``alembic_version``: whoever keeps the store in Airflow's own database loses nothing there."""
@@ -55,6 +55,8 @@ def _record() -> Column[str]:
 
 
 FIRMS = Table("firms", METADATA, Column("firm", Text, primary_key=True), _record())
+FLEET_ROWS = Table("fleet_rows", METADATA, Column("firm", Text, primary_key=True), _record())
+HISTORIES = Table("histories", METADATA, Column("firm", Text, primary_key=True), _record())
 PASSES = Table(
     "passes",
     METADATA,

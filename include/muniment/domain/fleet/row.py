@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from pydantic import AwareDatetime
 
+from muniment.domain.incidents.trouble import Cause, Severity
 from muniment.domain.record import Record
 from muniment.domain.watch.duty import Duty
 from muniment.domain.watch.vault import VaultSide
@@ -30,6 +31,15 @@ class VaultCell(Record):
     recoverable_to: AwareDatetime | None = None
     """The last instant that is known to come back from it, as of ``rpo_known_at`` or of the newest point; ``None``:
     nothing can be restored from it, or nobody knows."""
+
+
+class OpenIncident(Record):
+    """One that touches the firm now; ``severity``: for this firm."""
+
+    id: str
+    cause: Cause
+    severity: Severity
+    subject: str
 
 
 class FirmRow(Record):
