@@ -18,6 +18,15 @@ BUCKETS = 96
 """A day."""
 
 
+class OpenIncident(Record):
+    """An incident that is open or acknowledged, as the firms in it show it."""
+
+    id: str
+    cause: Cause
+    severity: Severity
+    subject: str
+
+
 class VaultCell(Record):
     side: VaultSide
     region: str
@@ -72,6 +81,10 @@ class FirmRow(Record):
     """Of the newest recovery window of the primary vault, or of the replica where the primary has none."""
     window_end_at: AwareDatetime | None = None
     holes: int = 0
+    """Within the registered windows, of all that is kept: what lies in them is lost, and no later than they are."""
+    hole_now: bool = False
+    """WAL is missing in a vault now, behind its newest point or within its window (``WalHeld.is_hole``,
+    ``missing_before``)."""
     missing: tuple[Duty, ...] = ()
     late: tuple[Duty, ...] = ()
     suspended: tuple[Duty, ...] = ()
