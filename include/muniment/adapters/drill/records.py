@@ -53,13 +53,19 @@ def _completed(vault: Vault, source: Vault, locked_until: datetime) -> list[str]
 
 def _is_proven(vault: Vault, drill_id: str) -> bool:
     try:
-        for key in (keys.drill(drill_id), *(keys.beside_drill(drill_id, ending) for ending in ("sig", "pem"))):
-            if vault.head(key) is not None:  # what is written into the other vault gets the firm's code there
-                get_authentic(vault, key)
-        prove_evidence(vault, drill_id)
+        prove_kept_evidence(vault, drill_id)
     except (ObjectDamaged, ObjectMissing):
         return False  # `muniment drills` tells
     return True
+
+
+def prove_kept_evidence(vault: Vault, drill_id: str) -> None:
+    """As ``prove_evidence``; also that the firm has written the evidence, the signature and the key that lies beside it
+    under these names: what is written into the other vault gets the firm's code there."""
+    for key in (keys.drill(drill_id), *(keys.beside_drill(drill_id, ending) for ending in ("sig", "pem"))):
+        if vault.head(key) is not None:
+            get_authentic(vault, key)
+    prove_evidence(vault, drill_id)
 
 
 def write_evidence_pages(site: Site, drill: Drill, *, locked_until: datetime) -> Pages:
@@ -143,6 +149,11 @@ def history_of(vault: Vault) -> list[PastDrill]:
 
 def evidence_pages(vault: Vault, drill_id: str) -> Pages | None:
     return find_pages(vault, _beside_evidence(drill_id))
+
+
+def evidence_file(vault: Vault, drill_id: str, ending: str) -> bytes:
+    """As it is kept: a page, ``html`` or ``pdf``. Raises ``ObjectMissing``."""
+    return vault.get(keys.beside_drill(drill_id, ending))
 
 
 def find_sign_off(vault: Vault, drill_id: str) -> SignOff | None:

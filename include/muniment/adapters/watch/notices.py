@@ -49,6 +49,23 @@ class Notices(Part):
         with self.database.reading() as connection:
             return self.read(Delivery, connection.execute(asked).scalars())
 
+    def notices_of(self, incident_id: str) -> list[tuple[Notice, datetime | None]]:
+        """Oldest first, each with when a receiver took it; ``None``: nobody has yet. Raises
+        ``WatchStoreUnavailable``."""
+        own = NOTICES.c.id.startswith(f"{incident_id}.", autoescape=True)
+        asked = select(NOTICES.c.record, NOTICES.c.delivered_at).where(own).order_by(NOTICES.c.number)
+        with self.database.reading() as connection:
+            rows = connection.execute(asked).all()
+        notices = self.read(Notice, [row.record for row in rows])
+        return [(notice, row.delivered_at) for notice, row in zip(notices, rows, strict=True)]
+
+    def deliveries_of(self, incident_id: str) -> list[Delivery]:
+        """As ``deliveries``, of the notices of one incident. Raises ``WatchStoreUnavailable``."""
+        own = DELIVERIES.c.notice.startswith(f"{incident_id}.", autoescape=True)
+        asked = select(DELIVERIES.c.record).where(own).order_by(DELIVERIES.c.number)
+        with self.database.reading() as connection:
+            return self.read(Delivery, connection.execute(asked).scalars())
+
     def prune_notices(self, before: datetime) -> None:
         """What was delivered before, and what was tried before. What was not delivered stays. Raises
         ``WatchStoreUnavailable``."""
