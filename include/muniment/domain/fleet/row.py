@@ -18,15 +18,6 @@ BUCKETS = 96
 """A day."""
 
 
-class OpenIncident(Record):
-    """An incident that is open or acknowledged, as the firms in it show it."""
-
-    id: str
-    cause: Cause
-    severity: Severity
-    subject: str
-
-
 class VaultCell(Record):
     side: VaultSide
     region: str
@@ -43,7 +34,7 @@ class VaultCell(Record):
 
 
 class OpenIncident(Record):
-    """One that touches the firm now; ``severity``: for this firm."""
+    """One that is open or acknowledged and touches the firm now; ``severity``: for this firm."""
 
     id: str
     cause: Cause
