@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from muniment.adapters.site.site import Side
 from muniment.domain.firm.firm import Firm
+from muniment.domain.fleet.history import FirmHistory
 from muniment.domain.wal.names import Lsn
 from muniment.domain.watch.assembly import Unanswered
 from muniment.domain.watch.evidence import Evidence
@@ -109,6 +111,11 @@ class SimulatedLooks:
         night = {name: now for name in ("last_point_at", "last_copied_at", "last_verified_at", "last_drill_at")}
         also = {name: now for name in ("last_documents_at", "last_configuration_at", "last_sign_off_at")}
         return made.model_copy(update={**night, **also, "read_at": now, "incomplete": (), "last_drill_failed": False})
+
+    def history(self, before: FirmHistory | None, answered: Sequence[Side]) -> FirmHistory | None:
+        """Each look adds a line: who was asked, and how often."""
+        told = before.unread if before else ()
+        return FirmHistory(firm=self.firm.id, read_at=self.clock(), unread=(*told, "+".join(answered)))
 
     def abandoned(self) -> tuple[int, ...]:
         return self.says.abandoned

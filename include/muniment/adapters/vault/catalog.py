@@ -84,14 +84,16 @@ def chain_of(vault: Vault, backup: Backup) -> tuple[Backup, ...]:
     return tuple(reversed(chain))
 
 
-def points(vault: Vault, *, damaged: Damaged | None = None) -> tuple[Point, ...]:
-    """Every recovery point, oldest first.
+def points(
+    vault: Vault, *, damaged: Damaged | None = None, listed: Iterable[ObjectVersion] | None = None
+) -> tuple[Point, ...]:
+    """Every recovery point, oldest first. ``listed``: what lies under ``points/``, where somebody has listed it.
 
     ``damaged`` is for whoever only looks: it is told of each register that is left out for it. Without it the
     first one is raised: who deletes or counts must not take a damaged point for one that is not there.
     """
-    listed = [item.key for item in vault.list(keys.POINTS)]
-    return _oldest_first(_read_all(listed, going_past(damaged, partial(_point_at, vault))))
+    found = [item.key for item in (vault.list(keys.POINTS) if listed is None else listed)]
+    return _oldest_first(_read_all(found, going_past(damaged, partial(_point_at, vault))))
 
 
 def point_ids(vault: Vault) -> frozenset[str] | None:
@@ -112,18 +114,23 @@ def read_point(vault: Vault, point_id: str) -> Point | None:
     return _point_at(vault, keys.point(point_id))
 
 
-def latest_points(vault: Vault, *, damaged: Damaged | None = None) -> Iterator[Point]:
-    """Newest first, each read only when it may be the next. ``damaged``: as for ``points``."""
-    return newest_first(vault.list(keys.POINTS), going_past(damaged, partial(_point_at, vault)))
+def latest_points(
+    vault: Vault, *, damaged: Damaged | None = None, listed: Iterable[ObjectVersion] | None = None
+) -> Iterator[Point]:
+    """Newest first, each read only when it may be the next. ``damaged`` and ``listed``: as for ``points``."""
+    found = vault.list(keys.POINTS) if listed is None else listed
+    return newest_first(found, going_past(damaged, partial(_point_at, vault)))
 
 
-def latest_points_of_present(vault: Vault, *, damaged: Damaged | None = None) -> Iterator[Point]:
+def latest_points_of_present(
+    vault: Vault, *, damaged: Damaged | None = None, listed: Iterable[ObjectVersion] | None = None
+) -> Iterator[Point]:
     """Newest first, of the cluster that serves (``FirmMark.present``). Where no other one ever did, as lazily.
-    ``damaged``: as for ``points``."""
+    ``damaged`` and ``listed``: as for ``points``."""
     mark = read_mark(vault)
     if mark.former:
-        return iter(reversed(mark.present(points(vault, damaged=damaged))))
-    return latest_points(vault, damaged=damaged)
+        return iter(reversed(mark.present(points(vault, damaged=damaged, listed=listed))))
+    return latest_points(vault, damaged=damaged, listed=listed)
 
 
 def latest_point(vault: Vault) -> Point:

@@ -51,6 +51,13 @@ class NightSeen(Record):
     """What could not be read that night, a line each."""
     is_present: bool = True
     """Of the cluster that serves."""
+    system_identifier: int = 0
+    chain: tuple[str, ...] = ()
+    """Ids of base backups, the full one's first and this night's own last."""
+    windows: tuple[RecoveryWindow, ...] = ()
+    """Of the newest night of each cluster alone: it knows those of the nights before."""
+    new_holes: tuple[WalHole, ...] = ()
+    """That the night before it did not know of."""
 
 
 class DrillSeen(Record):
@@ -136,4 +143,5 @@ class FirmHistory(Record):
     """As the newest point has registered them, of all clusters that served."""
     holes: tuple[WalHole, ...] = ()
     stocks: tuple[StockSeen, ...] = ()
-    """One a vault and night, of the nights above."""
+    """One a vault and night, of the nights above. What the next night takes (``next_goes``) is in each vault's newest
+    one alone: of the others it came to pass."""

@@ -24,6 +24,7 @@ APPROVAL = ".approval.json"
 ROLLED_BACK = ".rolled-back.json"
 ROLLED_BACK_TOLD = ".rolled-back-told.json"
 EXPIRED = "audit/expired/"
+STOCK = "audit/stock/"
 ADOPTED = "audit/adopted/"
 INCIDENTS = "audit/incidents/"
 EXPIRING = "audit/expiring.json"
@@ -77,6 +78,11 @@ def lease(lease_id: str) -> str:
 
 def expired(plan_id: str) -> str:
     return f"{EXPIRED}{plan_id}"
+
+
+def stock(stock_id: str) -> str:
+    """As the plan of the same night has its id."""
+    return f"{STOCK}{stock_id}.json"
 
 
 def adopted(adoption_id: str) -> str:

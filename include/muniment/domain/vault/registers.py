@@ -255,6 +255,8 @@ class Point(Record):
     id: str
     firm: str
     run: str
+    began_at: AwareDatetime | None = None
+    """When its base backup began, which ended at ``taken_at``; ``None`` in points from before this was kept."""
     taken_at: AwareDatetime
     registered_at: AwareDatetime
     system_identifier: int

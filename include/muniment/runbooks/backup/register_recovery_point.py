@@ -131,6 +131,7 @@ def _point(
         id=point_id,
         firm=site.firm.id,
         run=run,
+        began_at=backup.started_at,
         taken_at=backup.finished_at,
         registered_at=clock(),
         system_identifier=backup.system_identifier,

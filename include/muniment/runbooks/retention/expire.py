@@ -6,6 +6,8 @@ more. What a killed run leaves is named by nothing and goes the next time.
 
 Before it deletes anything it says in both vaults what is going, and only then looks who reads (see lease_point): who
 came first is spared, who comes later is refused.
+
+When it is done it writes down what each vault holds now, and what the next night takes (docs/adr/0044).
 """
 
 import json
@@ -22,6 +24,7 @@ from muniment.adapters.site.site import Site
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.leases.lease import DELETES_FOR, Expiring
 from muniment.domain.record import new_id
+from muniment.domain.retention.forecast import as_of_next_night, inventory_after, next_expiry_at, stock_of
 from muniment.domain.retention.plan import ExpiryPlan, VaultPlan
 from muniment.domain.retention.rules import plan_expiry
 from muniment.domain.stored_object import ObjectVersion
@@ -68,7 +71,9 @@ def expire(
             plan = _plan(held, point_id, plan.planned_at, inventories, locks)
             _record(held, plan)
             with keeping(_KEPT):
-                return _Execution(held, inventories, locks, marks, progress or Silent()).run(plan)
+                done = _Execution(held, inventories, locks, marks, progress or Silent()).run(plan)
+                _take_stock(held, done, inventories, locks)
+                return done
 
 
 @contextmanager
@@ -165,6 +170,17 @@ def _record(site: Site, plan: ExpiryPlan) -> None:
         if vault_plan.going:
             text = json.dumps({**plan.summary(), "vaults": [vault_plan.summary()]}, indent=1).encode()
             vault.put_sealed(key, text, locked_until=locked_until)
+
+
+def _take_stock(site: Site, plan: ExpiryPlan, inventories: _Inventories, locks: _Locks) -> None:
+    """What is left in each vault, and what the next night takes of it: planned as that night will, with its locks."""
+    primary, replica = inventories
+    left = inventory_after(primary, plan.primary), inventory_after(replica, plan.replica)
+    next_at = next_expiry_at(site.firm, plan.planned_at)
+    following = _plan(replace(site, firm=as_of_next_night(site.firm)), plan.point, next_at, left, locks)
+    for vault, inventory, done, then in zip(site.vaults, left, plan.vaults, following.vaults, strict=True):
+        stock = stock_of(site.firm.id, inventory, done, then, at=plan.planned_at, next_at=next_at)
+        vault.put_register(keys.stock(stock.id), stock, locked_until=plan.planned_at + site.policy.audit_log)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 
-from muniment.adapters.drill.records import find_begun, find_drill, find_sign_off, record_names
+from muniment.adapters.drill.records import find_begun, find_drill, find_sign_off
 from muniment.adapters.vault.vault import Vault
 from muniment.domain.drill.evidence import Drill
 from muniment.domain.drill.sign_off import SignOff, awaited
@@ -19,9 +19,9 @@ _TWO_QUARTERS = timedelta(days=200)
 _MOST_DRILLS = 36
 
 
-def drill_evidence(vault: Vault, firm: Firm, now: datetime) -> dict[str, object]:
-    """The fields of ``Evidence`` that are about drills. Raises what a ``Vault`` raises."""
-    names = record_names(vault)
+def drill_evidence(vault: Vault, firm: Firm, now: datetime, names: Sequence[str]) -> dict[str, object]:
+    """The fields of ``Evidence`` that are about drills. ``names``: as ``record_names`` has them. Raises what a
+    ``Vault`` raises."""
     ended = sorted((name for name in names if "." not in name), reverse=True)
     signed = sorted((each.removesuffix(keys.SIGN_OFF) for each in names if each.endswith(keys.SIGN_OFF)), reverse=True)
     drills = list(_recent(vault, ended, now))

@@ -19,24 +19,24 @@ from muniment.domain.watch.owed import CLOCKS_MAY_DIFFER
 from muniment.errors import ObjectDamaged
 from muniment.ports import Clock
 from muniment.runbooks.watch.drill_evidence import drill_evidence
+from muniment.runbooks.watch.listings import Listings
 
 POINTS_LOOKED_AT = 8
 """Of the newest ones: where none of them is undamaged, none has been verified lately."""
 _LISTED_DAYS = timedelta(days=10)
 
 
-def gather_evidence(site: Site, *, clock: Clock) -> Evidence:
+def gather_evidence(site: Site, *, clock: Clock, listings: Listings | None = None) -> Evidence:
     """About twenty requests, most of them to the primary vault; no more for a firm of many years, its listings of
     points and drills excepted.
 
     A replica vault that cannot be asked has the copies that the night itself has proven there. Raises what a ``Vault``
     raises for the primary one: then nothing new is known, and what is missing is not called so.
     """
-    vault, replica = site.hasty_vaults()
-    now = clock()
-    ids = sorted(_names(vault, keys.POINTS))
+    listings, now = listings or Listings(site), clock()
+    vault, ids = listings.primary.vault, listings.primary.point_ids
     damages: list[ObjectDamaged] = []
-    latest = catalog.latest_points_of_present(vault, damaged=damages.append)
+    latest = catalog.latest_points_of_present(vault, damaged=damages.append, listed=listings.primary.points)
     # One that is dated ahead, by a clock that was wrong that night, would keep every night's duties until then.
     past = (each for each in latest if each.taken_at <= now + CLOCKS_MAY_DIFFER)
     newest = tuple(islice(past, POINTS_LOOKED_AT)) if ids else ()
@@ -45,12 +45,13 @@ def gather_evidence(site: Site, *, clock: Clock) -> Evidence:
         vaults_made_at=read_mark(vault).created_at,
         points=len(ids),
         first_point_at=_instant(ids[0]) if ids else None,
-        last_copied_at=_last_copied(vault, newest, catalog.point_ids(replica)),
+        last_copied_at=_last_copied(vault, newest, listings.in_replica),
         last_verified_at=next((each.taken_at for each in newest if not each.is_damaged), None),
         last_documents_at=_last_stored(vault, keys.DOCUMENT_SNAPSHOTS, now),
         last_configuration_at=_last_stored(vault, keys.CONFIGS, now),
     )
-    told = {**_of_newest(newest, damages), **_wal_space(vault, newest), **drill_evidence(vault, site.firm, now)}
+    drills = drill_evidence(vault, site.firm, now, listings.primary.drills)
+    told = {**_of_newest(newest, damages), **_wal_space(vault, newest), **drills}
     return evidence.model_copy(update=told)
 
 
@@ -109,10 +110,6 @@ def _wal_space(vault: Vault, newest: tuple[Point, ...]) -> dict[str, object]:
         "wal_free_at": found.modified_at,
         "wal_free_at_pg_wal_bytes": int(found.metadata.get(PG_WAL_BYTES, 0)),
     }
-
-
-def _names(vault: Vault, prefix: str) -> list[str]:
-    return [item.key.removeprefix(prefix).removesuffix(".json") for item in vault.list(prefix)]
 
 
 def _instant(record_id: str) -> datetime | None:

@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
 
 from muniment.adapters.site.site import SIDES, Side, place_of
+from muniment.domain.fleet.history import FirmHistory
 from muniment.domain.watch.assembly import Unanswered, firm_seen
 from muniment.domain.watch.evidence import Evidence
 from muniment.domain.watch.firm_seen import FirmSeen
@@ -25,6 +28,14 @@ _SPARE_THREADS = 8
 log = logging.getLogger(__name__)
 
 
+class Histories(Protocol):
+    """Where firms' histories are kept: one is in memory while its vaults are asked. Thread-safe."""
+
+    def history(self, firm: str) -> FirmHistory | None: ...
+
+    def put_histories(self, histories: Iterable[FirmHistory]) -> None: ...
+
+
 def look_at_firms(
     fleet: Sequence[Looks],
     before: Mapping[str, FirmSeen],
@@ -32,12 +43,14 @@ def look_at_firms(
     *,
     at_once: int,
     clock: Clock,
+    histories: Histories | None = None,
 ) -> list[FirmSeen]:
-    """In no order. ``at_once``: connections to databases; as many threads ask the vaults as a quarter of them."""
+    """In no order. ``at_once``: connections to databases; as many threads ask the vaults as a quarter of them.
+    ``histories``: whose are looked at as a whole go on there."""
     threads = max(4, at_once // 4)
     pool = ThreadPoolExecutor(threads * _SPARE_THREADS, "watch")
     try:
-        return asyncio.run(_Pass(pool, at_once, threads, clock).look(fleet, before, whole))
+        return asyncio.run(_Pass(pool, at_once, threads, clock, histories).look(fleet, before, whole))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -48,6 +61,7 @@ class _Pass:
     at_once: int
     threads: int
     clock: Clock
+    histories: Histories | None
     regions: QuietRegions = field(default_factory=QuietRegions)
     servers: asyncio.Semaphore = field(init=False)
     vaults: asyncio.Semaphore = field(init=False)
@@ -67,6 +81,8 @@ class _Pass:
         sides = (self._vault(looks, side, before, answered, whole=whole) for side in SIDES)
         vaults = await asyncio.gather(*sides)
         evidence = await self._evidence(looks, vaults) if whole else None
+        if whole and self.histories:
+            await self._history(looks, vaults, self.histories)
         now = self.clock()
         seen = firm_seen(looks.firm, before, server, vaults, evidence=evidence, host=looks.host, now=now)
         if whole:
@@ -126,6 +142,19 @@ class _Pass:
             except Exception as error:  # as of a cluster
                 return _unforeseen(looks.firm.id, "its registers", error)
 
+    async def _history(self, looks: Looks, vaults: Sequence[VaultSeen], histories: Histories) -> None:
+        """For the page alone: whatever becomes of it, what was seen and the evidence are judged."""
+        answered = [vault.side for vault in vaults if vault.unseen is None]
+        if not answered:
+            return
+        async with self.vaults:
+            try:
+                gather = partial(_gathered, looks, answered, histories)
+                if (found := await self._in_time(gather, None, WHOLE_TIMEOUT_S)) is not None:
+                    await asyncio.get_running_loop().run_in_executor(self.pool, histories.put_histories, [found])
+            except Exception as error:  # as of a cluster
+                _unforeseen(looks.firm.id, "its history", error)
+
     async def _in_time[T](self, work: Callable[[], T], late: T, patience_s: float = VAULT_TIMEOUT_S) -> T:
         """The thread goes on; what it finds then is not waited for."""
         try:
@@ -133,6 +162,10 @@ class _Pass:
                 return await asyncio.get_running_loop().run_in_executor(self.pool, work)
         except TimeoutError:
             return late
+
+
+def _gathered(looks: Looks, answered: Sequence[Side], histories: Histories) -> FirmHistory | None:
+    return looks.history(histories.history(looks.firm.id), answered)
 
 
 def _unforeseen(firm_id: str, what: str, error: Exception) -> Unanswered:

@@ -1,7 +1,7 @@
 """How one firm is looked at: its cluster and both vaults, with the watch's own rights and little patience."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from muniment.adapters.postgres.watch_look import look_at_server
 from muniment.adapters.restore.records import rolled_back
 from muniment.adapters.site.site import SIDES, Side, Site, place_of
 from muniment.domain.firm.firm import Firm
+from muniment.domain.fleet.history import FirmHistory
 from muniment.domain.watch.assembly import Unanswered
 from muniment.domain.watch.evidence import Evidence
 from muniment.domain.watch.server import ServerSeen
@@ -16,6 +17,8 @@ from muniment.domain.watch.vault import VaultSeen
 from muniment.errors import InvalidConfiguration, MunimentError
 from muniment.ports import Clock
 from muniment.runbooks.watch.gather_evidence import gather_evidence
+from muniment.runbooks.watch.gather_history import gather_history
+from muniment.runbooks.watch.listings import Listings
 from muniment.runbooks.watch.look_at_vault import look_at_vault
 from muniment.runbooks.watch.vault_remains import vault_remains
 
@@ -43,6 +46,9 @@ class Looks(Protocol):
     def evidence(self) -> Evidence | Unanswered | None:
         """``None`` where nothing can be asked, and a vault says so already."""
 
+    def history(self, before: FirmHistory | None, answered: Sequence[Side]) -> FirmHistory | None:
+        """``answered``: the vaults that have, in this look. ``None`` where nothing new is known."""
+
     def abandoned(self) -> tuple[int, ...]:
         """Timelines that a roll-back on record has left; none where the records cannot be read."""
 
@@ -52,10 +58,14 @@ class Looks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SiteLooks:
-    """``site``: of ``firm.as_watched``."""
+    """``site``: of ``firm.as_watched``. For one look: what it has listed is not listed again."""
 
     site: Site
     clock: Clock
+    listings: Listings = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "listings", Listings(self.site))  # frozen, and made by no argument
 
     @property
     def firm(self) -> Firm:
@@ -81,9 +91,15 @@ class SiteLooks:
 
     def evidence(self) -> Evidence | Unanswered:
         try:
-            return gather_evidence(self.site, clock=self.clock)
+            return gather_evidence(self.site, clock=self.clock, listings=self.listings)
         except MunimentError as error:
             return Unanswered(error.what, type(error).__name__)
+
+    def history(self, before: FirmHistory | None, answered: Sequence[Side]) -> FirmHistory | None:
+        try:
+            return gather_history(self.site, before, clock=self.clock, listings=self.listings, answered=answered)
+        except MunimentError:
+            return None  # the vault that does not answer says so itself
 
     def abandoned(self) -> tuple[int, ...]:
         try:
@@ -113,6 +129,9 @@ class NoLooks:
         return unseen(self.firm, side, before, self.missing.what, type(self.missing).__name__)
 
     def evidence(self) -> Evidence | None:
+        return None
+
+    def history(self, before: FirmHistory | None, answered: Sequence[Side]) -> FirmHistory | None:
         return None
 
     def abandoned(self) -> tuple[int, ...]:
