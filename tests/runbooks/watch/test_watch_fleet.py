@@ -210,6 +210,38 @@ def test_a_look_that_fails_in_a_way_nobody_foresaw_costs_its_own_firm(
     assert look == "evidence" or len(world.told()) in {1, 2}, world.told()
 
 
+def test_a_history_goes_on_with_each_whole_look_and_asks_what_has_answered(world: World) -> None:
+    world.watch()
+    begun = world.store.history("acme")
+    assert begun is not None and begun.unread == ("primary+replica",)
+    world.says["acme"].silent = {"primary"}
+    world.watch(times=6)
+    assert world.store.history("acme") == begun, "not its turn"
+    world.watch(times=6)
+    later = world.store.history("acme")
+    assert later is not None and later.unread == ("primary+replica", "replica")
+    assert later.read_at > begun.read_at
+
+    world.says["acme"].silent = {"primary", "replica"}
+    world.watch(times=12)
+    assert world.store.history("acme") == later, "nobody answered: it stays, with its age"
+
+
+@pytest.mark.parametrize("where", ["the vaults", "the store"])
+def test_a_history_that_fails_costs_nothing_else(world: World, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Any:
+        raise UnicodeError("label empty or too long")
+
+    subject, name = (SimulatedLooks, "history") if where == "the vaults" else (WatchStore, "put_histories")
+    monkeypatch.setattr(subject, name, fails)
+    done = world.watch(times=2)
+    assert done and (done.firms, done.fresh) == (2, 2)
+    acme = world.store.firms()["acme"]
+    assert acme.evidence is not None and acme.evidence_unread is None
+    assert world.store.history("acme") is None
+    assert world.told() == []
+
+
 def test_a_region_that_answers_nobody_is_not_asked_for_each_firm(world: World) -> None:
     world.add(*(f"firm-{number:02d}" for number in range(40)))
     for says in world.says.values():

@@ -43,10 +43,10 @@ def look_at_firms(
     *,
     at_once: int,
     clock: Clock,
-    histories: Histories | None = None,
+    histories: Histories,
 ) -> list[FirmSeen]:
     """In no order. ``at_once``: connections to databases; as many threads ask the vaults as a quarter of them.
-    ``histories``: whose are looked at as a whole go on there."""
+    ``histories``: those of ``whole`` go on there."""
     threads = max(4, at_once // 4)
     pool = ThreadPoolExecutor(threads * _SPARE_THREADS, "watch")
     try:
@@ -61,7 +61,7 @@ class _Pass:
     at_once: int
     threads: int
     clock: Clock
-    histories: Histories | None
+    histories: Histories
     regions: QuietRegions = field(default_factory=QuietRegions)
     servers: asyncio.Semaphore = field(init=False)
     vaults: asyncio.Semaphore = field(init=False)
@@ -81,11 +81,10 @@ class _Pass:
         sides = (self._vault(looks, side, before, answered, whole=whole) for side in SIDES)
         vaults = await asyncio.gather(*sides)
         evidence = await self._evidence(looks, vaults) if whole else None
-        if whole and self.histories:
-            await self._history(looks, vaults, self.histories)
         now = self.clock()
         seen = firm_seen(looks.firm, before, server, vaults, evidence=evidence, host=looks.host, now=now)
         if whole:
+            await self._history(looks, vaults)
             seen = seen.model_copy(update={"whole_at": now})
         return await self._with_abandoned(looks, seen, before)
 
@@ -142,16 +141,16 @@ class _Pass:
             except Exception as error:  # as of a cluster
                 return _unforeseen(looks.firm.id, "its registers", error)
 
-    async def _history(self, looks: Looks, vaults: Sequence[VaultSeen], histories: Histories) -> None:
+    async def _history(self, looks: Looks, vaults: Sequence[VaultSeen]) -> None:
         """For the page alone: whatever becomes of it, what was seen and the evidence are judged."""
         answered = [vault.side for vault in vaults if vault.unseen is None]
         if not answered:
             return
         async with self.vaults:
             try:
-                gather = partial(_gathered, looks, answered, histories)
+                gather = partial(_gathered, looks, answered, self.histories)
                 if (found := await self._in_time(gather, None, WHOLE_TIMEOUT_S)) is not None:
-                    await asyncio.get_running_loop().run_in_executor(self.pool, histories.put_histories, [found])
+                    await asyncio.get_running_loop().run_in_executor(self.pool, self.histories.put_histories, [found])
             except Exception as error:  # as of a cluster
                 _unforeseen(looks.firm.id, "its history", error)
 

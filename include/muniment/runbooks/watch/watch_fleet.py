@@ -30,7 +30,7 @@ from muniment.runbooks.incidents.prove_channels import prove_channels, tests_due
 from muniment.runbooks.incidents.tell import tell
 from muniment.runbooks.watch.after_pass import bring_lacking_wal
 from muniment.runbooks.watch.judge import Registered, judge, with_duties
-from muniment.runbooks.watch.look_at_firms import look_at_firms
+from muniment.runbooks.watch.look_at_firms import Histories, look_at_firms
 from muniment.runbooks.watch.looks import Looks
 
 LEASE = timedelta(minutes=9, seconds=30)
@@ -81,7 +81,7 @@ def watch_fleet(
         return None
     started, sent, before = time.monotonic(), requests_sent(), store.firms()
     firms, unreadable = _watched(fleet, before)
-    seen = _look(fleet, firms, before, settings, clock=clock, everyone=everyone)
+    seen = _look(fleet, firms, before, store, settings, clock=clock, everyone=everyone)
     seen = _without_gone(fleet, store, firms, seen, clock, progress)
     registered = Registered(firms, fleet.firms, {**fleet.broken, **unreadable}, airflow)
     seen = with_duties(store, settings, registered, seen, clock=clock)
@@ -155,6 +155,7 @@ def _look(
     fleet: Fleet,
     firms: Mapping[str, Firm],
     before: Mapping[str, FirmSeen],
+    histories: Histories,
     settings: WatchSettings,
     *,
     clock: Clock,
@@ -163,7 +164,8 @@ def _look(
     whole = frozenset(firms) if everyone else due_as_a_whole({each: before.get(each) for each in firms}, clock())
     looks = [fleet.looks(firm) for firm in firms.values()]
     random.shuffle(looks)  # whoever is asked first decides for how many a silent region is asked
-    seen = look_at_firms(looks, before, whole, at_once=settings.connections_at_once, clock=clock)
+    at_once = settings.connections_at_once
+    seen = look_at_firms(looks, before, whole, at_once=at_once, clock=clock, histories=histories)
     return [_registered(one, fleet, before.get(one.firm)) for one in seen]
 
 
