@@ -142,6 +142,18 @@ def _with_vault(side: int, **changed: Any) -> FirmRow:
         ),
         (firm_row(points=0, nights_due=0, is_new=True), "new", ("no night was due yet",)),
         (
+            firm_row(
+                points=0,
+                is_new=True,
+                evidence_at=None,
+                server_seen_at=None,
+                vaults=tuple(vault_cell(side, seen_at=None) for side in ("primary", "replica")),
+                unknown=DUTIES,
+            ),
+            "new",
+            ("its vaults are not made yet",),
+        ),
+        (
             _with_vault(1, rpo_s=2040.0),
             "at risk",
             ("RPO 34 min 00 s in the replica vault, promised 15 min 00 s",),

@@ -60,8 +60,9 @@ def standing_of(row: FirmRow, open_incidents: Sequence[OpenIncident], now: datet
 def rpo_of(row: FirmRow, cell: VaultCell, now: datetime) -> float | None:
     """Seconds; ``None``: unknown. Known only while the vault, the log's end and what follows from both were seen
     lately."""
-    looks = (row.seen_at, row.server_seen_at, cell.seen_at, cell.rpo_known_at)
-    return cell.rpo_s if all(is_fresh(look, now) for look in looks) else None
+    if cell.rpo_s is None or not is_fresh(cell.rpo_known_at, now) or not is_fresh(cell.seen_at, now):
+        return None
+    return cell.rpo_s if is_fresh(row.server_seen_at, now) and is_fresh(row.seen_at, now) else None
 
 
 def worst_rpo(row: FirmRow, now: datetime) -> float | None:
@@ -84,12 +85,18 @@ def _by_incidents(incidents: Iterable[OpenIncident]) -> Iterator[_Reason]:
 def _by_looks(row: FirmRow, now: datetime) -> Iterator[_Reason]:
     if not is_fresh(row.seen_at, now):
         yield "unknown", f"the watch has not looked {_since(row.seen_at, now)}"
+    elif _is_waited_for(row):
+        yield "new", "its vaults are not made yet"
     else:
         yield from _by_registers(row, now)
         yield from _by_duties(row)
         yield from _by_vaults(row, now)
     if row.left_registry_at is not None:
         yield "suspended", f"it left the registry on {row.left_registry_at:%Y-%m-%d}: no night is taken any more"
+
+
+def _is_waited_for(row: FirmRow) -> bool:
+    return row.is_new and row.evidence_at is None and all(cell.seen_at is None for cell in row.vaults)
 
 
 def _by_registers(row: FirmRow, now: datetime) -> Iterator[_Reason]:
