@@ -16,6 +16,7 @@ MIRRORED = {
 }
 # Tests of something that several modules do together, or of something that is no module: a page, a file of settings.
 TOPICS = {
+    "adapters/fleet/test_fleet_page.py",
     "adapters/store/test_store_contract.py",
     "adapters/postgres/test_commits_at_risk.py",
     "adapters/staging/test_isolation_of_files.py",

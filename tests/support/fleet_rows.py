@@ -1,9 +1,13 @@
 """Lines of the fleet's page, of firms that are well, for tests that say what is not."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from muniment.domain.fleet.pictures import FleetSeen
 from muniment.domain.fleet.row import FirmRow, OpenIncident, VaultCell
+from muniment.domain.watch.passes import Pass
 from muniment.domain.watch.vault import VaultSide
 
 NOW = datetime(2026, 11, 28, 9, 2, 30, tzinfo=UTC)
@@ -62,3 +66,16 @@ def open_incident(**changed: Any) -> OpenIncident:
         id="20261128T084500000Z", cause="archiver-failing", severity="error", subject="its archiver fails"
     )
     return incident.model_copy(update=changed)
+
+
+def fleet_seen(rows: Sequence[FirmRow], **changed: Any) -> FleetSeen:
+    """As the last pass left it, two minutes ago."""
+    seen = FleetSeen(
+        rows=tuple(rows),
+        open_incidents={},
+        common_incidents=(),
+        passes=(Pass(queue="default", began_at=LOOKED - timedelta(seconds=20), ended_at=LOOKED),),
+        airflow=None,
+        read_at=NOW,
+    )
+    return replace(seen, **changed)

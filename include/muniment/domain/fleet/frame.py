@@ -1,6 +1,6 @@
 """Where a page is shown: the addresses that its links are made of, and the instant that it is shown at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, urlencode
@@ -18,8 +18,8 @@ class Frame:
     documents: str = "https://github.com/muniment/muniment/blob/main/"
     """Where ``docs/monitoring.md`` and its kin are read."""
 
-    def page(self, *parts: str, **query: str | int | None) -> str:
-        """An address of ours, ``page("firm", "hartwell")``: each part is quoted."""
+    def page(self, *parts: str, **query: str | int | Sequence[str] | None) -> str:
+        """An address of ours, ``page("firm", "hartwell")``: each part is quoted. Of several values each is said."""
         path = "".join(f"/{quote(part, safe='')}" for part in parts)
         return f"{self.airflow}/recovery{path or '/'}{_query(query)}"
 
@@ -33,6 +33,6 @@ class Frame:
         return f"{self.dag(dag_id)}/runs/{quote(run_id, safe='')}"
 
 
-def _query(query: Mapping[str, str | int | None]) -> str:
+def _query(query: Mapping[str, str | int | Sequence[str] | None]) -> str:
     given = {name: value for name, value in query.items() if value is not None}
-    return f"?{urlencode(given)}" if given else ""
+    return f"?{urlencode(given, doseq=True)}" if given else ""
