@@ -9,7 +9,7 @@ from muniment.domain.drill.evidence import Drill, RestoreFigures
 from muniment.domain.evidence import Check
 from muniment.domain.recovery.backup_choice import Choice, Restorable, Stop
 from muniment.domain.recovery.wal_coverage import TimelineHistory
-from muniment.domain.restore.estimate import estimate_s
+from muniment.domain.restore.estimate import Measured, estimate_s
 from muniment.domain.restore.outcome import Reached, differences
 from muniment.domain.restore.plan import (
     DocumentsToRestore,
@@ -246,22 +246,26 @@ def drill(recover_s: float, *, base_s: float | None = None, passed: bool = True,
     )
 
 
+def estimated(drills: list[Drill], *, stored_bytes: int, segments: int) -> float | None:
+    return estimate_s(map(Measured.of, drills), stored_bytes=stored_bytes, segments=segments)
+
+
 def test_a_restore_takes_what_drills_took_for_as_much() -> None:
-    assert estimate_s([drill(99, base_s=4)], stored_bytes=3000, segments=20) == 3 * 4 + 2 * (1 + 2)
+    assert estimated([drill(99, base_s=4)], stored_bytes=3000, segments=20) == 3 * 4 + 2 * (1 + 2)
     three = [drill(99, base_s=seconds) for seconds in (10, 4, 100)]
     assert estimate_s(three, stored_bytes=1000, segments=0) == 10
-    assert estimate_s([drill(99, base_s=4, passed=False)], stored_bytes=1000, segments=0) is None
-    assert estimate_s([], stored_bytes=1000, segments=0) is None
+    assert estimated([drill(99, base_s=4, passed=False)], stored_bytes=1000, segments=0) is None
+    assert estimated([], stored_bytes=1000, segments=0) is None
 
 
 def test_a_drill_without_figures_stands_for_itself() -> None:
-    assert estimate_s([drill(30), drill(50)], stored_bytes=10**9, segments=5) == 40
-    assert estimate_s([drill(30), drill(50, base_s=4)], stored_bytes=1000, segments=0) == 4
+    assert estimated([drill(30), drill(50)], stored_bytes=10**9, segments=5) == 40
+    assert estimated([drill(30), drill(50, base_s=4)], stored_bytes=1000, segments=0) == 4
 
 
 def test_old_drills_are_forgotten() -> None:
     slow, fast = [drill(99, base_s=100)] * 10, [drill(9, base_s=1)] * 5
-    assert estimate_s([*slow, *fast], stored_bytes=1000, segments=0) == 1
+    assert estimated([*slow, *fast], stored_bytes=1000, segments=0) == 1
 
 
 def reached(position: int, *, at: datetime | None = LAST, timeline: int = 2) -> Reached:

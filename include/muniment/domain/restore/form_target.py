@@ -30,7 +30,7 @@ def target_of(form: Mapping[str, Any], time_zone: str) -> RecoveryTarget:
     if kind in _WITHOUT:
         text = kind
     elif kind == "time":
-        text = _instant(form["time"], time_zone).isoformat()
+        text = instant_told(form["time"], time_zone).isoformat()
     else:
         text = _WRITTEN.get(kind, "") + str(form["position"]).strip()
     return RecoveryTarget.parse(f"timeline:{timeline}:{text}" if timeline else text)
@@ -58,8 +58,8 @@ def target_faults(form: Mapping[str, Any], time_zone: str) -> Iterator[tuple[str
         yield "position", f"{form['position']!r} is of another kind than {KINDS[kind]!r}"
 
 
-def _instant(text: str, time_zone: str) -> datetime:
-    """Raises ``ValueError`` for a wall clock that showed this time twice, or never."""
+def instant_told(text: str, time_zone: str) -> datetime:
+    """ISO 8601, with its offset or by the firm's own wall clock. Raises ``ValueError`` for a wall clock that showed this time twice, or never."""
     try:
         told = datetime.fromisoformat(text)
     except ValueError:

@@ -24,7 +24,7 @@ from muniment.domain.firm.firm import Firm
 from muniment.domain.record import new_id
 from muniment.domain.recovery.backup_choice import Choice, Restorable, Unreachable
 from muniment.domain.recovery.target import RecoveryTarget
-from muniment.domain.restore.estimate import estimate_s, space_needed_bytes
+from muniment.domain.restore.estimate import Measured, estimate_s, space_needed_bytes
 from muniment.domain.restore.plan import OtherTimeline, RestorePlan, WalToReplay
 from muniment.domain.restore.plan_text import left_out, left_out_as_unread, left_out_of_documents
 from muniment.domain.restore.staging import parse_folder_name
@@ -143,7 +143,7 @@ class _Draft:
         base, replay = self.found.choice.base, _replay(self.stock, self.found)
         fetch_bytes = sum(backup.stored_bytes for backup in base.chain)
         fetch_bytes += self.documents.documents.size_bytes if self.documents.documents else 0
-        measured = drills(self.stock.vault, damaged=lambda _: None)
+        measured = [Measured.of(drill) for drill in drills(self.stock.vault, damaged=lambda _: None)]
         return {
             "replay": replay,
             "fetch_bytes": fetch_bytes + replay.stored_bytes,
