@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 from muniment.domain.fleet.history import FirmHistory, NightSeen
-from muniment.domain.fleet.row import FirmRow
+from muniment.domain.fleet.row import FirmRow, VaultCell
 from muniment.domain.fleet.wal_gone import Gone, expired_since, missing_of
 from muniment.domain.units import parse_duration
 from muniment.domain.vault.registers import RecoveryWindow
@@ -122,29 +122,44 @@ class _Look:
 
     def held(self) -> Held:
         vault, points = self.vault, tuple(filter(self._is_on_line, self._nights))
-        windows = sorted(vault.windows, key=lambda each: each.start_at)
+        windows = self._windows(points)
         reaches_at = self._reaches_at(windows)
         whole = _stretches(windows, reaches_at)
         gaps = [*_between(whole, self._promised_from(points)), *self._lost(whole, points)]
+        cell = self._cell
+        seen_at, unseen = (cell.seen_at, cell.unseen) if cell else (vault.seen_at, vault.unseen)
         stretches = tuple(piece for each in whole for piece in _without(each, gaps))
         return Held(
             side=vault.side,
             bucket=vault.bucket,
             region=vault.region,
-            seen_at=vault.seen_at,
-            unseen=vault.unseen,
-            is_current=vault.unseen is None and is_fresh(vault.seen_at, self.now),
+            seen_at=seen_at,
+            unseen=unseen,
+            is_current=unseen is None and is_fresh(seen_at, self.now) and is_fresh(self.seen.seen_at, self.now),
             stretches=stretches,
             gaps=tuple(_apart(gaps)),
             knows_points=self.history is not None,
             points=points,
             other_points=tuple(each for each in self._nights if not self._is_on_line(each)),
-            others=tuple(self._of_other_clusters(vault.windows)),
+            others=tuple(self._of_other_clusters(windows)),
             rpo_s=vault.rpo_s,
             end=vault.held.end_lsn if vault.held else None,
             segment_bytes=vault.held.segment_bytes if vault.held else None,
             missing=vault.held.missing if vault.held and vault.held.is_hole else (),
         )
+
+    @property
+    def _cell(self) -> VaultCell | None:
+        """Of the firm's line, by which the fleet's page shows the vault."""
+        cells = self.row.vaults if self.row else ()
+        return next((each for each in cells if each.side == self.vault.side), None)
+
+    def _windows(self, points: Iterable[NightSeen]) -> list[RecoveryWindow]:
+        """As the vault's own newest point has them; until a look has read that one, as the registers' rotation has."""
+        starts = {each.taken_at for each in points}
+        known = self.history.windows if self.history else ()
+        windows = self.vault.windows or [each for each in known if each.start_at in starts]
+        return sorted(windows, key=lambda each: each.start_at)
 
     @property
     def _nights(self) -> tuple[NightSeen, ...]:
@@ -162,9 +177,8 @@ class _Look:
         """How far the last window goes on: as the fleet's page says it, or as was seen."""
         if not windows:
             return None
-        cell = next((each for each in self.row.vaults if each.side == self.vault.side), None) if self.row else None
-        if cell is not None:
-            return cell.recoverable_to
+        if self._cell is not None:
+            return self._cell.recoverable_to
         vault = self.vault
         if vault.rpo_s is not None and vault.rpo_known_at is not None:
             return vault.rpo_known_at - timedelta(seconds=vault.rpo_s)

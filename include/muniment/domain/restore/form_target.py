@@ -59,7 +59,8 @@ def target_faults(form: Mapping[str, Any], time_zone: str) -> Iterator[tuple[str
 
 
 def instant_told(text: str, time_zone: str) -> datetime:
-    """ISO 8601, with its offset or by the firm's own wall clock. Raises ``ValueError`` for a wall clock that showed this time twice, or never."""
+    """ISO 8601, with its offset or by the firm's own wall clock. Raises ``ValueError`` for a wall clock that showed
+    this time twice, or never."""
     try:
         told = datetime.fromisoformat(text)
     except ValueError:
