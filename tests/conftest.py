@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.fixtures.on_call",
     "tests.fixtures.slowest_files",
     "tests.fixtures.stored",
+    "tests.fixtures.chromium",
 ]
 
 # Several workers take a file each, the next one that nobody has: what takes minutes first, or all wait for it at last.

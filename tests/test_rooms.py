@@ -18,6 +18,9 @@ MIRRORED = {
 TOPICS = {
     "adapters/fleet/test_fleet_page.py",
     "adapters/store/test_store_contract.py",
+    "adapters/fleet/test_look.py",
+    "adapters/fleet/test_theme.py",
+    "adapters/fleet/test_time_line_keys.py",
     "adapters/postgres/test_commits_at_risk.py",
     "adapters/staging/test_isolation_of_files.py",
     "cli/restore/test_cut_over.py",

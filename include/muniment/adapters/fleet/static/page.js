@@ -1,34 +1,35 @@
 // What HTML cannot do by itself. Without this file each page still shows and leads to everything.
 "use strict";
 (() => {
-  // Arrow keys go along the marks of a time line, in the order of the document: [data-marks] holds links.
-  function walksItsMarks(line) {
-    line.addEventListener("keydown", (event) => {
-      const marks = [...line.querySelectorAll("a[href]")];
-      const here = marks.indexOf(document.activeElement);
-      const plain = !(event.altKey || event.ctrlKey || event.metaKey || event.shiftKey);
-      const next = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: marks.length - 1 }[event.key];
-      if (here < 0 || !plain || next === undefined) return;
-      event.preventDefault();
-      focusOn(marks, Math.min(Math.max(next, 0), marks.length - 1));
-    });
-    line.addEventListener("focusin", (event) => {
-      const marks = [...line.querySelectorAll("a[href]")];
-      const here = marks.indexOf(event.target);
-      if (here >= 0) rove(marks, here);
-    });
-    const marks = [...line.querySelectorAll("a[href]")];
-    if (marks.length > 0) rove(marks, marks.length - 1);
+  // Arrow keys go along the marks of a time line, in the order of the document: [data-marks] holds links. The listeners
+  // are the document's: Chromium lets Tab stop at an <svg> that listens to the focus itself.
+  function marksAround(element) {
+    const line = element.closest("[data-marks]");
+    const marks = line === null ? [] : marksOf(line);
+    return [marks, marks.indexOf(element.closest("a"))];
   }
 
-  function focusOn(marks, here) {
-    rove(marks, here);
-    marks[here].focus();
+  function marksOf(line) {
+    return [...line.querySelectorAll("a[href]")];
   }
 
-  // One stop for Tab, however many marks there are: the newest, or the one that was left last.
-  function rove(marks, here) {
+  // One stop for Tab, however many marks there are: the last one, or the one that was left.
+  function stopAt(marks, here) {
     marks.forEach((mark, at) => mark.setAttribute("tabindex", at === here ? "0" : "-1"));
+  }
+
+  function walk(event) {
+    const [marks, here] = marksAround(event.target);
+    const plain = !(event.altKey || event.ctrlKey || event.metaKey || event.shiftKey);
+    const next = { ArrowRight: here + 1, ArrowLeft: here - 1, Home: 0, End: marks.length - 1 }[event.key];
+    if (here < 0 || !plain || next === undefined) return;
+    event.preventDefault();
+    marks[Math.min(Math.max(next, 0), marks.length - 1)].focus();
+  }
+
+  function remember(event) {
+    const [marks, here] = marksAround(event.target);
+    if (here >= 0) stopAt(marks, here);
   }
 
   // A click on [data-timeline] asks for the instant under the pointer: data-from and data-to are those of the left and
@@ -61,6 +62,11 @@
     return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
   }
 
-  document.querySelectorAll("[data-marks]").forEach(walksItsMarks);
+  document.addEventListener("keydown", walk);
+  document.addEventListener("focusin", remember);
+  for (const line of document.querySelectorAll("[data-marks]")) {
+    const marks = marksOf(line);
+    stopAt(marks, marks.length - 1);
+  }
   document.querySelectorAll("[data-timeline]").forEach(leadsToInstants);
 })();
