@@ -17,15 +17,15 @@ _OURS = "/recovery/static/"
 
 
 @contextmanager
-def served(pages: Mapping[str, str | Callable[[], str]], csp: str = CSP) -> Iterator[str]:
-    """Its address, without a slash at the end. ``pages``: HTML by path."""
+def served(pages: Mapping[str, str | Callable[[], str]], *, anywhere: str | None = None) -> Iterator[str]:
+    """Its address, without a slash at the end. ``pages``: HTML by path; ``anywhere``: of each other path."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            kind, body = _answer(pages, urlsplit(self.path).path)
+            kind, body = _answer(pages, anywhere, urlsplit(self.path).path)
             self.send_response(200 if body is not None else 404)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
-            self.send_header("Content-Security-Policy", csp)
+            self.send_header("Content-Security-Policy", CSP)
             self.send_header("Content-Length", str(len(body or b"")))
             self.end_headers()
             self.wfile.write(body or b"")
@@ -44,11 +44,11 @@ def served(pages: Mapping[str, str | Callable[[], str]], csp: str = CSP) -> Iter
         server.server_close()
 
 
-def _answer(pages: Mapping[str, str | Callable[[], str]], path: str) -> tuple[str, bytes | None]:
+def _answer(pages: Mapping[str, str | Callable[[], str]], anywhere: str | None, path: str) -> tuple[str, bytes | None]:
     if path.startswith(_OURS):
         name = path.removeprefix(_OURS)
         return _KINDS[name.rpartition(".")[2]], (STATIC / name).read_bytes()
     if path == "/favicon.ico":
         return "image/x-icon", b""
-    page = pages.get(path)
+    page = pages.get(path, anywhere)
     return "text/html", None if page is None else (page if isinstance(page, str) else page()).encode()

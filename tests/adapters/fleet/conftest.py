@@ -2,7 +2,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import quote
 
 import pytest
 from jinja2 import FileSystemLoader
@@ -21,9 +20,6 @@ STANDINGS = {
     "safe": "safe",
 }
 
-INSTANTS = ("2026-11-02T12:00:00Z", "2026-11-05T07:12:00Z", "2026-11-10T12:00:00Z")
-"""That a click asks for."""
-
 
 def every_class(name: str = f"{TAG_NAME} {LONG_NAME}") -> str:
     """A page with whatever ``page.css`` has a class for."""
@@ -40,7 +36,6 @@ def address() -> Iterator[str]:
     host = (
         '<!doctype html><html lang="en" class="dark"><title>Airflow</title><iframe src="/recovery/" title="x"></iframe>'
     )
-    led_to = [*(f"x/at/{mark}" for mark in range(5)), *(f"x/at/{quote(instant)}" for instant in INSTANTS)]
-    anywhere = {f"/recovery/firm/{each}": "<!doctype html><title>led to</title>" for each in led_to}
-    with served({"/recovery/": every_class(), "/host": host, "/empty": "<!doctype html>", **anywhere}) as found:
+    pages = {"/recovery/": every_class(), "/host": host, "/empty": "<!doctype html>"}
+    with served(pages, anywhere="<!doctype html><title>led to</title>") as found:
         yield found
