@@ -40,10 +40,12 @@ class AirflowApi:
             return False
         return all((parts.get(part) or {}).get("status") == "healthy" for part in _PARTS if part != without)
 
-    def sign_in(self) -> None:
+    def sign_in(self) -> str:
+        """The token, which a browser has as a cookie ``_token``."""
         login = {"username": self._user, "password": self._password.reveal()}
-        token = self._http.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+        token = str(self._http.post("/auth/token", json=login).raise_for_status().json()["access_token"])
         self._http.headers["Authorization"] = f"Bearer {token}"
+        return token
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._http.patch(path, json=body).raise_for_status().json()

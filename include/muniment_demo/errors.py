@@ -17,3 +17,11 @@ class DemonstrationFailed(Permanent):
     text = "the demonstration failed: {what}"
     kept = "its folder, logs and vaults included: {place}"
     hint = "the lines above are the end of the log of what failed."
+
+
+class CannotTakePictures(Permanent):
+    """`python -m muniment_demo.pictures` lacks what it takes them of, or with."""
+
+    text = "no picture was taken: {why}"
+    kept = "the pictures that are there"
+    hint = "{way}"
