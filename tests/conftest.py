@@ -30,6 +30,7 @@ pytest_plugins = [
 _LONGEST_FIRST = (
     "demo/test_commands",
     "dags/running/",
+    "plugins/recovery_page/running/",
     "runbooks/drill/test_run_drill.",
     "runbooks/restore/test_long_chain",
     "faults/test_killed_",
@@ -41,8 +42,8 @@ _LONGEST_FIRST = (
 )
 
 
-# Its files share one Airflow, so one worker takes them all.
-_ONE_AIRFLOW = "tests/dags/running/"
+# The files of each share one Airflow, so one worker takes them all.
+_ONE_AIRFLOW = ("tests/dags/running/", "tests/plugins/recovery_page/running/")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -54,7 +55,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | Non
 
 class FilesAndOneFolder(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        return _ONE_AIRFLOW if nodeid.startswith(_ONE_AIRFLOW) else super()._split_scope(nodeid)
+        shared = next((folder for folder in _ONE_AIRFLOW if nodeid.startswith(folder)), None)
+        return shared or str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(trylast=True)

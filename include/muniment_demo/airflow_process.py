@@ -37,9 +37,9 @@ class LocalAirflow:
         if status != 0:
             raise ProgramFailed(program="airflow db migrate", status=f"status {status}", stderr=self.tail("db"))
 
-    def start(self, *, without: str | None = None) -> None:
+    def start(self, *, without: str | None = None, only: str | None = None) -> None:
         for component in COMPONENTS:
-            if component[0] != without:
+            if component[0] != without and only in (None, component[0]):
                 self.processes[component[0]] = self._spawn(*component)
 
     def require_running(self) -> None:

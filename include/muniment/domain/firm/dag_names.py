@@ -10,7 +10,10 @@ POOL_NAMES = ("muniment_heavy", "muniment_light", "muniment_restore")
 
 FLEET_WATCH = "fleet__watch"
 
-DAG_TAGS = ("backup", "restore_test", "restore", "adopt", "drill_sign_off", "watch")
+FIRM_KINDS = ("backup", "restore_test", "restore", "adopt", "drill_sign_off")
+"""``<firm>__<kind>``."""
+
+DAG_TAGS = (*FIRM_KINDS, "watch")
 """Each of our DAGs has its kind's: by these they are told from others that live in the same Airflow."""
 
 
@@ -23,3 +26,9 @@ def firm_dag_ids(firm: Firm) -> tuple[str, ...]:
 def dag_file(firm_id: str) -> str:
     """Below the DAGs folder."""
     return f"firms_{shard_of(firm_id, SHARDS)}.py"
+
+
+def firm_of_dag(dag_id: str) -> str | None:
+    """``None``: by its name it is no firm's."""
+    firm, divided, kind = dag_id.rpartition("__")
+    return firm if divided and kind in FIRM_KINDS else None

@@ -1,0 +1,59 @@
+"""What Airflow is told of the Recovery page. Every task's process imports this: the page itself comes with the first
+request, in the API server alone.
+"""
+
+import functools
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
+
+from muniment.domain.fleet.restore_link import TAB
+
+PREFIX = "/recovery"
+NAV = "recovery"
+"""The last part of the page's address inside of Airflow's frame: ``/plugin/recovery``."""
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+async def recovery_page(scope: Scope, receive: Receive, send: Send) -> None:
+    """An ASGI application."""
+    await _page()(scope, receive, send)
+
+
+@functools.cache
+def _page() -> App:
+    from muniment_airflow.recovery_page.app import recovery_app
+    from muniment_airflow.recovery_page.guard import Guard
+
+    return Guard(recovery_app())
+
+
+def airflow_path() -> str:
+    """Of Airflow's own pages, as ``Frame.airflow``: what ``[api] base_url`` has behind its host."""
+    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+
+
+def fastapi_apps() -> list[dict[str, Any]]:
+    return [{"app": recovery_page, "url_prefix": PREFIX, "name": "Recovery"}]
+
+
+def external_views() -> list[dict[str, Any]]:
+    """An entry in the navigation, and a tab on each DAG and run: Airflow knows no tab of some DAGs only."""
+    page = f"{airflow_path()}{PREFIX}"
+    shown = {
+        "name": "Recovery",
+        "icon": f"{page}/static/recovery.svg",
+        "icon_dark_mode": f"{page}/static/recovery-dark.svg",
+    }
+    of_dag = f"{page}/dag/{{DAG_ID}}"
+    return [
+        {**shown, "href": f"{page}/", "destination": "nav", "url_route": NAV, "nav_top_level": True},
+        {**shown, "href": of_dag, "destination": "dag", "url_route": TAB},
+        {**shown, "href": f"{of_dag}/run/{{RUN_ID}}", "destination": "dag_run", "url_route": "recovery-of-run"},
+    ]
