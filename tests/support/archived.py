@@ -20,6 +20,7 @@ from muniment.domain.wal.names import Lsn, WalSegment, is_segment
 from muniment.ports import Silent, utc_now
 from muniment.runbooks.backup.back_up_cluster import back_up_cluster
 from muniment.runbooks.wal.verify_files import verify_new_files
+from muniment.runbooks.wal.windows import windows_of
 from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
@@ -117,6 +118,7 @@ class Archived:
             size_bytes=backup.size_bytes,
             stored_bytes=backup.stored_bytes,
             control_totals=ControlTotals(lsn=lsn, read_at=utc_now(), counts={}, sums={}),
+            windows=windows_of(self.store, self.store.archive(self.store.files(), segment_bytes), (backup,)),
         )
         self._register(self.site.primary, point)
         return point

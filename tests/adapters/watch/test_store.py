@@ -310,6 +310,8 @@ def test_a_suspension_is_of_one_duty_or_of_all(store: WatchStore) -> None:
     assert not store.end_suspension("acme", None, NOW)
     assert not store.end_suspension("acme", "watch", NOW)
     assert store.suspensions(NOW) == (longer,)
+    ended = everything.model_copy(update={"until": NOW})
+    assert store.suspensions(NOW - MINUTE) == (ended, longer), "what it was suspended for is known still"
 
 
 def test_small_things_are_remembered(store: WatchStore) -> None:

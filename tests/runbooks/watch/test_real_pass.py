@@ -1,13 +1,17 @@
 """Passes over one real firm: its server, both its vaults, and who is told. Nothing is made up but the receiver."""
 
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.postgres.archiver import read_archiver
+from muniment.adapters.vault import catalog
 from muniment.adapters.watch.store import WatchStore
+from muniment.domain.fleet.day import bucket_end, worst
+from muniment.domain.fleet.row import FirmRow
 from muniment.domain.watch.airflow import AirflowSeen
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.settings import Channel, Route, WatchSettings
@@ -21,6 +25,8 @@ from tests.fixtures.sites import SiteFactory
 from tests.support.archived import Archived
 from tests.support.progress import Told
 from tests.support.stored import archive_to
+
+_WINDOW_END = "muniment_recovery_window_end_timestamp_seconds{"
 
 
 @dataclass
@@ -46,6 +52,26 @@ class Watched:
         done = watch_fleet(fleet, self.store, settings, airflow, clock=utc_now, progress=Told())
         assert done and (done.firms, done.fresh) == (1, 1)
         return self.store.firms()[site.firm.id]
+
+    def line(self) -> FirmRow:
+        """As the last pass wrote it: what the vaults hold and what the series and the metrics tell, and no more."""
+        [row] = self.store.fleet_rows()
+        seen, site = self.store.firms()[row.firm], self.archived.site
+        newest = catalog.latest_point(site.primary)
+        points, at = len(catalog.points(site.primary)), newest.taken_at
+        assert (row.points, row.last_point, row.last_point_at) == (points, newest.id, at)
+        assert [cell.rpo_s for cell in row.vaults] == [vault.rpo_s for vault in seen.vaults]
+        samples = self.store.samples(row.firm, row.watched_since, row.seen_at)
+        quarters = groupby(samples, key=lambda each: bucket_end(each.at))
+        values = {end: [rpo for s in own for rpo in (s.rpo_primary_s, s.rpo_replica_s)] for end, own in quarters}
+        assert row.day == tuple(worst(own, row.rpo_promise_s) for own in values.values())
+        assert row.day_until == max(values)
+        shown, _ = self.store.exposition() or (b"", None)
+        lines = (line.split() for line in shown.decode().splitlines())
+        [end] = [float(line[1]) for line in lines if line[0].startswith(_WINDOW_END) and site.primary.region in line[0]]
+        assert row.window_end_at == row.vaults[0].recoverable_to
+        assert row.window_end_at and row.window_end_at.timestamp() == pytest.approx(end, abs=1e-3)
+        return row
 
     def causes(self) -> set[str]:
         return {each.cause for each in self.store.incidents(open_only=True)}
@@ -81,6 +107,7 @@ def test_what_one_commit_risks_and_what_a_deleted_segment_takes(watched: Watched
     assert replica.held and primary.held
     assert replica.held.number == primary.held.number, "the pass before brought what the replica lacked"
     assert (primary.rpo_s, replica.rpo_s) == (0.0, 0.0)
+    assert watched.line().window_end_at == primary.rpo_known_at
 
     before = utc_now()
     archived.write(2)
@@ -90,6 +117,7 @@ def test_what_one_commit_risks_and_what_a_deleted_segment_takes(watched: Watched
     began = primary.at_risk_since
     primary, _ = vaults(watched.watch())
     assert primary.at_risk_since == began, "it grows from that commit"
+    assert watched.line().window_end_at == began
     assert began <= utc_now() and before
 
     gone = primary.held.number + 1 if primary.held else 0
@@ -103,4 +131,5 @@ def test_what_one_commit_risks_and_what_a_deleted_segment_takes(watched: Watched
     assert read_archiver(archived.site.postgres).failed_count == 0, "the server knows nothing of it"
     watched.watch()
     assert "wal-hole" in watched.causes()
+    assert watched.line().hole_now
     assert any("WAL is missing from the primary vault" in line for line in watched.told.read_text().splitlines())

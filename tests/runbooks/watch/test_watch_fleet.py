@@ -363,6 +363,8 @@ def test_a_firm_that_left_the_registry_stays_watched_and_is_told_once(world: Wor
     world.watch(times=4)
     seen = world.store.firms()["acme"]
     assert (seen.seen_at, bool(seen.left_registry_at)) == (world.clock(), True)
+    row = next(each for each in world.store.fleet_rows() if each.firm == "acme")
+    assert (row.seen_at, row.left_registry_at, row.next_night_at) == (seen.seen_at, seen.left_registry_at, None)
     assert [each.cause for each in world.store.incidents(open_only=True)] == ["left-registry"]
 
 
@@ -396,6 +398,7 @@ def test_a_firm_that_left_is_watched_until_both_its_vaults_are_gone(world: World
     world.says["acme"].is_gone = True
     world.watch()
     assert "acme" not in world.store.firms()
+    assert [row.firm for row in world.store.fleet_rows()] == ["birch"]
     assert world.notes == ["acme left the registry, and both its vaults are gone: it is not watched any more"]
 
 

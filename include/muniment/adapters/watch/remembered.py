@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select, update
 
 from muniment.adapters.watch.part import Part
 from muniment.adapters.watch.tables import EXPOSITION, REMEMBERED, SUSPENSIONS
@@ -23,7 +23,8 @@ class Suspensions(Part):
             connection.execute(self.database.upsert(SUSPENSIONS), {**row, "record": suspension.model_dump_json()})
 
     def suspensions(self, now: datetime) -> tuple[Suspension, ...]:
-        """Those that have not ended, by firm and duty. Raises ``WatchStoreUnavailable``."""
+        """Those that had not ended at ``now``, by firm and duty: of each the one that was put last. Raises
+        ``WatchStoreUnavailable``."""
         asked = select(SUSPENSIONS.c.record).where(SUSPENSIONS.c.until > now)
         with self.database.reading() as connection:
             rows = connection.execute(asked.order_by(SUSPENSIONS.c.firm, SUSPENSIONS.c.duty)).scalars()
@@ -33,7 +34,12 @@ class Suspensions(Part):
         """Whether it was there and had not ended yet. Raises ``WatchStoreUnavailable``."""
         own = (SUSPENSIONS.c.firm == firm) & (SUSPENSIONS.c.duty == (duty or "")) & (SUSPENSIONS.c.until > now)
         with self.database.writing() as connection:
-            return connection.execute(delete(SUSPENSIONS).where(own)).rowcount > 0
+            asked = select(SUSPENSIONS.c.record).where(own).with_for_update()
+            found = self.read(Suspension, connection.execute(asked).scalars())
+            for each in found:
+                ended = {"until": now, "record": each.model_copy(update={"until": now}).model_dump_json()}
+                connection.execute(update(SUSPENSIONS).where(own).values(ended))
+        return bool(found)
 
 
 class Remembered(Part):

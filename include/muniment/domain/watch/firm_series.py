@@ -1,13 +1,13 @@
 """A firm's series: what is known of it and current. What is unknown has no series; it is never 0."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from muniment.domain.vault.registers import RecoveryWindow
 from muniment.domain.watch.duty import DutyState, State
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.freshness import ROTATION_STALE_AFTER, is_fresh
 from muniment.domain.watch.metrics import Series
+from muniment.domain.watch.recoverable import holes_now, recoverable_to
 from muniment.domain.watch.server import ServerSeen, Slot
 from muniment.domain.watch.vault import VaultSeen
 
@@ -111,26 +111,15 @@ def _of_vault(seen: FirmSeen, vault: VaultSeen, now: datetime) -> Iterator[Serie
 
 
 def _of_windows(seen: FirmSeen, vault: VaultSeen, now: datetime) -> Iterator[Series]:
-    """Without WAL that was counted nothing is known of holes."""
-    where = _where(seen, vault)
-    if vault.held is not None:
-        yield "wal_hole_count", where, len(vault.holes) + vault.held.is_hole + bool(vault.held.missing_before)
+    where, holes = _where(seen, vault), holes_now(vault)
+    if holes is not None:
+        yield "wal_hole_count", where, len(vault.holes) + holes
     if not vault.windows:
         return
-    newest = vault.windows[-1]
-    yield _instant("recovery_window_start_timestamp_seconds", where, newest.start_at)
-    end_at = _window_end(newest, vault, _rpo(seen, vault, now))
+    yield _instant("recovery_window_start_timestamp_seconds", where, vault.windows[-1].start_at)
+    end_at = recoverable_to(vault, _rpo(seen, vault, now))
     if end_at is not None:
         yield _instant("recovery_window_end_timestamp_seconds", where, end_at)
-
-
-def _window_end(newest: RecoveryWindow, vault: VaultSeen, rpo_s: float | None) -> datetime | None:
-    """The first commit at risk ends it. Where that is not known it ends as it was registered, if WAL still reaches
-    there."""
-    if rpo_s is not None and vault.seen_at is not None:
-        return max(newest.start_at, vault.seen_at - timedelta(seconds=rpo_s))
-    reaches = vault.held is not None and vault.held.end_lsn >= newest.end_lsn
-    return newest.end_at if reaches else None
 
 
 def _of_replica(seen: FirmSeen, now: datetime) -> Iterator[Series]:

@@ -32,6 +32,7 @@ from muniment.runbooks.watch.after_pass import bring_lacking_wal
 from muniment.runbooks.watch.judge import Registered, judge, with_duties
 from muniment.runbooks.watch.look_at_firms import Histories, look_at_firms
 from muniment.runbooks.watch.looks import Looks
+from muniment.runbooks.watch.write_rows import write_rows
 
 LEASE = timedelta(minutes=9, seconds=30)
 """After that a pass that has not ended was killed. A little less than two passes: the second one after a killed one
@@ -87,6 +88,7 @@ def watch_fleet(
     seen = with_duties(store, settings, registered, seen, clock=clock)
     store.put_firms(seen)
     store.add_samples([sample_of(one) for one in seen])
+    write_rows(store, firms, seen, clock=clock)
     judge(store, registered, seen, before, clock=clock)
     ended = begun.model_copy(
         update={
