@@ -14,13 +14,14 @@ from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import ACCOUNT, iam_policy
 
 
-def watching(cloud: Cloud, site: Site) -> Site:
-    """The same site as the user of the file.
+def watching(cloud: Cloud, site: Site, *, without: tuple[str, ...] = ()) -> Site:
+    """The same site as the user of the file; ``without`` the resources that end so.
 
     The server tells no policy the encryption context of a request to KMS. So it enforces the file without those
     conditions, and each request is put before the whole file on its way: what the file refuses gets no further.
     """
-    user = cloud.create_user(f"{site.firm.id}-watch", _blind(iam_policy("watch", site.firm)))
+    name = "-".join(("watch", *(each.strip("/*") for each in without)))
+    user = cloud.create_user(f"{site.firm.id}-{name}", _blind(iam_policy("watch", site.firm), without))
     clients = Login(
         id="watch",
         user=user.access_key_id,
@@ -32,10 +33,11 @@ def watching(cloud: Cloud, site: Site) -> Site:
     return build_site(site.firm, site.postgres.conninfo, clients)
 
 
-def _blind(policy: dict[str, Any]) -> dict[str, Any]:
+def _blind(policy: dict[str, Any], without: tuple[str, ...]) -> dict[str, Any]:
     found = deepcopy(policy)
     for statement in found["Statement"]:
         statement.pop("Condition", None)
+        statement["Resource"] = [each for each in statement["Resource"] if not each.endswith(without)]
     return found
 
 

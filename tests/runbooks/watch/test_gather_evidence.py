@@ -2,34 +2,30 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from muniment.adapters.drill.records import write_begun, write_evidence, write_sign_off
+from muniment.adapters.drill.records import write_begun, write_sign_off
 from muniment.adapters.host.local_cluster import LocalCluster
-from muniment.adapters.site.logins import Login
-from muniment.adapters.site.site import Site, build_site
+from muniment.adapters.site.site import Site
 from muniment.adapters.wal.archive import FREE_BYTES, PG_WAL_BYTES
-from muniment.domain.drill.evidence import BegunDrill, Drill
+from muniment.domain.drill.evidence import BegunDrill
 from muniment.domain.drill.sign_off import SignOff
 from muniment.domain.evidence import Check
 from muniment.domain.record import new_id
 from muniment.domain.vault import keys
 from muniment.domain.vault.incomplete import Incomplete, NotRead
-from muniment.domain.vault.registers import DocumentChanges, Point, WalRange
+from muniment.domain.vault.registers import DocumentChanges
 from muniment.domain.watch.evidence import Evidence
 from muniment.errors import StoreUnavailable
 from muniment.ports import utc_now
 from muniment.runbooks.watch.gather_evidence import gather_evidence
 from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import SiteFactory, as_root, with_firm
-from tests.support.drills import drill
-from tests.support.points import make_point
+from tests.support.registered import away, drilled, register
 from tests.support.vault_looks import NOW, clear, push_names, requests_of, run, segment
 
 REVIEWER = "R. Castellanos"
-PASSED = (Check(name="rows", expected="1", found="1", passed=True),)
 FAILED = (Check(name="rows", expected="1", found="2", passed=False),)
 
 
@@ -47,26 +43,6 @@ def firm(shared: Site, cloud: Cloud) -> Iterator[Site]:
 
 def gathered(site: Site) -> Evidence:
     return gather_evidence(site, clock=lambda: NOW)
-
-
-def register(site: Site, nights_ago: int, *, copied: bool = True, **known: Any) -> Point:
-    at = NOW - timedelta(days=nights_ago, hours=1)
-    end = segment(5)
-    wal = WalRange(timeline=1, first_segment=segment(3).name, last_segment=end.name, through_lsn=end.end)
-    system = site.postgres.system_identifier()
-    told = {"firm": site.firm.id, "system_identifier": system, "verified_replica_at": at if copied else None, **known}
-    point = make_point(new_id(at), wal, at=at, **told)
-    for vault in site.vaults if copied else (site.primary,):
-        vault.put_register(keys.point(point.id), point, locked_until=None)
-    return point
-
-
-def drilled(site: Site, days_ago: float, checks: tuple[Check, ...] = PASSED, **known: Any) -> Drill:
-    at = NOW - timedelta(days=days_ago)
-    ended = {"id": new_id(at), "started_at": at, "finished_at": at + timedelta(hours=1), "checks": checks, **known}
-    found = drill(firm=site.firm.id, vault=site.primary.bucket, **ended)
-    write_evidence(site, found, locked_until=utc_now())
-    return found
 
 
 def test_a_firm_whose_vaults_were_only_just_made_has_done_nothing_yet(firm: Site) -> None:
@@ -132,25 +108,6 @@ def test_a_later_copy_counts_though_the_point_does_not_say_so(firm: Site) -> Non
     assert gathered(firm).last_copied_at is None
     firm.replica.put_register(keys.point(newest.id), newest, locked_until=None)
     assert gathered(firm).last_copied_at == newest.taken_at
-
-
-def away(site: Site, side: str) -> Site:
-    """The region of one vault does not answer."""
-    nowhere = Login(
-        id="away",
-        user="a",
-        extra={"endpoint_url": "http://127.0.0.1:9", "config_kwargs": {"retries": {"total_max_attempts": 1}}},
-    ).clients()
-    gone = site.firm.vaults.primary.region if side == "primary" else site.firm.vaults.replica.region
-
-    class Clients:
-        def __call__(self, service: str, region: str) -> Any:
-            return (nowhere if region == gone else site.clients)(service, region)
-
-        def credentials(self) -> Any:
-            return site.clients.credentials()
-
-    return build_site(site.firm, site.postgres.conninfo, Clients())
 
 
 def test_without_the_second_region_what_the_nights_have_copied_counts(firm: Site) -> None:

@@ -8,17 +8,25 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from muniment.adapters.acts import records as acts
+from muniment.adapters.drill.records import evidence_pages, prove_evidence, write_evidence_pages
 from muniment.adapters.host.local_cluster import LocalCluster
+from muniment.adapters.restore.records import write_record
 from muniment.adapters.site.site import Site, build_site
+from muniment.domain.acts.act import BegunAct
 from muniment.domain.record import new_id
+from muniment.domain.retention.stock import Stock
 from muniment.domain.vault import keys
 from muniment.domain.vault.registers import WalRange
 from muniment.errors import AccessDenied, KeyUnusable
 from muniment.runbooks.watch.gather_evidence import gather_evidence
+from muniment.runbooks.watch.gather_history import gather_history
 from muniment.runbooks.watch.look_at_vault import look_at_vault
 from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import SiteFactory
 from tests.support.points import make_point
+from tests.support.registered import drilled
+from tests.support.restore_records import record_of
 from tests.support.s3 import s3_of
 from tests.support.vault_looks import NOW, make_server, push_names, run, segment
 from tests.support.watch_rights import watching
@@ -26,15 +34,24 @@ from tests.support.watch_rights import watching
 CHUNK, SEALED_WAL = keys.chunk("b", "base", 0), "wal/7/00000001/000000010000000000000001"
 
 
+def in_an_hour() -> datetime:
+    return datetime.now(UTC) + timedelta(hours=1)
+
+
 @pytest.fixture(scope="module")
 def firm(site_factory: SiteFactory, cluster: LocalCluster) -> Site:
-    """With a recovery point, WAL of two timelines, a chunk and a document."""
+    """With a recovery point, WAL of two timelines, a chunk and a document, and a record of each kind."""
     site = site_factory(cluster)
     system = site.postgres.system_identifier()
     end = segment(5)
     wal = WalRange(timeline=1, first_segment=segment(3).name, last_segment=end.name, through_lsn=end.end)
     at = NOW - timedelta(hours=1)
     point = make_point(new_id(at), wal, at=at, firm=site.firm.id, system_identifier=system, verified_replica_at=at)
+    write_record(site, record_of(site, new_id(at)), locked_until=in_an_hour())
+    begun = BegunAct(
+        act="matter", what="matter M-1", by="engineer", id=new_id(at), firm=site.firm.id, began_at=at, process="h 1 1"
+    )
+    acts.write(site.primary, begun, locked_until=in_an_hour())
     history = f"1\t{segment(7).start}\tno recovery target specified\n".encode()
     for vault in site.vaults:
         vault.put_register(keys.point(point.id), point, locked_until=None)
@@ -43,6 +60,8 @@ def firm(site_factory: SiteFactory, cluster: LocalCluster) -> Site:
         vault.put_sealed(CHUNK, b"rows", locked_until=None)
         vault.put_sealed(SEALED_WAL, b"wal", locked_until=None)
         vault.put(keys.document_object("b", "k", "1"), b"%PDF", locked_until=None)
+        stock = Stock(id=new_id(NOW), firm=site.firm.id, bucket=vault.bucket, at=NOW, held=(), next_at=NOW)
+        vault.put_register(keys.stock(stock.id), stock, locked_until=None)
     return site
 
 
@@ -67,6 +86,31 @@ def test_nor_does_the_evidence(watch: Site) -> None:
     assert found.last_copied_at == found.last_point_at == found.last_verified_at == NOW - timedelta(hours=1)
 
 
+def test_nor_does_a_history_nor_the_proof_of_a_drill(watch: Site, firm: Site) -> None:
+    drill = drilled(firm, 1)
+    pages = write_evidence_pages(firm, drill, locked_until=in_an_hour())
+    told = gather_history(watch, None, clock=lambda: NOW)
+    assert told.unread == ()
+    assert (len(told.nights), len(told.drills), len(told.restores), len(told.acts)) == (1, 1, 1, 1)
+    assert [each.side for each in told.stocks] == ["primary", "replica"]
+    for vault in watch.vaults:
+        prove_evidence(vault, drill.id)
+        assert evidence_pages(vault, drill.id) == pages
+
+
+@pytest.mark.parametrize("ending", ["/restores/*", "/acts/*", "/audit/stock/*"])
+def test_what_an_older_file_does_not_allow_is_said_once_and_all_else_is_read(
+    cloud: Cloud, firm: Site, ending: str
+) -> None:
+    prefix = ending.strip("*/") + "/"
+    told = gather_history(watching(cloud, firm, without=(ending,)), None, clock=lambda: NOW)
+    assert {line.split(": ")[0] for line in told.unread} <= {f"{vault.bucket}/{prefix}" for vault in firm.vaults}
+    assert told.unread
+    found = {"restores/": told.restores, "acts/": told.acts, "audit/stock/": told.stocks}
+    assert {each for each, seen in found.items() if not seen} == {prefix}
+    assert len(told.nights) == 1
+
+
 def test_a_key_that_the_watch_may_not_use_is_told_as_such(cloud: Cloud, firm: Site) -> None:
     """By a file that was made for another firm."""
     other = replace(firm, firm=firm.firm.model_copy(update={"id": "another-firm"}))
@@ -74,10 +118,6 @@ def test_a_key_that_the_watch_may_not_use_is_told_as_such(cloud: Cloud, firm: Si
     seen = look_at_vault(site, "primary", None, None, whole=True, clock=lambda: NOW)
     assert seen.key_fault is not None
     assert "AccessDenied" in seen.key_fault
-
-
-def in_an_hour() -> datetime:
-    return datetime.now(UTC) + timedelta(hours=1)
 
 
 def of_s3(call: Callable[[Any, str], Any]) -> Callable[[Site], Any]:
@@ -101,6 +141,9 @@ MUST_NOT: dict[str, Callable[[Site], Any]] = {
     "read a chunk": lambda site: site.primary.get(CHUNK),
     "read a document": lambda site: site.primary.get(keys.document_object("b", "k", "1")),
     "read a configuration": lambda site: site.primary.get(keys.config("x")),
+    "write an act": lambda site: site.primary.put(keys.act("x"), b"{}", locked_until=None),
+    "take stock": lambda site: site.primary.put(keys.stock("x"), b"{}", locked_until=None),
+    "read what went": lambda site: site.primary.get(keys.expired("x")),
     "open wal": lambda site: site.primary.get_sealed(SEALED_WAL),
     "change the bucket": of_s3(
         lambda s3, bucket: s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
