@@ -25,7 +25,7 @@ def expiring_site(site_factory: SiteFactory, cluster: LocalCluster) -> Site:
     return site_factory(cluster, lock="none", retention=RETENTION, point_in_time_window=timedelta(0))
 
 
-def night(nights: Nights, days_ago: int, *, parent: Backup | None = None, documents: tuple[str, ...] = ()) -> Backup:
+def night(nights: Nights, days_ago: float, *, parent: Backup | None = None, documents: tuple[str, ...] = ()) -> Backup:
     site = nights.site
     at = utc_now() - timedelta(days=days_ago)
     backup = nights.take(at, parent=parent, documents=documents)

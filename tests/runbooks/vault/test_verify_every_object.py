@@ -17,6 +17,7 @@ from muniment.adapters.vault.vault import Vault
 from muniment.domain.approval import Approval
 from muniment.domain.holds.hold import Hold
 from muniment.domain.record import new_id
+from muniment.domain.retention.stock import Stock
 from muniment.domain.vault import keys
 from muniment.errors import MunimentError
 from muniment.ports import utc_now
@@ -49,6 +50,7 @@ KINDS = (
     "acts/",
     "restores/",
     "audit/expired/",
+    "audit/stock/",
     "audit/verified/",
     "restore-kit/",
     "leases/",
@@ -99,11 +101,13 @@ def keep_records(site: Site) -> None:
     write_record(site, record, locked_until=until)
     approval = Approval(by="k", at=now, plan_sha256=record.plan_sha256 or "", comment="")
     write_approval(site, record.id, approval, locked_until=until)
+    stock = Stock(id=new_id(now), firm=site.firm.id, bucket="-", at=now, held=(), next_at=now)
     hold = Hold(id="subpoena", reason="a subpoena", placed_by="km", placed_at=now, covers_from=now)
     for vault in site.vaults:
         vault.put_register(keys.hold(hold.id), hold, locked_until=until)
         vault.put_register("leases/1.json", hold, locked_until=until)
         vault.put_sealed(keys.expired(new_id(now)), b"{}", locked_until=until)
+        vault.put_register(keys.stock(stock.id), stock, locked_until=until)
 
 
 @contextmanager
