@@ -74,13 +74,13 @@ def test_firms_that_one_may_not_see_are_in_no_number() -> None:
     seen = fleet_seen(FLEET, open_incidents={"badly": (open_incident(),)})
     view = fleet_view(seen, frozenset({"alder", "not-there"}), FleetQuery(), NOW)
     assert _firms(view) == ["alder"]
-    assert view.visible == 1
+    assert view.firms.visible == 1
     assert sum(count.firms for count in view.counts) == 1
     assert view.severities == ()
     assert view.nights == Nights(30, 30)
-    assert [each.value for each in view.regions] == ["us-east-1"]
+    assert [each.value for each in view.firms.regions] == ["us-east-1"]
     assert view.unknown == 0
-    assert fleet_view(seen, frozenset({"alder"}), FleetQuery(q="badly"), NOW).empty == "none found"
+    assert fleet_view(seen, frozenset({"alder"}), FleetQuery(q="badly"), NOW).firms.empty == "none found"
 
 
 @given(st.integers(1, 40_000), st.integers(0, 40_000))
@@ -193,19 +193,34 @@ def test_unknown_firms_are_counted_also_where_they_are_at_risk_for_what_is_known
     ],
 )
 def test_why_nobody_is_shown(rows: tuple[FirmRow, ...], seen: dict[str, Any], empty: str | None) -> None:
-    assert _view(rows, **seen).empty == empty
+    assert _view(rows, **seen).firms.empty == empty
 
 
 def test_nobody_that_one_may_see_and_nobody_who_matches() -> None:
     seen: FleetSeen = fleet_seen(FLEET)
-    assert fleet_view(seen, frozenset(), FleetQuery(), NOW).empty == "none allowed"
-    assert _view(query=FleetQuery(q="nobody")).empty == "none found"
+    assert fleet_view(seen, frozenset(), FleetQuery(), NOW).firms.empty == "none allowed"
+    assert _view(query=FleetQuery(q="nobody")).firms.empty == "none found"
 
 
 def test_what_the_address_names_and_nobody_has_can_be_taken_back() -> None:
     view = _view(query=FleetQuery(tiers=("gold",)))
-    assert [(each.value, each.is_chosen) for each in view.tiers] == [
+    assert [(each.value, each.is_chosen) for each in view.firms.tiers] == [
         ("gold", True),
         ("mid-size", False),
         ("small", False),
     ]
+
+
+def test_an_incident_that_is_shared_names_no_firm_that_one_may_not_see() -> None:
+    shared = open_incident(subject="bucket badly-primary does not answer")
+    seen = fleet_seen(FLEET, open_incidents={"alder": (shared,), "badly": (shared,)})
+    (line,) = fleet_view(seen, frozenset({"alder"}), FleetQuery(), NOW).lines
+    assert line.why == "incident: bucket another firm does not answer"
+    whole = fleet_view(seen, frozenset(row.firm for row in FLEET), FleetQuery(q="alder"), NOW)
+    assert whole.lines[0].why == "incident: bucket badly-primary does not answer"
+
+
+def test_a_pass_that_is_dated_ahead_is_a_clocks_fault() -> None:
+    view = _view(passes=(_pass("default", NOW + timedelta(hours=3)),))
+    assert view.passed == "The last pass is dated in 3 h: a clock is wrong."
+    assert _view(passes=(_pass("default", NOW + timedelta(seconds=20)),)).passed == "The last pass ended 0 s ago."
