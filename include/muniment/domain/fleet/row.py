@@ -5,12 +5,13 @@ when it is shown (``standing``).
 """
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from pydantic import AwareDatetime
 
 from muniment.domain.incidents.trouble import Cause, Severity
 from muniment.domain.record import Record
-from muniment.domain.watch.duty import Duty
+from muniment.domain.watch.duty import Duty, State
 from muniment.domain.watch.vault import VaultSide
 
 BUCKET = timedelta(minutes=15)
@@ -40,6 +41,16 @@ class OpenIncident(Record):
     cause: Cause
     severity: Severity
     subject: str
+
+
+class DutyCell(NamedTuple):
+    """As ``DutyState`` was at the pass; a list in JSON, for a thousand firms have ten each."""
+
+    duty: Duty
+    state: State
+    due_at: AwareDatetime | None = None
+    evidence_at: AwareDatetime | None = None
+    suspended_until: AwareDatetime | None = None
 
 
 class FirmRow(Record):
@@ -80,6 +91,8 @@ class FirmRow(Record):
     late: tuple[Duty, ...] = ()
     suspended: tuple[Duty, ...] = ()
     unknown: tuple[Duty, ...] = ()
+    duties: tuple[DutyCell, ...] = ()
+    """All that are owed to it; empty: nobody has told."""
     is_new: bool = False
     """No night was due yet, and no point is there."""
     nights_due: int = 0
