@@ -46,8 +46,8 @@ def documents_then(nights: Sequence[NightSeen], at: datetime) -> DocumentsThen:
         return DocumentsThen(*known, told, is_exact=False)
     if not follows(before, after):
         told = (
-            f"those of the list of night {before.point}, {_amount(before)}: a list between that night and"
-            f" {after.point} is not there, so what became of them until then may be unknown"
+            f"those of the list of night {before.point}, {_amount(before)}, or as they were at that instant: it is not"
+            f" certain that the list of {after.point} goes on from it"
         )
         return DocumentsThen(*known, told, is_exact=False)
     told = (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from muniment.domain.fleet.firm_plots import drill_plot, night_plots, rpo_plot, rpo_span, stock_plots
 from muniment.domain.fleet.frame import Frame
@@ -111,8 +111,8 @@ class FirmView:
     suspensions: tuple[Suspension, ...]
     duties: tuple[DutyState, ...]
     dags: tuple[Link, ...]
-    points_alone: bool
-    """The policy promises no point-in-time window."""
+    window: timedelta | None
+    """How far back any instant is promised; 0: nightly points only; ``None``: unknown."""
     now_address: str
     at_form: str
 
@@ -163,7 +163,7 @@ def firm_view(
         suspensions=picture.suspensions,
         duties=seen.duties,
         dags=tuple(_dags(frame, firm)),
-        points_alone=not point_in_time_window(seen),
+        window=point_in_time_window(seen),
         now_address=frame.page("firm", firm, "at", NOW),
         at_form=frame.page("firm", firm, "at"),
     )

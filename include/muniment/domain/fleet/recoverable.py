@@ -101,15 +101,15 @@ def held_by_each(seen: FirmSeen, row: FirmRow | None, history: FirmHistory | Non
     return tuple(_Look(seen, vault, row, history, now).held() for vault in seen.vaults)
 
 
-def point_in_time_window(seen: FirmSeen) -> timedelta:
-    """Of the firm's policy, as its file was loaded last; 0: nightly points only, or nobody knows."""
+def point_in_time_window(seen: FirmSeen) -> timedelta | None:
+    """Of the firm's policy, as its file was loaded last; 0: nightly points only; ``None``: nobody knows."""
     policy = seen.definition.get("policy")
-    asked = policy.get("point_in_time_window", "none") if isinstance(policy, dict) else "none"
+    asked = policy.get("point_in_time_window") if isinstance(policy, dict) else None
     try:
         window = parse_duration(asked)
     except ValueError:
-        return timedelta(0)
-    return window if isinstance(window, timedelta) else timedelta(0)
+        return None
+    return window if isinstance(window, timedelta) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,17 +185,20 @@ class _Look:
         reaches = vault.held is not None and vault.held.end_lsn >= windows[-1].end_lsn
         return windows[-1].end_at if reaches else None
 
-    def _promised_from(self, points: Sequence[NightSeen]) -> datetime:
-        """From the point on with which the point-in-time window begins; what lies before is nobody's loss."""
-        begin = self.now - point_in_time_window(self.seen)
-        older = [each.taken_at for each in points if each.taken_at <= begin]
-        return older[-1] if older else min((each.taken_at for each in points), default=begin)
+    def _promised_from(self, points: Sequence[NightSeen]) -> datetime | None:
+        """From the point on with which the point-in-time window begins; what lies before is nobody's loss. ``None``:
+        nobody knows what is promised."""
+        window = point_in_time_window(self.seen)
+        if window is None:
+            return None
+        older = [each.taken_at for each in points if each.taken_at <= self.now - window]
+        return older[-1] if older else min((each.taken_at for each in points), default=self.now - window)
 
     def _lost(self, whole: Sequence[Stretch], points: Sequence[NightSeen]) -> Iterator[Gap]:
         """Of what the windows had, what went since they were registered."""
         expired = expired_since(self.vault, self.history, points, self.now)
         if expired is None:
-            promised = self._promised_from(points)
+            promised = self._promised_from(points) or self.now
             old = (each for each in whole if each.begins_at < promised)
             yield from (Gap(each.begins_at, min(each.ends_at, promised), "unsure") for each in old)
         missing = missing_of(self.vault.held) if self.vault.held else ()
@@ -230,9 +233,10 @@ def _stretches(windows: Sequence[RecoveryWindow], reaches_at: datetime | None) -
     return found
 
 
-def _between(whole: Sequence[Stretch], promised_from: datetime) -> Iterator[Gap]:
+def _between(whole: Sequence[Stretch], promised_from: datetime | None) -> Iterator[Gap]:
     for earlier, later in pairwise(whole):
-        kind: GapKind = "points alone" if later.begins_at <= promised_from else "hole"
+        is_old = promised_from is not None and later.begins_at <= promised_from
+        kind: GapKind = "points alone" if is_old else "hole"
         yield Gap(earlier.ends_at, later.begins_at, kind)
 
 

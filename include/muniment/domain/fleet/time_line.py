@@ -18,8 +18,8 @@ from muniment.domain.fleet.ticks import time_ticks
 
 WIDTH, HEIGHT = 1000.0, 190.0
 LEFT, RIGHT = 90.0, 990.0
-TOP = 24.0
-BAR_HEIGHT = 20.0
+NOW_WIDTH = 60.0
+"""Of the word at now, with half of a tick's."""
 LANES: Mapping[str, float] = {
     "primary": 32.0,
     "replica": 60.0,
@@ -148,6 +148,14 @@ def time_line(
     )
 
 
+def _ticks(span: Span, time_zone: str, now: datetime) -> Iterator[PlacedTick]:
+    """Without the words that would lie over the one of now."""
+    for each in time_ticks(span, time_zone):
+        x = _x(each.at, span)
+        is_near = span.has(now) and abs(_x(now, span) - x) < NOW_WIDTH
+        yield PlacedTick(x, "" if is_near else each.label, each.is_day)
+
+
 def _bars(held: Held, span: Span, now: datetime) -> Iterator[Bar]:
     for other in held.others:
         yield from _bar(held.side, "other", other.begins_at, other.ends_at, span)
@@ -155,7 +163,8 @@ def _bars(held: Held, span: Span, now: datetime) -> Iterator[Bar]:
         yield from _bar(held.side, "window", stretch.begins_at, stretch.ends_at, span)
     for gap in held.gaps:
         yield from _bar(held.side, gap.kind, gap.begins_at, gap.ends_at, span)
-    known_until = held.reaches_at or held.seen_at
+    known = [held.reaches_at or held.seen_at, *(gap.ends_at for gap in held.gaps)]
+    known_until = max((each for each in known if each is not None), default=None)
     if known_until is not None and known_until < now:
         yield from _bar(held.side, "hole" if held.missing else "unknown", known_until, now, span)
     elif known_until is None:
