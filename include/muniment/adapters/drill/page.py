@@ -5,9 +5,9 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from muniment.adapters.drill.view import View
 from muniment.domain.drill.evidence import Drill
 from muniment.domain.drill.sign_off import SignOff
+from muniment.domain.drill.view import View
 
 _TEMPLATE = Path(__file__).with_suffix(".html")
 _CHART_HEIGHT, _CHART_WIDTH = 120.0, 640.0

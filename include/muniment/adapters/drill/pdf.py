@@ -16,9 +16,9 @@ from typing import Any
 
 import typst
 
-from muniment.adapters.drill.view import View
 from muniment.domain.drill.evidence import Drill
 from muniment.domain.drill.sign_off import SignOff
+from muniment.domain.drill.view import View
 from muniment.domain.shown_text import code_points
 
 _TEMPLATE = Path(__file__).with_suffix(".typ")

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from muniment.domain.fleet.frame import Frame
 from muniment.domain.fleet.instants import in_address, in_zone
+from muniment.domain.shown_text import shown
 from muniment.domain.units import human_duration, human_size
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -56,5 +57,5 @@ def _world() -> Environment:
         auto_reload=False,
     )
     world.filters |= {"instant": instant, "age": age, "lasting": lasting, "size": human_size}
-    world.filters |= {"iso": in_address, "spoken": in_zone}
+    world.filters |= {"iso": in_address, "spoken": in_zone, "shown": shown}
     return world

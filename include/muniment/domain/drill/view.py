@@ -12,11 +12,11 @@ from muniment.domain.drill.sign_off import SignOff
 from muniment.domain.shown_text import shown
 from muniment.domain.units import human_duration, human_size
 
-_SEALED = (
+SEALED_MEANS = (
     "The firm has no signing key: the file's sha256 lies beside it, sealed under the vaults' keys (.seal). That is"
     " weaker than a signature: whoever may encrypt with these keys could have made it."
 )
-_SIGNED = (
+SIGNED_MEANS = (
     "The key beside the evidence shows that nothing was changed since it was signed; that it is the firm's own, KMS"
     " tells: aws kms get-public-key."
 )
@@ -169,14 +169,14 @@ class View:
             False,
         )
         if drill.signing_key is None:
-            yield _SEALED, False
+            yield SEALED_MEANS, False
         else:
             yield (
                 f"That file is signed by the firm's key {drill.signing_key}. Fetch .json, .sig and .pem and run:",
                 False,
             )
             yield f"openssl dgst -sha256 -verify {drill.id}.pem -signature {drill.id}.sig {drill.id}.json", True
-            yield _SIGNED, False
+            yield SIGNED_MEANS, False
         record = "the sign-off's pages.json" if self.sign_off else f"drills/{drill.id}.pages.json"
         yield f"The sha256 of this page is in {record}, which is proven in the same way.", False
         if self.sign_off:
