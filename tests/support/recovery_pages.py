@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 from muniment.adapters.host.local_cluster import free_port
 from muniment.adapters.watch.store import WatchStore
@@ -35,7 +35,6 @@ ONE_FIRM, VIEWER = "engineer", "viewer"
 """Users: who reads the DAGs of ``SAFE`` alone, and who reads all."""
 BASE = "/airflow"
 """Path of ``[api] base_url``."""
-CHROMIUM = "/usr/bin/chromium"
 _START_TIMEOUT_S = 300
 
 
@@ -84,16 +83,6 @@ class RecoveryPages:
             yield context
         finally:
             context.close()
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        try:
-            yield browser
-        finally:
-            browser.close()
 
 
 @contextmanager

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import APIRouter
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from muniment.adapters.fleet.pages import STATIC
+from muniment_airflow.recovery_page.visit import missing, page
 
 router = APIRouter()
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
@@ -23,11 +23,11 @@ class _File:
     headers: dict[str, str]
 
 
-@router.api_route("/static/{name}", methods=["GET", "HEAD"])
+@page(router, "/static/{name}")
 def static(request: Request, name: str) -> Response:
     file = _files().get(name)
     if file is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
+        raise missing()
     if request.headers.get("if-none-match") == file.headers["ETag"]:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=file.headers)
     return Response(file.content, headers=file.headers)

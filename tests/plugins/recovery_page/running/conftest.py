@@ -1,21 +1,14 @@
-"""One API server and one Chromium for this folder's tests, which one of pytest's workers runs (tests/conftest.py)."""
+"""One API server for this folder's tests, which one of pytest's workers runs (tests/conftest.py)."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.support.recovery_pages import RecoveryPages, chromium, recovery_pages
+from tests.support.recovery_pages import RecoveryPages, recovery_pages
 
 
 @pytest.fixture(scope="package")
 def pages(tmp_path_factory: pytest.TempPathFactory, airflow_home: Path) -> Iterator[RecoveryPages]:
     with recovery_pages(tmp_path_factory.mktemp("pages") / "home", airflow_home / "airflow.db") as running:
-        yield running
-
-
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
         yield running
