@@ -1,6 +1,7 @@
-"""`python -m muniment_demo demo|up|told|down [--firms N]`: what `make demo`, `make up` and `make down` run.
+"""`python -m muniment_demo demo|up|told|cause|mend|down`: what `make demo`, `make up` and `make down` run.
 
-`told` shows what who is on call was told meanwhile.
+`told` shows what who is on call was told meanwhile. `cause NAME [FIRM]` breaks something in what is up, and `mend` puts
+it right again: docs/on-call.md.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from typing import NoReturn
 from muniment.adapters.host import file_systems
 from muniment.errors import DiskFull, MunimentError
 from muniment_demo import commands
+from muniment_demo.causes import CAUSES
 from muniment_demo.world import World
 
 # Measured for a firm of the largest tier: its cluster, last night, tonight and a restore.
@@ -52,6 +54,8 @@ def _run(asked: argparse.Namespace, world: World) -> None:
         "demo": lambda: commands.demo(world, asked.firms),
         "up": lambda: commands.up(world, asked.firms),
         "told": lambda: commands.told(world),
+        "cause": lambda: commands.cause(world, asked.name, asked.firm),
+        "mend": lambda: commands.mend(world, asked.name, asked.firm),
         "down": lambda: commands.down(world),
     }
     acts[asked.what]()
@@ -59,11 +63,27 @@ def _run(asked: argparse.Namespace, world: World) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m muniment_demo", description="Muniment on this machine alone.")
-    parser.add_argument("what", choices=("demo", "up", "told", "down"))
-    parser.add_argument("--firms", type=_count, default=3, metavar="N", help="how many law firms, 1 to 50 (default 3)")
-    parser.add_argument(
+    which = parser.add_subparsers(dest="what", required=True)
+    everywhere = argparse.ArgumentParser(add_help=False)
+    everywhere.add_argument(
         "--in", dest="folder", type=Path, metavar="FOLDER", help="default .muniment/demo or .muniment/up"
     )
+    of_count = argparse.ArgumentParser(add_help=False)
+    of_count.add_argument(
+        "--firms", type=_count, default=3, metavar="N", help="how many law firms, 1 to 50 (default 3)"
+    )
+    of_cause = argparse.ArgumentParser(add_help=False)
+    of_cause.add_argument("name", choices=tuple(CAUSES))
+    of_cause.add_argument("firm", nargs="?", help="default: the firm that is promised the most")
+    for name, does, own in (
+        ("demo", "everything from nothing, tonight's run, a lost server; nothing is left running", of_count),
+        ("up", "the same world, left running, in which not every firm is well", of_count),
+        ("told", "what who is on call was told so far", None),
+        ("cause", "break something in what is up, as docs/on-call.md rehearses it", of_cause),
+        ("mend", "put right what `cause` broke", of_cause),
+        ("down", "stop and remove what is up", None),
+    ):
+        which.add_parser(name, help=does, description=does, parents=[everywhere, *([own] if own else [])])
     return parser.parse_args()
 
 

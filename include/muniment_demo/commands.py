@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from muniment.domain.firm.dag_names import FLEET_WATCH
 from muniment.domain.secret import Secret
 from muniment.domain.vault.registers import Point
-from muniment_demo import night, on_call
+from muniment_demo import causes, night, on_call
 from muniment_demo.airflow_api import AirflowApi, TaskState
 from muniment_demo.airflow_env import watch_store
+from muniment_demo.directions import show_directions
 from muniment_demo.errors import DemonstrationFailed
 from muniment_demo.practice import DATABASE
 from muniment_demo.settings import load_settings
@@ -35,7 +37,7 @@ def demo(world: World, count: int) -> None:
     """Everything from nothing, tonight's run through Airflow, a lost server, and an end that leaves nothing running."""
     show, began = Show(), time.monotonic()
     with world.locked(), _stopped_at_the_end(world, show):
-        stack = _set_the_stage(world, count, show, keeps_schedules=False)
+        stack = _set_the_stage(world, count, show)
         writer = start_writer(world)
         seconds = _tonight(stack, show)
         if (status := stop_writer(writer)) != 0:
@@ -68,6 +70,16 @@ def told(world: World) -> None:
     Show().told(on_call.told(world))
 
 
+def cause(world: World, name: str, firm_id: str | None) -> None:
+    """Breaks something, for who is on call to find (docs/on-call.md)."""
+    Show().console.print(causes.cause(world, name, firm_id), soft_wrap=True)
+
+
+def mend(world: World, name: str, firm_id: str | None) -> None:
+    """Puts it right again."""
+    Show().console.print(causes.mend(world, name, firm_id), soft_wrap=True)
+
+
 def down(world: World) -> None:
     show = Show()
     with world.locked():
@@ -80,19 +92,21 @@ def down(world: World) -> None:
 
 
 def _bring_up(world: World, count: int, show: Show) -> None:
-    _set_the_stage(world, count, show, keeps_schedules=True)
+    stack = _set_the_stage(world, count, show, stays_up=True)
     _write_env(world)
     start_writer(world, pause_s=_SLOW_S)
+    with show.phase("the watch has looked at every firm"):
+        _look_once(stack)
 
 
-def _set_the_stage(world: World, count: int, show: Show, *, keeps_schedules: bool) -> Stack:
+def _set_the_stage(world: World, count: int, show: Show, *, stays_up: bool = False) -> Stack:
     """Firms at work with last night behind them, and an Airflow that knows them."""
     show.title(f"{count} law firms, from nothing")
-    stack = Stack(world, show.phase, keeps_schedules)
+    stack = Stack(world, show.phase, stays_up)
     stack.start(count)
     with ThreadPoolExecutor(1) as pool:
         airflow = pool.submit(_start_airflow, stack, show)
-        night.last_night(stack)
+        (night.nights_that_lack_something if stays_up else night.last_night)(stack)
         night.a_working_day(stack)
         airflow.result()
     _describe(stack)
@@ -120,6 +134,15 @@ def _wait(stack: Stack, ready: Callable[[], bool], otherwise: str) -> None:
         if time.monotonic() > deadline:
             raise DemonstrationFailed(what=f"{otherwise} after {_READY_TIMEOUT_S} s", place=stack.world.root)
         time.sleep(1)
+
+
+def _look_once(stack: Stack) -> None:
+    """By Airflow, which goes on with it every five minutes."""
+    api = _api(stack)
+    api.sign_in()
+    _wait(stack, lambda: FLEET_WATCH in api.dag_ids(), f"Airflow has not read {FLEET_WATCH}")
+    run = api.trigger(FLEET_WATCH)
+    _wait(stack, lambda: api.run_state(FLEET_WATCH, run) in ("success", "failed"), "the watch's pass has not ended")
 
 
 def _write_env(world: World) -> None:
@@ -219,7 +242,7 @@ def _tell_where(world: World, show: Show) -> None:
     facts = world.description()
     if facts is None:
         raise DemonstrationFailed(what="it was stopped while it started", place=world.root)
-    show.where(facts, world)
+    show_directions(show.console, facts, world)
 
 
 @contextmanager

@@ -25,3 +25,11 @@ class CannotTakePictures(Permanent):
     text = "no picture was taken: {why}"
     kept = "the pictures that are there"
     hint = "{way}"
+
+
+class NotRehearsed(Permanent):
+    """`cause` or `mend` was asked for what cannot be done here."""
+
+    text = "{what}"
+    kept = "everything: nothing was broken and nothing was put right"
+    hint = "{way}."

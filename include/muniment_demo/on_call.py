@@ -23,9 +23,12 @@ _ROUTING_KEY, _WEBHOOK = "R0DEMO0000000000000000000000DEMO", "T0DEMO/B0DEMO/demo
 
 
 def write_watch_file(world: World, airflow_url: str) -> None:
-    """The project's own, with what is true here: where Airflow is, and that it may be asked."""
+    """The project's own, with what is true here: where Airflow is, and that it may be asked. Without quiet hours: who
+    rehearses does so at any hour."""
     values = yaml.safe_load((PROJECT / "include" / "watch.yaml").read_text())
     values |= {"page_url": airflow_url, "airflow": "muniment_airflow"}
+    for route in values["routes"]:
+        route.pop("quiet_hours", None)
     (world.registry / "watch.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
 

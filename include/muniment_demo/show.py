@@ -1,13 +1,10 @@
 """What a person sees of the demonstration: phases, the night as it goes, the recovery points, the comparison."""
 
-import shlex
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -20,10 +17,8 @@ from muniment.domain.firm.firm import Firm
 from muniment.domain.units import human_duration, human_size
 from muniment.domain.vault.registers import Point
 from muniment_demo.airflow_api import TaskState
-from muniment_demo.airflow_env import USERS
 from muniment_demo.night import Comparison
 from muniment_demo.on_call import Told
-from muniment_demo.world import PUT_BACK, World
 
 # Task → its column's name, short enough for eighty characters a line.
 CHAIN = {
@@ -104,28 +99,6 @@ class Show:
         for line in lines:
             self.console.print(Text(f"  {line}", "dim"))
 
-    def where(self, facts: Mapping[str, Any], world: World) -> None:
-        """What is up, and what to try."""
-        firm_id = facts["firms"][0]["id"]
-        self.title(f"Airflow is at {facts['airflow_url']}")
-        for user, password in facts["passwords"].items():
-            self.console.print(f"  {user:<9} {password}   [dim]{USERS[user]}[/dim]")
-        self.title("Try")
-        self.console.print(f"  in the UI: trigger {firm_id}__backup, and follow the log of its tasks")
-        self.console.print(f"  as engineer trigger {firm_id}__restore into live, and approve it as lead")
-        self.console.print("  what on-call and the firms' contacts are told, by mail, SNS, PagerDuty and Slack:")
-        self.console.print(f"    {_told_command(world)}", soft_wrap=True)
-        self.console.print(f"    as it arrived: {world.mail / 'letters' / 'new'}, {world.web_hooks}", soft_wrap=True)
-        self.console.print("  in a shell:")
-        for command in (f". {shlex.quote(str(world.root / 'env'))}", *_commands(firm_id)):
-            self.console.print(f"    {command}", soft_wrap=True)
-        self.console.print(
-            "  what changes live documents: planned, signed by lead, and carried out by a login of its own:"
-        )
-        for command in _in_place(firm_id, world):
-            self.console.print(f"    {command}", soft_wrap=True)
-        self.console.print("  make down, when you have seen enough")
-
     def told(self, arrived: Sequence[Told]) -> None:
         table = Table("at", "by", "subject", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
         for each in arrived:
@@ -191,32 +164,6 @@ class NightBoard:
         if task.state in {"running", "success", "failed", "up_for_retry"}:
             took = f" {human_duration(task.seconds)}" if task.seconds and task.state != "running" else ""
             self.console.print(f"  {self.firms[task.dag_id]}: {task.task_id} {task.state}{took}")
-
-
-def _told_command(world: World) -> str:
-    own = "" if world == World.named("up") else f" --in {shlex.quote(str(world.root))}"
-    return f"{shlex.quote(sys.executable)} -m muniment_demo told{own}"
-
-
-def _commands(firm_id: str) -> Iterator[str]:
-    yield f"muniment points {firm_id}"
-    yield f"muniment check {firm_id}"
-    yield f"muniment backup {firm_id}"
-    yield f"muniment verify {firm_id} --deep"
-    yield f"muniment restore {firm_id} --plan"
-    yield f"muniment restore {firm_id} --stage --ttl 1h"
-    yield "muniment watch show"
-    yield "muniment incidents list"
-    yield "muniment alerts routes"
-    yield "muniment alerts test"
-
-
-def _in_place(firm_id: str, world: World) -> Iterator[str]:
-    key, login = (shlex.quote(str(path)) for path in (world.approver_key, world.policy_settings(firm_id, PUT_BACK)))
-    documents = f"muniment --settings {login} documents {firm_id}"
-    yield f"{documents} --prefix '' --at latest --plan plan.json"
-    yield f"muniment approve plan.json.request --key {key}"
-    yield f"{documents} --apply plan.json --approval plan.json.request.sig"
 
 
 def _point_cells(firm: Firm, point: Point, seconds: float | None, *, wide: bool) -> Iterator[str | Text]:

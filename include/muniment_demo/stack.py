@@ -8,11 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from muniment.adapters.aws.iam_policies import firm_values, render
 from muniment.adapters.host.local_cluster import LocalCluster, free_port
 from muniment.adapters.site.logins import Login, open_site
 from muniment.adapters.site.site import Site
@@ -21,6 +19,7 @@ from muniment.domain.secret import Secret
 from muniment.registry import load_registry
 from muniment.registry.watch_file import require_sound
 from muniment_demo import documents, firms
+from muniment_demo.accounts import OWN_LOGINS, WAL_PUSH, WATCH, aws_login, iam_policy, may_watch, user_of
 from muniment_demo.airflow_env import USERS, airflow_env
 from muniment_demo.airflow_home import write_home
 from muniment_demo.airflow_metadata import create_metadata, make_tables
@@ -29,13 +28,11 @@ from muniment_demo.cloud import Cloud
 from muniment_demo.mail import start_mail_server
 from muniment_demo.on_call import make_topic, web_logins, write_watch_file
 from muniment_demo.practice import DATABASE, Practice, create_database, fill
+from muniment_demo.region_gate import start_region_gate
 from muniment_demo.server import ROLE, WATCH_ROLE, archive_through, create_role, firm_settings
 from muniment_demo.web_hooks import start_web_hooks
-from muniment_demo.world import PROJECT, PUT_BACK, World, demo_programs
+from muniment_demo.world import PROJECT, World, demo_programs
 
-ACCOUNT = "000000000000"
-WATCH = "muniment-watch"
-"""The IAM user that looks at every firm."""
 # Two cores are what the promise of three minutes is made for.
 AT_ONCE = 3
 _SCALES = {"starter": 1.0, "professional": 1.5, "enterprise": 2.0}
@@ -50,9 +47,12 @@ class Stack:
 
     world: World
     phase: Phase
-    keeps_schedules: bool = True
-    """False: at some hours Airflow would start a night and a drill beside the story."""
+    stays_up: bool = False
+    """Then Airflow keeps its schedules, and at some hours starts a night or a drill beside the story; and a region can
+    go away, so every byte takes one more step."""
     cloud: Cloud = field(init=False)
+    endpoint_url: str = field(init=False)
+    """The cloud as the firms know it."""
     airflow: LocalAirflow = field(init=False)
     airflow_port: int = field(default_factory=free_port)
     passwords: dict[str, Secret] = field(default_factory=dict)
@@ -104,7 +104,7 @@ class Stack:
                 port=self.airflow_port,
                 metadata_conn=create_metadata(metadata),
                 registry_root=self.world.registry,
-                keeps_schedules=self.keeps_schedules,
+                keeps_schedules=self.stays_up,
             )
             write_home(self.world.airflow, self.passwords)
             own = {
@@ -120,6 +120,10 @@ class Stack:
         with self.phase("S3, KMS, Secrets Manager and IAM in two regions"):
             # So that the vaults are still there when a demonstration has failed and its folder is kept.
             self.cloud = Cloud.start(self.world.cloud, persist=True)
+            self.endpoint_url = self.cloud.endpoint_url
+            if self.stays_up:
+                gate = start_region_gate(self.world.regions, self.cloud.endpoint_url, self.world.remember_session)
+                self.endpoint_url = gate
             firms.write_registry(self.world, self.cloud, files)
             write_watch_file(self.world, self.airflow_url)
             for values in files:
@@ -137,8 +141,7 @@ class Stack:
         firms_ = list(self.registry.values())
         login = self._aws_login(firms_[0], WATCH, "watch")
         for firm in firms_:
-            policy = json.dumps(_watch_policy(firm))
-            self.cloud.client("iam").put_user_policy(UserName=WATCH, PolicyName=firm.id, PolicyDocument=policy)
+            may_watch(self.cloud, firm)
         return dataclasses.replace(login, id=firms_[0].as_watched.aws_connection)
 
     def _make_account(self, firm: Firm) -> None:
@@ -149,17 +152,14 @@ class Stack:
             keeper = self.cloud.client("secretsmanager", firm.vaults.primary.region)
             keeper.create_secret(Name=name, SecretString=firms.application_secret(firm.id))
         self.aws_logins[firm.id] = self._aws_login(firm, firm.id, "muniment-firm")
-        setup = json.dumps(_iam_policy("muniment-setup", firm))
+        setup = json.dumps(iam_policy("muniment-setup", firm))
         self.cloud.client("iam").put_user_policy(UserName=firm.id, PolicyName="setup", PolicyDocument=setup)
-        for policy in ("wal-push", "restore", PUT_BACK):
-            login = self._aws_login(firm, f"{firm.id}-{policy}", policy)
+        for policy in OWN_LOGINS:
+            login = self._aws_login(firm, user_of(firm.id, policy), policy)
             write_settings(self.settings_for(firm.id, policy), [("aws", login)])
 
     def _aws_login(self, firm: Firm, user: str, policy: str) -> Login:
-        """A new IAM user under that file of docs/iam/, as the firm's AWS connection."""
-        key = self.cloud.create_user(user, _iam_policy(policy, firm))
-        where = {"endpoint_url": self.cloud.endpoint_url, "region_name": firm.vaults.primary.region}
-        return Login(firm.aws_connection, user=key.access_key_id, password=key.secret_access_key, extra=where)
+        return aws_login(self.cloud, self.endpoint_url, firm, user, policy)
 
     def settings_for(self, firm_id: str, policy: str) -> Path:
         """The connections of whoever works under that policy, and nobody else's."""
@@ -202,7 +202,7 @@ class Stack:
         """From now on `archive_command` is `muniment wal push`. The vault is there: nothing waits in pg_wal."""
         cluster = self.clusters[firm.id]
         settings = firm_settings(cluster.programs.major)
-        command = archive_through(firm.id, self.settings_for(firm.id, "wal-push"), self.world.registry)
+        command = archive_through(firm.id, self.settings_for(firm.id, WAL_PUSH), self.world.registry)
         cluster.configure({**settings, "archive_command": command})
         cluster.reload()
 
@@ -210,19 +210,6 @@ class Stack:
 def _all(futures: list[Future[None]]) -> None:
     for future in futures:
         future.result()
-
-
-def _iam_policy(name: str, firm: Firm) -> dict[str, Any]:
-    return render((PROJECT / "docs" / "iam" / f"{name}.json").read_text(), firm_values(firm, ACCOUNT))
-
-
-def _watch_policy(firm: Firm) -> dict[str, Any]:
-    """Without what ministack tells no policy: the encryption context of a request to KMS, and through whom it comes.
-    tests/runbooks/watch/test_watch_rights.py puts each request before the whole file."""
-    policy = _iam_policy("watch", firm)
-    for statement in policy["Statement"]:
-        statement.pop("Condition", None)
-    return policy
 
 
 def _postgres_login(firm: Firm, port: int, role: str, password: Secret) -> Login:

@@ -77,6 +77,11 @@ class World:
         return self.root / "web_hooks"
 
     @property
+    def regions(self) -> Path:
+        """What lets a region go away."""
+        return self.root / "regions"
+
+    @property
     def scratch(self) -> Path:
         """Where drills restore and stagings stand."""
         return self.root / "scratch"

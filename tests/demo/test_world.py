@@ -81,7 +81,7 @@ def test_a_demonstration_that_failed_keeps_its_vaults(run_dir: Path) -> None:
     """Whoever looks for the reason starts the cloud again in the folder that the error names."""
     world = World(run_dir / "different")
     with pytest.raises(DemonstrationFailed) as failed, _stopped_at_the_end(world, Show()):
-        stack = Stack(world, Show().phase, keeps_schedules=False)
+        stack = Stack(world, Show().phase)
         stack._make_cloud(firm_files(1))
         (firm,) = stack.registry.values()
         place = firm.documents[0]
