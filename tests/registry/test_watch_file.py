@@ -85,6 +85,10 @@ FAULTS: dict[str, tuple[Change, str]] = {
         put("keep_samples", "2 hours"),
         "keep_samples: '2 hours' is outside the allowed range, 1 day to 3660 days",
     ),
+    "a login for a file": (
+        put("read_store", "watch_reader"),
+        "read_store: there is no store: a file of the project's has no logins",
+    ),
     "an unknown key": (put("heart_beat", "x"), "heart_beat: unknown key; did you mean 'heartbeat'?"),
     "a page that is none": (
         put("page_url", "airflow.example.com"),

@@ -8,7 +8,12 @@ from pydantic import BaseModel, ValidationError
 
 from muniment.domain.firm.contradictions import Contradiction
 from muniment.domain.units import UNITS_REQUIRED
-from muniment.domain.watch.contradictions import channel_contradictions, firms_without_route, route_contradictions
+from muniment.domain.watch.contradictions import (
+    channel_contradictions,
+    firms_without_route,
+    route_contradictions,
+    store_contradictions,
+)
 from muniment.domain.watch.settings import Channel, Route, WatchSettings
 from muniment.registry.check import validated
 from muniment.registry.faults import Fault, did_you_mean
@@ -59,6 +64,7 @@ def _rules(values: dict[str, Any]) -> list[Fault]:
     """Every rule whose values are sound, whatever is wrong elsewhere in the file."""
     channels, routes = _parts(Channel, values.get("channels")), _parts(Route, values.get("routes"))
     faults = _faults(channel_contradictions(channels)) if _are_all(channels, values.get("channels")) else []
+    faults += _faults(store_contradictions(values.get("store"), values.get("read_store")))
     if _are_all(routes, values.get("routes")):
         faults += _faults(route_contradictions(routes))
         faults += _unknown_channels(routes, _names(values.get("channels")))

@@ -90,7 +90,7 @@ def _open_store() -> "WatchStore":
     from muniment.registry.watch_file import load_watch_settings
     from muniment_airflow.hooks import login
 
-    connection_id = None if os.environ.get(VARIABLE) else load_watch_settings().store
+    connection_id = None if os.environ.get(VARIABLE) else load_watch_settings().read_with
     return WatchStore.open(store_url_by(connection_id, login), read_only=True)
 
 

@@ -16,8 +16,14 @@ from muniment.errors import InvalidConfiguration, WatchStoreUnavailable
 from tests.fixtures.clusters import ROOT
 from tests.support import watch_writers
 from tests.support.watch_writers import BOOKS_EACH, NOTICES_EACH, forks, work_at_once
-from tests.support.watched import LASTING, NOW, firm_seen, incident, notice, sample
+from tests.support.watched import LASTING, NOW, firm_row, firm_seen, incident, notice, sample
 
+READER = (
+    (ROOT / "docs" / "iam" / "watch-store-role.sql")
+    .read_text()
+    .replace(":'password'", "'hush'")
+    .replace(':"store_role"', "postgres")
+)
 READ_ONLY = "options=-c%20default_transaction_read_only%3Don"
 
 
@@ -167,6 +173,27 @@ def test_the_tables_have_a_schema_of_their_own(cluster: LocalCluster, server_url
     with psycopg.connect(cluster.conninfo()) as connection:
         asked = "SELECT table_schema FROM information_schema.tables WHERE table_schema !~ '^(pg_|information)'"
         assert {row[0] for row in connection.execute(asked)} == {"muniment_watch"}
+
+
+def test_a_role_that_may_only_read_is_enough_for_the_page(cluster: LocalCluster, server_url: str) -> None:
+    WatchStore.open(server_url).put_rows([firm_row()])
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute(READER)
+    as_reader = server_url.replace("user=postgres", "user=muniment_page&password=hush")
+    assert WatchStore.open(as_reader, read_only=True).fleet_rows() == (firm_row(),)
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE muniment_watch.of_a_later_version ()")
+        connection.execute("ALTER ROLE muniment_page RESET default_transaction_read_only")
+        asked = "SELECT has_table_privilege('muniment_page', 'muniment_watch.of_a_later_version', 'SELECT')"
+        assert connection.execute(asked).fetchone() == (True,)
+    with pytest.raises(WatchStoreUnavailable, match="permission denied"):
+        WatchStore.open(as_reader).put_rows([firm_row("birch")])
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute("REVOKE USAGE ON SCHEMA muniment_watch FROM muniment_page")
+    with pytest.raises(WatchStoreUnavailable, match="this login has no USAGE on schema muniment_watch"):
+        WatchStore.open(as_reader, read_only=True)
+    with psycopg.connect(cluster.conninfo(), autocommit=True) as connection:
+        connection.execute("DROP OWNED BY muniment_page; DROP ROLE muniment_page")
 
 
 def test_nothing_shows_the_password(cluster: LocalCluster, server_url: str) -> None:

@@ -18,6 +18,11 @@ _REQUIRED: Mapping[str, tuple[str, ...]] = {
 """Kind → arguments that nothing else can say."""
 
 
+def store_contradictions(store: str | None, read_store: str | None) -> Iterator[Contradiction]:
+    if read_store is not None and store is None:
+        yield Contradiction("read_store", "there is no store: a file of the project's has no logins")
+
+
 def channel_contradictions(channels: Iterable[Channel]) -> Iterator[Contradiction]:
     names: set[str] = set()
     for number, channel in enumerate(channels):

@@ -61,6 +61,9 @@ class Route(Setting):
 class WatchSettings(Setting):
     store: ConnectionId | None = None
     """A PostgreSQL database; ``None``: a file of the project's."""
+    read_store: ConnectionId | None = None
+    """The same database with a login that may only read, for the Recovery page; ``None``: the store's own login, in
+    read-only transactions."""
     keep_samples: Annotated[Duration, Field(ge=timedelta(days=1), le=timedelta(days=3660))] = timedelta(days=30)
     airflow: ConnectionId | None = None
     """Airflow's own API; ``None``: it is not asked."""
@@ -71,6 +74,11 @@ class WatchSettings(Setting):
     connections_at_once: Annotated[int, Field(ge=1, le=500, strict=True)] = 64
     channels: tuple[Channel, ...] = ()
     routes: tuple[Route, ...] = ()
+
+    @property
+    def read_with(self) -> ConnectionId | None:
+        """Whoever only reads the store opens it with this one."""
+        return self.read_store or self.store
 
     def channel(self, name: str) -> Channel | None:
         return next((each for each in self.channels if each.name == name), None)
