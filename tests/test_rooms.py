@@ -50,6 +50,7 @@ TOPICS = {
     "runbooks/restore/test_long_chain.py",
     "runbooks/restore/test_restore_from_either.py",
     "runbooks/restore/test_restore_over.py",
+    "runbooks/retention/test_stock.py",
     "runbooks/rows/test_matter_values.py",
     "runbooks/rows/test_temporal_keys.py",
     "runbooks/vault/test_verify_beside.py",

@@ -81,7 +81,7 @@ def test_what_is_locked_for_longer_is_not_foretold(site: Site, nights: Nights, c
     run(governed(site), tonight)
     [[primary], [replica]] = [stocks(vault) for vault in site.vaults]
     kinds = [{each.kind for each in stock.next_goes} for stock in (primary, replica)]
-    assert kinds[1] - kinds[0] == {"backup", "wal"}
+    assert kinds[1] - kinds[0] == {"backup"}
     assert "point" in kinds[0]
 
 
