@@ -74,11 +74,18 @@ def test_can_be_recovered_to(changed: dict[str, Any], words: list[str]) -> None:
             _vaults({"rpo_s": 6000.0}, {"rpo_s": None}),
             ["unknown", "of 15 min; primary 1 h 40 min, replica unknown", "bad"],
         ),
+        # WAL flows into it, and nothing is there that it could be played onto.
+        (_vaults({}, {"recoverable_to": None}), ["unknown", "of 15 min; primary 0 s, replica unknown", "grey"]),
         (_vaults({"rpo_known_at": LONG_AGO}, {"seen_at": LONG_AGO}), ["unknown", "of 15 min", "grey"]),
     ],
 )
 def test_rpo_against_promised(vaults: tuple[Any, ...], words: list[str]) -> None:
     assert _words(_cell(RPO, vaults=vaults)) == words
+
+
+def test_without_a_point_there_is_no_rpo() -> None:
+    assert _words(_cell(RPO, points=0)) == ["no point yet", "of 15 min", "bad"]
+    assert _words(_cell(RPO, points=0, is_new=True)) == ["no point yet", "of 15 min", "grey"]
 
 
 def test_rpo_has_its_day() -> None:

@@ -124,7 +124,9 @@ def _with_rpo(primary: float | None, replica: float | None, **changed: Any) -> F
         (_with_rpo(0.0, 900.5), "broken", "15 min 01 s of 15 min"),
         (_with_rpo(0.0, None), "unknown", "promised 15 min"),
         (_with_rpo(6000.0, None), "broken", "1 h 40 min of 15 min"),
-        (_with_rpo(None, None, is_new=True), "new", "promised 15 min"),
+        (_with_rpo(0.0, 0.0, points=0), "broken", "no recovery point, promised 15 min"),
+        (_with_rpo(0.0, 0.0, points=0, evidence_at=LONG_AGO), "unknown", "promised 15 min"),
+        (_with_rpo(None, None, points=0, is_new=True), "new", "promised 15 min"),
         (_with_rpo(0.0, 0.0, seen_at=LONG_AGO), "unknown", "promised 15 min"),
     ],
 )

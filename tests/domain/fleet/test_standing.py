@@ -64,7 +64,7 @@ def _is_old(at: datetime | None, lasts: timedelta = STALE_AFTER) -> bool:
 def test_what_is_not_known_to_be_well_is_not_safe(row: FirmRow, incidents: tuple[OpenIncident, ...]) -> None:
     standing = standing_of(row, incidents, NOW)
     looks = [row.seen_at, row.server_seen_at, *(cell.seen_at for cell in row.vaults)]
-    known = [cell.rpo_s for cell in row.vaults if not _is_old(cell.rpo_known_at)]
+    known = [cell.rpo_s for cell in row.vaults if cell.recoverable_to and not _is_old(cell.rpo_known_at)]
     ills = [
         any(_is_old(look) for look in looks),
         _is_old(row.evidence_at, ROTATION_STALE_AFTER),
@@ -72,7 +72,7 @@ def test_what_is_not_known_to_be_well_is_not_safe(row: FirmRow, incidents: tuple
         len(known) < 2 or None in known,
         any(rpo is not None and rpo > row.rpo_promise_s for rpo in known),
         row.points == 0,
-        all(cell.recoverable_to is None for cell in row.vaults),
+        any(cell.recoverable_to is None for cell in row.vaults),
         bool(row.missing or row.suspended or row.unknown),
         row.hole_now,
         row.left_registry_at is not None,
@@ -160,6 +160,11 @@ def _with_vault(side: int, **changed: Any) -> FirmRow:
         ),
         (_with_vault(0, rpo_s=900.0), "safe", ()),
         (_with_vault(0, rpo_s=None), "unknown", ("the RPO of the primary vault is unknown",)),
+        (
+            _with_vault(1, recoverable_to=None),
+            "unknown",
+            ("to which instant the replica vault brings it back is unknown",),
+        ),
         (
             _with_vault(1, seen_at=NOW - timedelta(hours=3)),
             "unknown",

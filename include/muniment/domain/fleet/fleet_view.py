@@ -93,7 +93,8 @@ def fleet_view(seen: FleetSeen, allowed: frozenset[str], query: FleetQuery, now:
 
 def _is_unknown(each: Stood) -> bool:
     """Also of a firm that is at risk for what is known."""
-    return each.standing.state == "unknown" or (each.standing.state != "new" and each.worst_rpo_s is None)
+    is_partly = each.standing.state in {"at risk", "suspended"} and each.worst_rpo_s is None
+    return each.standing.state == "unknown" or is_partly
 
 
 def _counts(found: Iterable[Stood], query: FleetQuery) -> tuple[Count, ...]:

@@ -43,14 +43,25 @@ class PromiseCell(NamedTuple):
 
 def rpo_promise(row: FirmRow, now: datetime) -> PromiseCell:
     """Broken by what one vault lacks; kept by what both hold."""
-    worst, promised = worst_rpo(row, now), f"of {rounded_up(row.rpo_promise_s)}"
+    worst, promised = worst_rpo(row, now), rounded_up(row.rpo_promise_s)
     known = [rpo for cell in row.vaults if (rpo := rpo_of(row, cell, now)) is not None]
     utc = _utc(min((cell.rpo_known_at for cell in row.vaults if cell.rpo_known_at), default=None))
+    if row.points == 0:
+        return _without_points(row, f"promised {promised}", now)
     if any(rpo > row.rpo_promise_s for rpo in known):
-        return PromiseCell("broken", f"{rounded_up(max(known))} {promised}", utc)
+        return PromiseCell("broken", f"{rounded_up(max(known))} of {promised}", utc)
     if worst is None:
-        return PromiseCell("new" if row.is_new else "unknown", f"promised {rounded_up(row.rpo_promise_s)}", utc)
-    return PromiseCell("kept", f"{rounded_up(worst)} {promised}", utc)
+        return PromiseCell("unknown", f"promised {promised}", utc)
+    return PromiseCell("kept", f"{rounded_up(worst)} of {promised}", utc)
+
+
+def _without_points(row: FirmRow, promised: str, now: datetime) -> PromiseCell:
+    """WAL alone restores nothing."""
+    if row.is_new:
+        return PromiseCell("new", promised)
+    if is_fresh(row.evidence_at, now, ROTATION_STALE_AFTER):
+        return PromiseCell("broken", f"no recovery point, {promised}", _utc(row.evidence_at))
+    return PromiseCell("unknown", promised)
 
 
 def rto_promise(row: FirmRow, now: datetime) -> PromiseCell:

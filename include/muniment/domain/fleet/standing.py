@@ -59,8 +59,13 @@ def standing_of(row: FirmRow, open_incidents: Sequence[OpenIncident], now: datet
 
 def rpo_of(row: FirmRow, cell: VaultCell, now: datetime) -> float | None:
     """Seconds; ``None``: unknown. Known only while the vault, the log's end and what follows from both were seen
-    lately."""
-    if cell.rpo_s is None or not is_fresh(cell.rpo_known_at, now) or not is_fresh(cell.seen_at, now):
+    lately, and only of a vault that something can be restored from: WAL alone restores nothing."""
+    if (
+        cell.rpo_s is None
+        or cell.recoverable_to is None
+        or not is_fresh(cell.rpo_known_at, now)
+        or not is_fresh(cell.seen_at, now)
+    ):
         return None
     return cell.rpo_s if is_fresh(row.server_seen_at, now) and is_fresh(row.seen_at, now) else None
 
@@ -106,8 +111,6 @@ def _by_registers(row: FirmRow, now: datetime) -> Iterator[_Reason]:
         yield _without_points(row)
     elif row.is_new:
         yield "new", "no night was due yet"
-    elif recoverable_to(row) is None:
-        yield "unknown", "to which instant it can be recovered is unknown"
     if row.hole_now:
         yield "at risk", "WAL is missing in a vault: a hole now"
 
@@ -146,7 +149,10 @@ def _of_vault(row: FirmRow, side: VaultSide, cell: VaultCell | None, now: dateti
         yield "unknown", f"the {side} vault has not answered {_since(cell.seen_at if cell else None, now)}"
         return
     rpo_s = rpo_of(row, cell, now)
-    if rpo_s is None and not row.is_new:
+    if cell.recoverable_to is None:
+        if row.points:
+            yield "unknown", f"to which instant the {side} vault brings it back is unknown"
+    elif rpo_s is None and not row.is_new:
         yield "unknown", f"the RPO of the {side} vault is unknown"
     if rpo_s is not None and rpo_s > row.rpo_promise_s:
         held, promised = human_duration(rpo_s), human_duration(row.rpo_promise_s)

@@ -119,9 +119,7 @@ def test_no_page_names_a_firm_that_may_not_be_seen(pages: RecoveryPages) -> None
 
 
 def test_a_firm_without_dags_is_seen_by_who_reads_all(pages: RecoveryPages) -> None:
-    without = next(
-        each.seen.firm for each in shown_firms(pages.opened_at) if each.seen.firm not in {SAFE, AT_RISK}
-    )
+    without = next(each.seen.firm for each in shown_firms(pages.opened_at) if each.seen.firm not in {SAFE, AT_RISK})
     assert pages.get(f"/recovery/firm/{without}", VIEWER).status_code == httpx.codes.OK
     assert f"/recovery/firm/{without}" in pages.get("/recovery/", VIEWER).text
 
