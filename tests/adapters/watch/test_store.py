@@ -51,6 +51,7 @@ def test_a_line_of_the_fleets_page_stands_for_its_firm(store: WatchStore) -> Non
     store.put_rows(each for each in [later])
     store.put_rows([])
     assert store.fleet_rows() == (later, birch)
+    assert (store.fleet_row("acme"), store.fleet_row("nobody")) == (later, None)
 
 
 def test_a_history_comes_back_as_it_was_read(store: WatchStore) -> None:
@@ -82,6 +83,15 @@ def test_samples_are_a_series_of_a_firm_in_order(store: WatchStore) -> None:
     assert store.samples("acme", NOW, NOW + 4 * MINUTE) == series
     assert store.samples("acme", NOW + MINUTE, NOW + 3 * MINUTE) == series[1:4]
     assert store.samples("nobody", NOW, NOW + DAY) == []
+
+
+def test_where_samples_lie_too_far_apart_nobody_looked(store: WatchStore) -> None:
+    assert (store.sampled("acme", NOW, NOW + DAY), store.unwatched("acme", NOW, NOW + DAY, 10 * MINUTE)) == (None, [])
+    at = [NOW + number * MINUTE for number in (0, 5, 15, 26, 31, 90)]
+    store.add_samples([sample(at=each) for each in at] + [sample("birch", NOW + 60 * MINUTE)])
+    assert store.sampled("acme", NOW + MINUTE, NOW + 60 * MINUTE) == (at[1], at[4])
+    assert store.unwatched("acme", NOW, NOW + DAY, 10 * MINUTE) == [(at[2], at[3]), (at[4], at[5])]
+    assert store.unwatched("acme", at[3], NOW + 60 * MINUTE, 10 * MINUTE) == []
 
 
 def test_what_is_unknown_stays_unknown_and_an_instant_exact(store: WatchStore) -> None:

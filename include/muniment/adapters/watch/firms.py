@@ -1,12 +1,12 @@
 """The firms as the watch saw them last, and their time series."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import BigInteger, delete, func, select, tuple_, type_coerce
 
 from muniment.adapters.watch.part import Part
-from muniment.adapters.watch.tables import FIRMS, FLEET_ROWS, HISTORIES, SAMPLES
+from muniment.adapters.watch.tables import FIRMS, FLEET_ROWS, HISTORIES, MICROSECOND, SAMPLES, Instant
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.passes import Sample
 
@@ -63,6 +63,26 @@ class Series(Part):
         asked = select(SAMPLES).where(SAMPLES.c.firm == firm, between).order_by(SAMPLES.c.at)
         with self.database.reading() as connection:
             return [Sample.model_validate(dict(row)) for row in connection.execute(asked).mappings()]
+
+    def unwatched(
+        self, firm: str, since: datetime, until: datetime, longest: timedelta
+    ) -> list[tuple[datetime, datetime]]:
+        """Each pair of samples that follow each other after more than ``longest``, in order. Raises
+        ``WatchStoreUnavailable``."""
+        earlier = func.lag(SAMPLES.c.at, type_=Instant()).over(order_by=SAMPLES.c.at).label("earlier")
+        own = select(SAMPLES.c.at, earlier).where(SAMPLES.c.firm == firm, SAMPLES.c.at.between(since, until)).subquery()
+        lasted = type_coerce(own.c.at, BigInteger) - type_coerce(own.c.earlier, BigInteger)
+        asked = select(own.c.earlier, own.c.at).where(lasted > longest // MICROSECOND).order_by(own.c.at)
+        with self.database.reading() as connection:
+            return [(row.earlier, row.at) for row in connection.execute(asked)]
+
+    def sampled(self, firm: str, since: datetime, until: datetime) -> tuple[datetime, datetime] | None:
+        """The first sample and the last one; ``None``: there is none. Raises ``WatchStoreUnavailable``."""
+        own = SAMPLES.c.firm == firm, SAMPLES.c.at.between(since, until)
+        asked = select(func.min(SAMPLES.c.at).label("first"), func.max(SAMPLES.c.at).label("last")).where(*own)
+        with self.database.reading() as connection:
+            found = connection.execute(asked).one()
+        return None if found.first is None else (found.first, found.last)
 
     def prune_samples(self, before: datetime) -> int:
         """How many are gone, a bounded number in each transaction. Raises ``WatchStoreUnavailable``."""

@@ -17,6 +17,12 @@ class Shown(Part):
             asked = select(FLEET_ROWS.c.record).order_by(FLEET_ROWS.c.firm)
             return tuple(self.read(FirmRow, connection.execute(asked).scalars()))
 
+    def fleet_row(self, firm: str) -> FirmRow | None:
+        """Raises ``WatchStoreUnavailable``."""
+        with self.database.reading() as connection:
+            found = connection.execute(select(FLEET_ROWS.c.record).where(FLEET_ROWS.c.firm == firm)).scalars()
+            return next(iter(self.read(FirmRow, found)), None)
+
     def put_rows(self, rows: Iterable[FirmRow]) -> None:
         """All of them or none, over what was there of their firms. Raises ``WatchStoreUnavailable``."""
         self._put(FLEET_ROWS, rows)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from math import ceil, floor, log10
+from math import ceil, floor, log2, log10
 from typing import Literal
 
 from muniment.domain.fleet.span import Span
@@ -105,8 +105,7 @@ def scale_to(most: float, unit: Unit) -> Scale:
 
 def _step(least: float, unit: Unit) -> float:
     if unit == "bytes":
-        scale = 1024.0 ** max(0, floor(log10(max(least, 1.0)) / log10(1024.0)))
-        return scale * _round(least / scale)
+        return 2.0 ** ceil(log2(max(least, 1.0)))
     if unit == "seconds":
         return next((float(each) for each in _SECONDS if each >= least), 86400.0 * _round(least / 86400.0))
     return max(1.0, _round(least))

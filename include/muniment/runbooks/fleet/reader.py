@@ -19,6 +19,7 @@ from muniment.domain.fleet.pictures import FirmPicture, FleetSeen, IncidentPictu
 from muniment.domain.fleet.row import OpenIncident
 from muniment.domain.incidents.incident import Incident, Silence
 from muniment.domain.incidents.lifecycle import OPEN
+from muniment.domain.watch.freshness import STALE_AFTER
 from muniment.domain.watch.passes import Sample
 from muniment.errors import MunimentError
 from muniment.ports import Clock
@@ -65,10 +66,9 @@ class FleetReader:
         seen, now = self._store.firm(firm_id), self._clock()
         if seen is None:
             return None
-        row = next((each for each in self._store.fleet_rows() if each.firm == firm_id), None)
         return FirmPicture(
             seen=seen,
-            row=row,
+            row=self._store.fleet_row(firm_id),
             history=self._store.history(firm_id),
             incidents=tuple(self._store.incidents(open_only=False, firm=firm_id, since=now - LONGEST_LINE)),
             suspensions=tuple(each for each in self._store.suspensions(now) if each.firm == firm_id),
@@ -77,6 +77,17 @@ class FleetReader:
 
     def samples(self, firm_id: str, since: datetime, until: datetime) -> list[Sample]:
         return self._store.samples(firm_id, since, until)
+
+    def unwatched(self, firm_id: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+        """When no pass looked at the firm, in order. Before the first look that is kept nothing is said: the watch lets
+        old ones go."""
+        begin = since - STALE_AFTER
+        found = self._store.sampled(firm_id, begin, until)
+        if found is None:
+            return [(since, until)]
+        between = self._store.unwatched(firm_id, begin, until, STALE_AFTER)
+        since_last = [(found[1], until)] if until - found[1] > STALE_AFTER else []
+        return [(max(earlier, since), later) for earlier, later in (*between, *since_last)]
 
     def incidents(self, *, include_over: bool) -> tuple[Incident, ...]:
         """Those that are open; ``include_over``: and those that ended within ``OVER_SHOWN``. In no order that means
