@@ -42,7 +42,7 @@ def report_of(context: Mapping[str, Any], failed_tasks: list[str]) -> FailedTask
         kept=kept,
         hint=hint,
         began_at=getattr(context.get("dag_run"), "start_date", None),
-        links={"log": log_url, "page": run_url},
+        links={"log": log_url, "run": run_url},
     )
 
 

@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 
 from airflow.configuration import conf
 
+from muniment.domain.fleet.host_address import NAV
 from muniment.domain.fleet.restore_link import TAB
 
 PREFIX = "/recovery"
-NAV = "recovery"
-"""The last part of the page's address inside of Airflow's frame: ``/plugin/recovery``."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -104,6 +104,15 @@ def test_it_is_told_once(store: WatchStore, clock: Hand, receiver: Receiver, mai
     assert channel_incidents(store) == []
 
 
+def test_whoever_is_told_is_led_to_the_incidents_page(store: WatchStore, clock: Hand, receiver: Receiver) -> None:
+    put(store, clock)
+    air = settings("pager").model_copy(update={"page_url": "https://air.example.com/base"})
+    tell(store, air, clock=clock)
+    [event] = receiver.got("/v2/enqueue")
+    page = "https://air.example.com/base/plugin/recovery/base/recovery/incident/i1"
+    assert event["links"] == [{"href": page, "text": "page"}]
+
+
 def test_two_who_tell_at_the_same_time_tell_it_once(store: WatchStore, clock: Hand, receiver: Receiver) -> None:
     """A pass of each queue, and the callbacks of tasks."""
     for number in range(6):

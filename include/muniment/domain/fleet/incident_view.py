@@ -191,4 +191,6 @@ def _others(incidents: Iterable[Incident | None], sight: Sight) -> Iterator[Othe
 
 def _address(url: str | None) -> str | None:
     """Of a web page: nothing else becomes a link."""
-    return url if url and urlsplit(url).scheme in {"http", "https"} else None
+    if url is None or url.startswith("//"):
+        return None
+    return url if url.startswith("/") or urlsplit(url).scheme in {"http", "https"} else None

@@ -56,7 +56,7 @@ def tested_at(
     return min(known) if known and len(known) == len(found) else None
 
 
-def channel_trouble(channel: str, reason: str, at: datetime, *, is_every: bool, page_url: str | None) -> Trouble:
+def channel_trouble(channel: str, reason: str, at: datetime, *, is_every: bool) -> Trouble:
     """``is_every``: no other channel took anything either."""
     everywhere = "; nor did any other channel" if is_every else ""
     return Trouble(
@@ -73,7 +73,6 @@ def channel_trouble(channel: str, reason: str, at: datetime, *, is_every: bool, 
             f" {channel}`. The watch tries it every hour, and resolves this when it is taken."
         ),
         seen_at=at,
-        links={"page": page_url} if page_url else {},
     )
 
 

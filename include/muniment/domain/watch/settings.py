@@ -70,7 +70,7 @@ class WatchSettings(Setting):
     heartbeat: ConnectionId | None = None
     """A Healthchecks-compatible address that each pass calls; ``None``: nobody outside waits for the watch."""
     page_url: PageUrl | None = None
-    """Where people open Airflow: what is told links there."""
+    """Where people open Airflow: what is told links to its page there."""
     connections_at_once: Annotated[int, Field(ge=1, le=500, strict=True)] = 64
     channels: tuple[Channel, ...] = ()
     routes: tuple[Route, ...] = ()

@@ -64,10 +64,7 @@ def note_channels(store: WatchStore, ended: ChannelRound, *, tested: bool = Fals
     known = {Scope(kind="channel", name=name) for name in states} | opened
     judged = Judged(things=tuple((CAUSE, scope) for scope in sorted(known, key=str)))
     is_every = set(routed(ended.settings)) <= set(failing)
-    troubles = [
-        channel_trouble(name, why, now, is_every=is_every, page_url=ended.settings.page_url)
-        for name, why in failing.items()
-    ]
+    troubles = [channel_trouble(name, why, now, is_every=is_every) for name, why in failing.items()]
     return record_troubles(store, troubles, judged, clock=ended.clock)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from muniment.adapters.channels.message import Message
 from muniment.adapters.watch.store import WatchStore
+from muniment.domain.fleet.host_address import recovery_page
 from muniment.domain.record import Record
 from muniment.domain.watch.channel_tests import ChannelTest, due, routed
 from muniment.domain.watch.settings import WatchSettings
@@ -71,5 +72,5 @@ def _test_of(name: str, settings: WatchSettings, by: str, now: datetime) -> Mess
         severity="info",
         key=f"muniment-channel-test.{name}",
         cause="channel-test",
-        links={"page": settings.page_url} if settings.page_url else {},
+        links={"page": recovery_page(settings.page_url)} if settings.page_url else {},
     )

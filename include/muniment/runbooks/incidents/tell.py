@@ -8,6 +8,7 @@ from functools import cached_property
 from muniment.adapters.channels.deliver import DEADLINE_S
 from muniment.adapters.channels.message import Message, of_notice
 from muniment.adapters.watch.store import WatchStore
+from muniment.domain.fleet.host_address import recovery_page
 from muniment.domain.incidents.incident import Delivery, Notice, Silence
 from muniment.domain.incidents.telling import is_silenced
 from muniment.domain.watch.routing import route_of, waits
@@ -45,7 +46,7 @@ def tell_directly(notice: Notice, settings: WatchSettings, *, clock: Clock) -> t
     it again. The last delivery is the one that counts: of all channels of the route, in their order."""
     route, ended, done = route_of(notice, settings), ChannelRound(settings, clock), list[Delivery]()
     for name in (*route.tell, *route.also) if route else ():
-        failure = ended.send(name, of_notice(notice))
+        failure = ended.send(name, of_notice(_linked(notice, settings)))
         done.append(Delivery(notice=notice.id, channel=name, at=clock(), failure=failure))
         if failure is None:
             break
@@ -102,7 +103,7 @@ class _Teller:
         return {firm: seen.time_zone for firm, seen in self.store.firms().items()}
 
     def _tell(self, notice: Notice, route: Route) -> None:
-        message = of_notice(notice)
+        message = of_notice(_linked(notice, self.settings, "incident", notice.incident))
         is_told = self._by_the_first(route.tell, notice, message)
         if is_told or not self._others_know(notice, route):
             for name in route.also:
@@ -161,6 +162,14 @@ class _Teller:
         after = {**kept, **self.untold}
         if after != before:
             self.store.remember(*UNTOLD, after, now)
+
+
+def _linked(notice: Notice, settings: WatchSettings, *page_parts: str) -> Notice:
+    """To its page, or to the fleet's where no store has it. Only whoever tells it knows where people open Airflow."""
+    if settings.page_url is None:
+        return notice
+    page = recovery_page(settings.page_url, *page_parts)
+    return notice.model_copy(update={"links": {**notice.links, "page": page}})
 
 
 def by_incident(notices: Iterable[Notice]) -> list[list[Notice]]:
