@@ -33,7 +33,7 @@ def test_who_sees_all_reads_all() -> None:
 
 
 def test_a_firm_that_the_store_has_forgotten_is_hidden_as_well() -> None:
-    assert sight("acme").text("dogwood__backup of acme", ["dogwood", "acme"]) == "another firm of acme"
+    assert sight("acme").among(frozenset({"dogwood", "acme"})).text("dogwood__backup of acme") == "another firm of acme"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """One incident's page: what is wrong, for whom, what is safe, what to do, and who was told of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -97,7 +97,8 @@ def incident_view(picture: IncidentPicture, sight: Sight, now: datetime) -> Inci
     incident = picture.incident
     if not sight.sees(incident):
         return None
-    words, whole = _Words(sight, incident), sight.sees_all_of(incident)
+    sight, whole = sight.among(firms_of(incident)), sight.sees_all_of(incident)
+    words = sight.text
     members = _members(picture, sight)
     quiet = tuple(each for each in picture.silences if is_silenced(incident, [each]))
     is_acknowledged = incident.state == "acknowledged"
@@ -134,22 +135,13 @@ def incident_view(picture: IncidentPicture, sight: Sight, now: datetime) -> Inci
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    sight: Sight
-    incident: Incident
-
-    def __call__(self, text: str) -> str:
-        return self.sight.text(text, firms_of(self.incident))
-
-
 def _members(picture: IncidentPicture, sight: Sight) -> tuple[MemberLine, ...]:
     """Who is in it, then who is out of it, each by name."""
-    lines = [_member(each, picture, _Words(sight, picture.incident)) for each in sight.members(picture.incident)]
+    lines = [_member(each, picture, sight.text) for each in sight.members(picture.incident)]
     return tuple(sorted(lines, key=lambda each: (each.well_since is not None, each.name, each.firm)))
 
 
-def _member(member: Member, picture: IncidentPicture, words: _Words) -> MemberLine:
+def _member(member: Member, picture: IncidentPicture, words: Callable[[str], str]) -> MemberLine:
     row = picture.rows.get(member.firm)
     return MemberLine(
         firm=member.firm,
@@ -165,7 +157,7 @@ def _member(member: Member, picture: IncidentPicture, words: _Words) -> MemberLi
     )
 
 
-def _told(told: ToldNotice, is_quiet: bool, words: _Words, now: datetime) -> Told:
+def _told(told: ToldNotice, is_quiet: bool, words: Callable[[str], str], now: datetime) -> Told:
     notice = told.notice
     tries = tuple((each.channel, each.at, words(each.failure or "")) for each in told.deliveries)
     word = ShownWord("told", "safe") if told.delivered_at else _untold(told, is_quiet, now)
@@ -186,7 +178,7 @@ def _untold(told: ToldNotice, is_quiet: bool, now: datetime) -> ShownWord:
 def _others(incidents: Iterable[Incident | None], sight: Sight) -> Iterator[Other]:
     for each in incidents:
         if each is not None and sight.sees(each):
-            yield Other(each.id, sight.text(each.subject, firms_of(each)))
+            yield Other(each.id, sight.among(firms_of(each)).text(each.subject))
 
 
 def _address(url: str | None) -> str | None:

@@ -71,9 +71,10 @@ def _last_first(incident: Incident) -> tuple[float, str]:
 
 
 def _line(incident: Incident, names: Mapping[str, str], silences: tuple[Silence, ...], sight: Sight) -> IncidentLine:
+    sight = sight.among(firms_of(incident))
     return IncidentLine(
         id=incident.id,
-        subject=sight.text(incident.subject, firms_of(incident)),
+        subject=sight.text(incident.subject),
         severity=incident.severity,
         word=state_word(incident),
         whose=whose(incident, names, sight),

@@ -27,14 +27,16 @@ class Sight:
     def members(self, incident: Incident) -> tuple[Member, ...]:
         return tuple(each for each in incident.members if each.firm in self.allowed)
 
-    def text(self, text: str, also: Iterable[str] = ()) -> str:
+    def among(self, firms: frozenset[str]) -> "Sight":
+        """The same, where ``firms`` are there as well: of an incident that names one which the store has forgotten."""
+        return self if firms <= self.hidden | self.allowed else Sight(self.allowed, self.hidden | firms)
+
+    def text(self, text: str) -> str:
         """``text`` with each word that begins with a hidden firm's id written ``another firm``: its DAGs, buckets and
-        hosts are named after it. ``also``: more ids that may stand in it."""
-        others = {*self.hidden, *also} - self.allowed
-        if not others:
+        hosts are named after it."""
+        if not self.hidden:
             return text
-        pattern = self._names if others <= self.hidden else _named({*others, *self.allowed})
-        return pattern.sub(lambda found: found[0] if found[1] in self.allowed else _ANOTHER, text)
+        return self._names.sub(lambda found: found[0] if found[1] in self.allowed else _ANOTHER, text)
 
     @cached_property
     def _names(self) -> re.Pattern[str]:
