@@ -106,7 +106,7 @@ def _row(firm: str, name: str, tier: str, zone: str, now: datetime, samples: tup
         last_verified_at=night.taken_at,
         last_drill=drill.id,
         last_drill_at=drill.finished_at,
-        drill_rto_s=drill.rto_s,
+        drill_rto_s=drill.recover_s,
         window_start_at=history.windows[-1].start_at,
         window_end_at=now - timedelta(seconds=40),
         nights_due=30,

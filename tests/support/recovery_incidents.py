@@ -84,7 +84,7 @@ def acknowledged(incident: Incident, at: datetime) -> Incident:
 
 def notice_of(incident: Incident) -> Notice:
     return Notice(
-        id=f"{incident.id}-opened",
+        id=f"{incident.id}.opened",
         incident=incident.id,
         key=incident.key,
         kind="opened",
