@@ -14,8 +14,9 @@ from muniment.domain.retention.rules import plan_expiry
 from muniment.domain.retention.stock import Stock
 from muniment.domain.vault import keys
 from muniment.domain.vault.inventory import KINDS, Inventory, Kind
+from muniment.domain.wal.names import WalSegment
 from tests.support.firms import paper_firm
-from tests.support.worlds import DAY, START, World, make_policy
+from tests.support.worlds import DAY, SEGMENT_BYTES, START, SYSTEM, World, make_policy
 
 
 def nights(world: World, count: int) -> World:
@@ -115,6 +116,21 @@ def test_a_stock_has_a_line_for_each_kind_and_reason() -> None:
     for line in told.went:
         ids = {v.group.id for v in plan.going if (v.group.kind, v.why) == (line.kind, line.why)}
         assert (line.first, line.last, line.groups) == (min(ids), max(ids), len(ids))
+
+
+def test_wal_goes_by_its_timelines() -> None:
+    """So that a line tells from where to where."""
+    world = nights(World(policy=make_policy(retention=6 * DAY, point_in_time_window=0 * DAY)), 9)
+    world.put(keys.wal(SYSTEM, WalSegment(2, 5, SEGMENT_BYTES).name), 10)
+    world.put(keys.wal(SYSTEM + 1, WalSegment(1, 7, SEGMENT_BYTES).name), 10)
+    world.now += 3 * DAY
+    plan = world.plan()
+    lines = [each for each in stock(world.inventory(), plan).went if each.kind == "wal"]
+    timelines = {each.rpartition("/")[0] for each in going(plan, "wal")}
+    assert len(timelines) > 1
+    assert [(each.first.rpartition("/")[0], each.last.rpartition("/")[0]) for each in lines] == [
+        (each, each) for each in sorted(timelines)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_the_point_says_what_the_night_made(site: Site, nights: Nights) -> None:
     assert (point.kind, point.run, point.config, point.documents) == ("incremental", "manual__1", *[tonight.point] * 2)
     assert (point.document_count, point.document_bytes) == (2, 2 * len("document a.pdf"))
     assert point.document_changes == DocumentChanges(before=2, overwritten=1, vanished=0)
-    assert point.taken_at == tonight.finished_at
+    assert (point.began_at, point.taken_at) == (tonight.started_at, tonight.finished_at)
     assert catalog.points(site.primary) == catalog.points(site.replica) == (point,)
 
 

@@ -24,7 +24,7 @@ from muniment.domain.vault.registers import DocumentChanges, RecoveryWindow, Wal
 from muniment.domain.wal.names import Lsn
 from muniment.errors import StoreUnavailable
 from muniment.ports import utc_now
-from muniment.runbooks.watch import new_registers
+from muniment.runbooks.watch import new_registers, parts_of_history
 from muniment.runbooks.watch.gather_history import gather_history
 from muniment_demo.cloud import Cloud
 from tests.fixtures.sites import SiteFactory, as_root
@@ -285,9 +285,16 @@ def test_without_the_second_region_a_copy_is_what_it_was(firm: Site) -> None:
     assert any(keys.STOCK in each for each in lines), lines
 
 
-def test_what_the_next_night_takes_is_told_of_the_newest_stock_alone(firm: Site) -> None:
-    register(firm, 3)
-    stocks = [take_stock(firm, ago) for ago in (2, 1)]
-    found = gathered(firm)
-    older, newest = (seen.stock for seen in found.stocks)
-    assert (newest, older) == (stocks[1], stocks[0].model_copy(update={"next_goes": ()}))
+def test_old_stocks_say_what_was_held_and_the_newest_of_each_vault_what_the_next_night_takes(
+    firm: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts_of_history, "WENT", 2)
+    register(firm, 4)
+    primary, replica = ([take_stock(firm, ago, side) for ago in (3, 2, 1)] for side in ("primary", "replica"))
+    found = gathered(firm).stocks
+    assert [each.stock.at for each in found] == sorted(each.at for each in (*primary, *replica))
+    for side, taken in (("primary", primary), ("replica", replica)):
+        stocks = [each.stock for each in found if each.side == side]
+        assert stocks[2] == taken[2]
+        assert stocks[1] == taken[1].model_copy(update={"next_goes": ()})
+        assert stocks[0] == taken[0].model_copy(update={"next_goes": (), "went": ()})

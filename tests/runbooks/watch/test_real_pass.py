@@ -103,6 +103,11 @@ def test_what_one_commit_risks_and_what_a_deleted_segment_takes(watched: Watched
     archived.point()
 
     watched.watch()
+    history = watched.store.history(archived.site.firm.id)
+    assert history is not None
+    newest = catalog.latest_point(archived.site.primary)
+    assert [(night.point, night.taken_at) for night in history.nights] == [(newest.id, newest.taken_at)]
+    assert (history.windows, history.unread) == (newest.windows, ())
     primary, replica = vaults(watched.watch())
     assert replica.held and primary.held
     assert replica.held.number == primary.held.number, "the pass before brought what the replica lacked"

@@ -143,5 +143,5 @@ class FirmHistory(Record):
     """As the newest point has registered them, of all clusters that served."""
     holes: tuple[WalHole, ...] = ()
     stocks: tuple[StockSeen, ...] = ()
-    """One a vault and night, of the nights above. What the next night takes (``next_goes``) is in each vault's newest
-    one alone: of the others it came to pass."""
+    """One a vault and night, of the nights above. What went is in those of the last 30 nights, what the next one takes
+    (``next_goes``) in each vault's newest alone: of the others it came to pass."""

@@ -82,11 +82,13 @@ def _held(groups: Iterable[Group]) -> Iterator[KindHeld]:
 
 
 def _going(verdicts: Iterable[Verdict]) -> Iterator[Going]:
-    """A few lines, however many go: the rules know two reasons a kind at most."""
-    gathered: dict[tuple[int, str], list[Group]] = {}
+    """A few lines, however many go: the rules know two reasons a kind at most, and WAL goes by its timelines."""
+    gathered: dict[tuple[int, str, str], list[Group]] = {}
     for verdict in verdicts:
-        gathered.setdefault((KINDS.index(verdict.group.kind), verdict.why), []).append(verdict.group)
-    for (kind, why), groups in sorted(gathered.items()):
+        group = verdict.group
+        timeline = group.id.rpartition("/")[0] if group.kind == "wal" else ""
+        gathered.setdefault((KINDS.index(group.kind), timeline, verdict.why), []).append(group)
+    for (kind, _, why), groups in sorted(gathered.items()):
         ids = [group.id for group in groups]
         size = sum(group.size_bytes for group in groups)
         yield Going(kind=KINDS[kind], groups=len(groups), size_bytes=size, first=min(ids), last=max(ids), why=why)

@@ -20,7 +20,8 @@ class KindHeld(Record):
 
 
 class Going(Record):
-    """Groups of a kind that go for one reason; ``first`` and ``last`` are ids."""
+    """Groups of a kind that go for one reason; ``first`` and ``last`` are ids. Of WAL: of one timeline of one cluster;
+    some files between the two may stay."""
 
     kind: str
     groups: int

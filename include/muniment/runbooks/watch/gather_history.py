@@ -79,7 +79,9 @@ class _Gathering:
             acts=tuple(sorted(acts.seen(read), key=lambda each: (each.began_at, each.id))),
             windows=windows_of(seen),
             holes=holes_of(seen),
-            stocks=tuple(stock for each in stocks for stock in each.seen(read)),
+            stocks=tuple(
+                sorted(chain.from_iterable(each.seen(read) for each in stocks), key=lambda each: each.stock.at)
+            ),
         )
 
     def _nights(self) -> Nights:

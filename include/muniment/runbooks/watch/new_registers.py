@@ -19,7 +19,7 @@ from muniment.domain.vault.registers import Point
 from muniment.errors import MunimentError, ObjectDamaged, ObjectMissing
 
 READS = 40
-"""In one look: a firm of 90 nights is read in three of them, and no look takes much longer than any other."""
+"""In one look: no firm's first one takes much longer than any other; those of 90 nights are read in some hours."""
 PATIENCE_S = 4.0
 """After that no other register is begun."""
 

@@ -25,6 +25,8 @@ from muniment.runbooks.watch.new_registers import Read, Wanted
 
 NIGHTS, DRILLS, RESTORES, ACTS = 100, 100, 100, 200
 """That are kept, the newest ones."""
+WENT = 30
+"""Nights of which it is kept what went, and why: it is four fifths of a stock."""
 
 
 class Part(Protocol):
@@ -180,9 +182,10 @@ class Stocks:
 
     def seen(self, read: Read) -> Iterator[StockSeen]:
         found = list(self._found(read))
-        for each in found[:-1]:
-            yield each.model_copy(update={"stock": each.stock.model_copy(update={"next_goes": ()})})
-        yield from found[-1:]
+        for nights_ago, each in zip(reversed(range(len(found))), found, strict=True):
+            told = {} if nights_ago < WENT else {"went": ()}
+            short = each.stock.model_copy(update={**told, "next_goes": ()})
+            yield each.model_copy(update={"stock": short}) if nights_ago else each
 
     def _found(self, read: Read) -> Iterator[StockSeen]:
         for each in sorted(self.known) if self.ids is None else self.ids:
