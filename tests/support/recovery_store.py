@@ -6,6 +6,7 @@
 from datetime import datetime, timedelta
 
 from muniment.adapters.watch.store import WatchStore
+from muniment.domain.fleet.row_of import duty_cells
 from muniment.domain.incidents.incident import Incident
 from muniment.domain.watch.duty import Suspension
 from muniment.domain.watch.passes import LOOK_LASTS, Pass
@@ -60,7 +61,7 @@ def shown_firms(now: datetime, *, more: int = 0) -> tuple[ShownFirm, ...]:
     away = half.row.vaults[1].model_copy(
         update={"seen_at": now - timedelta(hours=3), "rpo_known_at": now - timedelta(hours=3), "unseen": "timed out"}
     )
-    return (
+    firms = (
         safe(SAFE, "Hartwell & Associates LLP", now, tier="enterprise"),
         over_the_promise(AT_RISK, "Harbor & Lane LLP", now),
         without_points(LOST, "Aldgate Chambers", now, is_new=False),
@@ -75,6 +76,7 @@ def shown_firms(now: datetime, *, more: int = 0) -> tuple[ShownFirm, ...]:
         with_row(half, vaults=(half.row.vaults[0], away)),
         *(safe(f"firm-{number:04}", f"Firm number {number}", now) for number in range(more)),
     )
+    return tuple(with_row(each, duties=duty_cells(each.seen.duties)) for each in firms)
 
 
 def shown_incidents(now: datetime) -> tuple[Incident, ...]:

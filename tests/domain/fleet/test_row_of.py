@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from muniment.domain.fleet.row import FirmRow
+from muniment.domain.fleet.row import DutyCell, FirmRow
 from muniment.domain.fleet.row_of import row_of
 from muniment.domain.vault.registers import RecoveryWindow, WalHole
 from muniment.domain.wal.names import Lsn
-from muniment.domain.watch.duty import DutyState
+from muniment.domain.watch.duty import DutyState, Suspension
 from muniment.domain.watch.evidence import Evidence
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.vault import VaultSeen
@@ -88,6 +88,24 @@ def test_duties_are_named_by_their_states() -> None:
         ("second copy",),
         ("verification",),
     )
+    assert [(cell.duty, cell.state) for cell in found.duties] == list(zip(duties, states, strict=True))
+
+
+def test_a_duty_has_its_instants_and_until_when_it_is_suspended() -> None:
+    until = NOW + DAY
+    said = Suspension(firm=FIRM.id, duty="drill", until=until, by="a", why="b", made_at=NIGHT)
+    state = DutyState(
+        firm=FIRM.id,
+        duty="drill",
+        state="suspended",
+        due_at=NIGHT,
+        grace_until=NOW,
+        evidence_at=NIGHT - DAY,
+        suspension=said,
+    )
+    found = row(seen(duties=(state,)))
+    assert found.duties == (DutyCell("drill", "suspended", NIGHT, NIGHT - DAY, until),)
+    assert FirmRow.from_json(found.to_json()) == found
 
 
 def test_what_is_unknown_is_unknown_and_what_came_back_does_still() -> None:

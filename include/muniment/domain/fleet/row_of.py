@@ -9,9 +9,9 @@ from muniment.domain.firm.schedule import nightly_schedule
 from muniment.domain.fleet.day import Day, worst
 from muniment.domain.fleet.history import FirmHistory
 from muniment.domain.fleet.nights_kept import nights
-from muniment.domain.fleet.row import FirmRow, VaultCell
+from muniment.domain.fleet.row import DutyCell, FirmRow, VaultCell
 from muniment.domain.watch.assembly import sample_of
-from muniment.domain.watch.duty import Duty, State, Suspension
+from muniment.domain.watch.duty import Duty, DutyState, State, Suspension
 from muniment.domain.watch.evidence import Evidence
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.judging import is_onboarding
@@ -115,7 +115,20 @@ def _of_window(seen: FirmSeen, cells: Sequence[VaultCell]) -> dict[str, object]:
 
 def _of_duties(seen: FirmSeen) -> dict[str, object]:
     states: tuple[State, ...] = ("missing", "late", "suspended", "unknown")
-    return {state: _in_state(seen, state) for state in states}
+    return {"duties": duty_cells(seen.duties)} | {state: _in_state(seen, state) for state in states}
+
+
+def duty_cells(states: Sequence[DutyState]) -> tuple[DutyCell, ...]:
+    return tuple(
+        DutyCell(
+            duty=each.duty,
+            state=each.state,
+            due_at=each.due_at,
+            evidence_at=each.evidence_at,
+            suspended_until=each.suspension.until if each.suspension else None,
+        )
+        for each in states
+    )
 
 
 def _in_state(seen: FirmSeen, state: State) -> tuple[Duty, ...]:
