@@ -10,7 +10,6 @@ from muniment.domain.fleet.firm_view import firm_view, samples_span, span_of
 from muniment.domain.fleet.instant_view import NOW, instant_asked, instant_view, side_asked
 from muniment.domain.fleet.instants import in_address, parse_instant
 from muniment.domain.fleet.pictures import FirmPicture
-from muniment.domain.fleet.unwatched import unwatched
 from muniment_airflow.recovery_page.visit import Visit, Visited, missing, page
 
 router = APIRouter()
@@ -42,7 +41,7 @@ def one_firm(
         visit.frame,
         span,
         samples=samples,
-        unwatched=list(unwatched((each.at for each in samples), span)),
+        unwatched=visit.ask(("unwatched", firm), lambda reader: reader.unwatched(firm, span.begin, span.end)),
         sight=sight,
     )
     return visit.show("firm.html", view=view)
