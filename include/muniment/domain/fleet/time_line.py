@@ -138,9 +138,7 @@ def time_line(
         bars=(*bars, *lasting),
         unwatched=tuple(not_seen),
         marks=tuple(_placed(each, span) for each in marks),
-        ticks=tuple(
-            PlacedTick(_x(each.at, span), each.label, each.is_day) for each in time_ticks(span, seen.time_zone)
-        ),
+        ticks=tuple(_ticks(span, seen.time_zone, now)),
         rows=tuple(sorted(_rows(bars, not_seen, marks), key=lambda row: (row.at, row.what))),
         links=tuple(_links(frame, seen.firm, span, whole)),
         now_x=_x(now, span) if span.has(now) else None,
