@@ -13,7 +13,7 @@ from muniment.domain.fleet.sight import Sight
 from muniment.domain.incidents.incident import Change, Delivery, Incident, Member, Silence
 from muniment.domain.incidents.trouble import Scope
 from muniment.domain.incidents.wording import notice_of
-from tests.support.html_pages import inlined, links_of, main_text
+from tests.support.html_pages import inlined, links_of, main_text, parsed
 from tests.support.watched import NOW, firm_row, incident
 
 KNOWN = ("acme", "birch", "cedar")
@@ -65,6 +65,12 @@ def test_one_firms_incident_with_the_ways_out_of_it() -> None:
     assert links["Runbook: wal-at-risk"].endswith("/blob/main/docs/monitoring.md#wal-at-risk")
     assert inlined(html) == []
     assert html.count("data-out") == 2
+
+
+def test_what_is_typed_is_told_from_what_is_said() -> None:
+    found = of_acme(hint="try `muniment status <acme>`, then `x`.")
+    typed = parsed(page(view(picture(found)))).xpath("//dd/code/text()")
+    assert typed == ["muniment status <acme>", "x"]
 
 
 def test_what_is_no_web_address_becomes_no_link() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from muniment.domain.fleet.frame import Frame
 from muniment.domain.fleet.instants import in_address, in_zone
@@ -46,6 +46,12 @@ def lasting(seconds: float | None) -> str:
     return "unknown" if seconds is None else human_duration(seconds)
 
 
+def commands(text: str) -> Markup:
+    """What stands between backticks is something to type."""
+    pieces = enumerate(shown(text).split("`"))
+    return Markup("").join(Markup("<code>{}</code>").format(each) if n % 2 else escape(each) for n, each in pieces)
+
+
 @cache
 def _world() -> Environment:
     world = Environment(
@@ -57,5 +63,5 @@ def _world() -> Environment:
         auto_reload=False,
     )
     world.filters |= {"instant": instant, "age": age, "lasting": lasting, "size": human_size}
-    world.filters |= {"iso": in_address, "spoken": in_zone, "shown": shown}
+    world.filters |= {"iso": in_address, "spoken": in_zone, "shown": shown, "commands": commands}
     return world
