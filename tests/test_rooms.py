@@ -32,6 +32,7 @@ TOPICS = {
     "domain/retention/test_model.py",
     "domain/watch/test_look_troubles.py",
     "domain/watch/test_one_incident.py",
+    "plugins/recovery_page/running/test_rights.py",
     "plugins/test_errand_incidents.py",
     "plugins/test_interrupted_cut_over.py",
     "plugins/recovery_page/running/test_rights.py",

@@ -11,10 +11,13 @@ from muniment_demo.airflow_env import PASSWORDS
 
 # boto3, psycopg and the encryption SDK are 1.4 CPU-seconds of imports. LocalExecutor forks every task's process from
 # the scheduler's, and the DAG processor one for every file: they have what their parent has.
+# Of two modules of this name Airflow takes this one: what the other one has is imported.
 _LOCAL_SETTINGS = """\
 import sys
 
-__all__ = []
+from muniment_airflow.recovery_page.home_alerts import DASHBOARD_UIALERTS
+
+__all__ = ["DASHBOARD_UIALERTS"]
 if "scheduler" in sys.argv:
     import muniment.runbooks.nightly.chain
 elif "dag-processor" in sys.argv:

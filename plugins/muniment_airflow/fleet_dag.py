@@ -31,6 +31,7 @@ def fleet_watch_dag(of_queues: Iterable[str]) -> DAG:
     """In Airflow's own pool: a pool of ours that is missing is one of the things that it looks for."""
     with DAG(
         DAG_ID,
+        dag_display_name="The watch: one look at every firm",
         schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC"),
         catchup=False,
         max_active_runs=_RUNS_AT_ONCE,

@@ -9,13 +9,13 @@ from starlette.responses import Response
 from muniment.errors import InvalidRequest, MunimentError
 from muniment_airflow.recovery_page import beside_dags, firm_pages, fleet_pages, static_files
 from muniment_airflow.recovery_page.faults import Fault, fault_page
-from muniment_airflow.recovery_page.stored import Stored, open_reader
+from muniment_airflow.recovery_page.stored import Stored, stored
 
 
-def recovery_app(stored: Stored | None = None) -> FastAPI:
+def recovery_app(reads: Stored | None = None) -> FastAPI:
     """Without pages of its own making: whoever reads them would be told of every route."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.stored = stored or Stored(open_reader)
+    app.state.stored = reads or stored()
     for part in (static_files, fleet_pages, firm_pages, beside_dags):
         app.include_router(part.router)
     app.add_exception_handler(HTTPException, _missing)

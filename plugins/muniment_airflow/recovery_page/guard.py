@@ -57,6 +57,9 @@ class Guard:
         if request.method not in ("GET", "HEAD"):
             await fault_page(request, Fault.METHOD)(scope, receive, answer)
             return
+        if not request.scope["path"].isprintable():  # no database takes a NUL
+            await fault_page(request, Fault.MISSING)(scope, receive, answer)
+            return
         await self._page({**scope, USER: user}, receive, answer)
 
 

@@ -4,7 +4,9 @@ While the store is away a page shows what it showed last, and says so: an error 
 an empty one would say something false.
 """
 
+import functools
 import logging
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from muniment.runbooks.fleet.reader import FleetReader
 
 log = logging.getLogger(__name__)
+_PATIENCE_S = 3.0
+"""Somebody waits for the page, and there is what it showed last."""
 _KEPT = 200
 """Answers: the fleet, and the firms and incidents that were looked at last."""
 
@@ -74,6 +78,12 @@ def _as_it_was(read_at: datetime, error: MunimentError) -> str:
     return f"Shown as it was {age(read_at, utc_now())}, and not as it is: {error.what}."
 
 
+@functools.cache
+def stored() -> Stored:
+    """This process's."""
+    return Stored(open_reader)
+
+
 def open_reader() -> "FleetReader":
     """Raises ``WatchStoreUnavailable`` and its kin, and ``InvalidConfiguration``."""
     from muniment.runbooks.fleet.reader import FleetReader
@@ -83,15 +93,13 @@ def open_reader() -> "FleetReader":
 
 def _open_store() -> "WatchStore":
     """Without ``watch.yaml``, which need not be here, where ``MUNIMENT_WATCH_STORE`` says it all."""
-    import os
-
     from muniment.adapters.watch.places import VARIABLE, store_url_by
     from muniment.adapters.watch.store import WatchStore
     from muniment.registry.watch_file import load_watch_settings
     from muniment_airflow.hooks import login
 
     connection_id = None if os.environ.get(VARIABLE) else load_watch_settings().read_with
-    return WatchStore.open(store_url_by(connection_id, login), read_only=True)
+    return WatchStore.open(store_url_by(connection_id, login), patience_s=_PATIENCE_S, read_only=True)
 
 
 def _site(firm: "Firm") -> "Site":

@@ -128,7 +128,6 @@ def test_a_firm_without_dags_is_seen_by_who_reads_all(pages: RecoveryPages) -> N
     ("path", "status"),
     [
         ("/recovery/firm/..%2F..%2Fetc", 404),
-        ("/recovery/firm/../../etc", 404),
         ("/recovery/firm/%3Cscript%3E", 404),
         ("/recovery/firm/%00", 404),
         ("/recovery/firm/" + "a" * 2000, 404),
