@@ -7,7 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from muniment.errors import InvalidRequest, MunimentError
-from muniment_airflow.recovery_page import beside_dags, firm_pages, fleet_pages, static_files
+from muniment_airflow.recovery_page import (
+    beside_dags,
+    drill_pages,
+    firm_pages,
+    fleet_pages,
+    incident_pages,
+    static_files,
+)
 from muniment_airflow.recovery_page.faults import Fault, fault_page
 from muniment_airflow.recovery_page.stored import Stored, stored
 
@@ -16,7 +23,7 @@ def recovery_app(reads: Stored | None = None) -> FastAPI:
     """Without pages of its own making: whoever reads them would be told of every route."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.stored = reads or stored()
-    for part in (static_files, fleet_pages, firm_pages, beside_dags):
+    for part in (static_files, fleet_pages, firm_pages, drill_pages, incident_pages, beside_dags):
         app.include_router(part.router)
     app.add_exception_handler(HTTPException, _missing)
     app.add_exception_handler(RequestValidationError, _wrong)

@@ -10,6 +10,7 @@ from muniment.domain.fleet.firm_view import firm_view, samples_span, span_of
 from muniment.domain.fleet.instant_view import NOW, instant_asked, instant_view, side_asked
 from muniment.domain.fleet.instants import in_address, parse_instant
 from muniment.domain.fleet.pictures import FirmPicture
+from muniment.domain.fleet.sight import firms_of
 from muniment_airflow.recovery_page.visit import Visit, Visited, missing, page
 
 router = APIRouter()
@@ -35,13 +36,14 @@ def one_firm(
     span = span_of(picture, begin, end, visit.now)
     wanted = samples_span(span)
     samples = visit.ask(("samples", firm), lambda reader: reader.samples(firm, wanted.begin, wanted.end))
-    sight = visit.sight({firm, *(member.firm for each in picture.incidents for member in each.members)})
+    unwatched = visit.ask(("unwatched", firm), lambda reader: reader.unwatched(firm, span.begin, span.end))
+    sight = visit.sight({firm}.union(*map(firms_of, picture.incidents)))
     view = firm_view(
         picture,
         visit.frame,
         span,
         samples=samples,
-        unwatched=visit.ask(("unwatched", firm), lambda reader: reader.unwatched(firm, span.begin, span.end)),
+        unwatched=unwatched,
         sight=sight,
     )
     return visit.show("firm.html", view=view)

@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from muniment_airflow.recovery_page.mount import NAV, airflow_path
+from muniment.domain.fleet.host_address import NAV
+from muniment_airflow.recovery_page.mount import airflow_path
 
 if TYPE_CHECKING:
     from muniment.domain.fleet.home_line import HomeLine

@@ -23,6 +23,7 @@ from muniment_airflow.recovery_page.mount import PREFIX
 from muniment_airflow.recovery_page.stored import Stored, Told
 
 if TYPE_CHECKING:
+    from muniment.domain.fleet.pictures import FleetSeen
     from muniment.runbooks.fleet.reader import FleetReader
 
 USER = "muniment.user"
@@ -60,6 +61,9 @@ class Visit:
         self._stale = self._stale or told.stale
         return told.what
 
+    def fleet(self) -> "FleetSeen":
+        return self.ask("fleet", lambda reader: reader.fleet())
+
     def show(self, template: str, **shown: Any) -> HTMLResponse:
         return HTMLResponse(render(template, self.frame, **shown))
 
@@ -83,7 +87,7 @@ class Visit:
         """``among``: firms that what is shown names."""
         if self._reads_every_dag:
             return Sight(frozenset(among), ())
-        known = {row.firm for row in self.ask("fleet", lambda reader: reader.fleet()).rows}
+        known = {row.firm for row in self.fleet().rows}
         return Sight(self.allowed(()), known | set(among))
 
     @property
