@@ -89,6 +89,11 @@ def test_up_stays_up_and_down_leaves_nothing(folder: Path) -> None:
     again = run("up", folder, "--firms", "1")
     assert again.returncode == 0, again.stderr[-3000:]
     assert url in again.stdout
+    assert f"{url}/plugin/recovery" in again.stdout
+
+    caused = run("cause", folder, "dag-paused")
+    assert (caused.returncode, caused.stdout) == (0, "harbor-lane__backup is paused\n"), caused.stderr
+    ends_well(url, password, "fleet__watch")
 
     assert "full" in shell(folder, "muniment points harbor-lane")
     staged = shell(folder, "muniment restore harbor-lane --stage --ttl 10m")
@@ -98,12 +103,17 @@ def test_up_stays_up_and_down_leaves_nothing(folder: Path) -> None:
     # The day's documents have names in many scripts, and no row knows all of them: tonight's point does.
     shell(folder, "muniment backup harbor-lane")
     assert " passed: " in shell(folder, "muniment drill harbor-lane")
-    drilled_through_airflow(url, password)
+    ends_well(url, password, "harbor-lane__restore_test")
     drills = json.loads(shell(folder, "muniment drills harbor-lane --json"))
     failed = [each["name"] for one in drills["drills"] for each in one["checks"] if each["passed"] is False]
-    assert ([one["failure"] for one in drills["drills"]], failed) == ([None, None], [])
+    assert ([one["failure"] for one in drills["drills"]], failed) == ([None, None, None], [])
     assert drills["unfinished"] == []
     assert "could not be made" not in shell(folder, "muniment drills harbor-lane")
+
+    ends_well(url, password, "fleet__watch")  # minutes after the first one: two of them open an incident
+    assert "[muniment] harbor-lane: harbor-lane__backup is paused" in run("told", folder).stdout
+    mended = run("mend", folder, "dag-paused")
+    assert (mended.returncode, mended.stdout) == (0, "harbor-lane__backup is not paused\n"), mended.stderr
 
     down = run("down", folder)
     assert down.returncode == 0, down.stderr[-3000:]
@@ -111,8 +121,9 @@ def test_up_stays_up_and_down_leaves_nothing(folder: Path) -> None:
     assert not folder.exists()
 
 
-def drilled_through_airflow(url: str, password: str) -> None:
-    api, name = AirflowApi(url, "admin", Secret(password)), "harbor-lane__restore_test"
+def ends_well(url: str, password: str, name: str) -> None:
+    """A run of this DAG, at its first try."""
+    api = AirflowApi(url, "admin", Secret(password))
     api.sign_in()
     run = api.trigger(name)
     deadline = time.monotonic() + 1800
