@@ -6,9 +6,10 @@
 from datetime import datetime, timedelta
 
 from muniment.adapters.watch.store import WatchStore
+from muniment.domain.fleet.row import DutyCell
 from muniment.domain.fleet.row_of import duty_cells
 from muniment.domain.incidents.incident import Incident
-from muniment.domain.watch.duty import Suspension
+from muniment.domain.watch.duty import Duty, State, Suspension
 from muniment.domain.watch.passes import LOOK_LASTS, Pass
 from tests.support.fleets import REGIONS, airflow_seen
 from tests.support.recovery_firms import (
@@ -76,7 +77,18 @@ def shown_firms(now: datetime, *, more: int = 0) -> tuple[ShownFirm, ...]:
         with_row(half, vaults=(half.row.vaults[0], away)),
         *(safe(f"firm-{number:04}", f"Firm number {number}", now) for number in range(more)),
     )
-    return tuple(with_row(each, duties=duty_cells(each.seen.duties)) for each in firms)
+    return tuple(with_row(each, duties=_told(each)) for each in firms)
+
+
+def _told(firm: ShownFirm) -> tuple[DutyCell, ...]:
+    """As the lists of its line have it."""
+    lists: dict[State, tuple[Duty, ...]] = {
+        "missing": firm.row.missing,
+        "late": firm.row.late,
+        "unknown": firm.row.unknown,
+    }
+    states: dict[Duty, State] = {duty: state for state, duties in lists.items() for duty in duties}
+    return tuple(each._replace(state=states.get(each.duty, each.state)) for each in duty_cells(firm.seen.duties))
 
 
 def shown_incidents(now: datetime) -> tuple[Incident, ...]:

@@ -31,20 +31,19 @@ def test_each_cell_says_its_word_and_the_age_of_its_evidence() -> None:
     page = parsed(_page(firm_row("hartwell", name=TAG, duties=MIXED, missing=("nightly point",))))
     (table,) = page.xpath("//table")
     heads = [text_of(each) for each in table.xpath("./thead//th[@scope='col']")]
-    assert heads == ["Firm", "State", "RPO", "RTO", *(duty.capitalize() for duty in DUTIES)]
+    assert heads == ["Firm", "State", "RPO", "RTO", "WAL flow", *(duty.capitalize() for duty in DUTIES[1:])]
     (row,) = rows_of(table)
     assert dict(zip(heads, row, strict=True)) == {
         "Firm": f"{TAG} hartwell · mid-size · eu-central-1",
         "State": "at risk",
         "RPO": "kept 0 s of 15 min",
         "RTO": "kept 21 min of 1 h, 8 d ago",
-        "Wal flow": "kept 2 min ago",
+        "WAL flow": "kept 2 min ago",
         "Nightly point": "missing due 8 h ago, last 32 h ago",
         "Second copy": "unknown",
         "Drill": "suspended until 7 Dec 10:02 CET",
-        **dict.fromkeys(
-            ("Verification", "Sign-off", "Documents", "Configuration", "Watch", "Channel test"), "not owed"
-        ),
+        **dict.fromkeys(("Verification", "Sign-off", "Documents", "Configuration", "Channel test"), "not owed"),
+        "Watch": "kept looked 2 min ago",
     }
     missing = table.xpath("./tbody/tr/*")[heads.index("Nightly point")]
     assert missing.get("title") == "2026-11-27 01:02 UTC"

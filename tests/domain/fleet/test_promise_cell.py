@@ -56,7 +56,10 @@ def test_what_was_suspended_missing_or_unknown_at_a_pass_of_now_is_told_as_that(
     for cell in cells:
         if cell.state in {"missing", "late", "unknown", "leaving", "new"} and cell.duty != "watch":
             assert words[cell.duty].word == cell.state
-    assert all((words[duty].word == "not owed") == bool(cells) for duty in set(DUTIES) - {cell.duty for cell in cells})
+    assert all(
+        (words[duty].word == "not owed") == bool(cells)
+        for duty in set(DUTIES) - {"watch", *(cell.duty for cell in cells)}
+    )
 
 
 def _of(duty: Duty, state: State, row: dict[str, Any] | None = None, **cell: Any) -> PromiseCell:
@@ -110,7 +113,7 @@ def test_evidence_is_dated_in_utc() -> None:
 def test_a_line_from_before_the_duties_were_kept_in_it_tells_what_it_has_and_keeps_nothing() -> None:
     row = firm_row(missing=("drill",), suspended=("sign-off",))
     words = {duty: cell.word for duty, cell in zip(DUTIES, duty_promises(row, NOW), strict=True)}
-    assert words == {**dict.fromkeys(DUTIES, "unknown"), "drill": "missing", "sign-off": "suspended"}
+    assert words == {**dict.fromkeys(DUTIES, "unknown"), "drill": "missing", "sign-off": "suspended", "watch": "kept"}
 
 
 def _with_rpo(primary: float | None, replica: float | None, **changed: Any) -> FirmRow:

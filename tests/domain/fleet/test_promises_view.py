@@ -27,7 +27,12 @@ def test_a_firm_that_is_switched_off_is_a_row_and_its_duties_are_suspended() -> 
 
 def test_each_promise_is_a_column_with_its_words_and_counts() -> None:
     view = promises_view(fleet_seen(FLEET), EVERYBODY, FleetQuery(), NOW)
-    assert [each.head.text for each in view.promises] == ["RPO", "RTO", *(duty.capitalize() for duty in DUTIES)]
+    assert [each.head.text for each in view.promises] == [
+        "RPO",
+        "RTO",
+        "WAL flow",
+        *(duty.capitalize() for duty in DUTIES[1:]),
+    ]
     counts = {each.head.text: each.counts for each in view.promises}
     assert counts["RPO"] == (("kept", 3),)
     assert counts["RTO"] == (("unknown", 1), ("kept", 2))

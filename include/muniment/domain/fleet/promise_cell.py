@@ -80,12 +80,10 @@ def rto_promise(row: FirmRow, now: datetime) -> PromiseCell:
 def duty_promises(row: FirmRow, now: datetime) -> tuple[PromiseCell, ...]:
     """One of each of ``DUTIES``."""
     told = {cell.duty: cell for cell in row.duties or _by_lists(row)}
+    told.setdefault("watch", DutyCell("watch", "unknown"))
+    untold = PromiseCell("not owed" if row.duties else "unknown")
     zone = ZoneInfo(row.time_zone)
-    return tuple(_of_duty(row, told[duty], zone, now) if duty in told else _untold(row) for duty in DUTIES)
-
-
-def _untold(row: FirmRow) -> PromiseCell:
-    return PromiseCell("not owed" if row.duties else "unknown")
+    return tuple(_of_duty(row, told[duty], zone, now) if duty in told else untold for duty in DUTIES)
 
 
 def _by_lists(row: FirmRow) -> tuple[DutyCell, ...]:

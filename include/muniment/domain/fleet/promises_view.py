@@ -113,8 +113,12 @@ def _promises(lines: tuple[PromiseLine, ...], rpo: Head) -> Iterable[Promise]:
     columns = [
         (rpo, "What would be lost now, from the vault that lacks most, is no more than the RPO."),
         (Head("RTO", None, None), "The last drill that passed took no longer than the RTO."),
-        *((Head(duty.capitalize(), None, None), _IN_WORDS[duty]) for duty in DUTIES),
+        *((Head(_titled(duty), None, None), _IN_WORDS[duty]) for duty in DUTIES),
     ]
     for number, (column, words) in enumerate(columns):
         counted = Counter(line.cells[number].word for line in lines)
         yield Promise(column, words, tuple((word, counted[word]) for word in _WORST_FIRST if counted[word]))
+
+
+def _titled(duty: Duty) -> str:
+    return duty[0].upper() + duty[1:] if duty != "wal flow" else "WAL flow"
