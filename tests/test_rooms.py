@@ -17,6 +17,7 @@ MIRRORED = {
 # Tests of something that several modules do together, or of something that is no module: a page, a file of settings.
 TOPICS = {
     "adapters/fleet/test_fleet_page.py",
+    "adapters/fleet/test_firm_page.py",
     "adapters/fleet/test_promises_page.py",
     "adapters/store/test_store_contract.py",
     "adapters/fleet/test_look.py",

@@ -50,6 +50,7 @@ class Rect:
 @dataclass(frozen=True, slots=True)
 class Plot:
     title: str
+    span: Span
     unit: Unit
     series: tuple[Series, ...]
     """What is drawn, for the table that says the same."""
@@ -67,7 +68,7 @@ class Plot:
 
     def rows(self) -> Iterator[tuple[datetime, tuple[str, ...]]]:
         """Of the table: an instant, and what each series says of it; newest first."""
-        by_instant = [dict(each.values) for each in self.series]
+        by_instant = [{at: value for at, value in each.values if self.span.has(at)} for each in self.series]
         for at in sorted({at for values in by_instant for at in values}, reverse=True):
             yield at, tuple(said(values[at], self.unit) if at in values else "—" for values in by_instant)
 
@@ -155,6 +156,7 @@ def _plot(ground: Ground, series: Sequence[Series], scale: Scale, kind: str) -> 
     ticks = time_ticks(ground.span, ground.time_zone)
     return Plot(
         title=ground.title,
+        span=ground.span,
         unit=ground.unit,
         series=tuple(series),
         x_ticks=tuple(PlotTick(x_of(each.at, ground.span), each.label) for each in ticks),
