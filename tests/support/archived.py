@@ -120,10 +120,10 @@ class Archived:
             control_totals=ControlTotals(lsn=lsn, read_at=utc_now(), counts={}, sums={}),
             windows=windows_of(self.store, self.store.archive(self.store.files(), segment_bytes), (backup,)),
         )
-        self._register(self.site.primary, point)
+        self.register(self.site.primary, point)
         return point
 
-    def _register(self, vault: Vault, point: Point) -> None:
+    def register(self, vault: Vault, point: Point) -> None:
         snapshot = DocumentSnapshot(id=point.documents, firm=point.firm, taken_at=point.taken_at, documents=())
         vault.put_sealed(keys.document_snapshot(point.documents), snapshot.to_json(), locked_until=None)
         vault.put_sealed(keys.config(point.config), b"{}", locked_until=None)

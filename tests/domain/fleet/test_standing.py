@@ -166,6 +166,11 @@ def _with_vault(side: int, **changed: Any) -> FirmRow:
             ("to which instant the replica vault brings it back is unknown",),
         ),
         (
+            _with_vault(1, recoverable_to=None).model_copy(update={"last_copied_at": None}),
+            "at risk",
+            ("nothing can be restored from the replica vault: no recovery point is in it",),
+        ),
+        (
             _with_vault(1, seen_at=NOW - timedelta(hours=3)),
             "unknown",
             ("the replica vault has not answered for 3 h 00 min",),

@@ -1,6 +1,7 @@
 """Passes over one real firm: its server, both its vaults, and who is told. Nothing is made up but the receiver."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from muniment.adapters.vault import catalog
 from muniment.adapters.watch.store import WatchStore
 from muniment.domain.fleet.day import bucket_end, worst
 from muniment.domain.fleet.row import FirmRow
+from muniment.domain.fleet.standing import Standing, standing_of
 from muniment.domain.watch.airflow import AirflowSeen
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.settings import Channel, Route, WatchSettings
@@ -100,7 +102,7 @@ def test_what_one_commit_risks_and_what_a_deleted_segment_takes(watched: Watched
     archived = watched.archived
     archived.write(1)
     archived.switch()
-    archived.point()
+    archived.register(archived.site.replica, archived.point())
 
     watched.watch()
     history = watched.store.history(archived.site.firm.id)
@@ -113,6 +115,8 @@ def test_what_one_commit_risks_and_what_a_deleted_segment_takes(watched: Watched
     assert replica.held.number == primary.held.number, "the pass before brought what the replica lacked"
     assert (primary.rpo_s, replica.rpo_s) == (0.0, 0.0)
     assert watched.line().window_end_at == primary.rpo_known_at
+    assert standing_of(watched.line(), (), utc_now()) == Standing("safe")
+    assert standing_of(watched.line(), (), utc_now() + timedelta(minutes=12)).state == "unknown"
 
     before = utc_now()
     archived.write(2)
@@ -136,5 +140,5 @@ def test_what_one_commit_risks_and_what_a_deleted_segment_takes(watched: Watched
     assert read_archiver(archived.site.postgres).failed_count == 0, "the server knows nothing of it"
     watched.watch()
     assert "wal-hole" in watched.causes()
-    assert watched.line().hole_now
+    assert "WAL is missing in a vault: a hole now" in standing_of(watched.line(), (), utc_now()).why
     assert any("WAL is missing from the primary vault" in line for line in watched.told.read_text().splitlines())

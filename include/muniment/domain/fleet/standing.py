@@ -151,12 +151,19 @@ def _of_vault(row: FirmRow, side: VaultSide, cell: VaultCell | None, now: dateti
     rpo_s = rpo_of(row, cell, now)
     if cell.recoverable_to is None:
         if row.points:
-            yield "unknown", f"to which instant the {side} vault brings it back is unknown"
+            yield _without_way_back(row, side, now)
     elif rpo_s is None and not row.is_new:
         yield "unknown", f"the RPO of the {side} vault is unknown"
     if rpo_s is not None and rpo_s > row.rpo_promise_s:
         held, promised = human_duration(rpo_s), human_duration(row.rpo_promise_s)
         yield "at risk", f"RPO {held} in the {side} vault, promised {promised}"
+
+
+def _without_way_back(row: FirmRow, side: VaultSide, now: datetime) -> _Reason:
+    """WAL may flow into a vault that no point was copied to yet, and restores nothing."""
+    if side == "replica" and row.last_copied_at is None and is_fresh(row.evidence_at, now, ROTATION_STALE_AFTER):
+        return "at risk", "nothing can be restored from the replica vault: no recovery point is in it"
+    return "unknown", f"to which instant the {side} vault brings it back is unknown"
 
 
 def _since(at: datetime | None, now: datetime) -> str:
