@@ -118,21 +118,23 @@ def test_wal_that_a_nights_expiry_took_leaves_points_alone() -> None:
 def test_wal_of_before_the_newest_points_expiry_is_in_its_windows_already() -> None:
     nights = nightly(6)
     windows = [window(nights[0].taken_at, nights[-1].registered_at)]
-    stock = wal_stock("primary", nights[-2].registered_at + MINUTE, nights[0].registered_at, nights[2].began_at)
-    stock = stock.model_copy(update={"stock": stock.stock.model_copy(update={"next_goes": ()})})
-    known = picture(firm_seen(vault_seen("primary", windows)), history(nights, stocks=(stock,)))
+    before = wal_stock("primary", nights[-2].registered_at + MINUTE, nights[0].registered_at, nights[2].began_at)
+    stocks = (before, wal_stock("primary", nights[-1].registered_at + MINUTE, None, None))
+    known = picture(firm_seen(vault_seen("primary", windows)), history(nights, stocks=stocks))
     assert [each.begins_at for each in held(known).stretches] == [nights[0].taken_at]
 
 
-def test_what_the_expiry_that_nobody_has_seen_was_to_take_is_in_doubt() -> None:
+def test_an_expiry_that_nobody_has_read_of_may_have_taken_what_is_older_than_the_policys_window() -> None:
     nights = nightly(6)
     windows = [window(nights[0].taken_at, nights[-1].registered_at)]
-    told = wal_stock("primary", nights[-2].registered_at + MINUTE, nights[0].registered_at, nights[1].began_at)
-    doubted = told.model_copy(
-        update={"stock": told.stock.model_copy(update={"went": (), "next_goes": told.stock.went})}
-    )
-    known = picture(firm_seen(vault_seen("primary", windows)), history(nights, stocks=(doubted,)))
-    assert [(each.kind, each.ends_at) for each in held(known).gaps] == [("unsure", nights[1].taken_at)]
+    old = (wal_stock("primary", nights[-2].registered_at + MINUTE, None, None),)
+    seen = firm_seen(vault_seen("primary", windows), promised="2 days")
+    # The point is known, or it is known by the windows alone that a look has read of it.
+    for known in (nights, nights[:-1]):
+        gaps = held(picture(seen, history(known, stocks=old))).gaps
+        assert [(each.kind, each.ends_at) for each in gaps] == [("unsure", nights[3].taken_at)]
+    unread = history(nights, stocks=(wal_stock("primary", NOW - HOUR, None, None),), read_at=NOW - DAY)
+    assert [each.kind for each in held(picture(seen, unread)).gaps] == ["unsure"]
 
 
 def test_where_nobody_tells_of_expiry_only_what_the_policy_promises_is_sure() -> None:

@@ -20,24 +20,24 @@ class Gone:
 
     begin: Lsn
     end: Lsn
-    kind: Literal["hole", "points alone", "unsure"]
+    kind: Literal["hole", "points alone"]
 
 
 def expired_since(
     vault: VaultSeen, history: FirmHistory | None, points: Sequence[NightSeen], now: datetime
 ) -> tuple[Gone, ...] | None:
-    """``None``: nobody knows what expiry has taken. ``points``: of this vault, oldest first.
+    """``None``: nobody knows what expiry has taken: no night has told, or the newest point's own has not been read yet.
 
-    Where the newest point is younger than the last expiry that is known, what that one said it would take next is in
-    doubt.
+    ``points``: of this vault, oldest first.
     """
     held = vault.held
-    stocks = [each.stock for each in history.stocks if each.side == vault.side] if history else []
-    if held is None or not stocks or history is None or not is_fresh(history.read_at, now, ROTATION_STALE_AFTER):
+    if held is None or history is None or not is_fresh(history.read_at, now, ROTATION_STALE_AFTER):
         return None
-    registered_at = points[-1].registered_at if points else None
-    since = [each for each in stocks if registered_at is None or each.at >= registered_at]
-    return tuple(_expired(since, held) if since else _doubted(stocks[-1], held))
+    newest = [each.registered_at for each in points[-1:]]
+    newest += [each.end_at for each in vault.windows if each.end_at is not None]
+    stocks = [each.stock for each in history.stocks if each.side == vault.side]
+    since = [each for each in stocks if each.at >= max(newest, default=each.at)]
+    return tuple(_expired(since, held)) if since else None
 
 
 def missing_of(held: WalHeld) -> Iterator[Gone]:
@@ -50,19 +50,15 @@ def missing_of(held: WalHeld) -> Iterator[Gone]:
 
 def _expired(stocks: Iterable[Stock], held: WalHeld) -> Iterator[Gone]:
     for stock in stocks:
-        yield from (found for going in stock.went if (found := _gone(going, held, "points alone")))
+        yield from (found for going in stock.went if (found := _gone(going, held)))
 
 
-def _doubted(stock: Stock, held: WalHeld) -> Iterator[Gone]:
-    yield from (found for going in stock.next_goes if (found := _gone(going, held, "unsure")))
-
-
-def _gone(going: Going, held: WalHeld, kind: Literal["points alone", "unsure"]) -> Gone | None:
+def _gone(going: Going, held: WalHeld) -> Gone | None:
     """``None``: no WAL, or of another cluster."""
     if going.kind != "wal":
         return None
     first, last = (_segment(each, held) for each in (going.first, going.last))
-    return Gone(first.start, last.end, kind) if first and last else None
+    return Gone(first.start, last.end, "points alone") if first and last else None
 
 
 def _segment(group_id: str, held: WalHeld) -> WalSegment | None:
