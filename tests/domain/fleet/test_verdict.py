@@ -88,6 +88,16 @@ def test_a_vault_that_nobody_looked_into_is_not_empty() -> None:
     assert verdict(empty, NOW - DAY).kind == "nothing"
 
 
+def test_a_vault_whose_key_cannot_be_used_is_no_yes() -> None:
+    for changed in ({"key_fault": "key k is disabled"}, {"key_pending_deletion": True}):
+        known = with_vault(**changed)
+        for at in (NIGHTS[0].taken_at, NOW - HOUR):
+            found = verdict(known, at)
+            assert (found.kind, found.comes_back, found.is_known) == ("barred", False, False)
+        assert held_by_each(known.seen, None, known.history, NOW)[0].stretches == ()
+    assert "sealed in the vault: key key/primary is pending deletion" in found.why
+
+
 def test_where_wal_was_let_go_or_lost_the_sentence_says_between_what() -> None:
     nights = (night(NOW - 9 * DAY), night(NOW - 8 * DAY), night(NOW - DAY))
     windows = [window(each.taken_at, each.taken_at + HOUR) for each in nights]

@@ -21,8 +21,9 @@ from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.freshness import is_fresh
 from muniment.domain.watch.vault import VaultSeen, VaultSide
 
-type GapKind = Literal["hole", "points alone", "unsure"]
-"""WAL is lost; WAL was let go, as the policy says; nobody knows whether it still is there."""
+type GapKind = Literal["hole", "points alone", "unsure", "barred"]
+"""WAL is lost; WAL was let go, as the policy says; nobody knows whether it still is there; it is there, and nobody can
+read it."""
 
 SIDES: tuple[VaultSide, ...] = ("primary", "replica")
 
@@ -66,6 +67,8 @@ class Held:
     """It answered lately: else all of this is how it was then."""
     stretches: tuple[Stretch, ...]
     gaps: tuple[Gap, ...]
+    barred: str | None
+    """Why nothing of it can be read, as far as the watch can tell; then ``stretches`` is empty."""
     knows_points: bool
     """The registers were read once; else ``points`` says nothing."""
     points: tuple[NightSeen, ...]
@@ -129,6 +132,9 @@ class _Look:
         cell = self._cell
         seen_at, unseen = (cell.seen_at, cell.unseen) if cell else (vault.seen_at, vault.unseen)
         stretches = tuple(piece for each in whole for piece in _without(each, gaps))
+        if barred := _barred(vault):
+            gaps += [Gap(each.begins_at, each.ends_at, "barred") for each in stretches]
+            stretches = ()
         return Held(
             side=vault.side,
             bucket=vault.bucket,
@@ -138,6 +144,7 @@ class _Look:
             is_current=unseen is None and is_fresh(seen_at, self.now) and is_fresh(self.seen.seen_at, self.now),
             stretches=stretches,
             gaps=tuple(_apart(gaps)),
+            barred=barred,
             knows_points=self.history is not None,
             points=points,
             other_points=tuple(each for each in self._nights if not self._is_on_line(each)),
@@ -216,6 +223,12 @@ class _Look:
                 yield Stretch(each.start_at, end_at, each.timeline, each.start_lsn, each.end_lsn)
 
 
+def _barred(vault: VaultSeen) -> str | None:
+    if vault.key_fault is not None:
+        return vault.key_fault
+    return f"key {vault.key} is pending deletion" if vault.key_pending_deletion else None
+
+
 def _stretches(windows: Sequence[RecoveryWindow], reaches_at: datetime | None) -> list[Stretch]:
     """In order, those that meet as one. The last window ends at ``reaches_at``."""
     found: list[Stretch] = []
@@ -276,4 +289,4 @@ def _apart(gaps: Iterable[Gap]) -> Iterator[Gap]:
         yield last
 
 
-_WORST_FIRST: tuple[GapKind, ...] = ("hole", "points alone", "unsure")
+_WORST_FIRST: tuple[GapKind, ...] = ("hole", "barred", "points alone", "unsure")

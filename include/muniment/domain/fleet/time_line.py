@@ -30,12 +30,13 @@ LANES: Mapping[str, float] = {
 }
 """Of a vault the upper edge of its bars, of marks their middle."""
 
-type BarKind = Literal["window", "hole", "points alone", "unsure", "other", "unknown", "lasting"]
+type BarKind = Literal["window", "hole", "points alone", "unsure", "barred", "other", "unknown", "lasting"]
 _CSS: Mapping[BarKind, str] = {
     "window": "window",
     "hole": "hole",
     "points alone": "gap",
     "unsure": "gap unsure",
+    "barred": "hole",
     "other": "window other",
     "unknown": "gap unknown",
     "lasting": "lasting",
@@ -45,6 +46,7 @@ _TOLD: Mapping[BarKind, str] = {
     "hole": "a hole: WAL is missing, no instant comes back",
     "points alone": "recovery points alone: the policy has let the WAL go",
     "unsure": "older than the policy keeps WAL: whether it is still there is unknown",
+    "barred": "its key cannot be used: the watch can read nothing that is sealed",
     "other": "of a cluster that was replaced: it can be staged",
     "unknown": "unknown",
 }

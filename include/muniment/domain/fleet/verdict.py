@@ -20,10 +20,11 @@ type Kind = Literal[
     "unknown",
     "future",
     "nothing",
+    "barred",
 ]
 
 _COMES_BACK: frozenset[Kind] = frozenset({"any instant", "point", "another cluster"})
-_UNKNOWN: frozenset[Kind] = frozenset({"unsure", "unknown"})
+_UNKNOWN: frozenset[Kind] = frozenset({"unsure", "unknown", "barred"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ def verdict_of(held: Held, at: datetime, now: datetime, time_zone: str) -> Verdi
     """As of the vault's last look; whether that is old, ``held.is_current`` says."""
     if at > now:
         return Verdict("future", "it lies in the future")
+    if held.barred is not None:
+        return Verdict("barred", f"the watch can read nothing that is sealed in the vault: {held.barred}")
     if (point := held.point_at(at)) is not None:
         return _of_point(held, point, at)
     if (stretch := held.stretch_at(at)) is not None:
