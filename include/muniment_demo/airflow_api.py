@@ -54,6 +54,9 @@ class AirflowApi:
         dags = self._get("/api/v2/dags", limit=1000)["dags"]
         return {dag["dag_id"] for dag in dags}
 
+    def pause(self, dag_id: str, *, is_paused: bool) -> None:
+        self.patch(f"/api/v2/dags/{dag_id}", {"is_paused": is_paused})
+
     def trigger(self, dag_id: str) -> str:
         """The run's id."""
         run = self._post(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": {}})

@@ -10,6 +10,7 @@ from muniment.errors import ProgramFailed
 from muniment_demo.airflow_env import COMPONENTS
 from muniment_demo.sessions import end_sessions
 
+SCHEDULER = "scheduler"
 _MIGRATE_TIMEOUT_S = 600
 _LOG_TAIL_CHARS = 3000
 

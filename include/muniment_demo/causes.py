@@ -5,7 +5,6 @@ Nothing is written into what the watch remembers: it has to find out.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from muniment.adapters.host.local_cluster import LocalCluster
 from muniment.adapters.site.logins import find_login
@@ -165,9 +164,9 @@ def _unpause(place: Place) -> str:
 
 
 def _set_paused(place: Place, *, is_paused: bool) -> str:
-    dag_id, body = f"{place.firm.id}__backup", {"is_paused": is_paused}
-    answer: Mapping[str, Any] = place.airflow().patch(f"/api/v2/dags/{dag_id}", body)
-    return f"{dag_id} is {'paused' if answer['is_paused'] else 'not paused'}"
+    dag_id = f"{place.firm.id}__backup"
+    place.airflow().pause(dag_id, is_paused=is_paused)
+    return f"{dag_id} is {'paused' if is_paused else 'not paused'}"
 
 
 CAUSES: Mapping[str, Cause] = {

@@ -5,15 +5,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from muniment.adapters.watch.store import WatchStore
 from muniment.domain.firm.dag_names import FLEET_WATCH
 from muniment.domain.secret import Secret
 from muniment.domain.vault.registers import Point
+from muniment.errors import WatchStoreNotReady, WatchStoreUnavailable
 from muniment_demo import causes, night, on_call
 from muniment_demo.airflow_api import AirflowApi, TaskState
 from muniment_demo.airflow_env import watch_store
+from muniment_demo.airflow_process import SCHEDULER
 from muniment_demo.directions import show_directions
 from muniment_demo.errors import DemonstrationFailed
 from muniment_demo.practice import DATABASE
@@ -95,8 +98,8 @@ def _bring_up(world: World, count: int, show: Show) -> None:
     stack = _set_the_stage(world, count, show, stays_up=True)
     _write_env(world)
     start_writer(world, pause_s=_SLOW_S)
-    with show.phase("the watch has looked at every firm"):
-        _look_once(stack)
+    with show.phase("Airflow's scheduler, and the watch's first look at every firm"):
+        _begin(stack)
 
 
 def _set_the_stage(world: World, count: int, show: Show, *, stays_up: bool = False) -> Stack:
@@ -117,7 +120,8 @@ def _start_airflow(stack: Stack, show: Show) -> None:
     with show.phase("Airflow: scheduler, DAG processor, API server, triggerer"):
         stack.start_airflow()
         api = _api(stack)
-        _wait(stack, api.is_healthy, "Airflow is not healthy")
+        later = SCHEDULER if stack.stays_up else None
+        _wait(stack, lambda: api.is_healthy(without=later), "Airflow is not healthy")
         api.sign_in()
         load_settings(stack.world.settings, api.patch)
 
@@ -136,13 +140,26 @@ def _wait(stack: Stack, ready: Callable[[], bool], otherwise: str) -> None:
         time.sleep(1)
 
 
-def _look_once(stack: Stack) -> None:
-    """By Airflow, which goes on with it every five minutes."""
+def _begin(stack: Stack) -> None:
+    """Nothing ran by its schedule until now: what was due meanwhile would have come between the nights."""
     api = _api(stack)
     api.sign_in()
-    _wait(stack, lambda: FLEET_WATCH in api.dag_ids(), f"Airflow has not read {FLEET_WATCH}")
-    run = api.trigger(FLEET_WATCH)
-    _wait(stack, lambda: api.run_state(FLEET_WATCH, run) in ("success", "failed"), "the watch's pass has not ended")
+    paused = [f"{firm_id}__restore_test" for firm_id in stack.registry if firm_id == night.UNDRILLED]
+    _wait(stack, lambda: {FLEET_WATCH, *paused} <= api.dag_ids(), "Airflow has not read the DAGs")
+    for dag_id in paused:
+        api.pause(dag_id, is_paused=True)
+    stack.airflow.start(only=SCHEDULER)
+    _wait(stack, api.is_healthy, "Airflow's scheduler is not healthy")
+    api.trigger(FLEET_WATCH)
+    _wait(stack, lambda: _was_looked_at(stack), "the watch has looked at nobody")
+
+
+def _was_looked_at(stack: Stack) -> bool:
+    """Every firm, by a pass that has ended."""
+    with suppress(WatchStoreUnavailable, WatchStoreNotReady):
+        store = WatchStore.open(str(watch_store(stack.world.airflow)), read_only=True)
+        return bool(store.last_passes()) and {row.firm for row in store.fleet_rows()} >= stack.registry.keys()
+    return False
 
 
 def _write_env(world: World) -> None:

@@ -13,9 +13,8 @@ from muniment_demo.world import PUT_BACK, World
 
 _STATES: Mapping[str, str] = {
     WELL: "is well: its nights are in both vaults, and a drill has passed",
-    UNDRILLED: "has no drill this month: its first night is 40 days old, and it was never drilled. On-call was told",
-    NOT_ARCHIVING: "has an archiver that fails: the right to write into its vault was withdrawn, and WAL piles up."
-    "\n                  On-call hears of it within a quarter of an hour",
+    UNDRILLED: "has no drill this month: its first night is 40 days old, and the DAG of its drills is paused",
+    NOT_ARCHIVING: "has an archiver that fails: the right to write into its vault was withdrawn, and WAL piles up",
 }
 
 
@@ -42,6 +41,8 @@ def _page(firms: list[str], url: str, world: World) -> Iterator[str]:
         yield f"    {firm_id:<13} {_STATES.get(firm_id, 'has last night, and was not drilled yet')}"
     if lacking := [each for each in (UNDRILLED, NOT_ARCHIVING) if each not in firms]:
         yield f"    with FIRMS=3 or more, {' and '.join(lacking)} would be here, and not be well"
+    if NOT_ARCHIVING in firms:
+        yield "    on-call is told of both within a quarter of an hour"
     yield "  click a firm for its time line, an instant on it for what would come back"
     yield "  what on-call and the firms' contacts are told, by mail, SNS, PagerDuty and Slack:"
     yield f"    {_demo_command(world, 'told')}"

@@ -56,8 +56,9 @@ def nights_that_lack_something(stack: Stack) -> None:
     """As ``last_night``; and a drill of one firm, a first night long ago of another, which was never drilled, and an
     archiver that is refused from the end of its night on.
     """
+    longest_first = sorted(stack.registry.values(), key=lambda firm: (firm.id != UNDRILLED, firm.id != WELL))
     with ThreadPoolExecutor(2) as pool:
-        for _ in pool.map(lambda firm: _night_of(stack, firm), stack.registry.values()):
+        for _ in pool.map(lambda firm: _night_of(stack, firm), longest_first):
             pass
 
 

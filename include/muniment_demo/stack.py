@@ -23,7 +23,7 @@ from muniment_demo.accounts import OWN_LOGINS, WAL_PUSH, WATCH, aws_login, iam_p
 from muniment_demo.airflow_env import USERS, airflow_env
 from muniment_demo.airflow_home import write_home
 from muniment_demo.airflow_metadata import create_metadata, make_tables
-from muniment_demo.airflow_process import LocalAirflow
+from muniment_demo.airflow_process import SCHEDULER, LocalAirflow
 from muniment_demo.cloud import Cloud
 from muniment_demo.mail import start_mail_server
 from muniment_demo.on_call import make_topic, web_logins, write_watch_file
@@ -81,7 +81,8 @@ class Stack:
         return f"http://127.0.0.1:{self.airflow_port}"
 
     def start_airflow(self) -> None:
-        self.airflow.start()
+        """What stays up keeps its schedules: its scheduler comes when the stage is set."""
+        self.airflow.start(without=SCHEDULER if self.stays_up else None)
 
     def site(self, firm_id: str) -> Site:
         return open_site(self.registry[firm_id], self.world.settings)

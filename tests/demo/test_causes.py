@@ -159,10 +159,11 @@ def rehearsal(made: Stack, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
 CHANNELS = ("muniment_pager", "muniment_topic", "muniment_chat", "muniment_mail")
 
 
-def test_who_was_never_drilled_is_told_until_a_drill_has_passed(rehearsal: Rehearsal, run_dir: Path) -> None:
-    missing = "[muniment] quill-brandt: no restore drill has passed"
-    assert f"```\n{missing}\n```" in PAGE
+def test_who_was_never_drilled_lacks_it_until_a_drill_has_passed(rehearsal: Rehearsal) -> None:
+    """In `make up` the DAG that is paused explains it; here there is none."""
+    missing = f"[muniment] {night.UNDRILLED}: no restore drill has passed"
     assert missing in rehearsal.watch(whole=True)
+    assert f"```\nmuniment drill {night.UNDRILLED}\n```" in PAGE
     site = rehearsal.stack.site(night.UNDRILLED)
     run_drill(site, drill_id=new_id(utc_now()), run_dir=rehearsal.world.scratch, clock=utc_now)
     assert missing.replace("] ", "] over: ") in rehearsal.watch(3, whole=True)
@@ -186,6 +187,12 @@ def test_the_page_is_true(rehearsal: Rehearsal, section: Section) -> None:
     rehearsal.follow(section.mends)
     eventually(rehearsal.has_archived_all)
     assert section.over in rehearsal.watch(3, whole=is_of_the_key)
+
+
+def test_the_page_tells_of_each_paused_dag_as_the_alert_does() -> None:
+    """tests/demo/test_commands.py sees it arrive, of another firm."""
+    paused = re.findall(r"^\[muniment\] (?:over: )?([\w-]+): ([\w-]+) is paused$", PAGE, re.MULTILINE)
+    assert {dag_id.rpartition("__")[0] for firm_id, dag_id in paused if firm_id in dag_id} == {night.UNDRILLED, FIRM}
 
 
 def test_the_page_has_six_and_names_every_cause() -> None:
