@@ -7,7 +7,7 @@ from typing import Any
 from muniment.domain.fleet.history import DrillSeen, FirmHistory, NightSeen
 from muniment.domain.fleet.pictures import FirmPicture
 from muniment.domain.record import new_id
-from muniment.domain.vault.registers import Point, RecoveryWindow
+from muniment.domain.vault.registers import RecoveryWindow
 from muniment.domain.wal.names import Lsn
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.vault import VaultSeen, VaultSide, WalHeld
@@ -142,26 +142,3 @@ def drill_seen(number: int, at: datetime, **changed: Any) -> DrillSeen:
         "checks_passed": 3,
     }
     return DrillSeen(**{**values, **changed})
-
-
-def night_of(point: Point, began_at: datetime) -> NightSeen:
-    """As the registers' rotation would read it."""
-    return NightSeen(
-        point=point.id,
-        taken_at=point.taken_at,
-        began_at=began_at,
-        registered_at=point.registered_at,
-        kind=point.kind,
-        chain_length=len(point.chain),
-        timeline=point.wal.timeline,
-        lsn=point.control_totals.lsn,
-        size_bytes=point.size_bytes,
-        stored_bytes=point.stored_bytes,
-        effective_rpo_s=point.effective_rpo_s,
-        documents=point.document_count,
-        document_bytes=point.document_bytes,
-        verified_primary_at=point.verified_primary_at,
-        verified_replica_at=point.verified_replica_at,
-        in_replica=True,
-        is_damaged=point.is_damaged,
-    )

@@ -210,6 +210,7 @@ def test_an_old_look_makes_all_of_it_old() -> None:
 def test_until_a_look_has_read_the_newest_point_the_registers_windows_count() -> None:
     nights = nightly(3)
     windows = (window(nights[0].taken_at, nights[-1].registered_at),)
-    known = picture(firm_seen(vault_seen("primary", ())), history(nights, windows=windows))
+    row = firm_row(vaults=(vault_cell("primary", seen_at=NOW, recoverable_to=NOW),))
+    known = picture(firm_seen(vault_seen("primary", ())), history(nights, windows=windows), row=row)
     assert [each.begins_at for each in held(known).stretches] == [nights[0].taken_at]
     assert held(picture(firm_seen(vault_seen("primary", ())), None)).stretches == ()

@@ -253,7 +253,7 @@ def estimated(drills: list[Drill], *, stored_bytes: int, segments: int) -> float
 def test_a_restore_takes_what_drills_took_for_as_much() -> None:
     assert estimated([drill(99, base_s=4)], stored_bytes=3000, segments=20) == 3 * 4 + 2 * (1 + 2)
     three = [drill(99, base_s=seconds) for seconds in (10, 4, 100)]
-    assert estimate_s(three, stored_bytes=1000, segments=0) == 10
+    assert estimated(three, stored_bytes=1000, segments=0) == 10
     assert estimated([drill(99, base_s=4, passed=False)], stored_bytes=1000, segments=0) is None
     assert estimated([], stored_bytes=1000, segments=0) is None
 

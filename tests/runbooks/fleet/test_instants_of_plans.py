@@ -11,6 +11,8 @@ from muniment.adapters.host.programs import PostgresPrograms
 from muniment.adapters.vault import catalog
 from muniment.domain.fleet.frame import Frame
 from muniment.domain.fleet.instant_view import OfVault, instant_view
+from muniment.domain.fleet.nights import related
+from muniment.domain.fleet.of_registers import night_seen
 from muniment.domain.fleet.pictures import FirmPicture
 from muniment.domain.recovery.target import RecoveryTarget
 from muniment.domain.restore.plan import RestorePlan
@@ -18,6 +20,7 @@ from muniment.domain.vault.registers import Point
 from muniment.domain.wal.names import Lsn, WalSegment
 from muniment.errors import TargetUnreachable
 from muniment.ports import utc_now
+from muniment.runbooks.identity import prove_vault
 from muniment.runbooks.restore.plan_restore import plan_restore
 from muniment.runbooks.wal.windows import windows_on
 from muniment.runbooks.watch.look_at_vault import look_at_vault
@@ -25,7 +28,7 @@ from muniment_demo.cloud import Cloud
 from tests.fixtures.clusters import ClusterFactory
 from tests.fixtures.sites import SiteFactory
 from tests.support.archived import Archived, archived_firm
-from tests.support.recovery_pictures import firm_seen, history, night_of, picture
+from tests.support.recovery_pictures import firm_seen, history, picture
 from tests.support.vault_looks import make_server
 from tests.support.wal import sql
 
@@ -52,8 +55,7 @@ def seen_now(firm: Archived) -> FirmPicture:
     archive = store.archive(store.files(), 2**20)
     windows = windows_on(store, archive, catalog.registered_backups(vault), 1)
     seen = look.model_copy(update={"windows": windows, "rpo_s": 0.0, "rpo_known_at": look.seen_at})
-    began = {each.point: each.started_at for each in catalog.registered_backups(vault)}
-    nights = [night_of(each, began[each.id]) for each in catalog.points(vault)]
+    nights = related((night_seen(each, in_replica=True) for each in catalog.points(vault)), prove_vault(vault))
     now = utc_now()
     return picture(firm_seen(seen, now=now), history(nights, now))
 

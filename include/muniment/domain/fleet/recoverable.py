@@ -19,6 +19,7 @@ from muniment.domain.vault.registers import RecoveryWindow
 from muniment.domain.wal.names import Lsn
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.freshness import is_fresh
+from muniment.domain.watch.recoverable import recoverable_to
 from muniment.domain.watch.vault import VaultSeen, VaultSide
 
 type GapKind = Literal["hole", "points alone", "unsure", "barred"]
@@ -186,11 +187,7 @@ class _Look:
             return None
         if self._cell is not None:
             return self._cell.recoverable_to
-        vault = self.vault
-        if vault.rpo_s is not None and vault.rpo_known_at is not None:
-            return vault.rpo_known_at - timedelta(seconds=vault.rpo_s)
-        reaches = vault.held is not None and vault.held.end_lsn >= windows[-1].end_lsn
-        return windows[-1].end_at if reaches else None
+        return recoverable_to(self.vault, self.vault.rpo_s)
 
     def _promised_from(self, points: Sequence[NightSeen]) -> datetime | None:
         """From the point on with which the point-in-time window begins; what lies before is nobody's loss. ``None``:
