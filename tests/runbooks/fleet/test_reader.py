@@ -94,6 +94,22 @@ def test_a_firm_and_nothing_of_another_one(store: WatchStore, reader: FleetReade
     assert reader.samples("acme", NOW - DAY, NOW) == [sample("acme")]
 
 
+def test_when_nobody_looked_is_told_of_any_part_of_it(store: WatchStore, reader: FleetReader) -> None:
+    assert reader.unwatched("acme", NOW - DAY, NOW) == []
+    hour = timedelta(hours=1)
+    store.add_samples(sample(at=NOW - hours * hour) for hours in (40, 10))
+    store.add_samples(sample(at=NOW - 5 * hour - number * timedelta(minutes=5)) for number in range(12))
+    assert reader.unwatched("acme", NOW - 2 * DAY, NOW) == [
+        (NOW - 40 * hour, NOW - 10 * hour),
+        (NOW - 10 * hour, NOW - 5 * hour - timedelta(minutes=55)),
+        (NOW - 5 * hour, NOW),
+    ]
+    assert reader.unwatched("acme", NOW - 30 * hour, NOW - 20 * hour) == [(NOW - 30 * hour, NOW - 20 * hour)]
+    assert reader.unwatched("acme", NOW - 15 * hour, NOW - 10 * hour) == [(NOW - 15 * hour, NOW - 10 * hour)]
+    assert reader.unwatched("acme", NOW - 3 * DAY, NOW - 2 * DAY) == []
+    assert reader.unwatched("birch", NOW - DAY, NOW) == []
+
+
 def test_the_list_has_what_was_open_within_a_month(store: WatchStore, reader: FleetReader) -> None:
     over = {"state": "resolved", "opened_at": NOW - 50 * DAY}
     put(

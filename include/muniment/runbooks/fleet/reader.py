@@ -81,10 +81,11 @@ class FleetReader:
     def unwatched(self, firm_id: str, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
         """When no pass looked at the firm, in order. Before the first look that is kept nothing is said: the watch lets
         old ones go."""
-        begin = since - STALE_AFTER
+        before = self._store.sampled(firm_id, since - LONGEST_LINE, since)
+        begin = before[1] if before else since
         found = self._store.sampled(firm_id, begin, until)
         if found is None:
-            return [(since, until)]
+            return []
         between = self._store.unwatched(firm_id, begin, until, STALE_AFTER)
         since_last = [(found[1], until)] if until - found[1] > STALE_AFTER else []
         return [(max(earlier, since), later) for earlier, later in (*between, *since_last)]
