@@ -39,10 +39,11 @@ def kept_file(firm: str, drill: str, ending: str, visit: Visited) -> Response:
 
 
 def _evidence(firm: str, drill: str, visit: Visit) -> KeptEvidence:
-    """Raises ``HTTPException``."""
+    """Raises ``HTTPException``. Asked anew each time: what is kept is how to ask, and not the megabytes of evidence."""
     if not is_drill_id(drill):
         raise missing()
-    evidence = visit.ask(("drill", firm, drill), lambda reader: reader.evidence(firm, drill))
+    ask = visit.ask("evidence", lambda reader: reader.evidence)
+    evidence = ask(firm, drill)
     if evidence is None:
         raise missing()
     return evidence
