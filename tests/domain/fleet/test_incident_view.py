@@ -74,7 +74,15 @@ def test_what_is_typed_is_told_from_what_is_said() -> None:
 
 
 def test_what_is_no_web_address_becomes_no_link() -> None:
-    assert view(picture(of_acme(links={"log": "javascript:alert(1)"}))).log is None
+    for url in ("javascript:alert(1)", "//elsewhere.example.com/x"):
+        assert view(picture(of_acme(links={"log": url}))).log is None
+    assert view(picture(of_acme(links={"log": "/dags/acme__backup"}))).log == "/dags/acme__backup"
+
+
+def test_a_log_of_a_hidden_firm_is_not_linked() -> None:
+    found = picture(of_acme(links={"log": "/dags/birch__backup/runs/r"}))
+    assert view(found).log is not None
+    assert view(found, "acme").log is None
 
 
 def test_who_may_not_see_the_others_reads_the_own_lines_alone() -> None:
