@@ -37,6 +37,14 @@ BASE = "/airflow"
 """Path of ``[api] base_url``."""
 _START_TIMEOUT_S = 300
 
+# One file for all of them: each that Airflow parses costs it a second.
+_DAGS = """\
+from muniment.domain.firm.dag_names import SHARDS
+from muniment_airflow.firm_dags import firm_dags
+
+globals().update({dag.dag_id: dag for shard in range(SHARDS) for dag in firm_dags(shard)})
+"""
+
 
 @dataclass(frozen=True)
 class RecoveryPages:
@@ -99,6 +107,8 @@ def recovery_pages(folder: Path, metadata: Path) -> Iterator[RecoveryPages]:
     fill(WatchStore.open(str(watch_store(folder))), now)
     write_home(folder, dict.fromkeys(USERS, PASSWORD))
     airflow = LocalAirflow(folder, environment, lambda pid: None)
+    (folder / "dags").mkdir()
+    (folder / "dags" / "firms.py").write_text(_DAGS)
     _keep_dags(airflow, environment)
     airflow.start(only="api-server")
     try:
@@ -120,6 +130,7 @@ def _environment(folder: Path, port: int, url: str) -> dict[str, str]:
             registry_root=folder / "registry",
         ),
         "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder / "dags"),
         "AIRFLOW__CORE__AUTH_MANAGER": dag_rights.PLACE,
         dag_rights.VARIABLE: json.dumps(rights),
         "PYTHONPATH": f"{ROOT / 'include'}:{ROOT}",

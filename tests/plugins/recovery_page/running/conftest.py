@@ -4,8 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.recovery_pages import RecoveryPages, recovery_pages
+
+# On a busy machine Airflow's own page takes its time.
+expect.set_options(timeout=90_000)
 
 
 @pytest.fixture(scope="package")
