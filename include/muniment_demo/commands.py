@@ -117,7 +117,7 @@ def _set_the_stage(world: World, count: int, show: Show, *, stays_up: bool = Fal
 
 
 def _start_airflow(stack: Stack, show: Show) -> None:
-    with show.phase("Airflow: scheduler, DAG processor, API server, triggerer"):
+    with show.phase(f"Airflow: {'' if stack.stays_up else 'scheduler, '}DAG processor, API server, triggerer"):
         stack.start_airflow()
         api = _api(stack)
         later = SCHEDULER if stack.stays_up else None
