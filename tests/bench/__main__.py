@@ -18,6 +18,7 @@ NAMES = (
     "drill",
     "dag_parse",
     "watch",
+    "page",
 )
 
 

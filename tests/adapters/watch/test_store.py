@@ -11,7 +11,6 @@ from sqlalchemy import text
 from muniment.adapters.watch.store import WatchStore
 from muniment.adapters.watch.tables import VERSION, VERSION_TABLE
 from muniment.domain.fleet.history import ActSeen, FirmHistory
-from muniment.domain.fleet.row import OpenIncident
 from muniment.domain.incidents.incident import Delivery, Incident, Silence
 from muniment.domain.incidents.trouble import Scope
 from muniment.domain.watch.airflow import AirflowSeen
@@ -204,16 +203,6 @@ def test_the_book_keeps_incidents_by_what_is_asked_of_them(store: WatchStore) ->
     assert store.incidents(False, firm="birch") == [second, third]
     assert store.incidents(False, since=NOW - timedelta(hours=23)) == [second, third, fourth]
     assert (store.find_incident("incident-2"), store.find_incident("wal-at-risk-acme")) == (second, fourth)
-
-
-def test_open_incidents_are_counted_by_the_firms_that_they_touch(store: WatchStore) -> None:
-    assert store.open_counts() == {}
-    with store.book() as book:
-        book.put(resolved(1, NOW, firms=("acme",)))
-        book.put(incident(2, firms=("acme", "birch")))
-        book.put(incident(3, state="observed", firms=("birch",)))
-    one = OpenIncident(id="incident-2", cause="wal-at-risk", severity="warning", subject="commits at risk")
-    assert store.open_counts() == {"acme": (one,), "birch": (one,)}
 
 
 def test_an_incident_that_is_put_again_takes_its_own_place(store: WatchStore) -> None:

@@ -9,8 +9,6 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from muniment.adapters.watch.part import Part
 from muniment.adapters.watch.tables import INCIDENT_FIRMS, INCIDENTS, NOTICES, SILENCES
-from muniment.domain.fleet.open_incidents import open_by_firm
-from muniment.domain.fleet.row import OpenIncident
 from muniment.domain.incidents.incident import Incident, Notice, Silence
 
 _TOPIC = "the book"
@@ -96,10 +94,6 @@ class Books(Part):
         """As ``Book.incidents``. Raises ``WatchStoreUnavailable``."""
         with self._page() as page:
             return page.incidents(open_only=open_only, since=since, firm=firm)
-
-    def open_counts(self) -> dict[str, tuple[OpenIncident, ...]]:
-        """By firm, the gravest first; a firm without one is not in it. Raises ``WatchStoreUnavailable``."""
-        return open_by_firm(self.incidents(open_only=True))
 
     def find_incident(self, id_or_key: str) -> Incident | None:
         """As ``Book.find``. Raises ``WatchStoreUnavailable``."""

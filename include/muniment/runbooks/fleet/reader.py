@@ -15,6 +15,7 @@ from muniment.adapters.watch.store import WatchStore
 from muniment.domain.firm.firm import Firm
 from muniment.domain.fleet.history import FirmHistory
 from muniment.domain.fleet.kept_evidence import KeptEvidence, awaited_sign_off, is_drill_id
+from muniment.domain.fleet.open_incidents import open_by_firm
 from muniment.domain.fleet.pictures import FirmPicture, FleetSeen, IncidentPicture, ToldNotice
 from muniment.domain.fleet.row import OpenIncident
 from muniment.domain.incidents.incident import Incident, Silence
@@ -46,20 +47,15 @@ class FleetReader:
         self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, "evidence")
 
     def fleet(self) -> FleetSeen:
+        incidents = self._store.incidents(open_only=True)
         return FleetSeen(
             rows=self._store.fleet_rows(),
-            open_incidents=self._store.open_counts(),
-            common_incidents=self._common(),
+            open_incidents=open_by_firm(incidents),
+            common_incidents=tuple(_short(each) for each in incidents if _is_common(each)),
             passes=self._store.last_passes(),
             airflow=self._store.airflow(),
             read_at=self._clock(),
         )
-
-    def _common(self) -> tuple[OpenIncident, ...]:
-        """Of no firm."""
-        found = self._store.incidents(open_only=True)
-        common = (each for each in found if each.state in OPEN and not each.members and each.scope.kind != "firm")
-        return tuple(_short(each) for each in common)
 
     def firm(self, firm_id: str) -> FirmPicture | None:
         """``None``: the watch never saw it."""
@@ -159,6 +155,11 @@ class FleetReader:
             )
             for notice, delivered_at in self._store.notices_of(incident.id)
         )
+
+
+def _is_common(incident: Incident) -> bool:
+    """Of no firm."""
+    return incident.state in OPEN and not incident.members and incident.scope.kind != "firm"
 
 
 def _was_open(incident: Incident) -> bool:
