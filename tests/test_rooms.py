@@ -33,6 +33,7 @@ TOPICS = {
     "domain/retention/test_model.py",
     "domain/watch/test_look_troubles.py",
     "domain/watch/test_one_incident.py",
+    "plugins/recovery_page/running/test_in_chromium.py",
     "plugins/recovery_page/running/test_in_the_frame.py",
     "plugins/recovery_page/running/test_rights.py",
     "plugins/recovery_page/running/test_store_away.py",

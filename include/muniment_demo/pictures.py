@@ -113,9 +113,11 @@ def _visit(browser: "Browser", host: Host, theme: Theme) -> Iterator["Page"]:
 def _open(page: "Page", host: Host, path: str, shown: str) -> "Locator":
     """The last of what is to be seen on the page in the frame."""
     page.goto(host.framed(path))
-    found = page.frame_locator("iframe").locator(shown).last
+    frame = page.locator("iframe").element_handle().content_frame()
+    assert frame is not None
+    frame.wait_for_load_state("load")
+    found = frame.locator(shown).last
     found.wait_for(state="attached")
-    page.wait_for_load_state("networkidle")
     return found
 
 
