@@ -21,8 +21,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 async def recovery_page(scope: Scope, receive: Receive, send: Send) -> None:
-    """An ASGI application."""
-    await _page()(scope, receive, send)
+    """An ASGI application. Its imports are seconds, in which the API server has others to answer."""
+    from starlette.concurrency import run_in_threadpool
+
+    page = await run_in_threadpool(_page)
+    await page(scope, receive, send)
 
 
 @functools.cache

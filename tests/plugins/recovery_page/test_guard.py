@@ -1,4 +1,5 @@
 import logging
+import re
 from collections.abc import Callable
 
 import httpx
@@ -63,7 +64,7 @@ def test_an_error_says_its_number_and_nothing_of_itself(signed_in: Cookies, capl
     assert answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR
     assert "hartwell" not in answer.text
     assert "Traceback" not in answer.text
-    number = answer.text.partition("error ")[2][:8]
+    (number,) = re.findall(r"error ([0-9a-f]{8})[.]", answer.text)
     (record,) = [each for each in caplog.records if number in each.getMessage()]
     assert record.exc_info is not None
     assert SECRET in str(record.exc_info[1])
