@@ -154,7 +154,7 @@ def test_opened_alone_a_link_is_a_plain_one(pages: RecoveryPages, page: Page) ->
 
 def test_each_page_has_an_address_in_the_navigation(pages: RecoveryPages, page: Page) -> None:
     page.goto(f"{pages.url}/")
-    page.get_by_role("link", name="Recovery").first.click()
+    page.get_by_role("link", name="Recovery", exact=True).first.click()
     shown_in(page).get_by_role("link", name="Incidents").first.click()
     page.wait_for_url(f"**{BASE}/plugin/recovery{BASE}/recovery/incidents")
     page.reload()
@@ -182,12 +182,15 @@ def test_the_icon_is_shown(pages: RecoveryPages, page: Page) -> None:
     page.wait_for_function("icon => icon.complete && icon.naturalWidth > 0", arg=icon.element_handle())
 
 
-def test_home_says_that_something_is_wrong_and_leads_there(pages: RecoveryPages, page: Page) -> None:
+def test_home_says_that_something_is_wrong_and_leads_there(
+    pages: RecoveryPages, context: BrowserContext, page: Page
+) -> None:
     page.goto(f"{pages.url}/")
     line = page.get_by_test_id("dashboard-alerts")
     expect(line).to_contain_text(re.compile(r"Recovery: [0-9]+ firms? .*, [0-9]+ open incidents[.]"))
-    line.get_by_role("link", name="Recovery page").click()
-    expect(shown_in(page).locator("h1")).to_have_text("Fleet")
+    with context.expect_page() as opened:
+        line.get_by_role("link", name="Recovery page").click()
+    expect(shown_in(opened.value).locator("h1")).to_have_text("Fleet")
 
 
 def test_dags_have_names_that_people_read(pages: RecoveryPages, page: Page) -> None:
