@@ -7,8 +7,8 @@ from itertools import groupby
 from math import sin
 
 from muniment.domain.fleet.history import FirmHistory
-from muniment.domain.fleet.row import BUCKET, FirmRow, VaultCell
-from muniment.domain.watch.duty import Duty
+from muniment.domain.fleet.row import BUCKET, DutyCell, FirmRow, VaultCell
+from muniment.domain.watch.duty import Duty, State
 from muniment.domain.watch.evidence import Evidence
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.passes import PASS_EVERY, Sample
@@ -21,6 +21,7 @@ LONG_NAME = (
     "of London (incorporating Donaudampfschifffahrtsgesellschaftskapitänsrechtsanwaltskanzlei) LLP"
 )
 TAG_NAME = "<script>alert(1)</script>"
+_OF_THE_NIGHT: tuple[Duty, ...] = ("nightly point", "second copy", "verification", "drill")
 RIGHT_TO_LEFT = "مكتب النور للمحاماة والاستشارات القانونية"
 
 
@@ -109,12 +110,18 @@ def _row(firm: str, name: str, tier: str, zone: str, now: datetime, samples: tup
         drill_rto_s=drill.recover_s,
         window_start_at=history.windows[-1].start_at,
         window_end_at=now - timedelta(seconds=40),
+        duties=_cells("kept", DUTIES, now),
         nights_due=30,
         nights_kept=30,
         next_night_at=night.taken_at + DAY,
         day=_worst_by_bucket(samples),
         day_until=_quarter(now) + BUCKET,
     )
+
+
+def _cells(state: State, duties: tuple[Duty, ...], now: datetime) -> tuple[DutyCell, ...]:
+    due = (now - timedelta(hours=7)).replace(microsecond=0)
+    return tuple(DutyCell(duty, state, due, due if state == "kept" else None) for duty in duties)
 
 
 def _cell(side: VaultSide, now: datetime, rpo_s: float) -> VaultCell:
@@ -169,11 +176,14 @@ def with_row(firm: ShownFirm, **changed: object) -> ShownFirm:
     return ShownFirm(firm.seen, firm.row.model_copy(update=changed), firm.history, firm.samples)
 
 
-def with_duty(firm: ShownFirm, state: str, *duties: Duty) -> ShownFirm:
-    """``state``: ``missing``, ``late``, ``suspended`` or ``unknown``."""
+def with_duty(firm: ShownFirm, state: State, *duties: Duty) -> ShownFirm:
+    """As the watch has judged these."""
     told = tuple(each.model_copy(update={"state": state}) if each.duty in duties else each for each in firm.seen.duties)
     seen = firm.seen.model_copy(update={"duties": told})
-    return ShownFirm(seen, firm.row.model_copy(update={state: duties}), firm.history, firm.samples)
+    cells = {each.duty: each for each in (*firm.row.duties, *_cells(state, duties, firm.row.seen_at))}
+    listed = {state: duties} if state in FirmRow.model_fields else {}
+    row = firm.row.model_copy(update={**listed, "duties": tuple(cells.values())})
+    return ShownFirm(seen, row, firm.history, firm.samples)
 
 
 def over_the_promise(firm: str, name: str, now: datetime) -> ShownFirm:
@@ -213,6 +223,7 @@ def never_answered(firm: str, name: str, now: datetime) -> ShownFirm:
         server_unseen=why,
         vaults=cells,
         unknown=DUTIES,
+        duties=_cells("unknown", DUTIES, now),
     )
     vaults = tuple(
         each.model_copy(update={"seen_at": None, "unseen": why, "held": None, "rpo_s": None, "rpo_known_at": None})
@@ -233,10 +244,10 @@ def without_points(firm: str, name: str, now: datetime, *, is_new: bool) -> Show
         update=nothing
         | {"vaults": cells, "points": 0, "drill_rto_s": None, "window_start_at": None, "window_end_at": None}
         | {"is_new": is_new, "nights_due": 0 if is_new else 30, "nights_kept": 0}
-        | {"missing": () if is_new else ("nightly point", "second copy", "verification", "drill")}
     )
     seen = good.seen.model_copy(update={"evidence": Evidence(read_at=now - timedelta(minutes=24))})
-    return ShownFirm(seen, row, history_of(firm, now, nights=0), good.samples)
+    shown = ShownFirm(seen, row, history_of(firm, now, nights=0), good.samples)
+    return with_duty(shown, "new", *DUTIES) if is_new else with_duty(shown, "missing", *_OF_THE_NIGHT)
 
 
 def seen_long_ago(firm: ShownFirm, by: timedelta) -> ShownFirm:
