@@ -1,7 +1,9 @@
 """Which instants come back: windows as they are today, not as they were registered."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +14,9 @@ from muniment.domain.fleet.pictures import FirmPicture
 from muniment.domain.fleet.recoverable import Held, held_by_each, point_in_time_window
 from muniment.domain.fleet.span import Span
 from muniment.domain.fleet.time_line import LEFT, RIGHT, time_line
+from muniment.domain.fleet.verdict import verdict_of
 from muniment.domain.wal.names import Lsn, WalSegment
+from muniment.domain.watch.wal_held import NAMED
 from tests.support.fleet_rows import firm_row, vault_cell
 from tests.support.recovery_pictures import (
     DAY,
@@ -161,6 +165,60 @@ def test_old_wal_that_somebody_removed_is_a_hole_from_point_to_point() -> None:
     assert [(each.begins_at, each.ends_at, each.kind) for each in found.gaps] == [
         (nights[1].taken_at, nights[2].taken_at, "hole")
     ]
+
+
+def without(names: Iterable[str], **changed: Any) -> FirmPicture:
+    """Four nights, of which the WAL ``names`` is gone."""
+    nights = nightly(4)
+    seen = vault_seen("primary", [window(nights[0].taken_at, nights[-1].registered_at)])
+    assert seen.held is not None
+    first = lsn_at(nights[-1].taken_at - 10 * MINUTE).offset_bytes // MIB
+    line = {"first": first, "missing_before": tuple(names), **changed}
+    hurt = seen.model_copy(update={"held": seen.held.model_copy(update=line)})
+    own = (night(each.taken_at, first_segment=segment(each.taken_at - 10 * MINUTE)) for each in nights)
+    return picture(firm_seen(hurt), history(own, stocks=(wal_stock("primary", NOW - HOUR, None, None),)))
+
+
+def segment(at: datetime) -> str:
+    return WalSegment.holding(lsn_at(at), 1, MIB).name
+
+
+def test_of_more_missing_wal_than_a_look_names_the_rest_is_in_doubt() -> None:
+    nights = nightly(4)
+    begin = nights[0].taken_at + HOUR
+    named = [segment(begin + number * MINUTE) for number in range(NAMED)]
+    sure, doubtful = (held(without(each)) for each in (named[:-1], named))
+    assert [each.kind for each in sure.gaps] == ["hole"]
+    assert sure.stretch_at(nights[2].taken_at + HOUR)
+    assert doubtful.stretch_at(nights[2].taken_at + HOUR) is None
+    assert doubtful.stretches[-1].begins_at == nights[3].taken_at
+    assert [verdict_of(doubtful, each.taken_at, NOW, "UTC").kind for each in nights] == [
+        "point",
+        "unsure",
+        "unsure",
+        "point",
+    ]
+
+
+def test_a_point_whose_own_wal_is_gone_does_not_come_back_and_nothing_goes_on_from_it() -> None:
+    nights = nightly(4)
+    of_its_backup = segment(nights[1].taken_at - 5 * MINUTE)
+    found = held(without([of_its_backup]))
+    assert [(each.begins_at, each.ends_at) for each in found.gaps] == [(nights[0].taken_at, nights[2].taken_at)]
+    told = verdict_of(found, nights[1].taken_at, NOW, "UTC")
+    assert (told.kind, told.why) == ("hole", f"WAL that recovery point {nights[1].point} was taken with is missing")
+    view = instant_view(without([of_its_backup]), Frame("", NOW), nights[1].taken_at + HOUR)
+    assert [each.point for each in (view.vaults[0].before, view.vaults[0].after) if each] == [
+        nights[0].point,
+        nights[2].point,
+    ]
+
+
+def test_the_newest_point_needs_its_own_wal_too() -> None:
+    newest = nightly(4)[-1]
+    lost = (segment(newest.taken_at - 5 * MINUTE),)
+    found = held(without((), missing=lost, missing_since=NOW - HOUR, was_held=True))
+    assert verdict_of(found, newest.taken_at, NOW, "UTC").kind == "hole"
 
 
 def test_a_gap_between_windows_is_a_hole_unless_the_policy_lets_wal_go_there() -> None:

@@ -31,6 +31,8 @@ class NightSeen(Record):
     timeline: int
     lsn: LsnText
     """Of its control totals: a restore to the point ends there."""
+    first_segment: str | None = None
+    """The first WAL file that a restore to it reads."""
     size_bytes: int
     stored_bytes: int
     chain_stored_bytes: int | None = None

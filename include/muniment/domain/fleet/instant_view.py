@@ -139,8 +139,9 @@ def _of_vault(
         restore = restore_form(frame, firm, instant=instant, point=named, side=held.side)
         if not point and not is_newest and _is_near_the_end(held, at):
             latest = restore_form(frame, firm, instant=None, point=None, side=held.side)
-    earlier = [each for each in held.points if each.taken_at < at]
-    later = [each for each in held.points if each.taken_at > at]
+    whole = [each for each in held.points if each.point not in held.lacking]
+    earlier = [each for each in whole if each.taken_at < at]
+    later = [each for each in whole if each.taken_at > at]
     return OfVault(
         held=held,
         verdict=verdict,

@@ -20,6 +20,7 @@ def night_seen(point: Point, *, in_replica: bool) -> NightSeen:
         chain_length=len(point.chain),
         timeline=point.wal.timeline,
         lsn=point.control_totals.lsn,
+        first_segment=point.wal.first_segment,
         size_bytes=point.size_bytes,
         stored_bytes=point.stored_bytes,
         effective_rpo_s=point.effective_rpo_s,

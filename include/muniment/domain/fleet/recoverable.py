@@ -5,7 +5,7 @@ The newest point's windows tell it as of its own night. What has become of them 
 the vault's WAL does, the night's expiry has taken old WAL behind them, and a look may have missed some.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -13,7 +13,7 @@ from typing import Literal
 
 from muniment.domain.fleet.history import FirmHistory, NightSeen
 from muniment.domain.fleet.row import FirmRow, VaultCell
-from muniment.domain.fleet.wal_gone import Gone, expired_since, missing_of
+from muniment.domain.fleet.wal_gone import Gone, expired_since, lacking, missing_of, needed_from
 from muniment.domain.units import parse_duration
 from muniment.domain.vault.registers import RecoveryWindow
 from muniment.domain.wal.names import Lsn
@@ -74,6 +74,8 @@ class Held:
     """The registers were read once; else ``points`` says nothing."""
     points: tuple[NightSeen, ...]
     """Oldest first, in the past of the cluster that serves."""
+    lacking: Mapping[str, Literal["hole", "unsure"]]
+    """Ids of ``points`` whose own WAL is gone, or may be."""
     other_points: tuple[NightSeen, ...]
     """Of a cluster that was replaced, or of a timeline that history has left."""
     others: tuple[Stretch, ...]
@@ -148,6 +150,7 @@ class _Look:
             barred=barred,
             knows_points=self.history is not None,
             points=points,
+            lacking=lacking(points, vault.held),
             other_points=tuple(each for each in self._nights if not self._is_on_line(each)),
             others=tuple(self._of_other_clusters(windows)),
             rpo_s=vault.rpo_s,
@@ -209,7 +212,17 @@ class _Look:
         for gone in (*(expired or ()), *missing):
             for stretch in whole:
                 if gone.end > stretch.begin and (stretch.end is None or gone.begin < stretch.end):
-                    yield from _gap_of(gone, stretch, points)
+                    yield from self._gap_of(gone, stretch, points)
+
+    def _gap_of(self, gone: Gone, stretch: Stretch, points: Sequence[NightSeen]) -> Iterator[Gap]:
+        """From the last point before what is gone to the first one whose base backup begins behind it: which instants
+        the WAL in between still reaches no look tells."""
+        held, own = self.vault.held, [each for each in points if stretch.has(each.taken_at)]
+        begin = max((each.taken_at for each in own if each.lsn <= gone.begin), default=stretch.begins_at)
+        behind = (each.taken_at for each in own if held is not None and needed_from(each, held) >= gone.end)
+        end = min(behind, default=stretch.ends_at)
+        if begin < end:
+            yield Gap(begin, end, gone.kind)
 
     def _of_other_clusters(self, present: Iterable[RecoveryWindow]) -> Iterator[Stretch]:
         starts = {each.start_at for each in present}
@@ -248,16 +261,6 @@ def _between(whole: Sequence[Stretch], promised_from: datetime | None) -> Iterat
         is_old = promised_from is not None and later.begins_at <= promised_from
         kind: GapKind = "points alone" if is_old else "hole"
         yield Gap(earlier.ends_at, later.begins_at, kind)
-
-
-def _gap_of(gone: Gone, stretch: Stretch, points: Sequence[NightSeen]) -> Iterator[Gap]:
-    """From the last point before what is gone to the first one behind it: which instants the WAL in between still
-    reaches no look tells."""
-    own = [each for each in points if stretch.has(each.taken_at)]
-    begin = max((each.taken_at for each in own if each.lsn <= gone.begin), default=stretch.begins_at)
-    end = min((each.taken_at for each in own if each.lsn >= gone.end), default=stretch.ends_at)
-    if begin < end:
-        yield Gap(begin, end, gone.kind)
 
 
 def _without(stretch: Stretch, gaps: Iterable[Gap]) -> Iterator[Stretch]:

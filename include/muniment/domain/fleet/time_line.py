@@ -45,7 +45,7 @@ _TOLD: Mapping[BarKind, str] = {
     "window": "any instant comes back",
     "hole": "a hole: WAL is missing, no instant comes back",
     "points alone": "recovery points alone: the policy has let the WAL go",
-    "unsure": "older than the policy keeps WAL: whether it is still there is unknown",
+    "unsure": "whether the WAL is still there is unknown",
     "barred": "its key cannot be used: the watch can read nothing that is sealed",
     "other": "of a cluster that was replaced: it can be staged",
     "unknown": "unknown",

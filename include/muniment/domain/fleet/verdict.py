@@ -59,6 +59,12 @@ def verdict_of(held: Held, at: datetime, now: datetime, time_zone: str) -> Verdi
 
 
 def _of_point(held: Held, point: NightSeen, at: datetime) -> Verdict:
+    match held.lacking.get(point.point):
+        case "hole":
+            return Verdict("hole", f"WAL that recovery point {point.point} was taken with is missing")
+        case "unsure":
+            why = f"nobody has seen whether the WAL that recovery point {point.point} was taken with is still there"
+            return Verdict("unsure", why)
     if point in held.points:
         return Verdict("point", f"recovery point {point.point} was taken then", held.stretch_at(at), point)
     why = f"recovery point {point.point} was taken then, of a cluster or a timeline that does not serve any more"
@@ -79,8 +85,7 @@ def _outside(held: Held, at: datetime, time_zone: str) -> Verdict:
             case "points alone":
                 return Verdict("points alone", f"the policy has let WAL go {between}: recovery points alone are kept")
             case "unsure":
-                why = f"WAL {between} is older than the policy keeps it: nobody has seen whether it is still there"
-                return Verdict("unsure", why)
+                return Verdict("unsure", f"nobody has seen whether the WAL {between} is still there")
     return _beyond(held, at, first, time_zone)
 
 

@@ -12,6 +12,7 @@ from muniment.domain.retention.stock import Going, Stock
 from muniment.domain.wal.names import Lsn, WalSegment, is_segment
 from muniment.domain.watch.freshness import ROTATION_STALE_AFTER, is_fresh
 from muniment.domain.watch.vault import VaultSeen, WalHeld
+from muniment.domain.watch.wal_held import NAMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Gone:
 
     begin: Lsn
     end: Lsn
-    kind: Literal["hole", "points alone"]
+    kind: Literal["hole", "points alone", "unsure"]
 
 
 def expired_since(
@@ -40,9 +41,38 @@ def expired_since(
     return tuple(_expired(since, held)) if since else None
 
 
-def missing_of(held: WalHeld) -> Iterator[Gone]:
-    """What somebody has removed of the WAL before the newest point."""
-    for name in held.missing_before:
+def missing_of(held: WalHeld) -> tuple[Gone, ...]:
+    """What somebody has removed of the WAL before the newest point. A look names the first alone: where it names as
+    many as it may, what lies behind them is in doubt."""
+    gone = tuple(_missing(held, held.missing_before))
+    if len(held.missing_before) < NAMED:
+        return gone
+    return (*gone, Gone(gone[-1].end, Lsn(held.first * held.segment_bytes), "unsure"))
+
+
+def lacking(points: Iterable[NightSeen], held: WalHeld | None) -> dict[str, Literal["hole", "unsure"]]:
+    """Points that do not come back, or may not: some of the WAL of their own base backup is gone. By their ids."""
+    if held is None:
+        return {}
+    gone = [*missing_of(held), *(_missing(held, held.missing) if held.is_hole else ())]
+    found: dict[str, Literal["hole", "unsure"]] = {}
+    for each in points:
+        begin = needed_from(each, held)
+        kinds = {one.kind for one in gone if one.begin < each.lsn and begin < one.end}
+        if each.is_present and kinds:
+            found[each.point] = "hole" if "hole" in kinds else "unsure"
+    return found
+
+
+def needed_from(night: NightSeen, held: WalHeld) -> Lsn:
+    """From where on a restore to the point reads WAL, up to its ``lsn``."""
+    if night.first_segment is None:
+        return night.lsn
+    return WalSegment.parse(night.first_segment, held.segment_bytes).start
+
+
+def _missing(held: WalHeld, names: Iterable[str]) -> Iterator[Gone]:
+    for name in names:
         if is_segment(name):
             segment = WalSegment.parse(name, held.segment_bytes)
             yield Gone(segment.start, segment.end, "hole")
