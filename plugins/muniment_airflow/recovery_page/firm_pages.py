@@ -36,7 +36,8 @@ def one_firm(
     span = span_of(picture, begin, end, visit.now)
     wanted = samples_span(span)
     samples = visit.ask(("samples", firm), lambda reader: reader.samples(firm, wanted.begin, wanted.end))
-    unwatched = visit.ask(("unwatched", firm), lambda reader: reader.unwatched(firm, span.begin, span.end))
+    asked, known = visit.ask(("unwatched", firm), lambda reader: (span, reader.unwatched(firm, span.begin, span.end)))
+    unwatched = (*known, *span.outside(asked))
     sight = visit.sight({firm}.union(*map(firms_of, picture.incidents)))
     view = firm_view(
         picture,

@@ -8,14 +8,16 @@ import functools
 import logging
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from muniment.adapters.fleet.pages import age
-from muniment.errors import MunimentError
+from muniment.errors import MunimentError, WatchStoreUnavailable
 from muniment.ports import utc_now
 
 if TYPE_CHECKING:
@@ -27,6 +29,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _PATIENCE_S = 3.0
 """Somebody waits for the page, and there is what it showed last."""
+DEADLINE_S = 10.0
+"""Of one question to the store."""
+_REST_S = 5.0
+"""So long nobody asks a store again that has just been away."""
+_AT_ONCE = 32
+"""Questions under way. Airflow's API server has 40 threads for all of its pages."""
+_PLACE = "of the Recovery page"
 _KEPT = 200
 """Answers: the fleet, and the firms and incidents that were looked at last."""
 
@@ -43,15 +52,18 @@ class Stored:
         self._open = open_reader
         self._reader: FleetReader | None = None
         self._kept: OrderedDict[object, tuple[datetime, Any]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._opening = threading.Lock(), threading.Lock()
+        self._asking = threading.BoundedSemaphore(_AT_ONCE)
+        self._rests: tuple[float, MunimentError] | None = None
 
-    def ask[T](self, key: object, read: Callable[["FleetReader"], T]) -> Told[T]:
-        """What ``read`` answers, or what it answered last. Raises ``MunimentError`` where it never did."""
+    def ask[T](self, key: object, read: Callable[["FleetReader"], T], deadline_s: float = DEADLINE_S) -> Told[T]:
+        """What ``read`` answers within ``deadline_s``, or what it answered last. Raises ``MunimentError`` where it
+        never did."""
         try:
-            found = read(self._connected())
+            found = self._in_time(lambda: read(self._connected()), deadline_s)
         except MunimentError as error:
+            self._reader = None
             with self._lock:
-                self._reader = None
                 kept = self._kept.get(key)
             if kept is None:
                 raise
@@ -60,8 +72,39 @@ class Stored:
         self._keep(key, found)
         return Told(found)
 
+    def _in_time[T](self, work: Callable[[], T], deadline_s: float) -> T:
+        """Raises ``MunimentError``; of a store that has just been away at once, for whoever waited for it anew would
+        keep one of the threads that Airflow's own pages need."""
+        if self._rests is not None and time.monotonic() < self._rests[0]:
+            raise self._rests[1].with_traceback(None)
+        try:
+            return self._answered(work, deadline_s)
+        except WatchStoreUnavailable as error:
+            self._rests = time.monotonic() + _REST_S, error
+            raise
+
+    def _answered[T](self, work: Callable[[], T], deadline_s: float) -> T:
+        """In a thread of its own: one that waits for a server or a disk that says nothing is left behind."""
+        if not self._asking.acquire(blocking=False):
+            raise WatchStoreUnavailable(place=_PLACE, reason="those who asked before still wait for an answer")
+        answer: Future[T] = Future()
+
+        def asks() -> None:
+            try:
+                answer.set_result(work())
+            except BaseException as error:  # it is the asker's
+                answer.set_exception(error)
+            finally:
+                self._asking.release()
+
+        threading.Thread(target=asks, name="recovery-page", daemon=True).start()
+        try:
+            return answer.result(deadline_s)
+        except TimeoutError:
+            raise WatchStoreUnavailable(place=_PLACE, reason=f"no answer within {deadline_s:g} s") from None
+
     def _connected(self) -> "FleetReader":
-        with self._lock:
+        with self._opening:
             if self._reader is None:
                 self._reader = self._open()
             return self._reader

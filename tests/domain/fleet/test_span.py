@@ -59,3 +59,13 @@ def test_each_way_to_look_elsewhere_is_a_span_that_can_be_asked_for() -> None:
         assert asked(in_address(span.begin), in_address(span.end)) == span
     assert [each.label for each in zooms(WHOLE, WHOLE)] == ["Whole", "30 days", "Week", "Day", "In"]
     assert {each.label: each.span for each in zooms(Span(NOW - 4 * DAY, NOW), WHOLE)}["Out"] == Span(NOW - 8 * DAY, NOW)
+
+
+def test_what_another_one_has_not() -> None:
+    day = Span(NOW - timedelta(days=1), NOW)
+    hour = timedelta(hours=1)
+    inner = Span(day.begin + hour, NOW - hour)
+    assert list(day.outside(inner)) == [(day.begin, inner.begin), (inner.end, NOW)]
+    assert list(inner.outside(day)) == list(day.outside(day)) == []
+    earlier = Span(day.begin - 2 * hour, day.begin - hour)
+    assert list(day.outside(earlier)) == [(day.begin, NOW)]

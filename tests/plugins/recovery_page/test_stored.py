@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 from muniment.errors import WatchStoreUnavailable
@@ -58,7 +60,8 @@ def test_while_it_is_away_the_last_answer_is_given_and_said_to_be_old() -> None:
         assert "the watch's store postgresql watch does not do what it was asked for: it does not answer" in told.stale
 
 
-def test_once_it_is_back_it_is_read_again() -> None:
+def test_once_it_is_back_it_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_REST_S", 0.0)
     first, second = Reader(), Reader()
     stored, opened = stored_with(first, second)
     stored.ask("fleet", fleet)
@@ -92,3 +95,70 @@ def test_old_answers_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -
     reader.is_away = True
     with pytest.raises(WatchStoreUnavailable):
         stored.ask(0, fleet)
+
+
+def test_a_store_that_has_just_been_away_is_not_waited_for_again() -> None:
+    reader, asked = Reader(is_away=True), list[object]()
+    stored, opened = stored_with(reader, Reader())
+
+    def counted(found: object) -> str:
+        asked.append(found)
+        return fleet(found)
+
+    for _ in range(3):
+        with pytest.raises(WatchStoreUnavailable):
+            stored.ask("fleet", counted)
+    assert (asked, opened) == ([reader], [reader])
+
+
+def test_one_that_says_nothing_is_left_behind_and_the_last_answer_given() -> None:
+    stored, _ = stored_with(Reader())
+    stored.ask("fleet", fleet)
+    comes = threading.Event()
+
+    def hangs(reader: object) -> str:
+        comes.wait()
+        return "too late"
+
+    try:
+        told = stored.ask("fleet", hangs, deadline_s=0.01)
+        assert (told.what, told.stale is None) == ("the fleet", False)
+        assert "no answer within 0.01 s" in str(told.stale)
+    finally:
+        comes.set()
+
+
+def test_one_whose_opening_hangs_keeps_nobody_from_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_REST_S", 0.0)
+    comes, reader = threading.Event(), Reader()
+    opened = list[object]()
+
+    def opens() -> Reader:
+        opened.append(reader)
+        if len(opened) > 1:
+            comes.wait()
+        return reader
+
+    stored = Stored(opens)  # type: ignore[arg-type]
+    stored.ask("fleet", fleet)
+    reader.is_away = True
+    stored.ask("fleet", fleet)
+    try:
+        for _ in range(2):
+            assert stored.ask("fleet", fleet, deadline_s=0.01).what == "the fleet"
+    finally:
+        comes.set()
+
+
+def test_no_more_wait_for_it_at_once_than_airflow_can_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 1)
+    monkeypatch.setattr(module, "_REST_S", 0.0)
+    stored, _ = stored_with(Reader(), Reader())
+    comes = threading.Event()
+    try:
+        with pytest.raises(WatchStoreUnavailable, match="no answer within"):
+            stored.ask("fleet", lambda reader: comes.wait() and fleet(reader), deadline_s=0.01)
+        with pytest.raises(WatchStoreUnavailable, match="still wait for an answer"):
+            stored.ask("fleet", fleet)
+    finally:
+        comes.set()

@@ -24,6 +24,13 @@ class Span:
         """0 at the begin, 1 at the end; beyond them less or more."""
         return (at - self.begin) / self.lasts
 
+    def outside(self, other: "Span") -> Iterator[tuple[datetime, datetime]]:
+        """What of this one the other one has not."""
+        if self.begin < other.begin:
+            yield self.begin, min(self.end, other.begin)
+        if other.end < self.end:
+            yield max(self.begin, other.end), self.end
+
     def has(self, at: datetime) -> bool:
         return self.begin <= at <= self.end
 

@@ -1,5 +1,6 @@
 """The watch's store is away: what was shown last is shown, and says how old it is."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,10 @@ def away(pages: RecoveryPages) -> Iterator[None]:
         yield
     finally:
         elsewhere.rename(pages.store.parent)
+        until = time.monotonic() + 60
+        while "Shown as it was " in pages.get("/recovery/").text:  # nobody asks again for some seconds
+            assert time.monotonic() < until
+            time.sleep(0.2)
 
 
 def test_the_last_state_is_shown_with_its_age(pages: RecoveryPages) -> None:
