@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+from muniment.adapters.fleet.pages import render
 from muniment.domain.fleet.firm_view import FirmView, firm_view, samples_span, span_of
 from muniment.domain.fleet.frame import Frame
 from muniment.domain.fleet.pictures import FirmPicture
@@ -41,6 +42,19 @@ def test_the_head_says_what_the_fleets_page_says() -> None:
     assert found.standing is not None
     assert view(whole_picture()).standing is None
     assert view(whole_picture()).recoverable_to == NOW
+
+
+def test_what_an_old_look_has_seen_is_not_what_is() -> None:
+    known, old = whole_picture(), vault_seen("primary", whole_picture().seen.vaults[0].windows, NOW - HOUR)
+    fresh = known.seen.vaults[1].model_copy(update={"rpo_s": 7200.0})
+    for vaults, is_current, recoverable_to in (
+        ((old,), False, NOW - HOUR),
+        ((old, fresh), True, NOW - 2 * HOUR),
+    ):
+        found = view(picture(known.seen.model_copy(update={"vaults": vaults}), known.history))
+        assert (found.is_current, found.recoverable_to) == (is_current, recoverable_to)
+        html = render("firm.html", FRAME, view=found)
+        assert ("unknown; when it was seen last, " in html) is not is_current
 
 
 def test_nothing_that_was_never_read_is_empty() -> None:

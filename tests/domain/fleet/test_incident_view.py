@@ -150,6 +150,19 @@ def test_what_is_silenced_waits_and_says_why() -> None:
     assert view(picture(of_acme(), silences=(other,))).silences == ()
 
 
+def test_a_silence_of_a_hidden_firm_is_not_shown_and_of_a_shared_incident_nobodys_own_words_are() -> None:
+    own = Silence(id="s", firm="birch", cause=None, key=None, until=LATER, by="ann", why="Birch LLP moves", made_at=NOW)
+    acme, birch = shared().members[1], shared().members[0]
+    well = acme.model_copy(update={"well_since": NOW})
+    alone = shared().model_copy(update={"members": (birch, well)})
+    assert view(picture(alone, silences=(own,))).silences == (own,)
+    assert view(picture(alone, silences=(own,)), "acme").silences == ()
+    everybodys = own.model_copy(update={"firm": None})
+    shown = view(picture(shared(), silences=(everybodys,)), "acme")
+    assert [(each.by, each.why) for each in shown.silences] == [("ann", "")]
+    assert "Birch LLP" not in page(shown)
+
+
 def test_what_explains_it_and_what_it_explains() -> None:
     wider = incident(2, firms=("acme", "birch"), subject="region away")
     hidden = incident(3, firms=("birch",), subject="of another one")

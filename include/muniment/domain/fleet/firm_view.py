@@ -17,7 +17,7 @@ from muniment.domain.fleet.recoverable import SIDES, Held, held_by_each, point_i
 from muniment.domain.fleet.restore_link import restore_form
 from muniment.domain.fleet.sight import Sight
 from muniment.domain.fleet.span import Span, span_asked, whole_span
-from muniment.domain.fleet.standing import Standing, recoverable_to, standing_of
+from muniment.domain.fleet.standing import Standing, standing_of
 from muniment.domain.fleet.time_line import TimeLine, time_line
 from muniment.domain.incidents.incident import Incident
 from muniment.domain.incidents.trouble import Severity
@@ -92,6 +92,8 @@ class FirmView:
     standing: Standing | None
     """``None``: no pass has written its line yet."""
     recoverable_to: datetime | None
+    is_current: bool
+    """By looks that are not old; else it was so when they were made, and is unknown now."""
     vaults: tuple[VaultLine, ...]
     line: TimeLine
     span: Span
@@ -142,10 +144,12 @@ def firm_view(
     whole, firm = _whole(picture, now), seen.firm
     open_now = open_by_firm(picture.incidents).get(firm, ())
     held = held_by_each(seen, row, history, now)
+    current = [each for each in held if each.is_current]
     return FirmView(
         picture=picture,
         standing=standing_of(row, open_now, now) if row else None,
-        recoverable_to=recoverable_to(row) if row else _newest(held),
+        recoverable_to=_newest(current or held),
+        is_current=bool(current),
         vaults=tuple(_vault(picture, each) for each in held),
         line=time_line(picture, frame, span, whole, unwatched),
         span=span,

@@ -126,13 +126,20 @@ def incident_view(picture: IncidentPicture, sight: Sight, now: datetime) -> Inci
         told=tuple(_told(each, bool(quiet), words, now) for each in picture.notices),
         acknowledged_by=incident.acknowledged_by if is_acknowledged else None,
         acknowledged_until=incident.acknowledged_until if is_acknowledged else None,
-        silences=tuple(each.model_copy(update={"why": words(each.why)}) for each in quiet),
+        silences=tuple(_silences(quiet, sight, whole)),
         is_held_back=incident.held_back_by is not None,
         held_back_by=next(_others([picture.held_back_by], sight), None),
         holds_back=tuple(_others(picture.holds_back, sight)),
         runbook=incident.runbook,
         log=_address(incident.links.get("log"), sight) if whole else None,
     )
+
+
+def _silences(quiet: Iterable[Silence], sight: Sight, whole: bool) -> Iterator[Silence]:
+    """Why is a person's own words, of whichever firm; and one of a hidden firm is that firm's."""
+    for each in quiet:
+        if each.firm is None or each.firm in sight.allowed:
+            yield each.model_copy(update={"why": sight.text(each.why) if whole else ""})
 
 
 def _members(picture: IncidentPicture, sight: Sight) -> tuple[MemberLine, ...]:
