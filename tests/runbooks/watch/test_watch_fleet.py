@@ -13,13 +13,17 @@ import pytest
 from muniment.adapters.site.site import Site
 from muniment.adapters.watch.store import WatchStore
 from muniment.domain.firm.firm import Firm
+from muniment.domain.fleet.row import FirmRow
+from muniment.domain.fleet.row_of import row_of
 from muniment.domain.watch.airflow import AirflowSeen
 from muniment.domain.watch.assembly import Unanswered
+from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.passes import Pass
 from muniment.domain.watch.settings import Channel, Route, WatchSettings
 from muniment.errors import InvalidConfiguration, WatchStoreUnavailable
 from muniment.runbooks.incidents.answer import Silenced, silence
 from muniment.runbooks.watch import watch_fleet as module
+from muniment.runbooks.watch import write_rows
 from muniment.runbooks.watch.watch_fleet import LEASE, Fleet, watch_fleet
 from tests.support.firms import paper_firm
 from tests.support.progress import Told
@@ -242,6 +246,20 @@ def test_a_history_that_fails_costs_nothing_else(world: World, where: str, monke
     assert world.told() == []
 
 
+def test_a_line_that_cannot_be_made_costs_no_other_firm_its_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def makes_no_line_of_acme(seen: FirmSeen, *given: Any, **more: Any) -> FirmRow:
+        if seen.firm == "acme":
+            raise ValueError("year 10000 is out of range")
+        return row_of(seen, *given, **more)
+
+    monkeypatch.setattr(write_rows, "row_of", makes_no_line_of_acme)
+    world.says["birch"].server_says = AWAY
+    done = world.watch(times=2)
+    assert done and done.firms == 2
+    assert [row.firm for row in world.store.fleet_rows()] == ["birch"]
+    assert len(world.told()) == 1, "what is wrong is told all the same"
+
+
 def test_a_region_that_answers_nobody_is_not_asked_for_each_firm(world: World) -> None:
     world.add(*(f"firm-{number:02d}" for number in range(40)))
     for says in world.says.values():
@@ -303,7 +321,7 @@ def test_the_second_of_two_passes_yields(world: World) -> None:
     assert world.watch_now() is not None
 
 
-@pytest.mark.parametrize("step", ["put_firms", "add_samples", "judge", "end_pass", "tell", "show"])
+@pytest.mark.parametrize("step", ["put_firms", "add_samples", "judge", "write_rows", "end_pass", "tell", "show"])
 def test_a_pass_that_is_killed_loses_what_it_had_not_seen_and_no_more(world: World, step: str) -> None:
     world.watch(times=2)
     world.says["acme"].server_says = AWAY

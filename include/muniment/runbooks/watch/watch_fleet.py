@@ -88,8 +88,8 @@ def watch_fleet(
     seen = with_duties(store, settings, registered, seen, clock=clock)
     store.put_firms(seen)
     store.add_samples([sample_of(one) for one in seen])
-    write_rows(store, firms, seen, clock=clock)
     judge(store, registered, seen, before, clock=clock)
+    write_rows(store, firms, seen, clock=clock)
     ended = begun.model_copy(
         update={
             "ended_at": clock(),
