@@ -13,7 +13,7 @@ from muniment.adapters.fleet.pages import render
 from muniment.domain.fleet.fleet_view import fleet_view
 from muniment.domain.fleet.frame import Frame
 from muniment.domain.fleet.query import FleetQuery
-from muniment.domain.fleet.row import BUCKETS, FirmRow
+from muniment.domain.fleet.row import BUCKETS, FirmRow, unread_row
 from tests.support.fleet_rows import NOW, firm_row, fleet_seen, open_incident, vault_cell
 from tests.support.html_pages import inlined, links_of, main_text, parameters_of, parsed, rows_of, text_of
 
@@ -32,6 +32,21 @@ def _page(
 def _table(page: str) -> HtmlElement:
     (table,) = parsed(page).xpath("//table")
     return table
+
+
+def test_of_a_line_that_cannot_be_read_all_is_unknown_and_the_firm_stays_on_the_page() -> None:
+    [cells] = rows_of(_table(_page((unread_row("acme"),))))
+    assert cells == [
+        "acme acme · unknown · unknown",
+        "unknown what the watch has kept of it cannot be read: its next pass writes it anew",
+        "unknown",
+        "unknown",
+        "unknown",
+        "unknown",
+        "unknown",
+        "none",
+        "unknown",
+    ]
 
 
 def test_a_row_says_state_and_all_else_of_a_firm() -> None:

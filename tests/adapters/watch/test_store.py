@@ -11,6 +11,7 @@ from sqlalchemy import text
 from muniment.adapters.watch.store import WatchStore
 from muniment.adapters.watch.tables import VERSION, VERSION_TABLE
 from muniment.domain.fleet.history import ActSeen, FirmHistory
+from muniment.domain.fleet.row import unread_row
 from muniment.domain.incidents.incident import Delivery, Incident, Silence
 from muniment.domain.incidents.trouble import Scope
 from muniment.domain.watch.airflow import AirflowSeen
@@ -64,6 +65,20 @@ def test_a_history_comes_back_as_it_was_read(store: WatchStore) -> None:
     store.put_histories([later])
     store.put_histories([])
     assert store.histories(("acme", "birch")) == {"acme": later, "birch": birch}
+
+
+def test_what_a_page_cannot_read_costs_its_own_firm_alone(store: WatchStore) -> None:
+    store.put_rows([firm_row("acme"), firm_row("birch")])
+    store.put_histories([FirmHistory(firm="acme", read_at=NOW), FirmHistory(firm="birch", read_at=NOW)])
+    with store.database.writing() as connection:
+        for table in ("fleet_rows", "histories"):
+            damage = f"UPDATE {table} SET record = :record WHERE firm = 'acme'"
+            connection.execute(text(damage), {"record": '{"firm": "acme", "of": "another release"}'})
+    assert store.fleet_rows() == (unread_row("acme"), firm_row("birch"))
+    assert store.fleet_row("acme") is None
+    assert list(store.histories(["acme", "birch"])) == ["birch"]
+    store.put_rows([firm_row("acme")])
+    assert store.fleet_rows() == (firm_row("acme"), firm_row("birch"))
 
 
 def test_a_firm_that_is_forgotten_leaves_the_pages(store: WatchStore) -> None:

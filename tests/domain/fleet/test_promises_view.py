@@ -5,7 +5,7 @@ from datetime import timedelta
 from muniment.domain.fleet.promise_cell import DUTIES
 from muniment.domain.fleet.promises_view import ClassPromise, promises_view
 from muniment.domain.fleet.query import FleetQuery
-from muniment.domain.fleet.row import DutyCell
+from muniment.domain.fleet.row import DutyCell, unread_row
 from tests.support.fleet_rows import NOW, firm_row, fleet_seen
 
 NIGHT = NOW - timedelta(hours=8)
@@ -52,3 +52,11 @@ def test_the_same_filters_and_the_same_sight_hold() -> None:
     assert [line.firm for line in one.lines] == ["alder"]
     assert one.classes == (ClassPromise("mid-size", "15 min", "1 h", 1),)
     assert promises_view(seen, frozenset(), FleetQuery(), NOW).firms.empty == "none allowed"
+
+
+def test_of_a_line_that_cannot_be_read_nothing_is_promised_and_nothing_known() -> None:
+    view = promises_view(fleet_seen((*FLEET, unread_row("hurt"))), EVERYBODY | {"hurt"}, FleetQuery(), NOW)
+    [line] = [each for each in view.lines if each.firm == "hurt"]
+    assert (line.standing.state, {each.word for each in line.cells}) == ("unknown", {"unknown"})
+    assert len(line.cells) == len(view.promises)
+    assert {each.tier for each in view.classes} == {"mid-size", "small"}

@@ -7,7 +7,7 @@ import pytest
 
 from muniment.adapters.watch.store import WatchStore
 from muniment.domain.firm.firm import Firm
-from muniment.domain.fleet.row import FirmRow
+from muniment.domain.fleet.row import FirmRow, unread_row
 from muniment.domain.watch.duty import Suspension
 from muniment.domain.watch.evidence import Evidence
 from muniment.domain.watch.firm_seen import FirmSeen
@@ -59,3 +59,11 @@ def test_a_line_of_whom_nobody_looked_at_stays(store: WatchStore) -> None:
         ("acme", later.seen_at, 1),
         ("birch", NOW, 1),
     ]
+
+
+def test_a_line_that_cannot_be_read_is_written_anew_from_the_history(store: WatchStore) -> None:
+    both = firms("acme", "birch")
+    store.put_histories(firm_history(firm, NOW) for firm in both)
+    store.put_rows([unread_row("acme"), unread_row("birch")])
+    write_rows(store, both, [seen("acme", is_whole=False), seen("birch", is_whole=False)], clock=lambda: NOW)
+    assert [(row.is_unread, row.nights_due, len(row.day)) for row in store.fleet_rows()] == [(False, 30, 1)] * 2

@@ -2,26 +2,32 @@
 
 from collections.abc import Collection, Iterable
 
+from pydantic import ValidationError
 from sqlalchemy import Table, select
 
 from muniment.adapters.watch.part import Part
 from muniment.adapters.watch.tables import FLEET_ROWS, HISTORIES
 from muniment.domain.fleet.history import FirmHistory
-from muniment.domain.fleet.row import FirmRow
+from muniment.domain.fleet.row import FirmRow, unread_row
+from muniment.domain.record import Record
 
 
 class Shown(Part):
+    """What cannot be read costs its own firm alone, and no pass: each is written anew."""
+
     def fleet_rows(self) -> tuple[FirmRow, ...]:
-        """By their firms' ids, in order. Raises ``WatchStoreUnavailable``."""
+        """By their firms' ids, in order; ``unread_row`` in place of one that cannot be read. Raises
+        ``WatchStoreUnavailable``."""
         with self.database.reading() as connection:
-            asked = select(FLEET_ROWS.c.record).order_by(FLEET_ROWS.c.firm)
-            return tuple(self.read(FirmRow, connection.execute(asked).scalars()))
+            kept = connection.execute(select(FLEET_ROWS).order_by(FLEET_ROWS.c.firm)).all()
+        return tuple(_read(FirmRow, record) or unread_row(firm) for firm, record in kept)
 
     def fleet_row(self, firm: str) -> FirmRow | None:
-        """Raises ``WatchStoreUnavailable``."""
+        """``None`` also where it cannot be read. Raises ``WatchStoreUnavailable``."""
+        asked = select(FLEET_ROWS.c.record).where(FLEET_ROWS.c.firm == firm)
         with self.database.reading() as connection:
-            found = connection.execute(select(FLEET_ROWS.c.record).where(FLEET_ROWS.c.firm == firm)).scalars()
-            return next(iter(self.read(FirmRow, found)), None)
+            record = connection.execute(asked).scalar()
+        return None if record is None else _read(FirmRow, record)
 
     def put_rows(self, rows: Iterable[FirmRow]) -> None:
         """All of them or none, over what was there of their firms. Raises ``WatchStoreUnavailable``."""
@@ -32,11 +38,13 @@ class Shown(Part):
         return self.histories([firm]).get(firm)
 
     def histories(self, firms: Collection[str]) -> dict[str, FirmHistory]:
-        """Of those of ``firms`` that have one, in order of their ids. Raises ``WatchStoreUnavailable``."""
+        """Of those of ``firms`` that have one that can be read, in order of their ids: the others are read out of their
+        vaults again. Raises ``WatchStoreUnavailable``."""
         asked = select(HISTORIES.c.record).where(HISTORIES.c.firm.in_(firms)).order_by(HISTORIES.c.firm)
         with self.database.reading() as connection:
-            found = self.read(FirmHistory, connection.execute(asked).scalars())
-        return {history.firm: history for history in found}
+            kept = connection.execute(asked).scalars().all()
+        found = (_read(FirmHistory, record) for record in kept)
+        return {history.firm: history for history in found if history}
 
     def put_histories(self, histories: Iterable[FirmHistory]) -> None:
         """As ``put_rows``. Raises ``WatchStoreUnavailable``."""
@@ -49,3 +57,10 @@ class Shown(Part):
         if rows:
             with self.database.writing() as connection:
                 connection.execute(self.database.upsert(table), rows)
+
+
+def _read[R: Record](kind: type[R], record: str) -> R | None:
+    try:
+        return kind.model_validate_json(record)
+    except ValidationError:
+        return None

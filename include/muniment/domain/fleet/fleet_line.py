@@ -101,6 +101,8 @@ def _furthest(cells: Sequence[VaultCell]) -> VaultCell | None:
 
 def _rpo(row: FirmRow, now: datetime) -> Said:
     promised = f"of {rounded_up(row.rpo_promise_s)}"
+    if row.is_unread:
+        return Said("unknown", is_old=True)
     if row.evidence_at and row.points == 0:
         return Said("no point yet", beside=promised, is_bad=not row.is_new, is_old=row.is_new)
     known = [(cell.side, rpo_of(row, cell, now)) for cell in row.vaults]

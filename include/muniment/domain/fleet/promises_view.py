@@ -90,6 +90,7 @@ def promises_view(seen: FleetSeen, allowed: frozenset[str], query: FleetQuery, n
 
 def _line(each: Stood, now: datetime) -> PromiseLine:
     row = each.row
+    told = (rpo_promise(row, now), rto_promise(row, now), *duty_promises(row, now))
     left = " · left the registry" if row.left_registry_at else ""
     return PromiseLine(
         firm=row.firm,
@@ -97,12 +98,14 @@ def _line(each: Stood, now: datetime) -> PromiseLine:
         name=shown(row.name),
         place=f"{row.tier} · {row.region}{left}",
         standing=each.standing,
-        cells=(rpo_promise(row, now), rto_promise(row, now), *duty_promises(row, now)),
+        cells=(PromiseCell("unknown"),) * len(told) if row.is_unread else told,
     )
 
 
 def _classes(shown_: Iterable[Stood]) -> tuple[ClassPromise, ...]:
-    firms = Counter((each.row.tier, each.row.rpo_promise_s, each.row.rto_promise_s) for each in shown_)
+    firms = Counter(
+        (each.row.tier, each.row.rpo_promise_s, each.row.rto_promise_s) for each in shown_ if not each.row.is_unread
+    )
     return tuple(
         ClassPromise(tier, rounded_up(rpo_s), rounded_up(rto_s), count)
         for (tier, rpo_s, rto_s), count in sorted(firms.items())

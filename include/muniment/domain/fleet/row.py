@@ -4,7 +4,7 @@ It holds instants and facts, and no judgement that time makes wrong: how old som
 when it is shown (``standing``).
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import AwareDatetime
@@ -106,3 +106,24 @@ class FirmRow(Record):
     of them; ``None``: unknown."""
     day_until: AwareDatetime | None = None
     """When the last bucket ends: a whole quarter of an hour."""
+    is_unread: bool = False
+    """What is kept of it is no line that this release reads: nothing but its id is known. The next pass writes it
+    anew."""
+
+
+def unread_row(firm: str) -> FirmRow:
+    """In place of a line that cannot be read: a firm that is left out would look like one that is well."""
+    never = datetime.fromtimestamp(0, UTC)
+    return FirmRow(
+        firm=firm,
+        name=firm,
+        tier="unknown",
+        region="unknown",
+        time_zone="UTC",
+        rpo_promise_s=0,
+        rto_promise_s=0,
+        watched_since=never,
+        seen_at=never,
+        server_seen_at=None,
+        is_unread=True,
+    )

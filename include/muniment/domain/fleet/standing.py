@@ -88,7 +88,9 @@ def _by_incidents(incidents: Iterable[OpenIncident]) -> Iterator[_Reason]:
 
 
 def _by_looks(row: FirmRow, now: datetime) -> Iterator[_Reason]:
-    if not is_fresh(row.seen_at, now):
+    if row.is_unread:
+        yield "unknown", "what the watch has kept of it cannot be read: its next pass writes it anew"
+    elif not is_fresh(row.seen_at, now):
         yield "unknown", f"the watch has not looked {_since(row.seen_at, now)}"
     elif _is_waited_for(row):
         yield "new", "its vaults are not made yet"

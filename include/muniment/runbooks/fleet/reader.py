@@ -109,7 +109,7 @@ class FleetReader:
             silences=self._store.silences(self._clock()),
             held_back_by=next((each for each in others if each.key == found.held_back_by), None),
             holds_back=tuple(each for each in others if each.held_back_by == found.key),
-            rows={each.firm: each for each in self._store.fleet_rows() if each.firm in names},
+            rows={each.firm: each for each in self._store.fleet_rows() if each.firm in names and not each.is_unread},
         )
 
     def evidence(self, firm_id: str, drill_id: str) -> KeptEvidence | None:

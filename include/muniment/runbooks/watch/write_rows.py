@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 def write_rows(store: WatchStore, firms: Mapping[str, Firm], seen: Sequence[FirmSeen], *, clock: Clock) -> None:
     """Histories are large: only those are read that may be new. Raises ``WatchStoreUnavailable``."""
     now = clock()
-    before = {row.firm: row for row in store.fleet_rows()}
+    before = {row.firm: row for row in store.fleet_rows() if not row.is_unread}
     read = [one.firm for one in seen if one.whole_at == one.seen_at or one.firm not in before]
     histories, suspensions = store.histories(read), store.suspensions(now - NIGHTS_OVER)
     told = [(one, histories.get(one.firm), before.get(one.firm)) for one in seen]
