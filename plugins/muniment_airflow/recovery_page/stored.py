@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _PATIENCE_S = 3.0
 """Somebody waits for the page, and there is what it showed last."""
-DEADLINE_S = 10.0
+DEADLINE_S = 15.0
 """Of one question to the store."""
 _REST_S = 5.0
 """So long nobody asks a store again that has just been away."""
@@ -123,7 +123,10 @@ def _as_it_was(read_at: datetime, error: MunimentError) -> str:
 
 @functools.cache
 def stored() -> Stored:
-    """This process's."""
+    """This process's. What it is made of takes seconds to load once, which are none of the store's."""
+    import muniment.adapters.watch.store
+    import muniment.runbooks.fleet.reader  # noqa: F401
+
     return Stored(open_reader)
 
 
