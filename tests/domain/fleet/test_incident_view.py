@@ -150,6 +150,15 @@ def test_what_is_silenced_waits_and_says_why() -> None:
     assert view(picture(of_acme(), silences=(other,))).silences == ()
 
 
+@pytest.mark.parametrize(
+    "log",
+    ["javascript:alert(1)", "//evil.example", "/\\evil.example", "/\t/evil.example", "/dags/birch__backup/runs/r"],
+)
+def test_what_is_no_page_of_airflows_or_names_a_hidden_firm_is_no_link(log: str) -> None:
+    assert view(picture(of_acme(links={"log": log})), "acme").log is None
+    assert view(picture(of_acme(links={"log": "/dags/acme__backup/runs/r"})), "acme").log == "/dags/acme__backup/runs/r"
+
+
 def test_a_silence_of_a_hidden_firm_is_not_shown_and_of_a_shared_incident_nobodys_own_words_are() -> None:
     own = Silence(id="s", firm="birch", cause=None, key=None, until=LATER, by="ann", why="Birch LLP moves", made_at=NOW)
     acme, birch = shared().members[1], shared().members[0]

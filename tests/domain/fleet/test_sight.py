@@ -52,3 +52,10 @@ def test_whose_an_incident_is(firms: tuple[str, ...], scope: Scope, owners: set[
     assert sight("cedar").sees(found) is not bool(owners)
     assert sight("birch").sees(found)
     assert sight("birch").sees_all_of(found) is (owners <= {"birch"})
+
+
+def test_behind_an_allowed_firms_id_a_hidden_one_is_hidden_too() -> None:
+    sight = Sight(frozenset({"acme", "acme-west"}), ("acme", "acme-west", "birch"))
+    assert sight.text("acme-birch-wal, acme-west-birch, acme-west-1") == (
+        "acme-another firm, acme-west-another firm, acme-west-1"
+    )

@@ -131,7 +131,7 @@ def incident_view(picture: IncidentPicture, sight: Sight, now: datetime) -> Inci
         held_back_by=next(_others([picture.held_back_by], sight), None),
         holds_back=tuple(_others(picture.holds_back, sight)),
         runbook=incident.runbook,
-        log=_address(incident.links.get("log"), sight) if whole else None,
+        log=_address(incident.links.get("log"), words) if whole else None,
     )
 
 
@@ -188,8 +188,9 @@ def _others(incidents: Iterable[Incident | None], sight: Sight) -> Iterator[Othe
             yield Other(each.id, sight.among(firms_of(each)).text(each.subject))
 
 
-def _address(url: str | None, sight: Sight) -> str | None:
-    """Of a web page that is no hidden firm's: nothing else becomes a link."""
-    if url is None or url.startswith("//") or sight.text(url) != url:
+def _address(url: str | None, words: Callable[[str], str]) -> str | None:
+    """Of a web page: nothing else becomes a link, nor what names a hidden firm. Browsers read a backslash as a slash,
+    and pass over a tab."""
+    if url is None or words(url) != url or not url.isprintable() or url.startswith(("//", "/\\")):
         return None
     return url if url.startswith("/") or urlsplit(url).scheme in {"http", "https"} else None

@@ -36,7 +36,11 @@ class Sight:
         hosts are named after it."""
         if not self.hidden:
             return text
-        return self._names.sub(lambda found: found[0] if found[1] in self.allowed else _ANOTHER, text)
+        return self._names.sub(self._word, text)
+
+    def _word(self, found: re.Match[str]) -> str:
+        """What stands behind an allowed firm's id may name a hidden one."""
+        return f"{found[1]}{self.text(found[2])}" if found[1] in self.allowed else _ANOTHER
 
     @cached_property
     def _names(self) -> re.Pattern[str]:
@@ -67,4 +71,4 @@ def _owner(incident: Incident) -> str | None:
 def _named(ids: Iterable[str]) -> re.Pattern[str]:
     """The longest id that a word begins with is the one that it names: ``acme-west`` is none of ``acme``'s."""
     choices = "|".join(re.escape(each) for each in sorted(ids, key=len, reverse=True))
-    return re.compile(rf"(?<![A-Za-z0-9])({choices})(?![A-Za-z0-9])(?:[\w-]|[.](?=\w))*")
+    return re.compile(rf"(?<![A-Za-z0-9])({choices})(?![A-Za-z0-9])((?:[\w-]|[.](?=\w))*)")
