@@ -1,12 +1,13 @@
 from datetime import timedelta
+from typing import Any
 
 from muniment.adapters.fleet.pages import render
-from muniment.domain.fleet.firm_view import FirmView, firm_view, samples_span, span_of
+from muniment.domain.fleet.firm_view import INCIDENTS_SHOWN, FirmView, firm_view, samples_span, span_of
 from muniment.domain.fleet.frame import Frame
 from muniment.domain.fleet.pictures import FirmPicture
 from muniment.domain.fleet.sight import Sight
 from muniment.domain.fleet.span import Span
-from muniment.domain.incidents.incident import Member
+from muniment.domain.incidents.incident import Incident, Member
 from tests.support.fleet_rows import firm_row, vault_cell
 from tests.support.recovery_pictures import (
     DAY,
@@ -120,3 +121,14 @@ def test_the_firms_dags_are_led_to() -> None:
         "/dags/acme__restore",
         "/dags/acme__restore_test",
     ]
+
+
+def test_of_thousands_of_incidents_the_newest_are_shown_and_all_that_are_open() -> None:
+    def one(number: int, **changed: Any) -> Incident:
+        at = NOW - number * HOUR
+        return incident(number, key=f"key-{number}", opened_at=at, observed_at=at, **changed)
+
+    over = [one(number, state="resolved", resolved_at=NOW) for number in range(1, INCIDENTS_SHOWN + 3)]
+    found = view(whole_picture(incidents=(*over, one(500))))
+    assert found.more_incidents == 2
+    assert [each.id for each in found.incidents] == [*(f"incident-{n}" for n in range(1, 101)), "incident-500"]

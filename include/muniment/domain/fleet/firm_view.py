@@ -27,6 +27,8 @@ from muniment.domain.watch.passes import Sample
 from muniment.domain.watch.vault import VaultSeen, VaultSide
 
 NIGHTS_SHOWN = 90
+INCIDENTS_SHOWN = 100
+"""That are over: a firm whose incidents come and go has thousands in a year."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class FirmView:
     restores: tuple[RestoreSeen, ...]
     acts: tuple[ActSeen, ...]
     incidents: tuple[IncidentLine, ...]
+    more_incidents: int
     suspensions: tuple[Suspension, ...]
     duties: tuple[DutyState, ...]
     dags: tuple[Link, ...]
@@ -145,6 +148,9 @@ def firm_view(
     open_now = open_by_firm(picture.incidents).get(firm, ())
     held = held_by_each(seen, row, history, now)
     current = [each for each in held if each.is_current]
+    incidents = tuple(_incidents(picture.incidents, frame, firm, sight))
+    over = [each for each in incidents if each.over_at]
+    left_out = frozenset(each.id for each in over[INCIDENTS_SHOWN:])
     return FirmView(
         picture=picture,
         standing=standing_of(row, open_now, now) if row else None,
@@ -163,7 +169,8 @@ def firm_view(
         drills=tuple(_drills(history, frame)) if history else (),
         restores=tuple(reversed(history.restores)) if history else (),
         acts=tuple(reversed(history.acts)) if history else (),
-        incidents=tuple(_incidents(picture.incidents, frame, firm, sight)),
+        incidents=tuple(each for each in incidents if each.id not in left_out),
+        more_incidents=len(left_out),
         suspensions=picture.suspensions,
         duties=seen.duties,
         dags=tuple(_dags(frame, firm)),
