@@ -21,6 +21,8 @@ def code_points(text: str) -> str:
 
 def shown(text: str) -> str:
     """``text`` as a page shows it."""
+    if text.isascii() and text.isprintable():
+        return text
     around = f" {text} "
     return "".join(
         each if _is_shown(before, each, after) else code_points(each)

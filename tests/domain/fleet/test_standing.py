@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muniment.domain.fleet.row import FirmRow, OpenIncident, VaultCell
-from muniment.domain.fleet.standing import WORST_FIRST, Standing, recoverable_to, rpo_of, standing_of, worst_rpo
+from muniment.domain.fleet.standing import WORST_FIRST, Standing, recoverable_to, rpos_of, standing_of, worst_rpo
 from muniment.domain.watch.duty import Duty
 from muniment.domain.watch.freshness import ROTATION_STALE_AFTER, STALE_AFTER
 from tests.support.fleet_rows import LOOKED, NOW, firm_row, open_incident, vault_cell
@@ -108,7 +108,7 @@ def test_a_look_that_is_too_old_makes_nobody_worse_than_unknown(row: FirmRow) ->
 
 @given(_rows())
 def test_rpo_that_is_unknown_is_no_number(row: FirmRow) -> None:
-    known = [rpo_of(row, cell, NOW) for cell in row.vaults]
+    known = rpos_of(row, NOW)
     assert (worst_rpo(row, NOW) is None) == (len(known) < 2 or None in known)
     if _is_old(row.server_seen_at) or _is_old(row.seen_at):
         assert worst_rpo(row, NOW) is None

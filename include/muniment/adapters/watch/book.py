@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
@@ -12,6 +13,13 @@ from muniment.adapters.watch.tables import INCIDENT_FIRMS, INCIDENTS, NOTICES, S
 from muniment.domain.incidents.incident import Incident, Notice, Silence
 
 _TOPIC = "the book"
+_INCIDENTS_KEPT = 2048
+
+
+@lru_cache(_INCIDENTS_KEPT)
+def _incident(record: str) -> Incident:
+    """By its text, which is all that it is made of: one that is over never changes."""
+    return Incident.model_validate_json(record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class Book(Part):
         if firm is not None:
             touching = select(INCIDENT_FIRMS.c.incident).where(INCIDENT_FIRMS.c.firm == firm)
             asked = asked.where(INCIDENTS.c.id.in_(touching))
-        return self.read(Incident, self.connection.execute(asked).scalars())
+        return self.read(Incident, self.connection.execute(asked).scalars(), _incident)
 
     def find(self, id_or_key: str) -> Incident | None:
         """The one with this id, else the last one with this key."""

@@ -1,6 +1,6 @@
 """What each part of the watch's store stands on."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -14,10 +14,14 @@ from muniment.errors import WatchStoreDamaged
 class Part:
     database: Database
 
-    def read[R: Record](self, kind: type[R], records: Iterable[str]) -> list[R]:
-        """Raises ``WatchStoreDamaged`` where one of them is no ``kind``, without a word of what stands in it."""
+    def read[R: Record](
+        self, kind: type[R], records: Iterable[str], parsed: Callable[[str], R] | None = None
+    ) -> list[R]:
+        """``parsed``: what makes a ``kind`` of one; ``None``: the kind. Raises ``WatchStoreDamaged`` where one of
+        them is none, without a word of what stands in it."""
+        parse = parsed or kind.model_validate_json
         try:
-            return [kind.model_validate_json(record) for record in records]
+            return [parse(record) for record in records]
         except ValidationError as error:
             [fault, *_] = error.errors(include_url=False, include_input=False, include_context=False)
             where = ".".join(map(str, fault["loc"])) or "it"

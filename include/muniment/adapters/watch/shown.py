@@ -1,6 +1,7 @@
 """What the Recovery page shows of the firms: a line of each, and each one's history."""
 
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from pydantic import ValidationError
 from sqlalchemy import Table, select
@@ -11,6 +12,14 @@ from muniment.domain.fleet.history import FirmHistory
 from muniment.domain.fleet.row import FirmRow, unread_row
 from muniment.domain.record import Record
 
+_ROWS_KEPT = 2048
+
+
+@lru_cache(_ROWS_KEPT)
+def _row(record: str) -> FirmRow | None:
+    """By its text, which is all that it is made of: between two passes each look at the page finds the same."""
+    return _read(FirmRow, record)
+
 
 class Shown(Part):
     """What cannot be read costs its own firm alone, and no pass: each is written anew."""
@@ -20,14 +29,14 @@ class Shown(Part):
         ``WatchStoreUnavailable``."""
         with self.database.reading() as connection:
             kept = connection.execute(select(FLEET_ROWS).order_by(FLEET_ROWS.c.firm)).all()
-        return tuple(_read(FirmRow, record) or unread_row(firm) for firm, record in kept)
+        return tuple(_row(record) or unread_row(firm) for firm, record in kept)
 
     def fleet_row(self, firm: str) -> FirmRow | None:
         """``None`` also where it cannot be read. Raises ``WatchStoreUnavailable``."""
         asked = select(FLEET_ROWS.c.record).where(FLEET_ROWS.c.firm == firm)
         with self.database.reading() as connection:
             record = connection.execute(asked).scalar()
-        return None if record is None else _read(FirmRow, record)
+        return None if record is None else _row(record)
 
     def put_rows(self, rows: Iterable[FirmRow]) -> None:
         """All of them or none, over what was there of their firms. Raises ``WatchStoreUnavailable``."""

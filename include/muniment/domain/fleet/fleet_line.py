@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from muniment.domain.fleet.moment import Moment, ago, moment_of, rounded_up
 from muniment.domain.fleet.row import FirmRow, OpenIncident, VaultCell
 from muniment.domain.fleet.spark import Spark, spark_of
-from muniment.domain.fleet.standing import Standing, rpo_of, worst_rpo
+from muniment.domain.fleet.standing import Standing, rpos_of, worst_of
 from muniment.domain.incidents.trouble import Severity
 from muniment.domain.shown_text import shown
 from muniment.domain.watch.freshness import ROTATION_STALE_AFTER, is_fresh
@@ -57,7 +57,7 @@ def fleet_line(row: FirmRow, standing: Standing, incidents: Sequence[OpenInciden
     return FleetLine(
         firm=row.firm,
         path=path,
-        name=row.name if row.name.isascii() and row.name.isprintable() else shown(row.name),
+        name=shown(row.name),
         place=f"{row.tier} · {row.region}",
         left=f"left the registry on {row.left_registry_at.astimezone(zone):%Y-%m-%d}" if row.left_registry_at else "",
         standing=standing,
@@ -82,7 +82,7 @@ def _why(standing: Standing) -> str:
 
 def _recover(row: FirmRow, zone: ZoneInfo, now: datetime) -> Said:
     """By the vault that reaches furthest, of those that were seen lately."""
-    looked = [cell for cell in row.vaults if is_fresh(cell.seen_at, now) and is_fresh(row.seen_at, now)]
+    looked = [cell for cell in row.vaults if is_fresh(cell.seen_at, now)] if is_fresh(row.seen_at, now) else []
     best = _furthest(looked)
     if best and best.recoverable_to and best.seen_at:
         lost = rounded_up(max((now - best.recoverable_to).total_seconds(), 0))
@@ -105,16 +105,21 @@ def _rpo(row: FirmRow, now: datetime) -> Said:
         return Said("unknown", is_old=True)
     if row.evidence_at and row.points == 0:
         return Said("no point yet", beside=promised, is_bad=not row.is_new, is_old=row.is_new)
-    known = [(cell.side, rpo_of(row, cell, now)) for cell in row.vaults]
-    is_bad = any(rpo is not None and rpo > row.rpo_promise_s for _, rpo in known)
-    each = ", ".join(f"{side} {'unknown' if rpo is None else rounded_up(rpo)}" for side, rpo in known)
-    worst = worst_rpo(row, now)
+    rpos = rpos_of(row, now)
+    is_bad = any(rpo is not None and rpo > row.rpo_promise_s for rpo in rpos)
+    worst = worst_of(rpos)
+    if worst is not None and not is_bad:
+        return Said(rounded_up(worst), beside=promised)
+    each = ", ".join(
+        f"{cell.side} {'unknown' if rpo is None else rounded_up(rpo)}"
+        for cell, rpo in zip(row.vaults, rpos, strict=True)
+    )
     if worst is None:
-        is_partly = any(rpo is not None for _, rpo in known)
+        is_partly = any(rpo is not None for rpo in rpos)
         return Said(
             "unknown", beside=f"{promised}; {each}" if is_partly else promised, is_bad=is_bad, is_old=not is_bad
         )
-    return Said(rounded_up(worst), beside=f"{promised}; {each}" if is_bad else promised, is_bad=is_bad)
+    return Said(rounded_up(worst), beside=f"{promised}; {each}", is_bad=True)
 
 
 def _point(row: FirmRow, zone: ZoneInfo, now: datetime) -> Said:

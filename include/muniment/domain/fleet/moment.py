@@ -1,6 +1,6 @@
 """How instants and durations stand in a table of many firms: short, in the firm's zone, never better than they are."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
@@ -21,13 +21,19 @@ class Moment(NamedTuple):
 def moment_of(at: datetime | None, zone: ZoneInfo, now: datetime) -> Moment | None:
     if at is None:
         return None
-    utc, there, today = at.astimezone(UTC), at.astimezone(zone), _today(zone, now)
-    clock = f"{there.hour:02d}:{there.minute:02d} {there.tzname()}"
+    utc, today = at.astimezone(UTC), _today(zone, now)
+    there = utc.astimezone(zone)
+    clock = f"{there.isoformat(timespec='minutes')[11:16]} {there.tzname()}"
     if there.date() != today:
         year = f" {there.year}" if there.year != today.year else ""
         clock = f"{there.day} {_MONTHS[there.month - 1]}{year} {clock}"
-    iso = f"{utc.year:04d}-{utc.month:02d}-{utc.day:02d}T{utc.hour:02d}:{utc.minute:02d}Z"
-    return Moment(iso, f"{iso[:10]} {iso[11:16]} UTC", clock)
+    title = utc_minute(utc)
+    return Moment(f"{title[:10]}T{title[11:16]}Z", title, clock)
+
+
+def utc_minute(at: datetime) -> str:
+    """``2026-11-20 18:00 UTC``, as ``Moment.utc``."""
+    return f"{at.astimezone(UTC).isoformat(' ', 'minutes')[:16]} UTC"
 
 
 @lru_cache(maxsize=512)
@@ -38,11 +44,12 @@ def _today(zone: ZoneInfo, now: datetime) -> date:
 def rounded_up(seconds: float) -> str:
     """``40 s``, ``15 min``, ``15 min 01 s``, ``4 h 05 min``, ``3 d 4 h``: a loss and an age are never shown
     shorter than they are."""
-    whole, minutes, hours = ceil(seconds), ceil(seconds / 60), ceil(seconds / 3600)
+    whole = ceil(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return _said(whole // 60, "min", f"{whole % 60:02d} s")
+    minutes, hours = ceil(seconds / 60), ceil(seconds / 3600)
     if minutes < 24 * 60:
         return _said(minutes // 60, "h", f"{minutes % 60:02d} min")
     return _said(hours // 24, "d", f"{hours % 24} h")
@@ -54,13 +61,16 @@ def _said(count: int, unit: str, rest: str) -> str:
 
 def ago(at: datetime, now: datetime) -> str:
     """``4 min ago``, ``in 16 h``: rounded up to one unit."""
-    seconds = ceil(abs(now - at) / timedelta(seconds=1))
-    minutes, hours, days = -(-seconds // 60), -(-seconds // 3600), -(-seconds // 86400)
-    lasting = f"{days} d"
+    passed = now - at
+    is_past = passed.days >= 0
+    apart = passed if is_past else -passed
+    seconds = apart.days * 86400 + apart.seconds + (apart.microseconds > 0)
     if seconds < 60:
         lasting = f"{seconds} s"
-    elif minutes < 60:
-        lasting = f"{minutes} min"
-    elif hours < 48:
-        lasting = f"{hours} h"
-    return f"{lasting} ago" if at <= now else f"in {lasting}"
+    elif seconds <= 59 * 60:
+        lasting = f"{-(-seconds // 60)} min"
+    elif seconds <= 47 * 3600:
+        lasting = f"{-(-seconds // 3600)} h"
+    else:
+        lasting = f"{-(-seconds // 86400)} d"
+    return f"{lasting} ago" if is_past else f"in {lasting}"

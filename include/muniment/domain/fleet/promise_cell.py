@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
-from muniment.domain.fleet.moment import ago, moment_of, rounded_up
+from muniment.domain.fleet.moment import ago, moment_of, rounded_up, utc_minute
 from muniment.domain.fleet.row import DutyCell, FirmRow
-from muniment.domain.fleet.standing import Shape, rpo_of, worst_rpo
+from muniment.domain.fleet.standing import Shape, rpos_of, worst_of
 from muniment.domain.watch.duty import Duty, State
 from muniment.domain.watch.freshness import ROTATION_STALE_AFTER, is_fresh
 
@@ -27,6 +27,8 @@ _SHAPES: Mapping[Word, Shape] = {
 _OF_EACH_PASS: frozenset[Duty] = frozenset({"wal flow", "channel test"})
 """Judged anew by each pass; the others by what the vaults prove, which is read by rotation."""
 
+_ALL = frozenset(DUTIES)
+
 
 class PromiseCell(NamedTuple):
     """``beside``: of what age its evidence is, or since when it is owed. ``utc``: when the evidence is of."""
@@ -43,8 +45,8 @@ class PromiseCell(NamedTuple):
 
 def rpo_promise(row: FirmRow, now: datetime) -> PromiseCell:
     """Broken by what one vault lacks; kept by what both hold."""
-    worst, promised = worst_rpo(row, now), rounded_up(row.rpo_promise_s)
-    known = [rpo for cell in row.vaults if (rpo := rpo_of(row, cell, now)) is not None]
+    rpos, promised = rpos_of(row, now), rounded_up(row.rpo_promise_s)
+    worst, known = worst_of(rpos), [rpo for rpo in rpos if rpo is not None]
     utc = _utc(min((cell.rpo_known_at for cell in row.vaults if cell.rpo_known_at), default=None))
     if row.points == 0:
         return _without_points(row, f"promised {promised}", now)
@@ -83,7 +85,8 @@ def duty_promises(row: FirmRow, now: datetime) -> tuple[PromiseCell, ...]:
     told.setdefault("watch", DutyCell("watch", "unknown"))
     untold = PromiseCell("not owed" if row.duties else "unknown")
     zone = ZoneInfo(row.time_zone)
-    return tuple(_of_duty(row, told[duty], zone, now) if duty in told else untold for duty in DUTIES)
+    current = _current(row, now)
+    return tuple(_of_duty(row, told[duty], current, zone, now) if duty in told else untold for duty in DUTIES)
 
 
 def _by_lists(row: FirmRow) -> tuple[DutyCell, ...]:
@@ -96,7 +99,7 @@ def _by_lists(row: FirmRow) -> tuple[DutyCell, ...]:
     return tuple(DutyCell(duty, state) for state, duties in lists for duty in duties)
 
 
-def _of_duty(row: FirmRow, cell: DutyCell, zone: ZoneInfo, now: datetime) -> PromiseCell:
+def _of_duty(row: FirmRow, cell: DutyCell, current: frozenset[Duty], zone: ZoneInfo, now: datetime) -> PromiseCell:
     if cell.duty == "watch" and cell.state != "suspended":
         return PromiseCell(
             "kept" if is_fresh(row.seen_at, now) else "missing", f"looked {ago(row.seen_at, now)}", _utc(row.seen_at)
@@ -104,21 +107,18 @@ def _of_duty(row: FirmRow, cell: DutyCell, zone: ZoneInfo, now: datetime) -> Pro
     if cell.state == "suspended" and (cell.suspended_until is None or cell.suspended_until > now):
         until = moment_of(cell.suspended_until, zone, now)
         return PromiseCell("suspended", f"until {until.local}" if until else "", _utc(cell.evidence_at))
-    if not _is_current(row, cell, now):
-        return PromiseCell("unknown", f"{cell.state} {_when_seen(row, now)}", _utc(cell.evidence_at))
+    if cell.state == "suspended" or cell.duty not in current:
+        return PromiseCell("unknown", f"{cell.state} when last seen, {ago(row.seen_at, now)}", _utc(cell.evidence_at))
     if cell.state == "kept" and cell.evidence_at is None:
         return PromiseCell("unknown", "no evidence")
     return PromiseCell(cell.state, _beside(cell, now), _utc(cell.evidence_at))
 
 
-def _is_current(row: FirmRow, cell: DutyCell, now: datetime) -> bool:
-    if cell.state == "suspended" or not is_fresh(row.seen_at, now):
-        return False
-    return cell.duty in _OF_EACH_PASS or is_fresh(row.evidence_at, now, ROTATION_STALE_AFTER)
-
-
-def _when_seen(row: FirmRow, now: datetime) -> str:
-    return f"when last seen, {ago(row.seen_at, now)}"
+def _current(row: FirmRow, now: datetime) -> frozenset[Duty]:
+    """Those whose state is not too old to be told."""
+    if not is_fresh(row.seen_at, now):
+        return frozenset()
+    return _ALL if is_fresh(row.evidence_at, now, ROTATION_STALE_AFTER) else _OF_EACH_PASS
 
 
 def _beside(cell: DutyCell, now: datetime) -> str:
@@ -130,5 +130,4 @@ def _beside(cell: DutyCell, now: datetime) -> str:
 
 
 def _utc(at: datetime | None) -> str:
-    moment = moment_of(at, ZoneInfo("UTC"), at) if at else None
-    return moment.utc if moment else ""
+    return utc_minute(at) if at else ""

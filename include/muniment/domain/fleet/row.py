@@ -5,14 +5,23 @@ when it is shown (``standing``).
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, AwareDatetime
 
 from muniment.domain.incidents.trouble import Cause, Severity
 from muniment.domain.record import Record
 from muniment.domain.watch.duty import Duty, State
 from muniment.domain.watch.vault import VaultSide
+
+
+def _in_utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""With Python's own UTC as its zone, as ``now`` has it, and not pydantic's: Python compares two instants of one zone
+object without asking it for an offset, and a page compares tens of thousands."""
 
 BUCKET = timedelta(minutes=15)
 BUCKETS = 96
@@ -22,14 +31,14 @@ BUCKETS = 96
 class VaultCell(Record):
     side: VaultSide
     region: str
-    seen_at: AwareDatetime | None
+    seen_at: Instant | None
     """When it last answered; ``None``: never."""
     unseen: str | None = None
     """Why it did not answer in this pass."""
     rpo_s: float | None = None
     """As ``VaultSeen.rpo_s``; ``None``: unknown."""
-    rpo_known_at: AwareDatetime | None = None
-    recoverable_to: AwareDatetime | None = None
+    rpo_known_at: Instant | None = None
+    recoverable_to: Instant | None = None
     """The last instant that is known to come back from it, as of ``rpo_known_at`` or of the newest point; ``None``:
     nothing can be restored from it, or nobody knows."""
 
@@ -48,9 +57,9 @@ class DutyCell(NamedTuple):
 
     duty: Duty
     state: State
-    due_at: AwareDatetime | None = None
-    evidence_at: AwareDatetime | None = None
-    suspended_until: AwareDatetime | None = None
+    due_at: Instant | None = None
+    evidence_at: Instant | None = None
+    suspended_until: Instant | None = None
 
 
 class FirmRow(Record):
@@ -62,26 +71,26 @@ class FirmRow(Record):
     time_zone: str
     rpo_promise_s: float
     rto_promise_s: float
-    watched_since: AwareDatetime
-    seen_at: AwareDatetime
-    server_seen_at: AwareDatetime | None
+    watched_since: Instant
+    seen_at: Instant
+    server_seen_at: Instant | None
     """When the cluster last answered; ``None``: never."""
     server_unseen: str | None = None
     vaults: tuple[VaultCell, ...] = ()
     """The primary one, then the replica."""
-    evidence_at: AwareDatetime | None = None
+    evidence_at: Instant | None = None
     points: int = 0
     last_point: str | None = None
-    last_point_at: AwareDatetime | None = None
-    last_copied_at: AwareDatetime | None = None
-    last_verified_at: AwareDatetime | None = None
+    last_point_at: Instant | None = None
+    last_copied_at: Instant | None = None
+    last_verified_at: Instant | None = None
     last_drill: str | None = None
-    last_drill_at: AwareDatetime | None = None
+    last_drill_at: Instant | None = None
     last_drill_failed: bool = False
     drill_rto_s: float | None = None
-    window_start_at: AwareDatetime | None = None
+    window_start_at: Instant | None = None
     """Of the newest recovery window of the primary vault, or of the replica where the primary has none."""
-    window_end_at: AwareDatetime | None = None
+    window_end_at: Instant | None = None
     holes: int = 0
     """Within the registered windows, of all that is kept: what lies in them is lost, and no later than they are."""
     hole_now: bool = False
@@ -99,12 +108,12 @@ class FirmRow(Record):
     """Of the last 30 days."""
     nights_kept: int = 0
     """Of these, the ones that left a point."""
-    next_night_at: AwareDatetime | None = None
-    left_registry_at: AwareDatetime | None = None
+    next_night_at: Instant | None = None
+    left_registry_at: Instant | None = None
     day: tuple[float | None, ...] = ()
     """RPO in seconds over the last day, the worst of both vaults in each ``BUCKET``, oldest first, at most ``BUCKETS``
     of them; ``None``: unknown."""
-    day_until: AwareDatetime | None = None
+    day_until: Instant | None = None
     """When the last bucket ends: a whole quarter of an hour."""
     is_unread: bool = False
     """What is kept of it is no line that this release reads: nothing but its id is known. The next pass writes it

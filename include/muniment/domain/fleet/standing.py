@@ -57,23 +57,28 @@ def standing_of(row: FirmRow, open_incidents: Sequence[OpenIncident], now: datet
     return Standing(state, tuple(dict.fromkeys(line for _, line in found)))
 
 
-def rpo_of(row: FirmRow, cell: VaultCell, now: datetime) -> float | None:
-    """Seconds; ``None``: unknown. Known only while the vault, the log's end and what follows from both were seen
-    lately, and only of a vault that something can be restored from: WAL alone restores nothing."""
-    if (
-        cell.rpo_s is None
-        or cell.recoverable_to is None
-        or not is_fresh(cell.rpo_known_at, now)
-        or not is_fresh(cell.seen_at, now)
-    ):
-        return None
-    return cell.rpo_s if is_fresh(row.server_seen_at, now) and is_fresh(row.seen_at, now) else None
+def rpos_of(row: FirmRow, now: datetime) -> tuple[float | None, ...]:
+    """Of each of ``row.vaults``, in seconds; ``None``: unknown. Known only while the vault, the log's end and what
+    follows from both were seen lately, and only of a vault that something can be restored from: WAL alone restores
+    nothing."""
+    if not (is_fresh(row.server_seen_at, now) and is_fresh(row.seen_at, now)):
+        return (None,) * len(row.vaults)
+    return tuple(cell.rpo_s if _is_known(cell, now) else None for cell in row.vaults)
+
+
+def _is_known(cell: VaultCell, now: datetime) -> bool:
+    return cell.recoverable_to is not None and is_fresh(cell.rpo_known_at, now) and is_fresh(cell.seen_at, now)
+
+
+def worst_of(rpos: Sequence[float | None]) -> float | None:
+    """Of ``rpos_of``: that of both vaults, in seconds; ``None`` where that of one is unknown."""
+    known = [rpo for rpo in rpos if rpo is not None]
+    return max(known) if len(known) == len(_SIDES) else None
 
 
 def worst_rpo(row: FirmRow, now: datetime) -> float | None:
-    """Of both vaults, in seconds; ``None`` where that of one is unknown."""
-    known = [rpo for cell in row.vaults if (rpo := rpo_of(row, cell, now)) is not None]
-    return max(known) if len(known) == len(_SIDES) else None
+    """As ``worst_of``."""
+    return worst_of(rpos_of(row, now))
 
 
 def recoverable_to(row: FirmRow) -> datetime | None:
@@ -139,18 +144,20 @@ def _by_duties(row: FirmRow) -> Iterator[_Reason]:
 
 
 def _by_vaults(row: FirmRow, now: datetime) -> Iterator[_Reason]:
-    cells = {cell.side: cell for cell in row.vaults}
+    cells = {cell.side: (cell, rpo_s) for cell, rpo_s in zip(row.vaults, rpos_of(row, now), strict=True)}
     for side in _SIDES:
-        yield from _of_vault(row, side, cells.get(side), now)
+        cell, rpo_s = cells.get(side, (None, None))
+        yield from _of_vault(row, side, cell, rpo_s, now)
     if not is_fresh(row.server_seen_at, now):
         yield "unknown", f"the server has not answered {_since(row.server_seen_at, now)}"
 
 
-def _of_vault(row: FirmRow, side: VaultSide, cell: VaultCell | None, now: datetime) -> Iterator[_Reason]:
+def _of_vault(
+    row: FirmRow, side: VaultSide, cell: VaultCell | None, rpo_s: float | None, now: datetime
+) -> Iterator[_Reason]:
     if cell is None or not is_fresh(cell.seen_at, now):
         yield "unknown", f"the {side} vault has not answered {_since(cell.seen_at if cell else None, now)}"
         return
-    rpo_s = rpo_of(row, cell, now)
     if cell.recoverable_to is None:
         if row.points:
             yield _without_way_back(row, side, now)
