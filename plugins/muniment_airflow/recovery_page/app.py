@@ -1,5 +1,7 @@
 """The Recovery page: addresses, each of which reads and shows one thing. ``Guard`` stands before all of it."""
 
+import logging
+
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -17,6 +19,8 @@ from muniment_airflow.recovery_page import (
 )
 from muniment_airflow.recovery_page.faults import Fault, fault_page
 from muniment_airflow.recovery_page.stored import Stored, stored
+
+log = logging.getLogger(__name__)
 
 
 def recovery_app(reads: Stored | None = None) -> FastAPI:
@@ -43,4 +47,5 @@ def _wrong(request: Request, error: Exception) -> Response:
 
 def _unread(request: Request, error: Exception) -> Response:
     assert isinstance(error, MunimentError)
+    log.warning("Recovery page: nothing was ever read that could be shown", exc_info=error)
     return fault_page(request, Fault.UNREAD, error.what, error.hint)

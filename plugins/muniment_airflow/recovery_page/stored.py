@@ -2,6 +2,8 @@
 
 While the store is away a page shows what it showed last, and says so: an error page would say nothing of the firms, and
 an empty one would say something false.
+
+What it needs is imported with it, seconds of it, and not while a question's time runs.
 """
 
 import functools
@@ -14,17 +16,19 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from muniment.adapters.fleet.pages import age
+from muniment.adapters.site.site import Site
+from muniment.adapters.watch.places import VARIABLE, store_url_by
+from muniment.adapters.watch.store import WatchStore
+from muniment.domain.firm.firm import Firm
 from muniment.errors import MunimentError, WatchStoreUnavailable
 from muniment.ports import utc_now
-
-if TYPE_CHECKING:
-    from muniment.adapters.site.site import Site
-    from muniment.adapters.watch.store import WatchStore
-    from muniment.domain.firm.firm import Firm
-    from muniment.runbooks.fleet.reader import FleetReader
+from muniment.registry.watch_file import load_watch_settings
+from muniment.runbooks.fleet.reader import FleetReader
+from muniment_airflow.fleet_connections import AirflowConnections
+from muniment_airflow.hooks import login
 
 log = logging.getLogger(__name__)
 _PATIENCE_S = 3.0
@@ -48,7 +52,7 @@ class Told[T]:
 
 
 class Stored:
-    def __init__(self, open_reader: Callable[[], "FleetReader"]) -> None:
+    def __init__(self, open_reader: Callable[[], FleetReader]) -> None:
         self._open = open_reader
         self._reader: FleetReader | None = None
         self._kept: OrderedDict[object, tuple[datetime, Any]] = OrderedDict()
@@ -56,7 +60,7 @@ class Stored:
         self._asking = threading.BoundedSemaphore(_AT_ONCE)
         self._rests: tuple[float, MunimentError] | None = None
 
-    def ask[T](self, key: object, read: Callable[["FleetReader"], T], deadline_s: float = DEADLINE_S) -> Told[T]:
+    def ask[T](self, key: object, read: Callable[[FleetReader], T], deadline_s: float = DEADLINE_S) -> Told[T]:
         """What ``read`` answers within ``deadline_s``, or what it answered last. Raises ``MunimentError`` where it
         never did."""
         try:
@@ -103,7 +107,7 @@ class Stored:
         except TimeoutError:
             raise WatchStoreUnavailable(place=_PLACE, reason=f"no answer within {deadline_s:g} s") from None
 
-    def _connected(self) -> "FleetReader":
+    def _connected(self) -> FleetReader:
         with self._opening:
             if self._reader is None:
                 self._reader = self._open()
@@ -130,26 +134,17 @@ def stored() -> Stored:
     return Stored(open_reader)
 
 
-def open_reader() -> "FleetReader":
+def open_reader() -> FleetReader:
     """Raises ``WatchStoreUnavailable`` and its kin, and ``InvalidConfiguration``."""
-    from muniment.runbooks.fleet.reader import FleetReader
-
     return FleetReader(_open_store(), _site, utc_now)
 
 
-def _open_store() -> "WatchStore":
+def _open_store() -> WatchStore:
     """Without ``watch.yaml``, which need not be here, where ``MUNIMENT_WATCH_STORE`` says it all."""
-    from muniment.adapters.watch.places import VARIABLE, store_url_by
-    from muniment.adapters.watch.store import WatchStore
-    from muniment.registry.watch_file import load_watch_settings
-    from muniment_airflow.hooks import login
-
     connection_id = None if os.environ.get(VARIABLE) else load_watch_settings().read_with
     return WatchStore.open(store_url_by(connection_id, login), patience_s=_PATIENCE_S, read_only=True)
 
 
-def _site(firm: "Firm") -> "Site":
+def _site(firm: Firm) -> Site:
     """With the watch's own rights. Raises ``InvalidConfiguration`` where this Airflow has not its connections."""
-    from muniment_airflow.fleet_connections import AirflowConnections
-
     return AirflowConnections().watch_site(firm)
