@@ -180,6 +180,11 @@ def test_the_first_reason_stands_for_all() -> None:
     )
 
 
+def test_a_firm_that_is_well_says_what_may_change_that() -> None:
+    line = _line(firm_row(), open_incident(severity="warning", subject="the archiver fails"))
+    assert (line.standing.state, line.why) == ("safe", "warning: the archiver fails")
+
+
 def test_a_name_that_turns_the_reading_direction_is_shown_by_its_code_point() -> None:
     assert _line(firm_row(name="Law\N{RIGHT-TO-LEFT OVERRIDE}efas")).name == "Law[U+202E]efas"
     assert _line(firm_row(name="<script>alert(1)</script>")).name == "<script>alert(1)</script>"

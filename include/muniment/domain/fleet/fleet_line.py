@@ -61,7 +61,7 @@ def fleet_line(row: FirmRow, standing: Standing, incidents: Sequence[OpenInciden
         place=f"{row.tier} · {row.region}",
         left=f"left the registry on {row.left_registry_at.astimezone(zone):%Y-%m-%d}" if row.left_registry_at else "",
         standing=standing,
-        why=_why(standing),
+        why=_why(standing, incidents),
         cells=(
             _recover(row, zone, now),
             _rpo(row, now)._replace(spark=spark_of(row, now)),
@@ -74,10 +74,12 @@ def fleet_line(row: FirmRow, standing: Standing, incidents: Sequence[OpenInciden
     )
 
 
-def _why(standing: Standing) -> str:
-    if len(standing.why) < 2:
-        return "".join(standing.why)
-    return f"{standing.why[0]}; and {len(standing.why) - 1} more"
+def _why(standing: Standing, incidents: Sequence[OpenIncident]) -> str:
+    """Of a firm that is well: what may make it unwell."""
+    why = standing.why or tuple(f"warning: {each.subject}" for each in incidents)
+    if len(why) < 2:
+        return "".join(why)
+    return f"{why[0]}; and {len(why) - 1} more"
 
 
 def _recover(row: FirmRow, zone: ZoneInfo, now: datetime) -> Said:
