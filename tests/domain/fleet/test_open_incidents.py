@@ -46,3 +46,9 @@ def test_what_a_wider_one_holds_back_counts_only_where_that_one_has_not_the_firm
         "birch": ["incident-2"],
         "cedar": ["incident-3"],
     }
+
+
+def test_one_that_all_are_out_of_is_theirs_until_it_is_over() -> None:
+    mended = incident(1, members=(member("acme", "error", is_well=True),))
+    assert [one.severity for one in open_by_firm([mended])["acme"]] == ["error"]
+    assert open_by_firm([mended.model_copy(update={"state": "resolved"})]) == {}

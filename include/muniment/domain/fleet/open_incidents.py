@@ -24,12 +24,12 @@ def open_by_firm(incidents: Iterable[Incident]) -> dict[str, tuple[OpenIncident,
 
 
 def _touched(incident: Incident) -> Iterator[tuple[str, Severity]]:
-    """Each firm with its own severity: of a lost region the one may bear it for longer than the other."""
+    """Each firm with its own severity: of a lost region the one may bear it for longer than the other. Where all are out
+    of it and it is not over, it is theirs until it is."""
     if incident.scope.kind == "firm" and not incident.members:
         yield incident.scope.name, incident.severity
-    for member in incident.members:
-        if member.is_troubled:
-            yield member.firm, member.severity
+    for member in [each for each in incident.members if each.is_troubled] or incident.of_this_life:
+        yield member.firm, member.severity
 
 
 def _is_told_by_another(incident: Incident, firm: str, touched: Mapping[str, Mapping[str, Severity]]) -> bool:
