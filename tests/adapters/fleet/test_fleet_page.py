@@ -133,7 +133,7 @@ def test_what_is_counted_leads_to_it() -> None:
     assert parameters_of(links["1 at risk"]) == [("state", "risk")]
     assert parameters_of(links["0 unknown"]) == [("state", "unknown")]
     assert parameters_of(links["2 safe"]) == [("state", "safe")]
-    assert links["1 open incidents"] == "/airflow/recovery/incidents"
+    assert links["1 open incident"] == "/airflow/recovery/incidents"
     assert links["1 open"] == "/airflow/recovery/incident/20261128T084500000Z"
     assert links["8 d ago"].startswith("/airflow/recovery/firm/")
     assert "100.0 % of 90 nights in 30 days left a point; promised are 99.5 %" in main_text(page)
@@ -146,7 +146,7 @@ def test_what_is_counted_leads_to_it() -> None:
         ({"nights_due": 200, "nights_kept": 199}, "99.5 % of 200 nights in 30 days left a point; promised are 99.5 %"),
         ({"nights_due": 1000, "nights_kept": 994}, "99.4 % of 1000 nights in 30 days left a point; short of 99.5 %"),
         ({"nights_due": 9999, "nights_kept": 9998}, "99.9 % of 9999 nights in 30 days"),
-        ({"nights_due": 0, "nights_kept": 0}, "no night was due yet in 30 days"),
+        ({"nights_due": 0, "nights_kept": 0}, "no night was due since the watch began"),
     ],
 )
 def test_the_success_rate(changed: dict[str, int], said: str) -> None:

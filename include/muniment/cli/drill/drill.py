@@ -174,10 +174,17 @@ def _row(found: "Drill", signed: "Mapping[str, SignOff]") -> tuple[str, ...]:
         found.verdict,
         _seconds(found.recover_s),
         _seconds(found.data_lost_s),
-        f"{len(found.passed_checks)}/{len(found.checks)}" + (", ended" if found.failure else ""),
+        _checks(found),
         signed[found.id].by if found.id in signed else "—",
         str(found.target or "—"),
     )
+
+
+def _checks(found: "Drill") -> str:
+    """Those that passed, of those that could be judged."""
+    unjudged = len(found.unjudged_checks)
+    told = f"{len(found.passed_checks)}/{len(found.checks) - unjudged}"
+    return told + (f", {unjudged} not judged" if unjudged else "") + (", ended" if found.failure else "")
 
 
 def _seconds(value: float | None) -> str:

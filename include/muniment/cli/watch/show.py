@@ -79,6 +79,8 @@ def _lines(seen: "FirmSeen", *, every: bool) -> Iterator[str]:
     for vault in seen.vaults:
         if vault.unseen:
             yield f"{seen.firm}: {vault.side} vault {vault.bucket} was not seen: {vault.unseen}"
+        if vault.held is not None and vault.held.is_hole:
+            yield f"{seen.firm}: WAL is missing from {vault.side} vault {vault.bucket}: {', '.join(vault.held.missing)}"
     for duty in seen.duties:
         if every or duty.state not in {"kept", "new"}:
             due = f", due {when(duty.due_at)}" if duty.due_at else ""

@@ -24,8 +24,8 @@ def open_by_firm(incidents: Iterable[Incident]) -> dict[str, tuple[OpenIncident,
 
 
 def _touched(incident: Incident) -> Iterator[tuple[str, Severity]]:
-    """Each firm with its own severity: of a lost region the one may bear it for longer than the other. Where all are out
-    of it and it is not over, it is theirs until it is."""
+    """Each firm with its own severity: of a lost region the one may bear it for longer than the other. One that all are
+    out of, and that is not over yet, is theirs until it is."""
     if incident.scope.kind == "firm" and not incident.members:
         yield incident.scope.name, incident.severity
     for member in [each for each in incident.members if each.is_troubled] or incident.of_this_life:

@@ -194,7 +194,8 @@ def _bars(x: float, column: _Column, scale: Scale, width: float, *, stacked: boo
         top = scale.y(bottom + value)
         height = round(scale.y(bottom) - top, 2)
         told = f"{series.name}: {said(value, scale.unit)}"
-        yield Rect(round(x - width / 2, 2), top, width, height, _css("bar", series), told)
+        left = min(max(x - width / 2, LEFT), RIGHT - width)  # beside the labels of the axis, not over them
+        yield Rect(round(left, 2), top, width, height, _css("bar", series), told)
         bottom += value if stacked else 0.0
 
 
