@@ -101,7 +101,7 @@ def test_sns_carries_firm_task_what_happened_what_is_kept_what_to_do_and_what_is
     assert "\nat stake: the night's recovery point: documents and configuration are as of the point before" in lines
     assert "\npromise: breaks at 20" in lines or "\npromise: broken since 20" in lines
     assert "\nrunbook: docs/monitoring.md#task-failed\n" in lines
-    assert f"\nlog: {Task.log_url}\npage: http://127.0.0.1:8080/dags/acme__backup/runs/scheduled__" in lines
+    assert f"\nlog: {Task.log_url}\nrun: http://127.0.0.1:8080/dags/acme__backup/runs/scheduled__" in lines
     assert task.pushed == {XCOM_KEY: "told by topic"}
     [incident] = incidents()
     assert (incident.cause, str(incident.scope), incident.state) == ("task-failed", "dag acme__backup", "open")
