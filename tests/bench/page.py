@@ -99,6 +99,7 @@ def _pass(store: WatchStore) -> None:
 
 def _application(store: WatchStore) -> GZipMiddleware:
     from muniment_airflow.recovery_page.app import recovery_app  # noqa: PLC0415 - in its own process alone
+    from muniment_airflow.recovery_page.mount import settle  # noqa: PLC0415
     from muniment_airflow.recovery_page.stored import Stored  # noqa: PLC0415
     from muniment_airflow.recovery_page.visit import Visit  # noqa: PLC0415
 
@@ -112,6 +113,7 @@ def _application(store: WatchStore) -> GZipMiddleware:
 
     app = recovery_app(Stored(lambda: FleetReader(store, None, utc_now)))
     app.dependency_overrides[Visit] = Trusted
+    settle()
     return GZipMiddleware(app, minimum_size=1024, compresslevel=5)
 
 

@@ -3,6 +3,7 @@ request, in the API server alone.
 """
 
 import functools
+import gc
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,7 +34,16 @@ def _page() -> App:
     from muniment_airflow.recovery_page.app import recovery_app
     from muniment_airflow.recovery_page.guard import Guard
 
-    return Guard(recovery_app())
+    page = Guard(recovery_app())
+    settle()
+    return page
+
+
+def settle() -> None:
+    """What is loaded by now lives as long as the process. To look through it for garbage takes a third of a second, in
+    the midst of a page: Airflow alone has half a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 def airflow_path() -> str:
