@@ -20,6 +20,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# As gc.set_threshold takes them. Measured by `python -m tests.bench page`.
+_OBJECTS_BETWEEN_COLLECTIONS = (50_000, 20, 20)
+
 
 async def recovery_page(scope: Scope, receive: Receive, send: Send) -> None:
     """An ASGI application. Its imports are seconds, in which the API server has others to answer."""
@@ -41,9 +44,10 @@ def _page() -> App:
 
 def settle() -> None:
     """What is loaded by now lives as long as the process. To look through it for garbage takes a third of a second, in
-    the midst of a page: Airflow alone has half a million objects."""
+    the midst of a page: Airflow alone has half a million objects. A page makes tens of thousands, and drops them."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_OBJECTS_BETWEEN_COLLECTIONS)
 
 
 def airflow_path() -> str:
