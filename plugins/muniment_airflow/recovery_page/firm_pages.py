@@ -7,8 +7,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
 
 from muniment.domain.fleet.firm_view import firm_view, samples_span, span_of
+from muniment.domain.fleet.frame import in_address
 from muniment.domain.fleet.instant_view import NOW, instant_asked, instant_view, side_asked
-from muniment.domain.fleet.instants import in_address, parse_instant
+from muniment.domain.fleet.instants import parse_instant
 from muniment.domain.fleet.pictures import FirmPicture
 from muniment.domain.fleet.sight import firms_of
 from muniment_airflow.recovery_page.visit import Visit, Visited, missing, page

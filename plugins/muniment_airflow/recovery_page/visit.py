@@ -20,7 +20,7 @@ from muniment.domain.fleet.frame import Frame
 from muniment.domain.fleet.sight import Sight
 from muniment.ports import utc_now
 from muniment_airflow.recovery_page.mount import PREFIX
-from muniment_airflow.recovery_page.stored import DEADLINE_S, Stored, Told
+from muniment_airflow.recovery_page.stored import Stored, Told
 
 if TYPE_CHECKING:
     from muniment.domain.fleet.pictures import FleetSeen
@@ -54,10 +54,10 @@ class Visit:
         """``stale`` once ``ask`` was answered with what was kept."""
         return frame_of(self._request, self._stale, self.now)
 
-    def ask[T](self, key: object, read: Callable[["FleetReader"], T], deadline_s: float = DEADLINE_S) -> T:
+    def ask[T](self, key: object, read: Callable[["FleetReader"], T]) -> T:
         """As ``Stored.ask``. Raises ``MunimentError``."""
         stored: Stored = self._request.app.state.stored
-        told: Told[T] = stored.ask(key, read, deadline_s)
+        told: Told[T] = stored.ask(key, read)
         self._stale = self._stale or told.stale
         return told.what
 

@@ -11,10 +11,10 @@ from playwright.sync_api import Browser
 from muniment.adapters.fleet.pages import render
 from muniment.adapters.watch.store import WatchStore
 from muniment.domain.fleet.firm_view import firm_view, samples_span, span_of
-from muniment.domain.fleet.frame import Frame
+from muniment.domain.fleet.frame import Frame, in_address
 from muniment.domain.fleet.instant_view import NOW as NEWEST
 from muniment.domain.fleet.instant_view import instant_asked, instant_view
-from muniment.domain.fleet.instants import in_address, in_zone
+from muniment.domain.fleet.instants import in_zone
 from muniment.domain.fleet.sight import Sight
 from muniment.domain.fleet.time_line import LEFT, RIGHT
 from muniment.runbooks.fleet.reader import FleetReader

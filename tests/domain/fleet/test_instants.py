@@ -2,7 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from muniment.domain.fleet.instants import in_address, in_zone, parse_instant
+from muniment.domain.fleet.frame import in_address
+from muniment.domain.fleet.instants import in_zone, parse_instant
 from muniment.errors import InvalidRequest
 
 BERLIN = "Europe/Berlin"

@@ -13,7 +13,7 @@ from muniment.domain.fleet.instant_view import instant_view
 from muniment.domain.fleet.pictures import FirmPicture
 from muniment.domain.fleet.recoverable import Held, held_by_each, point_in_time_window
 from muniment.domain.fleet.span import Span
-from muniment.domain.fleet.time_line import LEFT, RIGHT, time_line
+from muniment.domain.fleet.time_line import LEFT, RIGHT, TimeLine, time_line
 from muniment.domain.fleet.verdict import verdict_of
 from muniment.domain.wal.names import Lsn, WalSegment
 from muniment.domain.watch.wal_held import NAMED
@@ -43,6 +43,11 @@ def held(known: FirmPicture, now: datetime = NOW) -> Held:
     return held_by_each(known.seen, known.row, known.history, now)[0]
 
 
+def drawn(known: FirmPicture, span: Span) -> TimeLine:
+    both = held_by_each(known.seen, known.row, known.history, NOW)
+    return time_line(known, both, Frame("", NOW), span, span, ())
+
+
 @st.composite
 def pictures(draw: st.DrawFn) -> FirmPicture:
     """Nights and windows with holes between them, of up to three weeks; some of the WAL went, or nobody knows."""
@@ -66,7 +71,7 @@ def pictures(draw: st.DrawFn) -> FirmPicture:
 @given(pictures())
 def test_what_is_drawn_is_apart_and_to_scale(known: FirmPicture) -> None:
     span = Span(NOW - 21 * DAY, NOW)
-    bars = [bar for bar in time_line(known, Frame("", NOW), span, span, ()).bars if bar.lane == "primary"]
+    bars = [bar for bar in drawn(known, span).bars if bar.lane == "primary"]
     for bar in bars:
         assert bar.width >= 0
         begin, end = (LEFT + span.share(at) * (RIGHT - LEFT) for at in (bar.begins_at, bar.ends_at))
@@ -81,7 +86,7 @@ def test_what_is_drawn_is_apart_and_to_scale(known: FirmPicture) -> None:
 def test_an_instant_comes_back_if_it_lies_in_a_bar_or_is_a_points(known: FirmPicture, minutes: int) -> None:
     span = Span(NOW - 22 * DAY, NOW)
     points = known.history.nights if known.history else ()
-    bars = [bar for bar in time_line(known, Frame("", NOW), span, span, ()).bars if bar.kind == "window"]
+    bars = [bar for bar in drawn(known, span).bars if bar.kind == "window"]
     edges = [edge for bar in bars for edge in (bar.begins_at, bar.ends_at)]
     for at in (NOW - minutes * MINUTE, *edges, *(each.taken_at for each in points)):
         is_drawn = any(bar.begins_at <= at <= bar.ends_at for bar in bars) or any(p.taken_at == at for p in points)

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from muniment.domain.fleet.instants import in_address
+from muniment.domain.fleet.frame import in_address
 from muniment.domain.fleet.span import LONGEST, Span, span_asked, whole_span, zooms
 from muniment.errors import InvalidRequest
 from tests.support.recovery_pictures import DAY, HOUR, NOW

@@ -3,6 +3,7 @@ from datetime import timedelta
 from muniment.domain.fleet.frame import Frame
 from muniment.domain.fleet.marks import CIRCLE, CROSS, RING, SQUARE, TRIANGLE
 from muniment.domain.fleet.pictures import FirmPicture
+from muniment.domain.fleet.recoverable import held_by_each
 from muniment.domain.fleet.span import Span
 from muniment.domain.fleet.time_line import LANES, LEFT, RIGHT, TimeLine, time_line
 from muniment.domain.incidents.incident import Member
@@ -27,7 +28,8 @@ WHOLE = Span(NOW - 5 * DAY, NOW)
 
 
 def drawn(known: FirmPicture, span: Span = WHOLE, **asked: object) -> TimeLine:
-    return time_line(known, FRAME, span, WHOLE, **{"unwatched": (), **asked})  # type: ignore[arg-type]
+    held = held_by_each(known.seen, known.row, known.history, FRAME.now)
+    return time_line(known, held, FRAME, span, WHOLE, **{"unwatched": (), **asked})  # type: ignore[arg-type]
 
 
 def test_windows_are_bars_of_their_vaults_lane() -> None:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from muniment.domain.fleet.frame import Frame
-from muniment.domain.fleet.instants import in_address, in_zone
+from muniment.domain.fleet.frame import Frame, in_address
+from muniment.domain.fleet.instants import in_zone
 from muniment.domain.shown_text import shown
 from muniment.domain.units import human_duration, human_size
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from muniment.domain.fleet.history import FirmHistory, StockSeen
 from muniment.domain.fleet.plot import Ground, Plot, Series, bar_plot, line_plot
-from muniment.domain.fleet.recoverable import SIDES
 from muniment.domain.fleet.span import Span
 from muniment.domain.watch.firm_seen import FirmSeen
 from muniment.domain.watch.freshness import STALE_AFTER
 from muniment.domain.watch.passes import Sample
+from muniment.domain.watch.vault import SIDES
 
 RPO_LONGEST = timedelta(days=7)
 """Of samples, one each five minutes, more would be drawn than anybody can see."""

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from muniment.domain.fleet.firm_plots import drill_plot, night_plots, rpo_plot, rpo_span, stock_plots
-from muniment.domain.fleet.frame import Frame
+from muniment.domain.fleet.frame import Frame, in_address
 from muniment.domain.fleet.history import ActSeen, DrillSeen, FirmHistory, NightSeen, RestoreSeen
 from muniment.domain.fleet.instant_view import NOW
-from muniment.domain.fleet.instants import in_address
 from muniment.domain.fleet.marks import drill_state
 from muniment.domain.fleet.open_incidents import open_by_firm
 from muniment.domain.fleet.pictures import FirmPicture
 from muniment.domain.fleet.plot import Plot
-from muniment.domain.fleet.recoverable import SIDES, Held, held_by_each, point_in_time_window
+from muniment.domain.fleet.recoverable import Held, held_by_each, point_in_time_window
 from muniment.domain.fleet.restore_link import restore_form
 from muniment.domain.fleet.sight import Sight
 from muniment.domain.fleet.span import Span, span_asked, whole_span
@@ -24,7 +23,7 @@ from muniment.domain.incidents.trouble import Severity
 from muniment.domain.retention.stock import Going
 from muniment.domain.watch.duty import DutyState, Suspension
 from muniment.domain.watch.passes import Sample
-from muniment.domain.watch.vault import VaultSeen, VaultSide
+from muniment.domain.watch.vault import SIDES, VaultSeen, VaultSide
 
 NIGHTS_SHOWN = 90
 INCIDENTS_SHOWN = 100
@@ -157,7 +156,7 @@ def firm_view(
         recoverable_to=_newest(current or held),
         is_current=bool(current),
         vaults=tuple(_vault(picture, each) for each in held),
-        line=time_line(picture, frame, span, whole, unwatched),
+        line=time_line(picture, held, frame, span, whole, unwatched),
         span=span,
         has_asked=span != whole,
         rpo=rpo_plot(seen, samples, rpo_span(span)),

@@ -12,11 +12,9 @@ from muniment.domain.fleet.moment import Moment, ago, moment_of, rounded_up
 from muniment.domain.fleet.row import FirmRow, OpenIncident, VaultCell
 from muniment.domain.fleet.spark import Spark, spark_of
 from muniment.domain.fleet.standing import Standing, rpos_of, worst_of
-from muniment.domain.incidents.trouble import Severity
+from muniment.domain.incidents.severity import GRAVE, gravest
 from muniment.domain.shown_text import shown
 from muniment.domain.watch.freshness import ROTATION_STALE_AFTER, is_fresh
-
-GRAVEST_FIRST: tuple[Severity, ...] = ("critical", "error", "warning")
 
 
 class Said(NamedTuple):
@@ -180,9 +178,9 @@ def _window(row: FirmRow, zone: ZoneInfo, now: datetime) -> Said:
 def _incidents(incidents: Sequence[OpenIncident], path: str) -> Said:
     if not incidents:
         return Said("none")
-    gravest = min((each.severity for each in incidents), key=GRAVEST_FIRST.index)
+    worst = gravest(each.severity for each in incidents)
     at = f"incident/{quote(incidents[0].id, safe='')}" if len(incidents) == 1 else f"{path}#incidents"
-    return Said(f"{len(incidents)} open", beside=gravest, is_bad=gravest != "warning", path=at)
+    return Said(f"{len(incidents)} open", beside=worst, is_bad=worst in GRAVE, path=at)
 
 
 def _night(row: FirmRow, zone: ZoneInfo, now: datetime) -> Said:

@@ -5,16 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from muniment.domain.fleet.fleet_line import GRAVEST_FIRST, FleetLine, fleet_line
+from muniment.domain.fleet.fleet_line import FleetLine, fleet_line
 from muniment.domain.fleet.moment import ago
 from muniment.domain.fleet.pictures import FleetSeen
 from muniment.domain.fleet.query import Column, FleetQuery
 from muniment.domain.fleet.row import OpenIncident
 from muniment.domain.fleet.shown_firms import Head, ShownFirms, Stood, head, shown_firms
 from muniment.domain.fleet.standing import WORST_FIRST, Standing, StandingState
+from muniment.domain.incidents.severity import gravest
 from muniment.domain.incidents.trouble import Severity
 from muniment.domain.watch.freshness import is_fresh
 from muniment.domain.watch.passes import PASS_EVERY, Pass
+from muniment.domain.watch.settings import SEVERITIES
 
 TARGET_PER_MILLE = 995
 """Of the nights of 30 days: the backup success rate that is promised, 99.5 %."""
@@ -112,12 +114,11 @@ def _nights(shown: Iterable[Stood]) -> Nights:
 
 
 def _severities(shown: Iterable[Stood], common: Iterable[OpenIncident]) -> tuple[tuple[Severity, int], ...]:
-    gravest: dict[str, Severity] = {}
+    found: dict[str, Severity] = {}
     for incident in [*common, *(each for firm in shown for each in firm.incidents)]:
-        known = gravest.get(incident.id, incident.severity)
-        gravest[incident.id] = min(known, incident.severity, key=GRAVEST_FIRST.index)
-    counted = Counter(gravest.values())
-    return tuple((severity, counted[severity]) for severity in GRAVEST_FIRST if counted[severity])
+        found[incident.id] = gravest((found.get(incident.id, incident.severity), incident.severity))
+    counted = Counter(found.values())
+    return tuple((severity, counted[severity]) for severity in SEVERITIES if counted[severity])
 
 
 def passed(passes: Iterable[Pass], now: datetime) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 
@@ -31,6 +31,11 @@ class Frame:
 
     def run(self, dag_id: str, run_id: str) -> str:
         return f"{self.dag(dag_id)}/runs/{quote(run_id, safe='')}"
+
+
+def in_address(at: datetime) -> str:
+    """``2026-11-20T18:00:00Z``; with microseconds where there are any."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _query(query: Mapping[str, str | int | Sequence[str] | None]) -> str:

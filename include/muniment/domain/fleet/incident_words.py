@@ -7,15 +7,14 @@ from muniment.domain.fleet.shown_word import ShownWord
 from muniment.domain.fleet.sight import Sight
 from muniment.domain.incidents.incident import Incident
 from muniment.domain.incidents.scoping import OWN
+from muniment.domain.incidents.severity import GRAVE
 from muniment.domain.incidents.wording import touched
-
-_GRAVE = frozenset({"critical", "error"})
 
 
 def state_word(incident: Incident) -> ShownWord:
     match incident.state:
         case "open":
-            return ShownWord("open", "lost" if incident.severity in _GRAVE else "risk")
+            return ShownWord("open", "lost" if incident.severity in GRAVE else "risk")
         case "acknowledged":
             return ShownWord("acknowledged", "suspended")
         case "resolved":

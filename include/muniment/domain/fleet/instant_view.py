@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from muniment.domain.fleet.documents_then import DocumentsThen, changed_since, documents_of_night, documents_then
-from muniment.domain.fleet.frame import Frame
+from muniment.domain.fleet.frame import Frame, in_address
 from muniment.domain.fleet.history import DrillSeen, NightSeen
-from muniment.domain.fleet.instants import in_address, in_zone, parse_instant
+from muniment.domain.fleet.instants import in_zone, parse_instant
 from muniment.domain.fleet.pictures import FirmPicture
-from muniment.domain.fleet.recoverable import SIDES, Held, held_by_each
+from muniment.domain.fleet.recoverable import Held, held_by_each
 from muniment.domain.fleet.restore_link import restore_form
 from muniment.domain.fleet.verdict import Verdict, verdict_of
 from muniment.domain.fleet.way_there import Way, way_to
 from muniment.domain.units import human_duration
-from muniment.domain.watch.vault import VaultSide
+from muniment.domain.watch.vault import SIDES, VaultSide
 from muniment.errors import InvalidRequest
 
 NOW = "now"

@@ -23,11 +23,6 @@ def parse_instant(text: str, time_zone: str, *, name: str = "instant") -> dateti
     return at
 
 
-def in_address(at: datetime) -> str:
-    """``2026-11-20T18:00:00Z``; with microseconds where there are any."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def in_zone(at: datetime, time_zone: str) -> str:
     """``2026-11-20 18:00 CET``; with seconds where there are any."""
     there = at.astimezone(ZoneInfo(time_zone))

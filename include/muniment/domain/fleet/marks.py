@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from muniment.domain.fleet.frame import Frame
+from muniment.domain.fleet.frame import Frame, in_address
 from muniment.domain.fleet.history import DrillSeen, NightSeen, RestoreSeen
-from muniment.domain.fleet.instants import in_address, in_zone
+from muniment.domain.fleet.instants import in_zone
 from muniment.domain.fleet.pictures import FirmPicture
 from muniment.domain.incidents.incident import Incident
 
@@ -44,14 +44,14 @@ def marks_of(picture: FirmPicture, frame: Frame) -> tuple[Mark, ...]:
     history, firm, zone = picture.history, picture.seen.firm, picture.seen.time_zone
     found: list[Mark] = []
     if history is not None:
-        found += (_point(each, frame, firm, zone) for each in history.nights)
-        found += (_drill(each, frame, firm, zone) for each in history.drills)
-        found += (_restore(each, frame, firm, zone) for each in history.restores)
+        found += (_point(each, frame, firm) for each in history.nights)
+        found += (_drill(each, frame, firm) for each in history.drills)
+        found += (_restore(each) for each in history.restores)
     found += _incidents(picture.incidents, frame, firm, zone)
     return tuple(sorted(found, key=lambda each: each.sorts_by))
 
 
-def _point(night: NightSeen, frame: Frame, firm: str, zone: str) -> Mark:
+def _point(night: NightSeen, frame: Frame, firm: str) -> Mark:
     lacking = "damaged pages" if night.is_damaged else "incomplete" if night.lacks else None
     form = CROSS if night.is_damaged else TRIANGLE if night.lacks else SQUARE if night.kind == "full" else CIRCLE
     copies = "in both vaults" if night.in_replica else "in the primary vault alone"
@@ -62,7 +62,7 @@ def _point(night: NightSeen, frame: Frame, firm: str, zone: str) -> Mark:
     return Mark(night.taken_at, "points", f"Point {night.point}", told, href, form, css)
 
 
-def _drill(drill: DrillSeen, frame: Frame, firm: str, zone: str) -> Mark:
+def _drill(drill: DrillSeen, frame: Frame, firm: str) -> Mark:
     word, form, css = drill_state(drill)
     told = f"{word}, from the {drill.side} vault"
     href = frame.page("firm", firm, "drill", drill.id)
@@ -76,7 +76,7 @@ def drill_state(drill: DrillSeen) -> tuple[str, str, str]:
     return ("passed", DIAMOND, "s-safe") if drill.passed else ("failed", CROSS, "s-lost")
 
 
-def _restore(restore: RestoreSeen, frame: Frame, firm: str, zone: str) -> Mark:
+def _restore(restore: RestoreSeen) -> Mark:
     back = ", rolled back" if restore.was_rolled_back else ""
     to = f" to {restore.target}" if restore.target else ""
     told = f"{restore.where}{to}: {restore.end}{back}"

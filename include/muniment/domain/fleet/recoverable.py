@@ -26,8 +26,6 @@ type GapKind = Literal["hole", "points alone", "unsure", "barred"]
 """WAL is lost; WAL was let go, as the policy says; nobody knows whether it still is there; it is there, and nobody can
 read it."""
 
-SIDES: tuple[VaultSide, ...] = ("primary", "replica")
-
 
 @dataclass(frozen=True, slots=True)
 class Stretch:

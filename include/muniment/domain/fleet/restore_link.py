@@ -5,10 +5,10 @@ the form, on the page of ``<firm>__restore``: what is in the tab opens the form 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import urlencode
 
-from muniment.domain.fleet.frame import Frame
+from muniment.domain.fleet.frame import Frame, in_address
 
 TAB = "recovery-of-dag"
 """The tab's last part in Airflow's addresses."""
@@ -27,5 +27,5 @@ def restore_form(frame: Frame, firm: str, *, instant: datetime | None, point: st
 def _target(instant: datetime | None, point: str | None) -> Mapping[str, str]:
     """Fields of the form, as ``domain.restore.form_target`` reads them."""
     if instant is not None:
-        return {"target": "time", "time": instant.astimezone(UTC).isoformat().replace("+00:00", "Z")}
+        return {"target": "time", "time": in_address(instant)}
     return {"target": "point", "position": point} if point else {}

@@ -7,12 +7,12 @@ from datetime import datetime
 from math import inf
 from typing import Literal
 
-from muniment.domain.fleet.fleet_line import GRAVEST_FIRST
 from muniment.domain.fleet.pictures import FleetSeen
 from muniment.domain.fleet.query import Column, FleetQuery
 from muniment.domain.fleet.row import FirmRow, OpenIncident
 from muniment.domain.fleet.sight import Sight
 from muniment.domain.fleet.standing import WORST_FIRST, Standing, recoverable_to, standing_of, worst_rpo
+from muniment.domain.watch.settings import SEVERITIES
 
 _WORST_IS_MOST: tuple[Column, ...] = ("rpo", "incidents")
 
@@ -133,7 +133,7 @@ def _excess(each: Stood) -> float:
 
 def _gravity(incidents: Sequence[OpenIncident]) -> tuple[float, ...]:
     counted = Counter(each.severity for each in incidents)
-    return tuple(float(counted[severity]) for severity in GRAVEST_FIRST)
+    return tuple(float(counted[severity]) for severity in SEVERITIES)
 
 
 _KEYS: Mapping[Column, Callable[[Stood], tuple[float, ...]]] = {

@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from muniment.domain.fleet.row import FirmRow, OpenIncident, VaultCell
+from muniment.domain.incidents.severity import GRAVE
 from muniment.domain.units import human_duration
 from muniment.domain.watch.freshness import ROTATION_STALE_AFTER, STALE_AFTER, is_fresh
-from muniment.domain.watch.vault import VaultSide
+from muniment.domain.watch.vault import SIDES, VaultSide
 
 type StandingState = Literal["not recoverable", "at risk", "unknown", "suspended", "new", "safe"]
 type Shape = Literal["lost", "risk", "unknown", "suspended", "new", "safe"]
@@ -26,8 +27,6 @@ type _Reason = tuple[StandingState, str]
 
 WORST_FIRST: tuple[StandingState, ...] = get_args(StandingState.__value__)
 _SHAPES: tuple[Shape, ...] = get_args(Shape.__value__)
-_SIDES: tuple[VaultSide, ...] = get_args(VaultSide.__value__)
-_GRAVE = frozenset({"error", "critical"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def _is_known(cell: VaultCell, now: datetime) -> bool:
 def worst_of(rpos: Sequence[float | None]) -> float | None:
     """Of ``rpos_of``: that of both vaults, in seconds; ``None`` where that of one is unknown."""
     known = [rpo for rpo in rpos if rpo is not None]
-    return max(known) if len(known) == len(_SIDES) else None
+    return max(known) if len(known) == len(SIDES) else None
 
 
 def worst_rpo(row: FirmRow, now: datetime) -> float | None:
@@ -88,7 +87,7 @@ def recoverable_to(row: FirmRow) -> datetime | None:
 
 def _by_incidents(incidents: Iterable[OpenIncident]) -> Iterator[_Reason]:
     for each in incidents:
-        if each.severity in _GRAVE:
+        if each.severity in GRAVE:
             yield "at risk", f"incident: {each.subject}"
 
 
@@ -145,7 +144,7 @@ def _by_duties(row: FirmRow) -> Iterator[_Reason]:
 
 def _by_vaults(row: FirmRow, now: datetime) -> Iterator[_Reason]:
     cells = {cell.side: (cell, rpo_s) for cell, rpo_s in zip(row.vaults, rpos_of(row, now), strict=True)}
-    for side in _SIDES:
+    for side in SIDES:
         cell, rpo_s = cells.get(side, (None, None))
         yield from _of_vault(row, side, cell, rpo_s, now)
     if not is_fresh(row.server_seen_at, now):

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from muniment.domain.fleet.frame import Frame
-from muniment.domain.fleet.instants import in_address
+from muniment.domain.fleet.frame import Frame, in_address
 from muniment.domain.fleet.marks import Mark, marks_of
 from muniment.domain.fleet.pictures import FirmPicture
-from muniment.domain.fleet.recoverable import Held, held_by_each
+from muniment.domain.fleet.plot import LEFT, RIGHT, WIDTH, x_of
+from muniment.domain.fleet.recoverable import Held
 from muniment.domain.fleet.span import Span, zooms
 from muniment.domain.fleet.ticks import time_ticks
 
-WIDTH, HEIGHT = 1000.0, 190.0
-LEFT, RIGHT = 90.0, 990.0
+__all__ = ["HEIGHT", "LANES", "LEFT", "RIGHT", "WIDTH", "TimeLine", "time_line"]
+
+HEIGHT = 190.0
 NOW_WIDTH = 60.0
 """Of the word at now, with half of a tick's."""
 LANES: Mapping[str, float] = {
@@ -122,14 +123,14 @@ class TimeLine:
 
 def time_line(
     picture: FirmPicture,
+    held: Sequence[Held],
     frame: Frame,
     span: Span,
     whole: Span,
     unwatched: Sequence[tuple[datetime, datetime]],
 ) -> TimeLine:
-    """``unwatched``: when no pass of the watch has looked at the firm."""
+    """``held``: by each vault. ``unwatched``: when no pass of the watch has looked at the firm."""
     seen, now = picture.seen, frame.now
-    held = held_by_each(seen, picture.row, picture.history, now)
     bars = [bar for each in held for bar in _bars(each, span, now)]
     not_seen = [bar for begin, end in unwatched for bar in _bar("watch", "unknown", begin, end, span)]
     marks = [each for each in marks_of(picture, frame) if _meets(each, span)]
@@ -143,7 +144,7 @@ def time_line(
         ticks=tuple(_ticks(span, seen.time_zone, now)),
         rows=tuple(sorted(_rows(bars, not_seen, marks), key=lambda row: (row.at, row.what))),
         links=tuple(_links(frame, seen.firm, span, whole)),
-        now_x=_x(now, span) if span.has(now) else None,
+        now_x=x_of(now, span) if span.has(now) else None,
         at_address=address,
     )
 
@@ -151,8 +152,8 @@ def time_line(
 def _ticks(span: Span, time_zone: str, now: datetime) -> Iterator[PlacedTick]:
     """Without the words that would lie over the one of now."""
     for each in time_ticks(span, time_zone):
-        x = _x(each.at, span)
-        is_near = span.has(now) and abs(_x(now, span) - x) < NOW_WIDTH
+        x = x_of(each.at, span)
+        is_near = span.has(now) and abs(x_of(now, span) - x) < NOW_WIDTH
         yield PlacedTick(x, "" if is_near else each.label, each.is_day)
 
 
@@ -179,12 +180,8 @@ def _bar(lane: str, kind: BarKind, begins_at: datetime, ends_at: datetime, span:
     """The part of it that lies in the span, if any."""
     begin, end = max(begins_at, span.begin), min(ends_at, span.end)
     if begin < end:
-        x = _x(begin, span)
-        yield Bar(lane, kind, begins_at, ends_at, x, round(_x(end, span) - x, 2))
-
-
-def _x(at: datetime, span: Span) -> float:
-    return round(LEFT + span.share(at) * (RIGHT - LEFT), 2)
+        x = x_of(begin, span)
+        yield Bar(lane, kind, begins_at, ends_at, x, round(x_of(end, span) - x, 2))
 
 
 def _meets(mark: Mark, span: Span) -> bool:
@@ -192,7 +189,7 @@ def _meets(mark: Mark, span: Span) -> bool:
 
 
 def _placed(mark: Mark, span: Span) -> PlacedMark:
-    return PlacedMark(mark, max(LEFT, _x(mark.at, span)), LANES[mark.lane])
+    return PlacedMark(mark, max(LEFT, x_of(mark.at, span)), LANES[mark.lane])
 
 
 def _rows(bars: Iterable[Bar], unwatched: Iterable[Bar], marks: Iterable[Mark]) -> Iterator[Row]:

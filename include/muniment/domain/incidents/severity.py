@@ -23,6 +23,8 @@ def reached(ratio: float, weight: float = 1.0) -> Severity | None:
     return "warning" if weighed >= WARNING_FROM else None
 
 
+GRAVE: frozenset[Severity] = frozenset({"error", "critical"})
+"""A promise is broken, or cannot be kept any more."""
 RANK: dict[Severity, int] = {"warning": 0, "error": 1, "critical": 2}
 
 

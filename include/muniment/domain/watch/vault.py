@@ -1,6 +1,6 @@
 """What one look at a firm's vault tells the watch, and what of it is kept from pass to pass."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import AwareDatetime, Field
 
@@ -10,6 +10,7 @@ from muniment.domain.wal.lsn_text import LsnText
 from muniment.domain.wal.names import Lsn
 
 type VaultSide = Literal["primary", "replica"]
+SIDES: tuple[VaultSide, ...] = get_args(VaultSide.__value__)
 
 
 class WalHeld(Record):

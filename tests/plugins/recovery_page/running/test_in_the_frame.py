@@ -9,8 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Request, Route, expect
 
-from muniment.domain.fleet.frame import Frame
-from muniment.domain.fleet.instants import in_address
+from muniment.domain.fleet.frame import Frame, in_address
 from muniment.domain.fleet.restore_link import restore_form
 from tests.support.recovery_pages import BASE, RecoveryPages
 from tests.support.recovery_store import SAFE
